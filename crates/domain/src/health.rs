@@ -1,0 +1,114 @@
+//! A device's health by the age of its last heartbeat (contract §3).
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::SECOND_MS;
+
+/// A heartbeat at most this old is healthy: 120 s, in milliseconds.
+pub const HEALTHY_MS: i64 = 120 * SECOND_MS;
+/// A heartbeat older than this is offline: 600 s, in milliseconds. Between the two it is a warning.
+pub const OFFLINE_MS: i64 = 600 * SECOND_MS;
+
+/// How a device is, from best to worst; one that was never seen is `Unknown`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// Heard of within 120 s.
+    Healthy,
+    /// Heard of within 600 s.
+    Warning,
+    /// Silent for more than 600 s.
+    Offline,
+    /// Never heard of.
+    Unknown,
+}
+
+impl Health {
+    /// Every health, from best to worst.
+    pub const ALL: [Self; 4] = [Self::Healthy, Self::Warning, Self::Offline, Self::Unknown];
+
+    /// The health of a device whose last heartbeat was received so many milliseconds ago; `None` if never.
+    ///
+    /// A negative age, from a host's clock that was set back, counts as just now.
+    pub const fn of_age(age_ms: Option<i64>) -> Self {
+        match age_ms {
+            None => Self::Unknown,
+            Some(age) if age <= HEALTHY_MS => Self::Healthy,
+            Some(age) if age <= OFFLINE_MS => Self::Warning,
+            Some(_) => Self::Offline,
+        }
+    }
+
+    /// The health at `now` of a device last heard of at `last_seen_at`, both in milliseconds.
+    pub const fn at(last_seen_at: Option<i64>, now: i64) -> Self {
+        match last_seen_at {
+            None => Self::Unknown,
+            Some(seen) => Self::of_age(Some(now.saturating_sub(seen))),
+        }
+    }
+
+    /// The stable name: `healthy`, `warning`, `offline`, `unknown`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Warning => "warning",
+            Self::Offline => "offline",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The health of that name, exactly as [`as_str`](Self::as_str) writes it.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|health| health.as_str() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn it_turns_after_120_and_600_seconds() {
+        for (age_s, health) in [
+            (-5, Health::Healthy),
+            (0, Health::Healthy),
+            (120, Health::Healthy),
+            (121, Health::Warning),
+            (600, Health::Warning),
+            (601, Health::Offline),
+        ] {
+            assert_eq!(Health::of_age(Some(age_s * 1000)), health, "{age_s}");
+        }
+        assert_eq!(Health::of_age(Some(120_001)), Health::Warning);
+        assert_eq!(Health::of_age(Some(600_001)), Health::Offline);
+        assert_eq!(Health::of_age(None), Health::Unknown);
+        assert_eq!(Health::at(Some(i64::MIN), i64::MAX), Health::Offline);
+        assert_eq!(Health::at(None, 0), Health::Unknown);
+    }
+
+    #[test]
+    fn names_are_stable() {
+        for health in Health::ALL {
+            assert_eq!(Health::parse(health.as_str()), Some(health));
+            assert_eq!(
+                serde_json::to_string(&health).unwrap(),
+                format!("\"{}\"", health.as_str())
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_only_worsens_with_age(a in any::<i64>(), b in any::<i64>()) {
+            let (younger, older) = (a.min(b), a.max(b));
+            prop_assert!(Health::of_age(Some(younger)) <= Health::of_age(Some(older)));
+        }
+
+        #[test]
+        fn one_that_was_seen_is_never_unknown(seen in any::<i64>(), now in any::<i64>()) {
+            prop_assert_ne!(Health::at(Some(seen), now), Health::Unknown);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The rules of Gatehouse: pure functions over plain types.
+//!
+//! Nothing here reads a clock, opens a socket or draws a random number: the time and the jitter come in as
+//! arguments, so that a test can stand at any moment. Times are integer milliseconds in UTC since 1970, durations
+//! are milliseconds, electrical values are volts, amperes and watts. Section numbers are those of the contract.
+//!
+//! No function panics, whatever it is given.
+
+pub mod alert;
+pub mod anomaly;
+pub mod device_code;
+pub mod dispatch;
+pub mod email;
+pub mod geo;
+pub mod health;
+pub mod login;
+pub mod overview;
+pub mod password;
+pub mod phone;
+pub mod reading;
+pub mod refresh;
+pub mod role;
+pub mod time;
+pub mod tz;
+
+/// What is wrong with an input: each bad field with one reason, all of them at once (contract §1).
+///
+/// A field may occur twice, with two reasons.
+pub type FieldErrors = Vec<(&'static str, String)>;

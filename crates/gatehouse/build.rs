@@ -1,0 +1,63 @@
+//! Writes the bindings of Spin's host interfaces into `OUT_DIR`.
+//!
+//! Their WIT is the SDK's own, read from where cargo keeps the crate: there is no copy here that could fall behind.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=../../Cargo.lock");
+    let wit = sdk_directory()?.join("wit");
+    let bindings = format!(
+        r#"wasmtime::component::bindgen!({{
+    path: [{wit:?}],
+    inline: "
+        package gatehouse:host;
+        world host {{
+            import spin:key-value/key-value@3.0.0;
+            import spin:sqlite/sqlite@3.1.0;
+            import spin:variables/variables@3.0.0;
+        }}
+    ",
+    world: "gatehouse:host/host",
+    imports: {{
+        "spin:key-value/key-value.[method]store.get-keys": async | store | trappable,
+        "spin:sqlite/sqlite.[method]connection.execute-async": async | store | trappable,
+        default: async | trappable,
+    }},
+    with: {{
+        "spin:key-value/key-value.store": crate::kv::Store,
+        "spin:sqlite/sqlite.connection": crate::sqlite::Connection,
+    }},
+    require_store_data_send: true,
+}});
+"#
+    );
+    fs::write(
+        Path::new(&env::var("OUT_DIR")?).join("spin.rs"),
+        bindings,
+    )?;
+    Ok(())
+}
+
+/// Where cargo has put the sources of spin-sdk.
+fn sdk_directory() -> Result<PathBuf, Box<dyn Error>> {
+    let output = Command::new(env::var("CARGO")?)
+        .args(["metadata", "--format-version", "1", "--filter-platform", "wasm32-wasip2"])
+        .output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into());
+    }
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    metadata["packages"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|package| package["name"] == "spin-sdk")
+        .and_then(|package| Path::new(package["manifest_path"].as_str()?).parent())
+        .map(Path::to_owned)
+        .ok_or_else(|| "cargo metadata does not list spin-sdk".into())
+}

@@ -1,0 +1,18 @@
+//! The bindings of the WIT worlds: Spin's host interfaces, and the world of the cron trigger.
+
+#![expect(missing_docs, reason = "generated code")]
+#![allow(clippy::all, reason = "generated code")]
+
+mod generated {
+    include!(concat!(env!("OUT_DIR"), "/spin.rs"));
+}
+pub use generated::spin::{key_value, sqlite, variables};
+
+mod cron_world {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "spin:cron/spin-cron",
+        exports: { default: async | store },
+    });
+}
+pub use cron_world::{SpinCronPre, spin::cron::cron_types};

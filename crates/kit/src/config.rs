@@ -1,0 +1,51 @@
+//! Configuration: Spin variables, read once an instance.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use crate::Problem;
+
+thread_local! {
+    static VALUES: RefCell<HashMap<&'static str, String>> = RefCell::default();
+}
+
+/// The value of a variable that the manifest grants to this component; empty when it is not granted.
+pub async fn get(name: &'static str) -> Result<String, Problem> {
+    if let Some(value) = VALUES.with_borrow(|values| values.get(name).cloned()) {
+        return Ok(value);
+    }
+    let value = read(name).await?;
+    VALUES.with_borrow_mut(|values| values.insert(name, value.clone()));
+    Ok(value)
+}
+
+/// A whole number from a variable, or `default` when it is empty or not a number.
+pub async fn number(name: &'static str, default: i64) -> Result<i64, Problem> {
+    Ok(get(name).await?.trim().parse().unwrap_or(default))
+}
+
+/// The comma-separated parts of a variable, trimmed, without empty ones.
+pub async fn list(name: &'static str) -> Result<Vec<String>, Problem> {
+    Ok(get(name)
+        .await?
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect())
+}
+
+#[cfg(target_family = "wasm")]
+async fn read(name: &str) -> Result<String, Problem> {
+    use spin_sdk::variables::{Error, get};
+    match get(name).await {
+        Ok(value) => Ok(value),
+        Err(Error::Undefined(_)) => Ok(String::new()),
+        Err(error) => Err(Problem::internal(error)),
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+async fn read(name: &str) -> Result<String, Problem> {
+    Ok(std::env::var(format!("SPIN_VARIABLE_{}", name.to_uppercase())).unwrap_or_default())
+}

@@ -1,0 +1,82 @@
+//! `Idempotency-Key`: the same key and body gives the first answer again; with another body it is a 422 (contract §1).
+
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::request::Parts;
+use serde_json::Value as Json;
+
+use crate::caller::Principal;
+use crate::db::{self, Transaction};
+use crate::{Problem, host, params, request};
+
+/// How long an answer is kept, milliseconds: a day.
+pub const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// The key of a request, if it carries one, with what the request is.
+pub struct IdempotencyKey {
+    key: Option<String>,
+    target: String,
+    now_ms: i64,
+}
+
+impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let key = match parts.headers.get("idempotency-key") {
+            None => None,
+            Some(key) => {
+                let key = key.to_str().unwrap_or_default().trim().to_owned();
+                if !(1..=255).contains(&key.len()) {
+                    return Err(Problem::invalid_field("Idempotency-Key", "must have 1 to 255 visible characters"));
+                }
+                Some(key)
+            }
+        };
+        let target = format!("{} {}", parts.method, parts.uri.path());
+        Ok(Self { key, target, now_ms: request::now(parts).0 })
+    }
+}
+
+impl IdempotencyKey {
+    /// Does `work` once: in one transaction with keeping its answer, so that two requests side by side do it once too. A refusal is
+    /// not kept. The boolean tells whether the work was done now.
+    pub fn once(
+        self,
+        caller: &Principal,
+        body: &[u8],
+        work: impl FnOnce(&Transaction) -> Result<(StatusCode, Json), Problem>,
+    ) -> Result<(Response, bool), Problem> {
+        let request_hash = host::sha256(&[self.target.as_bytes(), b"\n", body].concat());
+        let (status, body, fresh) = db::transaction(|transaction| {
+            if let Some(key) = &self.key {
+                let kept = transaction.run(
+                    "select request_hash = ?, status, body from idempotency_keys where caller = ? and key = ? and created_at > ?",
+                    params![request_hash, &caller.id, key, self.now_ms - KEPT_MS],
+                )?;
+                if let Some(row) = kept.first() {
+                    if !row.bool(0)? {
+                        return Err(Problem::invalid_field("Idempotency-Key", "was used with another request"));
+                    }
+                    let status = u16::try_from(row.int(1)?).ok().and_then(|status| StatusCode::from_u16(status).ok());
+                    return Ok((status.unwrap_or(StatusCode::OK), row.text(2)?.to_owned(), false));
+                }
+            }
+            let (status, body) = work(transaction)?;
+            let body = body.to_string();
+            if let Some(key) = &self.key {
+                transaction.run(
+                    "insert or replace into idempotency_keys (caller, key, request_hash, status, body, created_at) values (?, ?, ?, ?, ?, ?)",
+                    params![&caller.id, key, request_hash, i64::from(status.as_u16()), &body, self.now_ms],
+                )?;
+            }
+            Ok((status, body, true))
+        })?;
+        let mut response = (status, [(http::header::CONTENT_TYPE, "application/json")], body).into_response();
+        if !fresh {
+            response.headers_mut().insert("idempotent-replayed", http::HeaderValue::from_static("true"));
+        }
+        Ok((response, fresh))
+    }
+}

@@ -1,0 +1,119 @@
+//! Migrations that run by themselves: forward only, checksummed, under the database's write lock, by whichever instance comes first.
+
+use crate::db::{DbError, Value, backend::Connection};
+use crate::{host, params};
+
+struct Migration {
+    version: i64,
+    name: &'static str,
+    sql: &'static str,
+}
+
+macro_rules! migrations {
+    ($($version:literal $name:literal),* $(,)?) => {
+        &[$(Migration {
+            version: $version,
+            name: $name,
+            sql: include_str!(concat!("../../../migrations/", $name, ".sql")),
+        }),*]
+    };
+}
+
+const MIGRATIONS: &[Migration] = migrations! {
+    1 "0001_accounts",
+    2 "0002_feed_and_outbox",
+    3 "0003_places",
+    4 "0004_alerts",
+    5 "0005_telemetry",
+};
+
+/// The version of the schema that this build works with.
+pub fn latest() -> i64 {
+    MIGRATIONS.last().map_or(0, |migration| migration.version)
+}
+
+/// The version that the database is at, 0 when it is empty.
+pub(crate) fn current(connection: &Connection) -> Result<i64, DbError> {
+    match connection.run("select coalesce(max(version), 0) from schema_migrations", Vec::new()) {
+        Ok(rows) => Ok(match rows.first().and_then(|row| row.value(0)) {
+            Some(Value::Integer(version)) => *version,
+            _ => 0,
+        }),
+        Err(DbError::Other(message)) if message.contains("no such table") => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+/// Brings the database to [`latest`] unless it is there. A database that is ahead (a rolled-back release) is left as it is: steps
+/// are forward only and written so that the release before still works.
+pub(crate) fn ensure(connection: &Connection) -> Result<(), DbError> {
+    if current(connection)? >= latest() {
+        return Ok(());
+    }
+    // Outside a transaction, as SQLite wants it; it lasts. libSQL is in WAL mode by itself and may refuse the pragma.
+    let own = Connection::open()?;
+    let _ = own.run("pragma journal_mode = wal", Vec::new());
+    own.run("begin immediate", Vec::new())?;
+    let applied = apply(&own);
+    own.run(if applied.is_ok() { "commit" } else { "rollback" }, Vec::new())?;
+    applied
+}
+
+fn apply(connection: &Connection) -> Result<(), DbError> {
+    connection.run(
+        "create table if not exists schema_migrations (
+            version integer primary key, name text not null, checksum text not null, applied_at integer not null
+        ) strict",
+        Vec::new(),
+    )?;
+    for migration in MIGRATIONS {
+        let checksum: String = host::sha256(migration.sql.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let known = connection.run("select checksum from schema_migrations where version = ?", params![migration.version])?;
+        if let Some(row) = known.first() {
+            if row.value(0) != Some(&Value::Text(checksum)) {
+                return Err(DbError::Other(format!("migration {} was changed after it was applied", migration.name)));
+            }
+            continue;
+        }
+        for statement in statements(migration.sql) {
+            connection.run(statement, Vec::new())?;
+        }
+        connection.run(
+            "insert into schema_migrations (version, name, checksum, applied_at) values (?, ?, ?, ?)",
+            params![migration.version, migration.name, checksum, host::now_ms()],
+        )?;
+    }
+    Ok(())
+}
+
+/// A file's statements: each ends with `;` before an empty line or the end (see migrations/README.md).
+fn statements(sql: &str) -> impl Iterator<Item = &str> {
+    sql.split(";\n\n").map(|part| part.trim().trim_end_matches(';')).filter(|part| !part.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_rise_one_by_one_and_match_the_names() {
+        for (index, migration) in MIGRATIONS.iter().enumerate() {
+            assert_eq!(migration.version, index as i64 + 1);
+            assert!(migration.name.starts_with(&format!("{:04}_", migration.version)));
+        }
+    }
+
+    #[test]
+    fn every_piece_is_one_whole_statement() {
+        for migration in MIGRATIONS {
+            for statement in statements(migration.sql) {
+                let code: String = statement.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n");
+                let code = code.trim_start();
+                assert!(code.starts_with("create ") || code.starts_with("insert "), "{}: {code}", migration.name);
+                if code.starts_with("create trigger") {
+                    assert!(code.ends_with("end"), "{}: {code}", migration.name);
+                }
+            }
+        }
+    }
+}

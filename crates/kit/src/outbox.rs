@@ -1,0 +1,29 @@
+//! Waking the dispatcher for what cannot wait. What is to be sent is in the `outbox` already, written by triggers in the transaction
+//! of its cause; the scheduled run is the safety net.
+
+/// After the answer has gone, asks the dispatcher (the component `heartbeat`) to drain the outbox now. Does not delay the answer and
+/// cannot fail it. Needs `http://self` and `tick_secret` in the manifest.
+#[cfg(target_family = "wasm")]
+pub fn wake_dispatcher(request_id: String) {
+    spin_sdk::wasip3::spawn(async move {
+        if let Err(error) = post(&request_id).await {
+            crate::host::log("warn", "dispatcher not woken", serde_json::json!({ "request_id": request_id, "error": error }));
+        }
+    });
+}
+
+#[cfg(target_family = "wasm")]
+async fn post(request_id: &str) -> Result<(), String> {
+    let secret = crate::config::get("tick_secret").await.map_err(|problem| problem.detail().to_owned())?;
+    let request = http::Request::post("http://self.alt/internal/dispatch")
+        .header("x-tick-secret", secret)
+        .header("x-request-id", request_id)
+        .body(spin_sdk::http::EmptyBody::new())
+        .map_err(|error| error.to_string())?;
+    let response = spin_sdk::http::send(request).await.map_err(|error| format!("{error:?}"))?;
+    if response.status().is_success() { Ok(()) } else { Err(response.status().to_string()) }
+}
+
+/// Outside a component nothing is sent.
+#[cfg(not(target_family = "wasm"))]
+pub fn wake_dispatcher(_request_id: String) {}

@@ -1,0 +1,187 @@
+//! Problem documents (RFC 9457): the one shape of every refusal.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::db::DbError;
+
+/// What a handler gives: an answer, or a problem.
+pub type Answer<T = Response> = Result<T, Problem>;
+
+/// Reasons by field, in the order of the fields' names.
+pub type FieldErrors = BTreeMap<String, Vec<String>>;
+
+/// A refusal. The edge adds the request's id and renders it as `application/problem+json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
+    title: String,
+    #[serde(serialize_with = "as_number")]
+    status: StatusCode,
+    detail: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    errors: FieldErrors,
+    #[serde(skip)]
+    retry_after: Option<i64>,
+    #[serde(skip)]
+    cause: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
+fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
+impl Problem {
+    /// A problem of any status, with the status's own title.
+    pub fn new(status: StatusCode, slug: &str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:gatehouse:problem:{slug}"),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status,
+            detail: detail.into(),
+            errors: FieldErrors::new(),
+            retry_after: None,
+            cause: None,
+        }
+    }
+
+    /// 400: what was sent cannot be read at all.
+    pub fn unreadable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "unreadable", detail)
+    }
+
+    /// 401: who are you.
+    pub fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+    }
+
+    /// 403: not you.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    /// 404: `what` is not here.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", format!("there is no such {what}"))
+    }
+
+    /// 409: at odds with what is there.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", detail)
+    }
+
+    /// 413: more than is taken.
+    pub fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+    }
+
+    /// 415: not a media type that is read here.
+    pub fn media_type(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", detail)
+    }
+
+    /// 422: readable, but invalid; every bad field with its reasons.
+    pub fn invalid(errors: FieldErrors) -> Self {
+        let names: Vec<_> = errors.keys().map(String::as_str).collect();
+        let mut problem = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid",
+            format!("invalid: {}", names.join(", ")),
+        );
+        problem.errors = errors;
+        problem
+    }
+
+    /// 422 for one field.
+    pub fn invalid_field(field: &str, reason: impl Into<String>) -> Self {
+        Self::invalid(FieldErrors::from([(field.to_owned(), vec![reason.into()])]))
+    }
+
+    /// 429, with the seconds after which to come back.
+    pub fn too_many(detail: impl Into<String>, retry_after_s: i64) -> Self {
+        let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many", detail);
+        problem.retry_after = Some(retry_after_s.max(1));
+        problem
+    }
+
+    /// 503, with the seconds after which to come back.
+    pub fn unavailable(detail: impl Into<String>, retry_after_s: i64) -> Self {
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail);
+        problem.retry_after = Some(retry_after_s.max(1));
+        problem
+    }
+
+    /// 500: our fault. The cause goes to the log, not to the caller.
+    pub fn internal(cause: impl Display) -> Self {
+        let mut problem = Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "something went wrong here; the request's id finds it in the log",
+        );
+        problem.cause = Some(cause.to_string());
+        problem
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The sentence for the caller.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The reasons by field, when the problem is one of validation.
+    pub fn errors(&self) -> &FieldErrors {
+        &self.errors
+    }
+
+    /// What is logged and not told.
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    /// The body, as the edge sends it.
+    pub(crate) fn body(&self, request_id: &str) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct WithId<'a> {
+            #[serde(flatten)]
+            problem: &'a Problem,
+            request_id: &'a str,
+        }
+        serde_json::to_vec(&WithId { problem: self, request_id }).unwrap_or_default()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after {
+            headers.insert(http::header::RETRY_AFTER, seconds.into());
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(http::header::WWW_AUTHENTICATE, http::HeaderValue::from_static("Bearer"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<DbError> for Problem {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Busy => Self::unavailable("the database is busy", 1),
+            DbError::Unique(_) => Self::conflict("it exists already"),
+            DbError::Foreign => Self::conflict("it refers to something that is not there, or is referred to"),
+            other => Self::internal(other),
+        }
+    }
+}

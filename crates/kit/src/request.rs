@@ -1,0 +1,76 @@
+//! What a handler reads from the request, beside its caller and its body.
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use bytes::Bytes;
+use http::request::Parts;
+
+use crate::{Problem, host};
+
+/// The time of the request, milliseconds: read once, at the edge, so that everything a request does happens at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Now(pub i64);
+
+impl<S: Sync> FromRequestParts<S> for Now {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(now(parts))
+    }
+}
+
+/// The request's time, from its parts.
+pub fn now(parts: &Parts) -> Now {
+    parts.extensions.get::<Now>().copied().unwrap_or_else(|| Now(host::now_ms()))
+}
+
+/// The id that names this request in answers and logs.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+/// The client's address as the host saw it; a proxy's when one stands before it.
+#[derive(Clone, Debug)]
+pub struct ClientAddress(pub String);
+
+impl<S: Sync> FromRequestParts<S> for ClientAddress {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let address = parts.headers.get("spin-client-addr").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        // Spin gives `address:port`; the port is another one each connection.
+        let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+        Ok(Self(host.trim_matches(['[', ']']).to_owned()))
+    }
+}
+
+/// A JSON body, unread: 415 when it says that it is something else. `application/x-ndjson` is let through as JSON's relative.
+pub struct JsonBytes(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for JsonBytes {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if let Some(kind) = request.headers().get(http::header::CONTENT_TYPE) {
+            let kind = kind.to_str().unwrap_or_default();
+            let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            let json = essence == "application/json" || essence.ends_with("+json") || essence == "application/x-ndjson" || essence == "application/ndjson";
+            if !json {
+                return Err(Problem::media_type("send application/json"));
+            }
+        }
+        Bytes::from_request(request, state)
+            .await
+            .map(Self)
+            .map_err(|_| Problem::unreadable("the body did not arrive whole"))
+    }
+}
+
+/// The raw query string, empty when there is none.
+pub struct Query(pub String);
+
+impl<S: Sync> FromRequestParts<S> for Query {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(parts.uri.query().unwrap_or_default().to_owned()))
+    }
+}

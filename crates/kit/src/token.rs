@@ -1,0 +1,115 @@
+//! Access tokens: EdDSA (Ed25519) JWTs with `typ`, `iss`, `aud`, `exp` and `kid` pinned (RFC 8725, RFC 9068).
+//!
+//! Only the public keys are here; the component `auth` alone signs.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::role::Role;
+use jwt_simple::prelude::{Duration, Ed25519PublicKey, EdDSAPublicKeyLike, Token, UnixTimeStamp, VerificationOptions};
+use serde::{Deserialize, Serialize};
+
+use crate::caller::Principal;
+use crate::{Problem, config, host};
+
+/// The media type that access tokens carry in `typ` (RFC 9068 §2.1).
+pub const TYPE: &str = "at+jwt";
+
+/// What an access token says beside the registered claims.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Claims {
+    /// The user's role when it was issued.
+    pub role: Role,
+    /// For role `device`: the one device whose data it may send.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+}
+
+/// A public key by its id, the RFC 7638 thumbprint.
+pub struct PublicKey {
+    /// `kid`.
+    pub id: String,
+    /// The 32 bytes of the point, as base64url: `x` of the JWK (RFC 8037).
+    pub x: String,
+    key: Ed25519PublicKey,
+}
+
+impl PublicKey {
+    /// From the 32 bytes of an Ed25519 public key as base64url.
+    pub fn parse(x: &str) -> Result<Self, Problem> {
+        let bytes = URL_SAFE_NO_PAD.decode(x).map_err(Problem::internal)?;
+        let key = Ed25519PublicKey::from_bytes(&bytes).map_err(Problem::internal)?;
+        let jwk = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
+        Ok(Self { id: URL_SAFE_NO_PAD.encode(host::sha256(jwk.as_bytes())), x: x.to_owned(), key })
+    }
+}
+
+/// The live public keys, from the variable `jwt_public_keys`: two while rotating.
+pub async fn public_keys() -> Result<Vec<PublicKey>, Problem> {
+    config::list("jwt_public_keys").await?.iter().map(|x| PublicKey::parse(x)).collect()
+}
+
+struct Verified {
+    principal: Principal,
+    expires_at_s: i64,
+}
+
+/// How many verified tokens an instance remembers.
+const REMEMBERED: usize = 1024;
+
+thread_local! {
+    // Verification is most of the cost of a small request; a token that was verified stays so until it expires.
+    static VERIFIED: RefCell<HashMap<String, Verified>> = RefCell::default();
+}
+
+/// Who holds this access token. 401 when it is not one of ours, was altered, or has expired.
+pub async fn verify(token: &str, now_ms: i64) -> Result<Principal, Problem> {
+    let now_s = now_ms / 1000;
+    let known = VERIFIED.with_borrow(|verified| {
+        verified.get(token).map(|known| (known.expires_at_s > now_s).then(|| known.principal.clone()))
+    });
+    match known {
+        Some(Some(principal)) => return Ok(principal),
+        Some(None) => return Err(refused()),
+        None => {}
+    }
+    let verified = verify_afresh(token, now_s).await?;
+    let principal = verified.principal.clone();
+    VERIFIED.with_borrow_mut(|remembered| {
+        if remembered.len() >= REMEMBERED {
+            remembered.clear();
+        }
+        remembered.insert(token.to_owned(), verified);
+    });
+    Ok(principal)
+}
+
+fn refused() -> Problem {
+    Problem::unauthorized("the access token is not valid or has expired")
+}
+
+async fn verify_afresh(token: &str, now_s: i64) -> Result<Verified, Problem> {
+    if token.len() > 4096 {
+        return Err(refused());
+    }
+    let metadata = Token::decode_metadata(token).map_err(|_| refused())?;
+    let keys = public_keys().await?;
+    let key = keys.iter().find(|key| metadata.key_id() == Some(key.id.as_str())).ok_or_else(refused)?;
+    let options = VerificationOptions {
+        artificial_time: Some(UnixTimeStamp::from_secs(u64::try_from(now_s).unwrap_or_default())),
+        time_tolerance: Some(Duration::from_secs(0)),
+        allowed_issuers: Some(HashSet::from([config::get("jwt_issuer").await?])),
+        allowed_audiences: Some(HashSet::from([config::get("jwt_audience").await?])),
+        required_signature_type: Some(TYPE.to_owned()),
+        ..VerificationOptions::default()
+    };
+    let claims = key.key.verify_token::<Claims>(token, Some(options)).map_err(|_| refused())?;
+    let expires_at_s = claims.expires_at.map_or(0, |at| i64::try_from(at.as_secs()).unwrap_or(i64::MAX));
+    let (Some(id), true) = (claims.subject, expires_at_s > now_s) else {
+        return Err(refused());
+    };
+    let principal = Principal { id, role: claims.custom.role, device: claims.custom.device };
+    Ok(Verified { principal, expires_at_s })
+}
