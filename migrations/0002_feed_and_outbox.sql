@@ -61,6 +61,8 @@ create index messages_due on messages (urgent desc, next_attempt_at) where state
 
 create index messages_by_state on messages (state, id);
 
+create index messages_by_channel on messages (channel, id);
+
 -- Every attempt and how it ended.
 create table deliveries (
     message_id  text not null references messages (id),

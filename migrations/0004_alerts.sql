@@ -36,6 +36,12 @@ create index alerts_by_site on alerts (site, id);
 
 create index alerts_by_camera on alerts (camera_id, id);
 
+create index alerts_by_severity on alerts (severity, id);
+
+create index alerts_by_type on alerts (alert_type, id);
+
+create index alerts_by_source on alerts (source, id);
+
 create index alerts_to_escalate on alerts (created_at) where severity = 'critical' and status = 'active';
 
 -- Each step of an alert: who, when, from what to what.

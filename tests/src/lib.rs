@@ -1,1 +1,324 @@
-//! harness
+//! What the black-box suites share: a running application, callers who are signed in, and answers that explain themselves.
+//!
+//! A suite speaks HTTP to a base URL. By default each test starts the application on the embedded host, inside its own process, on a
+//! free port, in a state directory of its own. With `GATEHOUSE_BASE_URL` set, the same suites run against that application
+//! (`spin up`, say), with `GATEHOUSE_ADMIN_EMAIL`, `GATEHOUSE_ADMIN_PASSWORD`, `GATEHOUSE_TICK_SECRET` and, for those that look at
+//! the database, `GATEHOUSE_DATABASE`. What needs the host in hand (to move the clock, to set variables) is then skipped, and says so.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+mod answer;
+pub mod browser;
+mod client;
+pub mod process;
+pub mod receiver;
+
+pub use answer::Answer;
+pub use client::Client;
+
+/// A running application.
+pub struct App {
+    base: String,
+    admin: (String, String),
+    tick_secret: String,
+    database: Option<PathBuf>,
+    host: Option<Host>,
+    http: reqwest::Client,
+}
+
+struct Host {
+    app: gatehouse::App,
+    clock: gatehouse::Clock,
+    directory: Arc<tempfile::TempDir>,
+    variables: Vec<(String, String)>,
+}
+
+/// A car park made for one test: its names are its own, so that tests share a database without meeting.
+pub struct Place {
+    /// The site's slug.
+    pub site: String,
+    /// The code of its one zone.
+    pub zone: String,
+    /// Its spots.
+    pub spots: Vec<String>,
+}
+
+impl App {
+    /// The application, wherever it runs.
+    pub async fn start() -> Self {
+        match std::env::var("GATEHOUSE_BASE_URL") {
+            Ok(base) => Self::elsewhere(base),
+            Err(_) => Self::on_embedded_host(&[], Arc::new(temporary_directory())).await,
+        }
+    }
+
+    /// The application on the embedded host, for tests that move its clock, set its variables or stop it. None, with a line that
+    /// says so, when the suites run against a base URL.
+    pub async fn embedded(variables: &[(&str, &str)]) -> Option<Self> {
+        if std::env::var("GATEHOUSE_BASE_URL").is_ok() {
+            eprintln!("skipped: this test needs the embedded host");
+            return None;
+        }
+        Some(Self::on_embedded_host(variables, Arc::new(temporary_directory())).await)
+    }
+
+    fn elsewhere(base: String) -> Self {
+        let needed = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is needed beside GATEHOUSE_BASE_URL"));
+        Self {
+            base: base.trim_end_matches('/').to_owned(),
+            admin: (needed("GATEHOUSE_ADMIN_EMAIL"), needed("GATEHOUSE_ADMIN_PASSWORD")),
+            tick_secret: needed("GATEHOUSE_TICK_SECRET"),
+            database: std::env::var_os("GATEHOUSE_DATABASE").map(PathBuf::from),
+            host: None,
+            http: http_client(),
+        }
+    }
+
+    /// An application in another process of this machine, see [`process`].
+    pub(crate) fn in_process(base: String, admin: (String, String), tick_secret: String, database: PathBuf) -> Self {
+        Self { base, admin, tick_secret, database: Some(database), host: None, http: http_client() }
+    }
+
+    async fn on_embedded_host(variables: &[(&str, &str)], directory: Arc<tempfile::TempDir>) -> Self {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self::on(variables, directory, gatehouse::Clock::new()).await
+    }
+
+    async fn on(variables: Vec<(String, String)>, directory: Arc<tempfile::TempDir>, clock: gatehouse::Clock) -> Self {
+        let mut builder = gatehouse::App::builder()
+            .manifest(root().join("spin.toml"))
+            .state_dir(directory.path())
+            .listen("127.0.0.1:0")
+            .clock(clock.clone())
+            .cron(false)
+            .build_components(true);
+        for (name, value) in &variables {
+            builder = builder.variable(name, value);
+        }
+        let app = builder.start().await.expect("the application starts");
+        let variable = |name: &str| app.variable(name).expect("a variable of the manifest").to_owned();
+        Self {
+            base: app.base_url(),
+            admin: (variable("admin_email"), variable("admin_password")),
+            tick_secret: variable("tick_secret"),
+            database: Some(app.database_path()),
+            host: Some(Host { app, clock, directory, variables }),
+            http: http_client(),
+        }
+    }
+
+    /// Stops the application and starts it again on the same state, with its clock as far ahead as it was.
+    pub async fn restart(self) -> Self {
+        let host = self.host.expect("only the embedded host is restarted");
+        host.app.shutdown().await;
+        Self::on(host.variables, host.directory, host.clock).await
+    }
+
+    /// Stops the application, in order.
+    pub async fn stop(self) {
+        if let Some(host) = self.host {
+            host.app.shutdown().await;
+        }
+    }
+
+    /// Where it answers, without a slash at the end.
+    pub fn base_url(&self) -> &str {
+        &self.base
+    }
+
+    /// The bootstrap administrator's e-mail and password.
+    pub fn admin_credentials(&self) -> (&str, &str) {
+        (&self.admin.0, &self.admin.1)
+    }
+
+    /// The secret of `/internal/`.
+    pub fn tick_secret(&self) -> &str {
+        &self.tick_secret
+    }
+
+    /// The value of a variable of the application on the embedded host.
+    pub fn variable(&self, name: &str) -> &str {
+        let host = self.host.as_ref().expect("only the embedded host tells its variables");
+        host.app.variable(name).expect("a variable of the manifest")
+    }
+
+    /// Moves the guests' clock ahead. Access tokens issued before may be past their end afterwards: sign in again.
+    pub fn advance(&self, by: Duration) {
+        self.host.as_ref().expect("only the embedded host's clock moves").clock.advance(by);
+    }
+
+    /// The time as the guests see it, milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        let since_epoch = match &self.host {
+            Some(host) => host.clock.since_epoch(),
+            None => std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock after 1970"),
+        };
+        i64::try_from(since_epoch.as_millis()).expect("a time in this era")
+    }
+
+    /// The guests' time plus so many seconds, as RFC 3339.
+    pub fn time(&self, plus_s: i64) -> String {
+        let time = chrono::DateTime::from_timestamp_millis(self.now_ms() + plus_s * 1000).expect("a time in this era");
+        time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+    }
+
+    /// The database, to look at what HTTP does not show and to stage what it cannot. Panics when the suites run against a base URL
+    /// and were not told where it is.
+    pub fn db(&self) -> rusqlite::Connection {
+        let path = self.database.as_ref().expect("GATEHOUSE_DATABASE is needed for this test");
+        let connection = rusqlite::Connection::open(path).expect("the database opens");
+        connection.busy_timeout(Duration::from_secs(10)).expect("a timeout can be set");
+        connection
+    }
+
+    /// A caller without a token.
+    pub fn anonymous(&self) -> Client {
+        Client::new(self.http.clone(), self.base.clone(), None)
+    }
+
+    /// A caller with this bearer token or device key.
+    pub fn with_token(&self, token: &str) -> Client {
+        Client::new(self.http.clone(), self.base.clone(), Some(token.to_owned()))
+    }
+
+    /// Signs in.
+    pub async fn login(&self, email: &str, password: &str) -> Client {
+        let answer = self.anonymous().post("/api/auth/login", json!({"email": email, "password": password})).await;
+        let access = answer.expect(200)["access"].as_str().expect("an access token").to_owned();
+        self.with_token(&access)
+    }
+
+    /// The bootstrap administrator (`super_admin`), signed in.
+    pub async fn admin(&self) -> Client {
+        self.login(&self.admin.0, &self.admin.1).await
+    }
+
+    /// A new user of this role, signed in. For `device`, use [`App::device`].
+    pub async fn user(&self, role: &str) -> Client {
+        let (email, password) = self.new_user(role, json!({})).await;
+        self.login(&email, &password).await
+    }
+
+    /// Makes a user of this role, with further fields (`device_code`, say); their e-mail and password.
+    pub async fn new_user(&self, role: &str, further: Value) -> (String, String) {
+        let email = format!("{}@example.com", unique(role));
+        let password = "a quiet gate at dawn 7".to_owned();
+        let mut body = json!({"email": email, "password": password, "name": "Somebody", "role": role});
+        let (Value::Object(body_fields), Value::Object(further)) = (&mut body, further) else { panic!("further fields are an object") };
+        body_fields.extend(further);
+        self.admin().await.post("/v0/api/users/users/", body).await.expect(201);
+        (email, password)
+    }
+
+    /// An operator, signed in.
+    pub async fn operator(&self) -> Client {
+        self.user("operator").await
+    }
+
+    /// A visitor, signed in.
+    pub async fn visitor(&self) -> Client {
+        self.user("visitor").await
+    }
+
+    /// A car park with one zone and so many spots.
+    pub async fn place(&self, spots: usize) -> Place {
+        let admin = self.admin().await;
+        let site = unique("site");
+        let zone = "B1".to_owned();
+        admin
+            .post("/api/sites", json!({
+                "slug": site, "name": "A car park", "kind": "car_park", "latitude": 20.9, "longitude": 70.4,
+                "time_zone": "Asia/Kolkata", "capacity": spots,
+            }))
+            .await
+            .expect(201);
+        admin.post(&format!("/api/sites/{site}/zones"), json!({"code": zone, "name": "Basement 1"})).await.expect(201);
+        let mut place = Place { site, zone, spots: Vec::new() };
+        for number in 1..=spots {
+            let spot_id = format!("{}-{number:03}", place.site.to_uppercase());
+            admin
+                .post("/api/spots", json!({"spot_id": spot_id, "site": place.site, "zone": place.zone, "kind": "standard"}))
+                .await
+                .expect(201);
+            place.spots.push(spot_id);
+        }
+        place
+    }
+
+    /// A device on a zone of `place`, or on its spot of this index; its code.
+    pub async fn new_device(&self, place: &Place, spot: Option<usize>) -> String {
+        let code = unique("DEV").to_uppercase();
+        let mut body = json!({"device_code": code, "site": place.site, "zone": place.zone});
+        if let Some(index) = spot {
+            body["spot_id"] = json!(place.spots[index]);
+        }
+        self.admin().await.post("/api/devices/", body).await.expect(201);
+        code
+    }
+
+    /// A caller with a new key of this device.
+    pub async fn device(&self, code: &str) -> Client {
+        let answer = self.admin().await.post(&format!("/api/devices/{code}/credentials"), json!({})).await;
+        let key = answer.expect(201)["key"].as_str().expect("a key").to_owned();
+        self.with_token(&key)
+    }
+
+    /// A reading of this device that nothing is wrong with, so many seconds from now.
+    pub fn reading(&self, device_code: &str, plus_s: i64) -> Value {
+        json!({
+            "device_code": device_code, "voltage": 230.0, "current": 2.5, "power_factor": 0.95, "timestamp": self.time(plus_s),
+        })
+    }
+
+    /// One scheduled run, over HTTP; what it says it did.
+    pub async fn tick(&self) -> Value {
+        let answer = self.internal("/internal/tick").await;
+        answer.expect(200)
+    }
+
+    /// A POST to a path under `/internal/` with the secret.
+    pub async fn internal(&self, path: &str) -> Answer {
+        self.anonymous().header("x-tick-secret", &self.tick_secret).send(Method::POST, path, None).await
+    }
+}
+
+/// `prefix-` and characters that no other test has.
+pub fn unique(prefix: &str) -> String {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    format!("{prefix}-{}", &id[..10]).replace('_', "-")
+}
+
+/// The checkout's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ has a parent").to_owned()
+}
+
+fn temporary_directory() -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("gatehouse-test-").tempdir().expect("a temporary directory")
+}
+
+fn http_client() -> reqwest::Client {
+    gatehouse::tls::install();
+    reqwest::Client::builder()
+        .timeout(Duration::from_secs(60))
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("an HTTP client")
+}
+
+/// Waits until `probe` gives something, at most `within`; panics with `what` otherwise.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, within: Duration, mut probe: impl FnMut() -> F) -> T {
+    let deadline = tokio::time::Instant::now() + within;
+    loop {
+        if let Some(value) = probe().await {
+            return value;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "waited {within:?} in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

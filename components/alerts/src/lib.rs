@@ -1,1 +1,27 @@
-//! alerts
+//! Alerts and the history of what was sent about them (contract §6): S1's from cameras, S3's broadcasts, and those that the system
+//! raises by itself.
+//!
+//! The schema's triggers write history, audit, feed and outbox in the transaction of each change, so nothing here does.
+
+mod messages;
+mod new;
+mod read;
+mod steps;
+mod write;
+
+use axum::Router;
+use axum::routing::{get, patch, post};
+
+#[cfg_attr(not(target_family = "wasm"), allow(dead_code, reason = "called by the component's export"))]
+fn router() -> Router {
+    Router::new()
+        .route("/api/alerts", get(read::list).post(write::create))
+        .route("/api/alerts/{id}", get(read::detail).patch(write::edit).delete(write::delete))
+        .route("/api/alerts/{id}/acknowledge", patch(steps::acknowledge).post(steps::acknowledge))
+        .route("/api/alerts/{id}/resolve", patch(steps::resolve).post(steps::resolve))
+        .route("/api/dispatch/messages", get(messages::list))
+        .route("/api/dispatch/messages/{id}", get(messages::detail))
+        .route("/api/dispatch/messages/{id}/replay", post(messages::replay))
+}
+
+kit::component!(router);

@@ -67,13 +67,9 @@ mod tests {
             "a@b.co",
             "admin@localhost",
             "o'neil@x-y.example",
-            "नमस्ते@उदाहरण.भारत",
+            "büro@müller.example",
         ] {
-            assert_eq!(
-                normalise(address).is_ok(),
-                address.is_ascii() || !address.contains('\u{94d}'),
-                "{address}"
-            );
+            assert_eq!(normalise(address).as_deref(), Ok(address));
         }
     }
 

@@ -24,6 +24,8 @@ const PATTERN_WORTH: usize = 1;
 
 /// Shorter pieces of a name or an address occur in any text.
 const MIN_OWN_LEN: usize = 4;
+/// A name of a million words must not make the check slow.
+const MAX_OWN_WORDS: usize = 32;
 /// Two neighbours on a keyboard row occur in any word; three seldom do.
 const MIN_RUN_LEN: usize = 3;
 
@@ -143,6 +145,7 @@ fn own_words(email: &str, name: &str) -> Vec<Vec<char>> {
         .into_iter()
         .map(|word| word.chars().map(lower).collect::<Vec<char>>())
         .filter(|word| word.len() >= MIN_OWN_LEN)
+        .take(MAX_OWN_WORDS)
         .collect()
 }
 

@@ -222,6 +222,19 @@ thread_local! {
 /// Runs one statement on this instance's connection, committed when this returns. The schema is there: the instance's first call
 /// migrates ([`migrate`]).
 pub fn run(sql: &str, params: Vec<Value>) -> Result<Rows, DbError> {
+    on_connection(|connection| connection.run(sql, params))
+}
+
+/// As [`run`], for a change that gives no rows: how many rows it inserted, updated or deleted itself. What its triggers changed does
+/// not count.
+pub fn run_counted(sql: &str, params: Vec<Value>) -> Result<u64, DbError> {
+    on_connection(|connection| {
+        connection.run(sql, params)?;
+        Ok(connection.changes())
+    })
+}
+
+fn on_connection<T>(work: impl FnOnce(&backend::Connection) -> Result<T, DbError>) -> Result<T, DbError> {
     CONNECTION.with(|cell| {
         let connection = match cell.get() {
             Some(connection) => connection,
@@ -231,7 +244,7 @@ pub fn run(sql: &str, params: Vec<Value>) -> Result<Rows, DbError> {
                 cell.get_or_init(|| opened)
             }
         };
-        connection.run(sql, params)
+        work(connection)
     })
 }
 
@@ -284,6 +297,11 @@ pub(crate) mod backend {
             let rows = result.rows.into_iter();
             Ok(Rows(rows.map(|row| Row(row.values.into_iter().map(lift).collect())).collect()))
         }
+
+        /// Rows that the last change on this connection changed.
+        pub fn changes(&self) -> u64 {
+            self.0.changes()
+        }
     }
 
     fn error(error: sqlite::Error) -> DbError {
@@ -328,6 +346,10 @@ pub(crate) mod backend {
 
         pub fn run(&self, _sql: &str, _params: Vec<Value>) -> Result<Rows, DbError> {
             Err(DbError::Other("there is no database outside Spin".to_owned()))
+        }
+
+        pub fn changes(&self) -> u64 {
+            0
         }
     }
 }

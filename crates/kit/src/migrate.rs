@@ -25,6 +25,7 @@ const MIGRATIONS: &[Migration] = migrations! {
     3 "0003_places",
     4 "0004_alerts",
     5 "0005_telemetry",
+    6 "0006_anomalies",
 };
 
 /// The version of the schema that this build works with.

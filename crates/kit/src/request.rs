@@ -48,16 +48,20 @@ pub struct JsonBytes(pub Bytes);
 impl<S: Send + Sync> FromRequest<S> for JsonBytes {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         if let Some(kind) = request.headers().get(http::header::CONTENT_TYPE) {
-            let kind = kind.to_str().unwrap_or_default();
-            let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-            let json = essence == "application/json" || essence.ends_with("+json") || essence == "application/x-ndjson" || essence == "application/ndjson";
+            let essence = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+            let is = |known: &str| essence.eq_ignore_ascii_case(known);
+            let json = is("application/json")
+                || is("application/x-ndjson")
+                || is("application/ndjson")
+                || essence.to_ascii_lowercase().ends_with("+json");
             if !json {
                 return Err(Problem::media_type("send application/json"));
             }
         }
-        Bytes::from_request(request, state)
+        // The edge has held it to `MAX_BODY` already; axum's own limit of 2 MB for `Bytes` is below that.
+        axum::body::to_bytes(request.into_body(), crate::serve::MAX_BODY)
             .await
             .map(Self)
             .map_err(|_| Problem::unreadable("the body did not arrive whole"))

@@ -26,6 +26,13 @@ pub struct Quiet;
 #[macro_export]
 macro_rules! component {
     ($router:path) => {
+        /// The router, built once an instance.
+        #[cfg(target_family = "wasm")]
+        fn component_router() -> &'static ::axum::Router {
+            static ROUTER: ::std::sync::OnceLock<::axum::Router> = ::std::sync::OnceLock::new();
+            ROUTER.get_or_init($router)
+        }
+
         #[cfg(target_family = "wasm")]
         #[allow(unsafe_code, missing_docs)]
         mod component {
@@ -36,8 +43,7 @@ macro_rules! component {
 
             impl ::spin_sdk::wasip3::exports::http::handler::Guest for Component {
                 async fn handle(request: Request) -> Result<Response, ErrorCode> {
-                    static ROUTER: ::std::sync::OnceLock<::axum::Router> = ::std::sync::OnceLock::new();
-                    $crate::serve::wasi::handle(request, ROUTER.get_or_init($router)).await
+                    $crate::serve::wasi::handle(request, super::component_router()).await
                 }
             }
         }

@@ -1,0 +1,92 @@
+//! What people read.
+
+use serde::Deserialize;
+
+use super::Message;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Alert {
+    message: Option<String>,
+    severity: Option<String>,
+    site: Option<String>,
+    zones: Vec<String>,
+    location: Option<String>,
+    timestamp: Option<String>,
+    id: Option<String>,
+}
+
+/// How long a title may be, characters.
+const MAX_TITLE: usize = 120;
+
+fn alert(message: &Message) -> Alert {
+    serde_json::from_str(message.content.alert.get()).unwrap_or_default()
+}
+
+/// One line: how grave, and what.
+pub(super) fn title(message: &Message) -> String {
+    let alert = alert(message);
+    let severity = alert.severity.as_deref().unwrap_or("alert");
+    // A title is a header or a subject: one line, whatever the message holds.
+    let text = alert.message.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    cut(&format!("[{severity}] {text}"), MAX_TITLE)
+}
+
+/// What, where, and how far it has climbed, in at most so many characters.
+pub(super) fn short(message: &Message, max: usize) -> String {
+    let alert = alert(message);
+    let mut text = format!("[{}] {}", alert.severity.as_deref().unwrap_or("alert"), alert.message.as_deref().unwrap_or_default());
+    if let Some(place) = place(&alert) {
+        text = format!("{text} ({place})");
+    }
+    if message.content.level > 0 {
+        text = format!("Not acknowledged, rung {}: {text}", message.content.level);
+    }
+    cut(&text, max)
+}
+
+/// The same with when, and the alert's id.
+pub(super) fn full(message: &Message) -> String {
+    let alert = alert(message);
+    let mut text = short(message, 4000);
+    for (name, value) in [("at", &alert.timestamp), ("alert", &alert.id)] {
+        if let Some(value) = value {
+            text = format!("{text}\n{name}: {value}");
+        }
+    }
+    text
+}
+
+fn place(alert: &Alert) -> Option<String> {
+    let parts = alert.site.iter().chain(&alert.zones).chain(&alert.location);
+    let place = parts.map(String::as_str).collect::<Vec<_>>().join(" ");
+    (!place.is_empty()).then_some(place)
+}
+
+fn cut(text: &str, max: usize) -> String {
+    if text.chars().count() <= max {
+        return text.to_owned();
+    }
+    text.chars().take(max.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::message;
+    use super::*;
+
+    #[test]
+    fn long_words_are_cut_between_characters() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("मंदिरमंदिर", 3), "मं…");
+        assert_eq!(cut("abc", 0), "…");
+    }
+
+    #[test]
+    fn an_alert_that_is_not_understood_is_still_told() {
+        let mut message = message("sms", "+1", 0);
+        message.content.alert = serde_json::value::RawValue::from_string("[1]".to_owned()).unwrap();
+        assert_eq!(title(&message), "[alert] ");
+        assert_eq!(full(&message), "[alert] ");
+    }
+}

@@ -1,0 +1,216 @@
+//! `gatehouse seed`: a demo car park, four temples, three users and weeks of plausible history, over HTTP, into any deployment.
+//!
+//! What is there already is left as it is, so that seeding twice changes nothing. Everything but secrets follows from `--seed`.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use futures::{StreamExt as _, TryStreamExt as _};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+pub(crate) mod api;
+mod credentials;
+mod history;
+mod news;
+pub(crate) mod pattern;
+mod places;
+
+pub use credentials::{Credentials, User};
+
+use api::Api;
+
+/// How many small requests are under way at once.
+const AT_ONCE: usize = 16;
+/// How many bulk requests are under way at once: while one is stored, the next is read.
+const BULKS_AT_ONCE: usize = 2;
+
+/// What to seed, and where.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The deployment.
+    #[arg(long, env = "GATEHOUSE_BASE_URL", default_value = "http://127.0.0.1:3000")]
+    pub base_url: String,
+    /// The bootstrap administrator's e-mail address (the variable `admin_email`).
+    #[arg(long, env = "GATEHOUSE_ADMIN_EMAIL", default_value = "admin@gatehouse.example")]
+    pub admin_email: String,
+    /// The bootstrap administrator's password (the variable `admin_password`).
+    #[arg(long, env = "GATEHOUSE_ADMIN_PASSWORD", hide_env_values = true)]
+    pub admin_password: String,
+    /// Where the demo users' passwords and the devices' keys are kept, mode 0600.
+    #[arg(long, default_value = "demo-credentials.json")]
+    pub credentials: PathBuf,
+    /// What the history follows from: the same number, the same history.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// How many days of readings; 0 for the newest of each device alone.
+    #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u32).range(0..=366))]
+    pub history_days: u32,
+    /// Minutes from one reading of a device to its next.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub every_minutes: u32,
+}
+
+/// What was made. What was there already is not counted, save as `duplicates`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Sites.
+    pub sites: usize,
+    /// Zones.
+    pub zones: usize,
+    /// Spots.
+    pub spots: usize,
+    /// Devices.
+    pub devices: usize,
+    /// Demo users.
+    pub users: usize,
+    /// Device keys.
+    pub keys: usize,
+    /// Readings that were stored.
+    pub readings: u64,
+    /// Readings that were there already.
+    pub duplicates: u64,
+    /// Readings that the application refused.
+    pub rejected: u64,
+    /// Lot counts.
+    pub lot_counts: usize,
+    /// Alerts.
+    pub alerts: usize,
+    /// Where the credentials are.
+    pub credentials: PathBuf,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sites, zones, spots, devices, users, keys, readings, duplicates, rejected, lot_counts, alerts, credentials } = self;
+        writeln!(f, "made {sites} sites, {zones} zones, {spots} spots, {devices} devices, {users} users, {keys} device keys")?;
+        writeln!(f, "stored {readings} readings ({duplicates} were there, {rejected} refused), {lot_counts} lot counts, {alerts} alerts")?;
+        write!(f, "credentials: {}", credentials.display())
+    }
+}
+
+/// Seeds the deployment.
+///
+/// # Errors
+/// When the deployment does not answer, refuses the administrator, or answers a request in a way that is neither "made" nor "there
+/// already"; and when the credentials file cannot be read or written. What was made until then stays: run it again.
+pub async fn run(args: Args) -> anyhow::Result<Summary> {
+    let admin = Api::sign_in(&args.base_url, &args.admin_email, &args.admin_password)
+        .await
+        .context("signing in as the bootstrap administrator")?;
+    let mut summary = Summary { credentials: args.credentials.clone(), ..Summary::default() };
+    seed_places(&admin, &mut summary).await?;
+
+    let mut credentials = Credentials::load_for(&args.credentials, &args.base_url).await?;
+    summary.users = credentials::make_users(&admin, &mut credentials).await?;
+    credentials.save(&args.credentials)?;
+    let issued = issue_keys(&admin, &mut credentials).await;
+    // A key is shown once: those that were issued before a failure are kept all the same.
+    credentials.save(&args.credentials)?;
+    summary.keys = issued?;
+
+    let history = history::History::until(api::now_ms(), args.seed, args.history_days, args.every_minutes);
+    seed_readings(&admin, &history, &mut summary).await?;
+    summary.lot_counts = news::lot_counts(&admin, &history).await?;
+    summary.alerts = news::alerts(&admin).await?;
+    Ok(summary)
+}
+
+async fn seed_places(admin: &Api, summary: &mut Summary) -> anyhow::Result<()> {
+    for site in places::SITES {
+        summary.sites += usize::from(admin.make("/api/sites", &site.body()).await?);
+        let path = format!("/api/sites/{}/zones", site.slug);
+        for (position, zone) in site.zones.iter().enumerate() {
+            summary.zones += usize::from(admin.make(&path, &zone.body(position)).await?);
+        }
+    }
+    let spots = places::spots();
+    let bar = progress(spots.len() as u64, "places and devices");
+    let made = futures::stream::iter(&spots).map(|spot| {
+        let bar = &bar;
+        async move {
+            let made_spot = admin.make("/api/spots", &spot.body()).await?;
+            let made_device = admin.make("/api/devices/", &spot.device_body()).await?;
+            bar.inc(1);
+            anyhow::Ok((usize::from(made_spot), usize::from(made_device)))
+        }
+    });
+    let made: Vec<_> = made.buffer_unordered(AT_ONCE).try_collect().await?;
+    bar.finish_and_clear();
+    summary.spots = made.iter().map(|(spots, _)| spots).sum();
+    summary.devices = made.iter().map(|(_, devices)| devices).sum();
+    Ok(())
+}
+
+/// A key for each device that has none in the file; how many.
+async fn issue_keys(admin: &Api, credentials: &mut Credentials) -> anyhow::Result<usize> {
+    let missing: Vec<String> =
+        places::spots().iter().map(places::Spot::device_code).filter(|code| !credentials.devices.contains_key(code)).collect();
+    let bar = progress(missing.len() as u64, "device keys");
+    let mut answers = futures::stream::iter(missing)
+        .map(|code| async move {
+            let path = format!("/api/devices/{code}/credentials");
+            let answer = admin.post(&path, &json!({"label": "demo"})).await?.expect(&[201])?;
+            let key = answer["key"].as_str().context("the answer shows no key")?.to_owned();
+            anyhow::Ok((code, key))
+        })
+        .buffer_unordered(AT_ONCE);
+    let mut issued = 0;
+    while let Some((code, key)) = answers.try_next().await? {
+        credentials.devices.insert(code, key);
+        issued += 1;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(issued)
+}
+
+async fn seed_readings(admin: &Api, history: &history::History, summary: &mut Summary) -> anyhow::Result<()> {
+    let bar = progress(history.len(), "readings");
+    // The newest of each device first, by itself: all that follows is late data, which is stored and turns nothing, so that weeks
+    // of history raise no events, no alerts and no flapping spots.
+    store(admin, history.newest(), &bar, summary).await?;
+    for day in history.days() {
+        let bodies: Vec<_> = history.bodies(day).collect();
+        let answers = futures::stream::iter(bodies).map(|body| async {
+            let sent = body.len() as u64;
+            let answer = admin.post("/api/telemetry/bulk/", &json!(body)).await?.expect(&[200])?;
+            anyhow::Ok((sent, answer))
+        });
+        let mut answers = answers.buffer_unordered(BULKS_AT_ONCE);
+        while let Some((sent, answer)) = answers.try_next().await? {
+            count(&answer, summary);
+            bar.inc(sent);
+        }
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+async fn store(admin: &Api, body: Vec<pattern::Reading>, bar: &ProgressBar, summary: &mut Summary) -> anyhow::Result<()> {
+    let sent = body.len() as u64;
+    let answer = admin.post("/api/telemetry/bulk/", &json!(body)).await?.expect(&[200])?;
+    count(&answer, summary);
+    bar.inc(sent);
+    Ok(())
+}
+
+fn count(answer: &serde_json::Value, summary: &mut Summary) {
+    let number = |field: &str| answer[field].as_u64().unwrap_or_default();
+    summary.readings += number("accepted");
+    summary.duplicates += number("duplicate");
+    summary.rejected += number("rejected");
+}
+
+/// A bar on stderr; nothing where stderr is no terminal.
+fn progress(length: u64, what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new(length);
+    if let Ok(style) = ProgressStyle::with_template("{msg:>20} [{bar:40}] {pos}/{len} {eta}") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.set_message(what);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

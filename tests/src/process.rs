@@ -1,0 +1,101 @@
+//! The application in a process of its own, which can be killed.
+//!
+//! A suite that wants one has a test named `server_process` which calls [`serve_if_asked`]; [`Process::start`] runs the suite's own
+//! program again with just that test, so that nothing else has to be built.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::{App, root};
+
+const STATE_DIR: &str = "GATEHOUSE_TEST_STATE_DIR";
+const VARIABLES: &str = "GATEHOUSE_TEST_VARIABLES";
+
+/// A running server process; killed when dropped.
+pub struct Process {
+    child: Child,
+    /// The application that it serves.
+    pub app: App,
+}
+
+impl Process {
+    /// Starts the application on this state directory.
+    pub fn start(state_dir: &Path, variables: &[(&str, &str)]) -> Self {
+        let hello = hello_file(state_dir);
+        let _ = std::fs::remove_file(&hello);
+        let mut child = Command::new(std::env::current_exe().expect("this program has a path"))
+            .args(["--exact", "server_process", "--nocapture"])
+            .env(STATE_DIR, state_dir)
+            .env(VARIABLES, serde_json::to_string(variables).expect("texts are JSON"))
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("this program runs again");
+        let deadline = Instant::now() + Duration::from_secs(600);
+        let hello: Value = loop {
+            if let Some(hello) = std::fs::read(&hello).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
+                break hello;
+            }
+            if let Some(status) = child.try_wait().expect("a child can be asked") {
+                panic!("the server process ended: {status}");
+            }
+            assert!(Instant::now() < deadline, "the server process does not start");
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let text = |name: &str| hello[name].as_str().expect("a text").to_owned();
+        let app = App::in_process(
+            text("base_url"),
+            (text("admin_email"), text("admin_password")),
+            text("tick_secret"),
+            PathBuf::from(text("database")),
+        );
+        Self { child, app }
+    }
+
+    /// Kills it at once, as a power cut would end it.
+    pub fn kill_9(mut self) {
+        self.child.kill().expect("the child is ours to kill");
+        self.child.wait().expect("the child is ours to wait for");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn hello_file(state_dir: &Path) -> PathBuf {
+    state_dir.join("server-process.json")
+}
+
+/// Serves until it is killed, when [`Process::start`] started this program; otherwise returns at once.
+pub async fn serve_if_asked() {
+    let Some(state_dir) = std::env::var_os(STATE_DIR).map(PathBuf::from) else { return };
+    let variables: Vec<(String, String)> =
+        serde_json::from_str(&std::env::var(VARIABLES).expect("variables")).expect("pairs of texts");
+    let mut builder = gatehouse::App::builder()
+        .manifest(root().join("spin.toml"))
+        .state_dir(&state_dir)
+        .listen("127.0.0.1:0")
+        .cron(false)
+        .build_components(true);
+    for (name, value) in &variables {
+        builder = builder.variable(name, value);
+    }
+    let app = builder.start().await.expect("the application starts");
+    let hello = json!({
+        "base_url": app.base_url(),
+        "admin_email": app.variable("admin_email"),
+        "admin_password": app.variable("admin_password"),
+        "tick_secret": app.variable("tick_secret"),
+        "database": app.database_path(),
+    });
+    let partial = state_dir.join("server-process.partial");
+    std::fs::write(&partial, hello.to_string()).expect("the state directory takes files");
+    std::fs::rename(partial, hello_file(&state_dir)).expect("the state directory takes files");
+    std::future::pending::<()>().await;
+}

@@ -1,0 +1,130 @@
+//! What the host holds in check: a component that traps, loops or hoards takes no other with it, and nobody reaches what the manifest
+//! does not grant.
+
+use std::path::Path;
+use std::time::Duration;
+
+use gatehouse_tests::{receiver, root};
+use serde_json::Value;
+
+struct Faulty {
+    app: gatehouse::App,
+    http: reqwest::Client,
+    _state: tempfile::TempDir,
+}
+
+impl Faulty {
+    async fn start(variables: &[(&str, &str)]) -> Self {
+        gatehouse::tls::install();
+        let state = tempfile::tempdir().unwrap();
+        let mut builder = gatehouse::App::builder()
+            .manifest(root().join("tests/guests/spin.toml"))
+            .state_dir(state.path())
+            .listen("127.0.0.1:0")
+            .cron(false)
+            .request_timeout(Duration::from_secs(2))
+            .build_components(true);
+        for (name, value) in variables {
+            builder = builder.variable(name, value);
+        }
+        Self { app: builder.start().await.unwrap(), http: reqwest::Client::new(), _state: state }
+    }
+
+    async fn status(&self, path: &str) -> u16 {
+        self.http.get(format!("{}{path}", self.app.base_url())).send().await.unwrap().status().as_u16()
+    }
+
+    async fn json(&self, path: &str) -> Value {
+        self.http.get(format!("{}{path}", self.app.base_url())).send().await.unwrap().json().await.unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trap_takes_no_other_component_with_it() {
+    let faulty = Faulty::start(&[]).await;
+    for _ in 0..10 {
+        let (panicked, calm) = tokio::join!(faulty.status("/wild/panic"), faulty.status("/tame/calm"));
+        assert_eq!((panicked, calm), (500, 200));
+    }
+    assert_eq!(faulty.status("/wild/calm").await, 200, "a fresh instance serves what comes after a trap");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loop_is_ended_and_others_go_on_meanwhile() {
+    let faulty = Faulty::start(&[]).await;
+    let spinning = faulty.status("/wild/spin");
+    let calm = async {
+        for _ in 0..20 {
+            assert_eq!(faulty.status("/tame/calm").await, 200);
+        }
+    };
+    let (ended, ()) = tokio::join!(spinning, calm);
+    assert!(ended >= 500, "{ended}");
+    assert_eq!(faulty.status("/wild/calm").await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hoarder_meets_its_memory_limit() {
+    let faulty = Faulty::start(&[]).await;
+    let (hoarded, calm) = tokio::join!(faulty.status("/wild/hoard"), faulty.status("/tame/calm"));
+    assert!(hoarded >= 500, "{hoarded}");
+    assert_eq!(calm, 200);
+    assert_eq!(faulty.status("/wild/calm").await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outbound_goes_only_where_the_manifest_says() {
+    let friend = receiver::Receiver::start().await;
+    let stranger = receiver::Receiver::start().await;
+    let faulty = Faulty::start(&[("friend_origin", &friend.origin())]).await;
+
+    let answer = faulty.json(&format!("/wild/fetch?url={}/hello", friend.origin())).await;
+    assert!(answer["status"].is_number(), "{answer}");
+    let answer = faulty.json(&format!("/wild/fetch?url={}/hello", stranger.origin())).await;
+    assert!(answer["error"].as_str().is_some_and(|error| error.contains("HttpRequestDenied")), "{answer}");
+    let answer = faulty.json(&format!("/tame/fetch?url={}/hello", friend.origin())).await;
+    assert!(answer["error"].as_str().is_some_and(|error| error.contains("HttpRequestDenied")), "{answer}");
+    assert!(stranger.requests().is_empty());
+
+    let answer = faulty.json("/wild/fetch?url=http://self.alt/tame/calm").await;
+    assert_eq!(answer["status"], 200, "{answer}");
+    let answer = faulty.json("/tame/fetch?url=http://self.alt/wild/calm").await;
+    assert!(answer["error"].is_string(), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_and_variables_are_only_for_whom_they_are_granted() {
+    let faulty = Faulty::start(&[]).await;
+    assert_eq!(faulty.json("/wild/variable?name=granted").await["value"], "yes");
+    assert_eq!(faulty.json("/wild/variable?name=kept_back").await["value"], "");
+    assert_eq!(faulty.json("/tame/variable?name=granted").await["value"], "");
+    assert_eq!(faulty.json("/wild/sql?statement=select%201").await["rows"], 1);
+    let refused = faulty.json("/tame/sql?statement=select%201").await;
+    assert!(refused["error"].is_string(), "{refused}");
+    let attach = faulty.json("/wild/sql?statement=attach%20%27%2Ftmp%2Fx.db%27%20as%20x").await;
+    assert!(attach["error"].is_string(), "{attach}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_over_ten_mebibytes_is_refused() {
+    let faulty = Faulty::start(&[]).await;
+    let body = vec![b' '; 10 * 1024 * 1024 + 1];
+    let answer = faulty.http.post(format!("{}/tame/calm", faulty.app.base_url())).body(body).send().await.unwrap();
+    assert_eq!(answer.status(), 413);
+}
+
+#[test]
+fn the_manifest_grants_no_more_than_is_used() {
+    let text = std::fs::read_to_string(root().join("spin.toml")).unwrap();
+    let manifest: toml::Table = text.parse().unwrap();
+    let components = manifest["component"].as_table().unwrap();
+    for (name, component) in components {
+        let has_secret = |secret: &str| component.get("variables").and_then(|variables| variables.get(secret)).is_some();
+        assert_eq!(has_secret("jwt_signing_key"), name == "auth", "{name}");
+        assert_eq!(has_secret("twilio_auth_token"), name == "heartbeat", "{name}");
+        let source = component["source"].as_str().unwrap();
+        assert_eq!(Path::new(source).file_stem().unwrap().to_str(), Some(name.as_str()));
+    }
+    let console = components["console"].as_table().unwrap();
+    assert!(!console.contains_key("sqlite_databases") && !console.contains_key("key_value_stores"));
+}
