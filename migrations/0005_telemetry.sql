@@ -28,25 +28,31 @@ create index occupancy_log_by_time on occupancy_log (at, device_id);
 
 create index occupancy_log_changes on occupancy_log (received_at, device_id) where changed = 1;
 
--- The newest timestamp wins: a late reading is stored, counts as a heartbeat and changes nothing else.
+-- The newest timestamp wins: a late reading is stored, counts as a heartbeat and changes nothing else. Several small updates, since
+-- this runs for each reading: `health`, `alarms` and `occupied` have triggers of their own, which cost even when nothing turned.
 create trigger readings_stored after insert on readings
 begin
     update device_state set
         readings = readings + 1,
         last_seen_at = max(coalesce(last_seen_at, 0), new.received_at),
-        health = 'healthy',
-        last_reading_at = iif(n, new.at, last_reading_at),
-        voltage = iif(n, new.voltage, voltage),
-        current = iif(n, new.current, current),
-        power_factor = iif(n, new.power_factor, power_factor),
-        power_w = iif(n, new.power_w, power_w),
-        battery = iif(n, coalesce(new.battery, battery), battery),
-        electrical = iif(n, new.flags & 3, electrical),
-        alarms = iif(n, (alarms | (new.flags & 20)) & ~((new.flags >> 1) & 20), alarms),
-        occupied = iif(new.occupied is not null and new.at > coalesce(occupied_at, -1), new.occupied, occupied),
-        occupied_at = iif(new.occupied is not null and new.at > coalesce(occupied_at, -1), new.at, occupied_at)
-    from (select new.at > coalesce((select last_reading_at from device_state where device_id = new.device_id), -1) as n)
-    where device_id = new.device_id;
+        last_reading_at = new.at,
+        voltage = new.voltage,
+        current = new.current,
+        power_factor = new.power_factor,
+        power_w = new.power_w,
+        battery = coalesce(new.battery, battery),
+        electrical = new.flags & 3
+    where device_id = new.device_id and new.at > coalesce(last_reading_at, -1);
+    update device_state set
+        readings = readings + 1,
+        last_seen_at = max(coalesce(last_seen_at, 0), new.received_at)
+    where device_id = new.device_id and last_reading_at <> new.at;
+    update device_state set health = 'healthy' where device_id = new.device_id and health <> 'healthy';
+    update device_state set alarms = (alarms | (new.flags & 20)) & ~((new.flags >> 1) & 20)
+    where device_id = new.device_id and last_reading_at = new.at
+        and alarms <> (alarms | (new.flags & 20)) & ~((new.flags >> 1) & 20);
+    update device_state set occupied = new.occupied, occupied_at = new.at
+    where new.occupied is not null and device_id = new.device_id and new.at > coalesce(occupied_at, -1);
 end;
 
 create trigger occupancy_logged after insert on occupancy_log
@@ -99,7 +105,7 @@ begin
     from devices where id = new.device_id and (new.alarms & 16) and not (old.alarms & 16);
     update alerts set status = 'resolved', resolved_at = new.last_seen_at, resolved_by = 'system',
         updated_at = new.last_seen_at, updated_by = 'system'
-    where source = 'system' and status <> 'resolved'
+    where source = 'system' and status <> 'resolved' and alert_type in ('high_power', 'voltage_out_of_range')
         and ((alert_type = 'high_power' and (old.alarms & 4) and not (new.alarms & 4))
             or (alert_type = 'voltage_out_of_range' and (old.alarms & 16) and not (new.alarms & 16)))
         and subject = (select code from devices where id = new.device_id);

@@ -24,8 +24,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     ",
     world: "gatehouse:host/host",
     imports: {{
-        "spin:key-value/key-value.[method]store.get-keys": async | store | trappable,
-        "spin:sqlite/sqlite.[method]connection.execute-async": async | store | trappable,
         default: async | trappable,
     }},
     with: {{

@@ -1,1 +1,233 @@
-//! (being written)
+//! A headless Chromium, driven over WebDriver. Each browser has a driver, a port and a profile of its own, and ends both with itself.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use fantoccini::{ClientBuilder, Locator};
+use serde_json::{Value, json};
+
+use crate::eventually;
+
+const FLAGS: [&str; 10] = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+];
+
+/// One browser is enough for the machine: tests take turns.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// A browser with one tab.
+pub struct Browser {
+    client: fantoccini::Client,
+    session: String,
+    http: reqwest::Client,
+    driver: Driver,
+    _turn: tokio::sync::MutexGuard<'static, ()>,
+}
+
+struct Driver {
+    process: Child,
+    url: String,
+    profile: tempfile::TempDir,
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // The driver leads a process group of its own, which what it started belongs to.
+        let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", self.process.id())]).stderr(Stdio::null()).status();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Browser {
+    /// Starts one of this size, pixels. Installs Chromium where it is missing and that is possible.
+    pub async fn start(width: u32, height: u32) -> Self {
+        use std::os::unix::process::CommandExt as _;
+
+        let turn = TURN.lock().await;
+        install();
+        let profile = tempfile::Builder::new().prefix("gatehouse-browser-").tempdir().expect("a temporary directory");
+        let port = free_port();
+        let process = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .env("TMPDIR", profile.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .expect("chromedriver starts");
+        let driver = Driver { process, url: format!("http://127.0.0.1:{port}"), profile: profile };
+        let http = crate::http_client();
+        eventually("chromedriver answers", Duration::from_secs(20), || async {
+            http.get(format!("{}/status", driver.url)).send().await.ok().filter(|answer| answer.status().is_success())
+        })
+        .await;
+
+        let mut arguments: Vec<String> = FLAGS.map(str::to_owned).to_vec();
+        arguments.push(format!("--user-data-dir={}", driver.profile.path().join("chromium").display()));
+        arguments.push(format!("--window-size={width},{height}"));
+        let capabilities = json!({
+            "browserName": "chrome",
+            "goog:chromeOptions": { "args": arguments },
+            "goog:loggingPrefs": { "browser": "ALL" },
+        });
+        let Value::Object(capabilities) = capabilities else { unreachable!("it is an object") };
+        let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&driver.url)
+            .await
+            .expect("Chromium starts");
+        let session = client.session_id().await.expect("a session").expect("a session's id");
+        let browser = Self { client, session, http, driver, _turn: turn };
+        browser.resize(width, height).await;
+        browser
+    }
+
+    /// Ends the browser, in order.
+    pub async fn close(self) {
+        self.client.clone().close().await.expect("the session ends");
+    }
+
+    /// The tab's size from now on, in CSS pixels; below 600 it is a phone's.
+    pub async fn resize(&self, width: u32, height: u32) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    /// Whether the reader prefers a dark page.
+    pub async fn prefer_dark(&self, dark: bool) {
+        let value = if dark { "dark" } else { "light" };
+        self.devtools("Emulation.setEmulatedMedia", json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] })).await;
+    }
+
+    async fn devtools(&self, command: &str, parameters: Value) {
+        self.driver_call("goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await;
+    }
+
+    async fn driver_call(&self, path: &str, body: Value) -> Value {
+        let url = format!("{}/session/{}/{path}", self.driver.url, self.session);
+        let answer = self.http.post(url).json(&body).send().await.expect("chromedriver answers");
+        let mut answer: Value = answer.json().await.expect("chromedriver answers in JSON");
+        assert!(answer["value"]["error"].is_null(), "{path}: {answer}");
+        answer["value"].take()
+    }
+
+    /// Opens a page.
+    pub async fn open(&self, url: &str) {
+        self.client.goto(url).await.expect("the page opens");
+    }
+
+    /// Waits until something that matches this CSS selector is shown.
+    pub async fn see(&self, selector: &str) -> fantoccini::elements::Element {
+        eventually(&format!("{selector} is shown"), Duration::from_secs(20), || async {
+            let element = self.client.find(Locator::Css(selector)).await.ok()?;
+            element.is_displayed().await.ok()?.then_some(element)
+        })
+        .await
+    }
+
+    /// Waits until nothing that matches this CSS selector is shown.
+    pub async fn miss(&self, selector: &str) {
+        eventually(&format!("{selector} is gone"), Duration::from_secs(20), || async {
+            let element = self.client.find(Locator::Css(selector)).await.ok();
+            match element {
+                Some(element) => (!element.is_displayed().await.unwrap_or(false)).then_some(()),
+                None => Some(()),
+            }
+        })
+        .await;
+    }
+
+    /// Waits until the text at this CSS selector is as wanted; the text.
+    pub async fn read(&self, selector: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let seen = std::cell::RefCell::new(String::new());
+        let what = format!("{selector} has the wanted text");
+        let read = || async {
+            let text = self.client.find(Locator::Css(selector)).await.ok()?.text().await.ok()?;
+            seen.replace(text.clone());
+            wanted(&text).then_some(text)
+        };
+        match tokio::time::timeout(Duration::from_secs(20), async {
+            loop {
+                if let Some(text) = read().await {
+                    return text;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await
+        {
+            Ok(text) => text,
+            Err(_) => panic!("waited in vain: {what}; it has {:?}", seen.borrow()),
+        }
+    }
+
+    /// Clicks what matches this CSS selector, once it is shown.
+    pub async fn click(&self, selector: &str) {
+        self.see(selector).await.click().await.expect("it can be clicked");
+    }
+
+    /// Types into the field that matches this CSS selector, over what was there.
+    pub async fn fill(&self, selector: &str, text: &str) {
+        let field = self.see(selector).await;
+        field.clear().await.expect("it can be cleared");
+        field.send_keys(text).await.expect("it can be typed into");
+    }
+
+    /// Presses keys where the focus is.
+    pub async fn press(&self, keys: &str) {
+        let element = self.client.active_element().await.expect("something has the focus");
+        element.send_keys(keys).await.expect("keys can be pressed");
+    }
+
+    /// Runs a script in the page; what it returns.
+    pub async fn run(&self, script: &str) -> Value {
+        self.client.execute(script, Vec::new()).await.expect("the script runs")
+    }
+
+    /// A picture of the tab, PNG.
+    pub async fn screenshot(&self) -> Vec<u8> {
+        self.client.screenshot().await.expect("a picture")
+    }
+
+    /// What the page complained of since the last call: errors, warnings, refusals by the content security policy. Answers with an
+    /// error status, which the browser logs too, are the server's affair and left out.
+    pub async fn complaints(&self) -> Vec<Value> {
+        let Value::Array(entries) = self.driver_call("se/log", json!({ "type": "browser" })).await else {
+            panic!("the log is a list");
+        };
+        entries.into_iter().filter(|entry| entry["source"] != "network").collect()
+    }
+}
+
+/// Chromium and its driver, installed where they are missing and this is a Debian and we are root.
+fn install() {
+    let there = |program: &str| Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
+    if there("chromium") && there("chromedriver") {
+        return;
+    }
+    let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
+    assert!(root && there("apt-get"), "the console's suite needs Chromium: install the packages chromium and chromium-driver");
+    eprintln!("installing chromium and chromium-driver");
+    let apt = |arguments: &[&str]| {
+        let status = Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null()).status();
+        assert!(status.is_ok_and(|status| status.success()), "apt-get {} failed", arguments.join(" "));
+    };
+    apt(&["update"]);
+    apt(&["install", "-y", "--no-install-recommends", "chromium", "chromium-driver"]);
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}

@@ -93,6 +93,7 @@ impl App {
         let mut builder = gatehouse::App::builder()
             .manifest(root().join("spin.toml"))
             .state_dir(directory.path())
+            .cache_dir(cache_directory())
             .listen("127.0.0.1:0")
             .clock(clock.clone())
             .cron(false)
@@ -106,7 +107,7 @@ impl App {
             base: app.base_url(),
             admin: (variable("admin_email"), variable("admin_password")),
             tick_secret: variable("tick_secret"),
-            database: Some(app.database_path()),
+            database: Some(directory.path().join("default.db")),
             host: Some(Host { app, clock, directory, variables }),
             http: http_client(),
         }
@@ -289,13 +290,18 @@ impl App {
 
 /// `prefix-` and characters that no other test has.
 pub fn unique(prefix: &str) -> String {
-    let id = uuid::Uuid::new_v4().simple().to_string();
-    format!("{prefix}-{}", &id[..10]).replace('_', "-")
+    let id = uuid::Uuid::now_v7().simple().to_string();
+    format!("{prefix}-{}", &id[20..]).replace('_', "-")
 }
 
 /// The checkout's root.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ has a parent").to_owned()
+}
+
+/// Where compiled components are kept: shared by all tests, since compiling is most of a start.
+pub fn cache_directory() -> PathBuf {
+    root().join("target/cwasm")
 }
 
 fn temporary_directory() -> tempfile::TempDir {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::{App, root};
+use crate::{App, cache_directory, root};
 
 const STATE_DIR: &str = "GATEHOUSE_TEST_STATE_DIR";
 const VARIABLES: &str = "GATEHOUSE_TEST_VARIABLES";
@@ -80,6 +80,7 @@ pub async fn serve_if_asked() {
     let mut builder = gatehouse::App::builder()
         .manifest(root().join("spin.toml"))
         .state_dir(&state_dir)
+        .cache_dir(cache_directory())
         .listen("127.0.0.1:0")
         .cron(false)
         .build_components(true);
@@ -92,7 +93,7 @@ pub async fn serve_if_asked() {
         "admin_email": app.variable("admin_email"),
         "admin_password": app.variable("admin_password"),
         "tick_secret": app.variable("tick_secret"),
-        "database": app.database_path(),
+        "database": state_dir.join("default.db"),
     });
     let partial = state_dir.join("server-process.partial");
     std::fs::write(&partial, hello.to_string()).expect("the state directory takes files");

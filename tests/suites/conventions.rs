@@ -9,7 +9,7 @@ const COMPONENTS: [&str; 7] = [
     "/api/sites",
     "/api/telemetry/",
     "/api/alerts/",
-    "/api/events",
+    "/api/events?channels=none",
     "/internal/tick",
     "/health",
 ];

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use gatehouse_tests::{receiver, root};
+use gatehouse_tests::{cache_directory, receiver, root};
 use serde_json::Value;
 
 struct Faulty {
@@ -20,6 +20,7 @@ impl Faulty {
         let mut builder = gatehouse::App::builder()
             .manifest(root().join("tests/guests/spin.toml"))
             .state_dir(state.path())
+            .cache_dir(cache_directory())
             .listen("127.0.0.1:0")
             .cron(false)
             .request_timeout(Duration::from_secs(2))

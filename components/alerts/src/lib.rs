@@ -12,7 +12,6 @@ mod write;
 use axum::Router;
 use axum::routing::{get, patch, post};
 
-#[cfg_attr(not(target_family = "wasm"), allow(dead_code, reason = "called by the component's export"))]
 fn router() -> Router {
     Router::new()
         .route("/api/alerts", get(read::list).post(write::create))

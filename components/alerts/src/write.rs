@@ -25,9 +25,8 @@ pub async fn create(
 ) -> Answer<Response> {
     let alert = NewAlert::parse(&body, now)?;
     let critical = alert.severity == Severity::Critical;
-    let (response, fresh) = key.once(&caller.0, &body, |transaction| {
-        Ok((StatusCode::CREATED, insert(transaction, &alert, &caller.0, now)?))
-    })?;
+    let (response, fresh) =
+        key.once(&caller.0, &body, |transaction| Ok((StatusCode::CREATED, insert(transaction, &alert, &caller.0, now)?)))?;
     if fresh && critical {
         outbox::wake_dispatcher(request_id);
     }
@@ -196,10 +195,8 @@ impl Edit {
 pub async fn delete(caller: Caller<Admin>, Now(now): Now, Path(id): Path<String>) -> Answer<StatusCode> {
     db::transaction(|transaction| {
         // The trigger of the delete takes who and when from the row.
-        let touched = transaction.run(
-            "update alerts set updated_at = ?, updated_by = ? where id = ? returning id",
-            params![now, &caller.0.id, &id],
-        )?;
+        let touched = transaction
+            .run("update alerts set updated_at = ?, updated_by = ? where id = ? returning id", params![now, &caller.0.id, &id])?;
         touched.first().ok_or_else(read::not_found)?;
         // Consoles that show it must learn that it is gone.
         transaction.run(

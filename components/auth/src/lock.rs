@@ -29,10 +29,7 @@ impl Pair {
         if right {
             tx.run("delete from login_failures where account = ? and address = ?", params![&self.account, &self.address])?;
         } else {
-            tx.run(
-                "insert into login_failures (account, address, at) values (?, ?, ?)",
-                params![&self.account, &self.address, now],
-            )?;
+            tx.run("insert into login_failures (account, address, at) values (?, ?, ?)", params![&self.account, &self.address, now])?;
         }
         Ok(())
     }

@@ -83,14 +83,8 @@ pub(crate) fn names(list: &str, etag: &str) -> bool {
 mod tests {
     use super::*;
 
-    const ASSET: Asset = Asset {
-        path: "a.js",
-        content_type: "text/javascript",
-        etag: "abc",
-        identity: b"plain",
-        gzip: Some(b"gz"),
-        brotli: Some(b"br"),
-    };
+    const ASSET: Asset =
+        Asset { path: "a.js", content_type: "text/javascript", etag: "abc", identity: b"plain", gzip: Some(b"gz"), brotli: Some(b"br") };
 
     fn chosen(accept: &str) -> Encoding {
         ASSET.negotiate(std::iter::once(accept)).0

@@ -118,11 +118,8 @@ mod tests {
             let error = request(&message(channel, "x", 0), &settings, 0).unwrap_err();
             assert!(!error.contains("s3cret"), "{error}");
         }
-        let settings = Settings {
-            ntfy_origin: Some("https://ntfy.example".to_owned()),
-            ntfy_token: "tk_s3cret\n".to_owned(),
-            ..Settings::default()
-        };
+        let settings =
+            Settings { ntfy_origin: Some("https://ntfy.example".to_owned()), ntfy_token: "tk_s3cret\n".to_owned(), ..Settings::default() };
         let error = request(&message("ntfy", "topic", 0), &settings, 0).unwrap_err();
         assert!(!error.contains("s3cret"), "{error}");
     }

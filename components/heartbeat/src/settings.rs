@@ -196,11 +196,7 @@ mod tests {
         settings.ntfy_topic = "gatehouse".to_owned();
         assert_eq!(
             settings.contacts(0),
-            [
-                Contact::new("webhook", "https://hooks.example/in"),
-                Contact::new("sms", "+1"),
-                Contact::new("chat", "https://chat.example"),
-            ]
+            [Contact::new("webhook", "https://hooks.example/in"), Contact::new("sms", "+1"), Contact::new("chat", "https://chat.example"),]
         );
         assert!(settings.contacts(1).is_empty());
     }

@@ -194,7 +194,10 @@ pub fn quote_non_finite(bytes: &[u8]) -> Option<Vec<u8>> {
         rest = after;
         if byte == b'"' {
             in_text = !in_text;
-        } else if in_text && byte == b'\\' && let Some((&escaped, after)) = rest.split_first() {
+        } else if in_text
+            && byte == b'\\'
+            && let Some((&escaped, after)) = rest.split_first()
+        {
             quoted.push(escaped);
             rest = after;
         }

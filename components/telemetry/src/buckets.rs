@@ -72,8 +72,7 @@ pub fn page(listing: &Listing, device: &Device, span: Span, width: i64) -> Answe
         |row| Ok(json!([row.int(0)?])),
         |row| {
             let start = row.int(0)?;
-            let (count, voltage, current, power_factor, power_w): Packed =
-                serde_json::from_str(row.text(1)?).map_err(Problem::internal)?;
+            let (count, voltage, current, power_factor, power_w): Packed = serde_json::from_str(row.text(1)?).map_err(Problem::internal)?;
             let figures = |[min, mean, max]: [f64; 3]| Figures { min, mean, max };
             Ok(Bucket {
                 from: format_rfc3339(start),

@@ -13,6 +13,7 @@ use kit::Problem;
 use kit::serve::Quiet;
 use serde::Serialize;
 
+mod batch;
 mod body;
 mod buckets;
 mod bulk;

@@ -8,9 +8,9 @@ use kit::request::Query;
 use kit::{Answer, Problem, db, params};
 use serde_json::json;
 
+use crate::buckets;
 use crate::range::{self, Device, FILTERS, Span};
 use crate::single::Stored;
-use crate::buckets;
 
 /// In the order of time. `device` is needed; with `bucket`, see [`buckets::page`].
 pub async fn readings(_: Caller<Operator>, Query(query): Query) -> Answer<Response> {

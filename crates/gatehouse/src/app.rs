@@ -30,6 +30,7 @@ use crate::{components, cron, secrets};
 pub struct Builder {
     manifest: PathBuf,
     state: PathBuf,
+    cache: Option<PathBuf>,
     listen: String,
     variables: BTreeMap<String, String>,
     clock: Clock,
@@ -63,6 +64,12 @@ impl Builder {
     /// Where databases, secrets and compiled components lie; `.gatehouse` unless set.
     pub fn state_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.state = path.into();
+        self
+    }
+
+    /// Where compiled components are kept; in the state directory unless set. Applications may share it: it is keyed by content.
+    pub fn cache_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.cache = Some(path.into());
         self
     }
 
@@ -128,9 +135,9 @@ impl Builder {
         let listener = TcpListener::bind(&self.listen).await;
         let listener = listener.with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listener.local_addr()?;
-        let engine = engine()?;
-        let linker = Arc::new(linker(&engine)?);
-        let cache = Arc::new(Cache::new(engine, self.state.join("cache"))?);
+        let engine = engine().map_err(plain)?;
+        let linker = Arc::new(linker(&engine).map_err(plain)?);
+        let cache = Arc::new(Cache::new(engine, self.cache.clone().unwrap_or_else(|| self.state.join("cache"))).map_err(plain)?);
         let databases = self.open_databases(&manifest)?;
         let database = match databases.get("default") {
             Some(database) => database.clone(),
@@ -239,6 +246,11 @@ impl Builder {
     }
 }
 
+/// Wasmtime's errors are of their own kind.
+fn plain(error: wasmtime::Error) -> anyhow::Error {
+    anyhow::anyhow!("{error:#}")
+}
+
 /// Makes the state directory, for its owner alone.
 fn make_private(directory: &Path) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
@@ -272,6 +284,7 @@ impl App {
         Builder {
             manifest: "spin.toml".into(),
             state: ".gatehouse".into(),
+            cache: None,
             listen: "127.0.0.1:3000".to_owned(),
             variables: BTreeMap::new(),
             clock: Clock::new(),
@@ -316,7 +329,7 @@ impl App {
     /// Loads all components, so that the first requests need not wait.
     pub async fn warm(&self) -> Result<()> {
         for component in self.components.values() {
-            component.prepare().await?;
+            component.prepare().await.map_err(plain)?;
         }
         Ok(())
     }
@@ -324,7 +337,7 @@ impl App {
     /// Runs every cron trigger once, now by the components' clock, and waits for them.
     pub async fn run_cron(&self) -> Result<()> {
         for component in &self.scheduled {
-            component.cron_event(self.clock.since_epoch().as_secs()).await?;
+            component.cron_event(self.clock.since_epoch().as_secs()).await.map_err(plain)?;
         }
         Ok(())
     }

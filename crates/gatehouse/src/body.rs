@@ -21,7 +21,7 @@ pub enum Body {
         /// To come.
         rest: WasiBody,
         /// Counted for as long as it is open.
-        open: Counted,
+        _open: Counted,
     },
 }
 

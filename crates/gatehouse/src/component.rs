@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{OnceCell, Semaphore, mpsc, oneshot};
 use wasmtime::component::{Accessor, Linker};
-use wasmtime::{Engine, Store};
+use wasmtime::error::Context as _;
+use wasmtime::{Engine, Result, Store};
 use wasmtime_wasi_http::p3::bindings::{Service, ServicePre};
 use wasmtime_wasi_http::p3::{Request, bindings::http::types::ErrorCode};
 use wasmtime_wasi_http::{WasiBody, WasiHttpView as _};
@@ -90,6 +90,7 @@ struct Warm {
 /// An instance that streams, as others see it.
 struct Streaming {
     inbox: mpsc::UnboundedSender<Call>,
+    turn: Arc<Turn>,
     open: Arc<AtomicUsize>,
     at_work: AtomicUsize,
     served: AtomicUsize,
@@ -163,9 +164,13 @@ impl Component {
             Some(warm) => (call, warm),
             None => match self.offer_to_streaming(call) {
                 Ok(at_work) => {
+                    let rests = at_work.0.turn.rests();
                     let answer = tokio::time::timeout_at(deadline, answered).await;
                     if answer.is_err() {
                         self.retire(&at_work.0);
+                        if at_work.0.turn.rests() == rests {
+                            at_work.0.turn.stop();
+                        }
                     }
                     return answer.map_err(|_| Failure::Timeout)?.unwrap_or(Err(Failure::Trap));
                 }
@@ -203,7 +208,7 @@ impl Component {
                 outcome
             })
             .await??;
-        outcome.map_err(|Error::Other(message)| anyhow::anyhow!(message))
+        outcome.map_err(|Error::Other(message)| wasmtime::format_err!("{message}"))
     }
 
     async fn instantiate(self: &Arc<Self>) -> Result<Warm, Failure> {
@@ -213,9 +218,9 @@ impl Component {
             let mut store = Guest::store(&self.engine, self.state.clone());
             let service = pre.instantiate_async(&mut store).await?;
             let turn = Arc::new(Turn::default());
-            anyhow::Ok(Warm { store, service, turn, served: 0, since: Instant::now() })
+            wasmtime::error::Ok(Warm { store, service, turn, served: 0, since: Instant::now() })
         };
-        made.await.map_err(|error: anyhow::Error| {
+        made.await.map_err(|error| {
             tracing::error!(component = self.state.name, "cannot make an instance: {error:#}");
             if error.is::<wasmtime::PoolConcurrencyLimitError>() { Failure::Busy } else { Failure::Trap }
         })
@@ -306,7 +311,7 @@ async fn drive(component: Arc<Component>, mut warm: Warm, first: Call) {
     let service = &warm.service;
     let open = Arc::new(AtomicUsize::new(0));
     let served = AtomicUsize::new(warm.served);
-    let function = async |accessor: &Accessor<Guest>| -> wasmtime::Result<()> {
+    let function = async |accessor: &Accessor<Guest>| -> Result<()> {
         let mut calls = FuturesUnordered::new();
         let mut shared: Option<(Arc<Streaming>, mpsc::UnboundedReceiver<Call>)> = None;
         served.fetch_add(1, Ordering::Relaxed);
@@ -316,7 +321,7 @@ async fn drive(component: Arc<Component>, mut warm: Warm, first: Call) {
                 match calls.poll_next_unpin(cx) {
                     Poll::Ready(Some(Ok(streams))) => {
                         if streams && shared.is_none() {
-                            shared = Some(share(&component, &open));
+                            shared = Some(share(&component, &turn, &open));
                         }
                         continue;
                     }
@@ -347,7 +352,11 @@ async fn drive(component: Arc<Component>, mut warm: Warm, first: Call) {
     };
     let result = {
         let mut running = std::pin::pin!(warm.store.run_concurrent(function));
-        std::future::poll_fn(|cx| turn.poll(cx, running.as_mut())).await
+        std::future::poll_fn(|cx| match turn.poll(cx, running.as_mut()) {
+            Poll::Pending if turn.is_stopped() => Poll::Ready(Err(wasmtime::format_err!("it does not rest"))),
+            poll => poll,
+        })
+        .await
     };
     match result.and_then(|it| it) {
         Ok(()) => {
@@ -358,10 +367,15 @@ async fn drive(component: Arc<Component>, mut warm: Warm, first: Call) {
     }
 }
 
-fn share(component: &Component, open: &Arc<AtomicUsize>) -> (Arc<Streaming>, mpsc::UnboundedReceiver<Call>) {
+fn share(
+    component: &Component,
+    turn: &Arc<Turn>,
+    open: &Arc<AtomicUsize>,
+) -> (Arc<Streaming>, mpsc::UnboundedReceiver<Call>) {
     let (inbox, receiver) = mpsc::unbounded_channel();
     let streaming = Arc::new(Streaming {
         inbox,
+        turn: turn.clone(),
         open: open.clone(),
         at_work: AtomicUsize::new(0),
         served: AtomicUsize::new(0),
@@ -377,11 +391,12 @@ async fn serve(
     turn: &Arc<Turn>,
     open: &Arc<AtomicUsize>,
     call: Call,
-) -> wasmtime::Result<bool> {
+) -> Result<bool> {
     let Call { request, answer } = call;
     let (request, io) = accessor.with(|mut access| {
         let http = access.data_mut().http();
         let (request, io) = Request::from_http(http.hooks, request);
+        let io: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(io);
         wasmtime::error::Ok((http.table.push(request)?, io))
     })?;
     let response = match service.wasi_http_handler().call_handle(accessor, request).await? {
@@ -399,8 +414,8 @@ async fn serve(
     let (body, streams) = match collect(body, turn).await {
         Collected::Whole(bytes) => (Body::Whole(bytes), false),
         Collected::Part(ready, rest) => {
-            let open = Counted::new(open);
-            (Body::Stream { ready, rest, open }, true)
+            let _open = Counted::new(open);
+            (Body::Stream { ready, rest, _open }, true)
         }
     };
     answer.send(Ok(http::Response::from_parts(parts, body))).ok();

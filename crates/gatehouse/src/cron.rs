@@ -10,6 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::component::Component;
 
+/// The longest that a run may take.
+const LONGEST: Duration = Duration::from_secs(300);
+
 /// A component's schedule. Expressions have six or seven fields, seconds first, in UTC.
 pub struct Job {
     schedule: cron::Schedule,
@@ -43,7 +46,9 @@ impl Job {
 
 /// Calls a component now, as if it were due.
 pub async fn call(component: Arc<Component>, at: u64) {
-    if let Err(error) = component.cron_event(at).await {
-        tracing::error!(component = component.state.name, "the scheduled run failed: {error:#}");
+    match tokio::time::timeout(LONGEST, component.cron_event(at)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(component = component.state.name, "the scheduled run failed: {error:#}"),
+        Err(_) => tracing::error!(component = component.state.name, "the scheduled run took too long and was stopped"),
     }
 }

@@ -5,10 +5,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::error::Context as _;
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result};
 use wasmtime_wasi_http::p3::bindings::http::{client, types};
 
 use crate::guest::{Guest, GuestData};
@@ -22,7 +22,7 @@ const EPOCH: Duration = Duration::from_millis(10);
 pub const MEMORY_LIMIT: usize = 128 << 20;
 
 /// The most instances alive at once, over all components.
-pub const INSTANCES: u32 = 400;
+pub const INSTANCES: u32 = 300;
 
 /// Makes the engine and starts its clock.
 pub fn engine() -> Result<Engine> {
@@ -107,7 +107,7 @@ impl Cache {
     // directory, which only the user who runs it may write to, as they may write to the program itself.
     #[expect(unsafe_code, reason = "Wasmtime offers no safe way to load compiled code")]
     fn open(&self, compiled: &Path) -> Result<Component> {
-        Ok(unsafe { Component::deserialize_file(&self.engine, compiled) }?)
+        unsafe { Component::deserialize_file(&self.engine, compiled) }
     }
 
     /// The hash of the source's content. It is not computed again while the file's size and time stay the same.

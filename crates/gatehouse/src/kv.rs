@@ -88,54 +88,63 @@ fn other(error: SqlError) -> Error {
     })
 }
 
-impl Guest {
-    fn store_of(&self, store: &Resource<Store>) -> wasmtime::Result<(Arc<KeyValue>, String)> {
-        Ok((self.component.key_value.clone(), self.table.get(store)?.0.clone()))
-    }
-}
-
 impl Host for Guest {}
 
 impl HostStore for Guest {
-    async fn open(&mut self, label: String) -> wasmtime::Result<Result<Resource<Store>, Error>> {
-        if !self.component.stores.contains(&label) {
-            return Ok(Err(if label == "default" { Error::AccessDenied } else { Error::NoSuchStore }));
-        }
-        Ok(Ok(self.table.push(Store(label))?))
-    }
-
-    async fn get(&mut self, store: Resource<Store>, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
-        let (stores, store) = self.store_of(&store)?;
-        Ok(stores.get(&store, &key).await)
-    }
-
-    async fn set(&mut self, store: Resource<Store>, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {
-        let (stores, store) = self.store_of(&store)?;
-        Ok(stores.set(&store, &key, value).await)
-    }
-
-    async fn delete(&mut self, store: Resource<Store>, key: String) -> wasmtime::Result<Result<(), Error>> {
-        let (stores, store) = self.store_of(&store)?;
-        Ok(stores.delete(&store, &key).await)
-    }
-
-    async fn exists(&mut self, store: Resource<Store>, key: String) -> wasmtime::Result<Result<bool, Error>> {
-        let (stores, store) = self.store_of(&store)?;
-        Ok(stores.get(&store, &key).await.map(|it| it.is_some()))
-    }
-
     async fn drop(&mut self, store: Resource<Store>) -> wasmtime::Result<()> {
         self.table.delete(store)?;
         Ok(())
     }
 }
 
+type Done<T> = wasmtime::Result<Result<T, Error>>;
+
+fn store_of<T: 'static>(
+    accessor: &Accessor<T, GuestData>,
+    store: &Resource<Store>,
+) -> wasmtime::Result<(Arc<KeyValue>, String)> {
+    accessor.with(|mut access| {
+        let guest = access.get();
+        Ok((guest.component.key_value.clone(), guest.table.get(store)?.0.clone()))
+    })
+}
+
 impl<T: Send + 'static> HostStoreWithStore<T> for GuestData {
+    async fn open(accessor: &Accessor<T, Self>, label: String) -> Done<Resource<Store>> {
+        accessor.with(|mut access| {
+            let guest = access.get();
+            if !guest.component.stores.contains(&label) {
+                return Ok(Err(if label == "default" { Error::AccessDenied } else { Error::NoSuchStore }));
+            }
+            Ok(Ok(guest.table.push(Store(label))?))
+        })
+    }
+
+    async fn get(accessor: &Accessor<T, Self>, store: Resource<Store>, key: String) -> Done<Option<Vec<u8>>> {
+        let (stores, store) = store_of(accessor, &store)?;
+        Ok(stores.get(&store, &key).await)
+    }
+
+    async fn set(accessor: &Accessor<T, Self>, store: Resource<Store>, key: String, value: Vec<u8>) -> Done<()> {
+        let (stores, store) = store_of(accessor, &store)?;
+        Ok(stores.set(&store, &key, value).await)
+    }
+
+    async fn delete(accessor: &Accessor<T, Self>, store: Resource<Store>, key: String) -> Done<()> {
+        let (stores, store) = store_of(accessor, &store)?;
+        Ok(stores.delete(&store, &key).await)
+    }
+
+    async fn exists(accessor: &Accessor<T, Self>, store: Resource<Store>, key: String) -> Done<bool> {
+        let (stores, store) = store_of(accessor, &store)?;
+        Ok(stores.get(&store, &key).await.map(|it| it.is_some()))
+    }
+
     async fn get_keys(
         accessor: &Accessor<T, Self>,
         store: Resource<Store>,
     ) -> wasmtime::Result<(StreamReader<String>, FutureReader<Result<(), Error>>)> {
-        let (stores, store) = accessor.with(|mut access| access.get().store_of(&store))?;
+        let (stores, store) = store_of(accessor, &store)?;
         let (keys, end) = match stores.keys(&store).await {
             Ok(keys) => (keys, Ok(())),
             Err(error) => (Vec::new(), Err(error)),

@@ -2,7 +2,12 @@
 
 use clap::{Parser, Subcommand};
 use gatehouse::up::{self, Log};
+use gatehouse::{seed, simulate, tls};
 use tracing_subscriber::EnvFilter;
+
+/// Many small allocations for each call into a component: half the cost of the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Parser)]
 #[command(version, about = "The edge backend for places where vehicles and people arrive", args_conflicts_with_subcommands = true)]
@@ -17,19 +22,39 @@ struct Cli {
 enum Command {
     /// Serve the application (what happens without a command)
     Up(up::Up),
+    /// Put the demo into a deployment: places, devices, users, weeks of history
+    Seed(seed::Args),
+    /// Drive a deployment with a fleet of simulated sensors
+    Simulate(simulate::Args),
+    /// Print the generated secrets as variables for `spin up`
+    Secrets(up::Secrets),
 }
 
 fn main() -> anyhow::Result<()> {
+    tls::install();
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Up(cli.up));
-    // A commit or a checkpoint blocks its worker for an fsync: with spare ones the cores stay at work.
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(cores + 2).enable_all().build()?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Command::Up(args) = &command {
+        runtime.worker_threads(args.workers());
+    }
+    let runtime = runtime.enable_all().build()?;
     runtime.block_on(async {
         match command {
             Command::Up(args) => {
                 log(args.log());
                 up::run(args).await
+            }
+            Command::Secrets(args) => up::print_secrets(&args),
+            Command::Seed(args) => {
+                log(Log::Pretty);
+                println!("{}", seed::run(args).await?);
+                Ok(())
+            }
+            Command::Simulate(args) => {
+                log(Log::Pretty);
+                println!("{}", simulate::run(args).await?);
+                Ok(())
             }
         }
     })

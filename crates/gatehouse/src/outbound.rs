@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use http_body_util::BodyExt as _;
+use http_body_util::BodyExt;
 use url::Host;
 use wasmtime::component::{Accessor, HasData, Resource};
 use wasmtime_wasi_http::p3::bindings::http::client;

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use jwt_simple::algorithms::{Ed25519KeyPair, EdDSAKeyPairLike as _};
+use jwt_simple::algorithms::Ed25519KeyPair;
 
 use crate::manifest::Manifest;
 use crate::variables::from_environment;
@@ -55,7 +55,7 @@ pub fn load(state: &Path, manifest: &Manifest, given: &BTreeMap<String, String>)
 
 fn random() -> Result<String> {
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)?;
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no random bytes: {error}"))?;
     Ok(BASE64.encode(bytes))
 }
 

@@ -174,7 +174,7 @@ async fn seed_readings(admin: &Api, history: &history::History, summary: &mut Su
     store(admin, history.newest(), &bar, summary).await?;
     for day in history.days() {
         let bodies: Vec<_> = history.bodies(day).collect();
-        let answers = futures::stream::iter(bodies).map(|body| async {
+        let answers = futures::stream::iter(bodies).map(|body| async move {
             let sent = body.len() as u64;
             let answer = admin.post("/api/telemetry/bulk/", &json!(body)).await?.expect(&[200])?;
             anyhow::Ok((sent, answer))

@@ -23,6 +23,9 @@ pub struct Turn {
     /// Those who want to know when nothing moves any more.
     stalls: AtomicUsize,
     stalled: Mutex<Vec<Waker>>,
+    /// How often the future has had nothing to do but wait.
+    rests: AtomicUsize,
+    stopped: AtomicBool,
 }
 
 impl Wake for Turn {
@@ -68,6 +71,7 @@ impl Turn {
             }
             self.polling.store(false, Ordering::Release);
             if !self.woken.load(Ordering::Acquire) {
+                self.rests.fetch_add(1, Ordering::Relaxed);
                 return Poll::Pending;
             }
         }
@@ -80,6 +84,22 @@ impl Turn {
         }
         self.waiting().push(cx.waker().clone());
         Poll::Pending
+    }
+
+    /// How often the future has had nothing to do but wait: one that never does is caught in a loop.
+    pub fn rests(&self) -> usize {
+        self.rests.load(Ordering::Relaxed)
+    }
+
+    /// Asks whoever drives the future to drop it.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        self.parent.wake();
+    }
+
+    /// Whether it is to be dropped.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
     }
 
     fn waiting(&self) -> MutexGuard<'_, Vec<Waker>> {

@@ -1,11 +1,16 @@
 //! `gatehouse up`: the whole application in one process.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
+use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::manifest::Manifest;
+use crate::seed::{self, Credentials};
+use crate::{secrets, simulate};
 
 /// Builds what is stale, migrates, seeds a small demo on the first start, and serves until Ctrl-C.
 #[derive(Args, Clone, Debug)]
@@ -34,6 +39,20 @@ pub struct Up {
     /// How long a request may wait for its answer, in seconds
     #[arg(long, default_value_t = 30)]
     request_timeout: u64,
+    /// Threads that serve; the machine's cores and two unless given
+    #[arg(long)]
+    workers: Option<usize>,
+}
+
+/// Prints the secrets that `up` makes, as `SPIN_VARIABLE_NAME=…` lines for `spin up`; makes those that are missing.
+#[derive(Args, Clone, Debug)]
+pub struct Secrets {
+    /// Where they are kept
+    #[arg(long, default_value = ".gatehouse")]
+    state_dir: PathBuf,
+    /// The manifest
+    #[arg(long, short = 'f', default_value = "spin.toml")]
+    from: PathBuf,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
@@ -61,6 +80,12 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 }
 
 impl Up {
+    /// How many threads are to serve. A commit blocks its thread for an fsync: with spare ones the cores stay at work.
+    pub fn workers(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(2, usize::from);
+        self.workers.unwrap_or_else(|| cores() + 2).max(1)
+    }
+
     /// How the log is to look.
     pub fn log(&self) -> Log {
         self.log
@@ -80,22 +105,97 @@ pub async fn run(args: Up) -> Result<()> {
         builder = builder.variable(name, value);
     }
     let app = builder.start().await?;
-    greet(&app);
-    stopped().await?;
+    println!("Gatehouse serves {}", app.base_url());
+    let stop = CancellationToken::new();
+    tokio::select! {
+        shown = show(&app, args.demo, &stop) => match shown {
+            Ok(()) => stopped().await?,
+            Err(error) => {
+                // The application works without its demo.
+                tracing::error!("no demo: {error:#}");
+                greet(&app, None);
+                stopped().await?;
+            }
+        },
+        signal = stopped() => signal?,
+    }
     eprintln!("Stopping: requests at work are finished first");
+    stop.cancel();
     app.shutdown().await;
     Ok(())
 }
 
-fn greet(app: &App) {
-    let state = app.state_dir().display();
-    println!("Gatehouse serves {}", app.base_url());
+/// Puts the demo on stage, and says where to look.
+async fn show(app: &App, demo: Demo, stop: &CancellationToken) -> Result<()> {
+    let credentials = app.state_dir().join("demo-credentials.json");
+    if demo != Demo::None {
+        seed_once(app, &credentials).await?;
+    }
+    let credentials = (demo != Demo::None && credentials.exists()).then_some(credentials);
+    greet(app, credentials.as_deref());
+    if demo == Demo::Live
+        && let Some(credentials) = credentials
+    {
+        let (base_url, credentials) = (app.base_url(), Credentials::load(&credentials)?);
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            if let Err(error) = simulate::run_gentle(&base_url, &credentials, stop).await {
+                tracing::error!("the simulated fleet has stopped: {error:#}");
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Seeds an application that has no site yet, or whose seeding was cut short.
+async fn seed_once(app: &App, credentials: &Path) -> Result<()> {
+    let unfinished = app.state_dir().join("demo-unfinished");
+    if !unfinished.exists() && has_sites(app).await? {
+        return Ok(());
+    }
+    std::fs::write(&unfinished, "The demo data is not complete: `gatehouse up` begins again.\n")?;
+    let given = |name: &str| app.variable(name).unwrap_or_default().to_owned();
+    let args = seed::Args {
+        base_url: app.base_url(),
+        admin_email: given("admin_email"),
+        admin_password: given("admin_password"),
+        credentials: credentials.to_owned(),
+        seed: 1,
+        history_days: 14,
+        every_minutes: 20,
+    };
+    let summary = seed::run(args).await.context("seeding the demo")?;
+    eprintln!("Demo: {summary}");
+    std::fs::remove_file(unfinished)?;
+    Ok(())
+}
+
+async fn has_sites(app: &App) -> Result<bool> {
+    let url = format!("{}/api/sites?limit=1", app.base_url());
+    let sites: serde_json::Value = reqwest::get(url).await?.error_for_status()?.json().await?;
+    let items = sites.get("items").and_then(serde_json::Value::as_array);
+    Ok(items.is_none_or(|it| !it.is_empty()))
+}
+
+fn greet(app: &App, credentials: Option<&Path>) {
     println!("  console   {}/console/", app.base_url());
-    println!(
-        "  sign in   {} with the password `admin_password` of {state}/{}",
-        app.variable("admin_email").unwrap_or("the administrator"),
-        crate::secrets::FILE,
-    );
+    match credentials {
+        Some(file) => println!("  sign in   with a user of {}", file.display()),
+        None => println!(
+            "  sign in   as {} with the `admin_password` of {}",
+            app.variable("admin_email").unwrap_or("the administrator"),
+            app.state_dir().join(secrets::FILE).display(),
+        ),
+    }
+}
+
+/// Prints the generated secrets, for `spin up`: `SPIN_VARIABLE_NAME=…`, a line each.
+pub fn print_secrets(args: &Secrets) -> Result<()> {
+    let manifest = Manifest::load(&args.from)?;
+    for (name, value) in secrets::load(&args.state_dir, &manifest, &BTreeMap::new())? {
+        println!("SPIN_VARIABLE_{}={value}", name.to_ascii_uppercase());
+    }
+    Ok(())
 }
 
 /// Ctrl-C, or a service manager's SIGTERM.

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context as _, Result, bail};
+use wasmtime::component::Accessor;
 
-use crate::guest::Guest;
+use crate::guest::{Guest, GuestData};
 use crate::manifest::{Manifest, is_variable_name};
-use crate::wit::variables::variables::{Error, Host};
+use crate::wit::variables::variables::{Error, Host, HostWithStore};
 
 /// The application's variables, each with its value.
 #[derive(Clone, Debug, Default)]
@@ -82,12 +83,14 @@ pub fn from_environment(name: &str) -> Option<String> {
     std::env::var(format!("SPIN_VARIABLE_{}", name.to_ascii_uppercase())).ok()
 }
 
-impl Host for Guest {
-    async fn get(&mut self, name: String) -> wasmtime::Result<Result<String, Error>> {
+impl Host for Guest {}
+
+impl<T: Send + 'static> HostWithStore<T> for GuestData {
+    async fn get(accessor: &Accessor<T, Self>, name: String) -> wasmtime::Result<Result<String, Error>> {
         if !is_variable_name(&name) {
             return Ok(Err(Error::InvalidName(name)));
         }
-        let value = self.component.variables.get(&name).cloned();
+        let value = accessor.with(|mut access| access.get().component.variables.get(&name).cloned());
         Ok(value.ok_or_else(|| Error::Undefined(format!("no variable {name:?}"))))
     }
 }

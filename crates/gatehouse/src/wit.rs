@@ -1,6 +1,6 @@
 //! The bindings of the WIT worlds: Spin's host interfaces, and the world of the cron trigger.
 
-#![expect(missing_docs, reason = "generated code")]
+#![allow(missing_docs, reason = "generated code")]
 #![allow(clippy::all, reason = "generated code")]
 
 mod generated {

@@ -83,6 +83,7 @@ pub enum DbError {
 
 impl DbError {
     /// Sorts SQLite's message; the interface gives nothing else.
+    #[cfg(any(target_family = "wasm", test))]
     fn of_message(message: &str) -> Self {
         let after = |prefix: &str| message.split_once(prefix).map(|(_, rest)| rest.to_owned());
         if let Some(columns) = after("UNIQUE constraint failed: ") {

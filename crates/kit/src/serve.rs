@@ -3,7 +3,6 @@
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
@@ -32,6 +31,10 @@ macro_rules! component {
             static ROUTER: ::std::sync::OnceLock<::axum::Router> = ::std::sync::OnceLock::new();
             ROUTER.get_or_init($router)
         }
+
+        // Natively nobody calls it: this keeps the compiler from taking the whole component for dead code.
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn() -> ::axum::Router = $router;
 
         #[cfg(target_family = "wasm")]
         #[allow(unsafe_code, missing_docs)]
@@ -144,6 +147,8 @@ fn finish(mut response: Response, id: &str) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         *response.body_mut() = Body::from(problem.body(id));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        // The router wrote down the length of the body that it saw, which was empty.
+        response.headers_mut().remove(CONTENT_LENGTH);
     }
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(id) {
@@ -191,6 +196,7 @@ async fn log(method: &http::Method, path: &str, response: &Response, id: &str) {
 #[cfg(target_family = "wasm")]
 pub mod wasi {
     use axum::body::HttpBody as _;
+    use bytes::Bytes;
     use http_body_util::BodyExt as _;
     use spin_sdk::wasip3::http::types::{self, ErrorCode, Fields};
     use spin_sdk::wasip3::wit_bindgen::StreamResult;

@@ -32,11 +32,7 @@ pub(super) fn request(message: &Message, settings: &Settings) -> Result<Request<
 
 /// A header carries ASCII: anything else goes as RFC 2047 has it, which ntfy decodes.
 fn header_text(text: &str) -> String {
-    if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
-        text.to_owned()
-    } else {
-        format!("=?UTF-8?B?{}?=", STANDARD.encode(text))
-    }
+    if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) { text.to_owned() } else { format!("=?UTF-8?B?{}?=", STANDARD.encode(text)) }
 }
 
 #[cfg(test)]
@@ -46,11 +42,8 @@ mod tests {
 
     #[test]
     fn the_headers_are_ntfy_s() {
-        let settings = Settings {
-            ntfy_origin: Some("https://ntfy.example".to_owned()),
-            ntfy_token: "tk_1".to_owned(),
-            ..Settings::default()
-        };
+        let settings =
+            Settings { ntfy_origin: Some("https://ntfy.example".to_owned()), ntfy_token: "tk_1".to_owned(), ..Settings::default() };
         let sent = request(&message("ntfy", "gatehouse", 0), &settings).unwrap();
         assert_eq!(sent.uri(), "https://ntfy.example/gatehouse");
         assert_eq!(sent.headers()["title"], "[critical] PARK-B1-S005 has been silent");

@@ -31,12 +31,9 @@ impl History {
         }
     }
 
-    pub fn from_ms(&self) -> i64 {
-        self.from_ms
-    }
-
-    pub fn until_ms(&self) -> i64 {
-        self.until_ms
+    /// When it begins and when it ends, milliseconds.
+    pub fn span(&self) -> (i64, i64) {
+        (self.from_ms, self.until_ms)
     }
 
     /// About how many readings there are.

@@ -21,9 +21,8 @@ pub(super) async fn lot_counts(admin: &Api, history: &History) -> anyhow::Result
     let mut made = 0;
     for (lot, capacity) in LOTS {
         let busy = Sensor::new(lot, 0);
-        let first = history.from_ms().div_euclid(STEP_MS);
-        let last = history.until_ms().div_euclid(STEP_MS);
-        let mut counts = (first..=last).rev().map(|step| {
+        let (from, until) = history.span();
+        let mut counts = (from.div_euclid(STEP_MS)..=until.div_euclid(STEP_MS)).rev().map(|step| {
             let at = step * STEP_MS;
             let noise = Rng::with_seed(step.cast_unsigned()).f64() * 0.1;
             // Never so few that it would be an alert.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
-use wasmtime::component::{Access, Accessor, FutureReader, Resource, StreamReader};
+use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 
 use super::Session;
 use crate::guest::{Guest, GuestData};
@@ -44,10 +44,6 @@ impl HostConnection for Guest {
         self.open_database(&label)
     }
 
-    async fn open_async(&mut self, label: String) -> wasmtime::Result<Opened> {
-        self.open_database(&label)
-    }
-
     async fn execute(
         &mut self,
         connection: Resource<Connection>,
@@ -65,16 +61,8 @@ impl HostConnection for Guest {
         Ok(self.session(&connection)?.try_lock().map_or(0, |it| it.last_rowid))
     }
 
-    async fn last_insert_rowid_async(&mut self, connection: Resource<Connection>) -> wasmtime::Result<i64> {
-        self.last_insert_rowid(connection).await
-    }
-
     async fn changes(&mut self, connection: Resource<Connection>) -> wasmtime::Result<u64> {
         Ok(self.session(&connection)?.try_lock().map_or(0, |it| it.changes))
-    }
-
-    async fn changes_async(&mut self, connection: Resource<Connection>) -> wasmtime::Result<u64> {
-        self.changes(connection).await
     }
 
     async fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
@@ -84,13 +72,30 @@ impl HostConnection for Guest {
 }
 
 impl<T: Send + 'static> HostConnectionWithStore<T> for GuestData {
+    async fn open_async(accessor: &Accessor<T, Self>, label: String) -> wasmtime::Result<Opened> {
+        accessor.with(|mut access| access.get().open_database(&label))
+    }
+
+    async fn last_insert_rowid_async(
+        accessor: &Accessor<T, Self>,
+        connection: Resource<Connection>,
+    ) -> wasmtime::Result<i64> {
+        let session = accessor.with(|mut access| access.get().session(&connection))?;
+        Ok(session.lock().await.last_rowid)
+    }
+
+    async fn changes_async(accessor: &Accessor<T, Self>, connection: Resource<Connection>) -> wasmtime::Result<u64> {
+        let session = accessor.with(|mut access| access.get().session(&connection))?;
+        Ok(session.lock().await.changes)
+    }
+
     async fn execute_async(
         accessor: &Accessor<T, Self>,
         connection: Resource<Connection>,
         statement: String,
         parameters: Vec<Value>,
     ) -> wasmtime::Result<Streamed> {
-        let session = accessor.with(|mut access: Access<'_, T, Self>| access.get().session(&connection))?;
+        let session = accessor.with(|mut access| access.get().session(&connection))?;
         // On a task of its own: a synchronous call of the same instance would keep it from going on.
         let running = tokio::spawn(async move { session.lock().await.execute(statement, parameters).await });
         let outcome = running.await.unwrap_or_else(|_| Err(occupied()));

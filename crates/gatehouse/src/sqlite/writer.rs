@@ -141,7 +141,7 @@ impl Shared {
                 let size = queue.waiting.len().min(GROUP);
                 queue.waiting.drain(..size).collect()
             };
-            let gate = runtime.block_on(tokio::time::timeout(BUSY_TIMEOUT, self.gate.lock()));
+            let gate = runtime.block_on(async { tokio::time::timeout(BUSY_TIMEOUT, self.gate.lock()).await });
             let answers = match gate {
                 Ok(_gate) => commit(&lock(&self.connection), &group),
                 Err(_) => group.iter().map(|_| Err(locked())).collect(),

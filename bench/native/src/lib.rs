@@ -1,0 +1,71 @@
+//! What the limit and the load generator share: the readings that every server gets, and the command line's options.
+
+use std::collections::HashMap;
+
+use anyhow::Context as _;
+
+/// How many devices the fixture has.
+pub const DEVICES: u64 = 200;
+
+/// The code of a device of the fixture.
+pub fn device_code(index: u64) -> String {
+    format!("BENCH-S{index:03}")
+}
+
+/// The device and the time of reading number `n`: the devices in turn, each a millisecond later than before, so that no reading
+/// repeats another and each is its device's newest.
+pub fn reading(n: u64, base_ms: i64) -> (u64, i64) {
+    (n % DEVICES, base_ms + (n / DEVICES).cast_signed())
+}
+
+/// Volts of reading number `n`; they vary, and raise no alert.
+pub fn voltage(n: u64) -> f64 {
+    225.0 + (n % 100) as f64 / 10.0
+}
+
+/// Amperes of every reading.
+pub const CURRENT: f64 = 5.2;
+/// The power factor of every reading.
+pub const POWER_FACTOR: f64 = 0.92;
+/// The battery of every reading.
+pub const BATTERY: f64 = 0.87;
+
+/// Writes reading number `n` as JSON. No spot turns, as with most readings of a real sensor.
+pub fn write_json(out: &mut Vec<u8>, n: u64, base_ms: i64) {
+    use std::io::Write as _;
+
+    let (device, at) = reading(n, base_ms);
+    let _ = write!(
+        out,
+        r#"{{"device_code":"BENCH-S{device:03}","voltage":{:.1},"current":{CURRENT},"power_factor":{POWER_FACTOR},"occupied":false,"battery":{BATTERY},"timestamp":"{}"}}"#,
+        voltage(n),
+        domain::time::format_rfc3339(at),
+    );
+}
+
+/// `--name value` pairs.
+pub struct Options(HashMap<String, String>);
+
+impl Options {
+    /// From the command line, after so many words.
+    pub fn parse(skip: usize) -> anyhow::Result<Self> {
+        let mut options = HashMap::new();
+        let mut words = std::env::args().skip(1 + skip);
+        while let Some(name) = words.next() {
+            let name = name.strip_prefix("--").with_context(|| format!("{name} is no option"))?.to_owned();
+            let value = words.next().with_context(|| format!("--{name} needs a value"))?;
+            options.insert(name, value);
+        }
+        Ok(Self(options))
+    }
+
+    /// A text that must be there.
+    pub fn text(&self, name: &str) -> anyhow::Result<&str> {
+        self.0.get(name).map(String::as_str).with_context(|| format!("--{name} is needed"))
+    }
+
+    /// A value of any type that reads from text.
+    pub fn value<T: std::str::FromStr>(&self, name: &str) -> anyhow::Result<T> {
+        self.text(name)?.parse().ok().with_context(|| format!("--{name} is not right"))
+    }
+}

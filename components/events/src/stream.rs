@@ -1,0 +1,99 @@
+//! One stream.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use domain::role::Role;
+use futures::stream;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName};
+use kit::Answer;
+use kit::caller::MaybeCaller;
+use kit::request::{Now, Query};
+
+use crate::wanted::Wanted;
+use crate::{clock, feed, ticket};
+
+/// How often a stream looks for new events, milliseconds.
+const PAUSE_MS: u64 = 250;
+
+/// A comment goes out this often: it keeps proxies from closing the stream, and shows us that a client has left, milliseconds.
+const COMMENT_EVERY_MS: u64 = 15_000;
+
+/// A stream ends after this long, milliseconds: whoever lost their rights loses the stream, and the others resume at once.
+const LASTS_MS: u64 = 15 * 60 * 1000;
+
+/// When a client comes back after a stream has ended, milliseconds.
+const RETRY_MS: u64 = 2000;
+
+/// Nginx passes on what it gets at once.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// GET `/api/events`: filters `channels` and `site`; `Last-Event-ID` (or `last_event_id`) resumes with nothing lost. Without a token
+/// or ticket of an operator only what is public.
+pub async fn open(MaybeCaller(caller): MaybeCaller, Now(now): Now, Query(query): Query, headers: HeaderMap) -> Answer<Response> {
+    let mut wanted = Wanted::parse(&query, &headers)?;
+    let role = match &wanted.ticket {
+        Some(ticket) => Some(ticket::redeem(ticket, now)?),
+        None => caller.map(|caller| caller.role),
+    };
+    wanted.everything = role.is_some_and(|role| role.holds(Role::Operator));
+    let start = feed::start(wanted.last_event_id)?;
+
+    let opened = clock::now_ms();
+    let state = Stream { cursor: start.cursor, wanted, greeting: Some(greeting(&start)), opened, commented: opened, behind: true };
+    let body = Body::from_stream(stream::unfold(state, |mut state| async move {
+        let piece = state.next().await?;
+        Some((Ok::<_, std::convert::Infallible>(piece), state))
+    }));
+    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (X_ACCEL_BUFFERING, "no")];
+    Ok((headers, body).into_response())
+}
+
+/// Goes out at once. The bare `id` gives a client that has seen no event yet a place to resume from.
+fn greeting(start: &feed::Start) -> String {
+    let mut text = format!(": connected\nretry: {RETRY_MS}\nid: {}\n\n", start.cursor);
+    if start.reset {
+        text.push_str(&feed::frame(start.cursor, "reset", r#"{"reason":"events were missed: load the present state again"}"#));
+    }
+    text
+}
+
+struct Stream {
+    wanted: Wanted,
+    cursor: i64,
+    greeting: Option<String>,
+    opened: u64,
+    commented: u64,
+    /// Whether more may be there already.
+    behind: bool,
+}
+
+impl Stream {
+    /// The next piece to send; none at the stream's end. It is asked for when the client has taken the piece before, so that a slow
+    /// client costs no memory: it falls behind and reads on from its cursor.
+    async fn next(&mut self) -> Option<String> {
+        if let Some(greeting) = self.greeting.take() {
+            return Some(greeting);
+        }
+        loop {
+            // Also between two pages that are there: other streams of the instance want their turn.
+            clock::sleep_ms(if self.behind { 1 } else { PAUSE_MS }).await;
+            let now = clock::now_ms();
+            if now.saturating_sub(self.opened) >= LASTS_MS {
+                return None;
+            }
+            let batch = feed::after(self.cursor, &self.wanted);
+            self.cursor = batch.cursor;
+            self.behind = batch.more;
+            let mut piece = batch.text;
+            if now.saturating_sub(self.commented) >= COMMENT_EVERY_MS {
+                self.commented = now;
+                // With the id, so that a client which is sent little does not resume from long ago.
+                piece.push_str(&format!(": still here\nid: {}\n\n", self.cursor));
+            }
+            if !piece.is_empty() {
+                return Some(piece);
+            }
+        }
+    }
+}

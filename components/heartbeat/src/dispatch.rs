@@ -1,0 +1,118 @@
+//! The dispatcher: drains the outbox over every configured channel (contract §6, "Dispatch").
+//!
+//! Any number of runs may be at work at once, in one process or in many: what keeps them apart is the lease of each message.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use domain::dispatch::{Outcome, throttle};
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use kit::{Problem, host};
+use serde::Serialize;
+
+use crate::channels;
+use crate::outbound::{self, Reply};
+use crate::queue::{self, Leased};
+use crate::settings::Settings;
+
+/// Attempts that one run makes at a time.
+const AT_A_TIME: usize = 8;
+
+/// How long a run takes up new messages. With the last attempt's time it stays below the lease of the scheduled run.
+const TAKES_UP: Duration = Duration::from_secs(20);
+
+/// What a run did.
+#[derive(Debug, Default, Serialize)]
+pub struct Summary {
+    /// Messages made from the outbox.
+    pub queued: usize,
+    /// Attempts after which the receiver has it.
+    pub sent: usize,
+    /// Attempts to be repeated later.
+    pub retried: usize,
+    /// Messages given up.
+    pub dead: usize,
+    /// Messages that wait because their contact has had enough for now.
+    pub throttled: usize,
+}
+
+/// Sends what is due, until nothing is or the run has lasted long enough.
+pub async fn drain(settings: &Settings) -> Result<Summary, Problem> {
+    let began = Instant::now();
+    let mut summary = Summary::default();
+    let mut flying = FuturesUnordered::new();
+    loop {
+        let mut idle = true;
+        if flying.len() < AT_A_TIME && began.elapsed() < TAKES_UP {
+            let now = host::now_ms();
+            summary.queued += queue::expand(settings, now)?;
+            let leased = queue::lease(now, AT_A_TIME - flying.len())?;
+            idle = leased.is_empty();
+            let (admitted, spared) = admit(leased, now)?;
+            summary.throttled += spared;
+            flying.extend(admitted.into_iter().map(|leased| attempt(leased, settings)));
+        }
+        match flying.next().await {
+            Some((leased, reply, duration)) => conclude(&leased, &reply, duration, &mut summary)?,
+            None if idle => return Ok(summary),
+            None => {}
+        }
+    }
+}
+
+/// Sorts out whose contact must be spared for now, and gives those back; how many that were.
+fn admit(leased: Vec<Leased>, now: i64) -> Result<(Vec<Leased>, usize), Problem> {
+    let mut of_contact: HashMap<(String, String), Vec<Leased>> = HashMap::new();
+    for leased in leased {
+        of_contact.entry((leased.message.channel.clone(), leased.message.contact.clone())).or_default().push(leased);
+    }
+    let (mut admitted, mut spared) = (Vec::new(), 0);
+    for group in of_contact.into_values() {
+        let Some(first) = group.first() else { continue };
+        let load = queue::load(&first.message, now)?;
+        let own = u32::try_from(group.len()).unwrap_or(u32::MAX);
+        let mut load_now = load.sent.saturating_add(load.in_flight.saturating_sub(own));
+        for leased in group {
+            if throttle(load_now, leased.message.urgent) {
+                queue::defer(&leased, load.free_at)?;
+                spared += 1;
+            } else {
+                load_now = load_now.saturating_add(1);
+                admitted.push(leased);
+            }
+        }
+    }
+    Ok((admitted, spared))
+}
+
+async fn attempt(leased: Leased, settings: &Settings) -> (Leased, Reply, Duration) {
+    let began = Instant::now();
+    let reply = match channels::request(&leased.message, settings, host::now_ms()) {
+        Ok(request) => outbound::send(request).await,
+        Err(lacking) => Reply::unsendable(lacking),
+    };
+    (leased, reply, began.elapsed())
+}
+
+fn conclude(leased: &Leased, reply: &Reply, duration: Duration, summary: &mut Summary) -> Result<(), Problem> {
+    let duration_ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    let outcome = queue::record(leased, reply, host::now_ms(), duration_ms)?;
+    let (level, count, message) = match outcome {
+        Outcome::Delivered => ("info", &mut summary.sent, "message sent"),
+        Outcome::Retry => ("warn", &mut summary.retried, "message not sent, to be repeated"),
+        Outcome::Refused => ("error", &mut summary.dead, "message given up"),
+    };
+    *count += 1;
+    host::log(
+        level,
+        message,
+        serde_json::json!({
+            "message_id": leased.message.id,
+            "channel": leased.message.channel,
+            "status": reply.status,
+            "error": reply.error,
+            "duration_ms": duration_ms,
+        }),
+    );
+    Ok(())
+}

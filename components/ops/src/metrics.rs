@@ -1,0 +1,123 @@
+//! `/metrics`, in the text format of Prometheus (OpenMetrics 1.0).
+//!
+//! Open to whoever reaches it, and without anything personal: keep it behind the proxy.
+
+use std::fmt;
+
+use axum::response::IntoResponse;
+use http::header::CONTENT_TYPE;
+use kit::request::Now;
+use kit::{Answer, Problem};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::figures::{Counts, Figures};
+
+/// GET `/metrics`.
+pub async fn metrics(Now(now): Now) -> Answer<impl IntoResponse> {
+    let figures = Figures::read(now)?;
+    let text = encode(figures).map_err(Problem::internal)?;
+    Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
+}
+
+fn encode(figures: Figures) -> Result<String, fmt::Error> {
+    let mut registry = Registry::with_prefix("gatehouse");
+    registry.register_collector(Box::new(figures));
+    let mut text = String::new();
+    text::encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+impl fmt::Debug for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Figures").finish_non_exhaustive()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a metric needs no more than 53 bits")]
+fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1000.0
+}
+
+fn by_label(encoder: &mut DescriptorEncoder, name: &str, help: &str, label: &str, counts: &Counts) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, prometheus_client::metrics::MetricType::Gauge)?;
+    for (value, count) in counts {
+        let labels = [(label, value.as_str())];
+        ConstGauge::new(*count).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+fn one(encoder: &mut DescriptorEncoder, name: &str, help: &str, unit: Option<&Unit>, metric: &impl EncodeMetric) -> fmt::Result {
+    metric.encode(encoder.encode_descriptor(name, help, unit, metric.metric_type())?)
+}
+
+impl Collector for Figures {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let encoder = &mut encoder;
+        let build = [("version", env!("CARGO_PKG_VERSION"))];
+        let mut info =
+            encoder.encode_descriptor("build_info", "The version that runs", None, prometheus_client::metrics::MetricType::Gauge)?;
+        ConstGauge::new(1_i64).encode(info.encode_family(&build)?)?;
+
+        let counter = |count: i64| ConstCounter::new(u64::try_from(count).unwrap_or_default());
+        one(encoder, "readings", "Readings stored", None, &counter(self.readings))?;
+        by_label(encoder, "devices", "Active devices by health", "health", &self.devices_by_health)?;
+        by_label(encoder, "spots", "Parking spots by status", "status", &self.spots_by_status)?;
+        by_label(encoder, "alerts_open", "Alerts not resolved by severity", "severity", &self.open_alerts_by_severity)?;
+        one(encoder, "alert_steps", "Steps in the histories of alerts", None, &counter(self.alert_steps))?;
+        by_label(encoder, "messages", "Messages not sent by state", "state", &self.messages_by_state)?;
+        one(encoder, "outbox", "Things written to the outbox", None, &counter(self.outbox))?;
+        one(encoder, "outbox_waiting", "Rows of the outbox without messages yet", None, &ConstGauge::new(self.outbox_waiting))?;
+        let age = ConstGauge::new(seconds(self.oldest_message_age_ms));
+        one(encoder, "oldest_unsent_message_age", "Age of the oldest message still to be sent", Some(&Unit::Seconds), &age)?;
+        one(encoder, "events", "Events written to the feed", None, &counter(self.events))?;
+        one(encoder, "audit_entries", "Entries written to the audit trail", None, &counter(self.audited))?;
+        one(encoder, "scheduled_runs", "Scheduled runs begun", None, &counter(self.scheduled_runs))?;
+        if let Some(age_ms) = self.scheduled_run_age_ms {
+            let age = ConstGauge::new(seconds(age_ms));
+            one(encoder, "scheduled_run_age", "Time since a scheduled run last finished", Some(&Unit::Seconds), &age)?;
+        }
+        one(encoder, "schema_version", "Version of the database schema", None, &ConstGauge::new(self.schema_version))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_is_as_scrapers_read_it() {
+        let text = encode(Figures {
+            readings: 5,
+            devices_by_health: vec![("healthy".to_owned(), 2), ("offline".to_owned(), 0)],
+            spots_by_status: Vec::new(),
+            open_alerts_by_severity: Vec::new(),
+            messages_by_state: Vec::new(),
+            outbox_waiting: 0,
+            oldest_message_age_ms: 1500,
+            events: 9,
+            audited: 1,
+            alert_steps: 1,
+            outbox: 1,
+            scheduled_runs: 1,
+            scheduled_run_age_ms: None,
+            schema_version: 5,
+        })
+        .unwrap();
+        for line in [
+            "# TYPE gatehouse_readings counter",
+            "gatehouse_readings_total 5",
+            "gatehouse_devices{health=\"healthy\"} 2",
+            "gatehouse_devices{health=\"offline\"} 0",
+            "gatehouse_oldest_unsent_message_age_seconds 1.5",
+            "# EOF",
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
+        }
+        assert!(!text.contains("scheduled_run_age"));
+    }
+}

@@ -1,0 +1,230 @@
+//! What was sent and how it was answered.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// What a reading is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Good,
+    Late,
+    Duplicate,
+    Surge,
+    OutOfRange,
+    Future,
+    UnknownDevice,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Late => "late",
+            Self::Duplicate => "duplicate",
+            Self::Surge => "surge",
+            Self::OutOfRange => "out of range",
+            Self::Future => "future",
+            Self::UnknownDevice => "unknown device",
+        }
+    }
+
+    /// The statuses that the contract gives it. A device key that may not speak for an unknown device is told so.
+    fn expected(self) -> &'static [u16] {
+        match self {
+            Self::Good | Self::Late | Self::Surge => &[201],
+            Self::Duplicate => &[409],
+            Self::OutOfRange | Self::Future => &[422],
+            Self::UnknownDevice => &[404, 403],
+        }
+    }
+}
+
+/// What became of all readings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    /// Readings that were sent.
+    pub sent: u64,
+    /// Readings that were stored (201), the late ones among them.
+    pub accepted: u64,
+    /// Late readings that were stored.
+    pub late: u64,
+    /// Repeats that were refused (409).
+    pub duplicate: u64,
+    /// Bad readings that were refused, by what was wrong with them.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// Answers that the contract does not give, by kind of reading and status.
+    pub unexpected: BTreeMap<String, u64>,
+    /// Requests that got no answer.
+    pub errors: u64,
+    /// Half of the answers came within this.
+    pub p50: Duration,
+    /// 95 % of the answers came within this.
+    pub p95: Duration,
+    /// 99 % of the answers came within this.
+    pub p99: Duration,
+    /// Readings a second.
+    pub rate: f64,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "sent            {:>8}   ({:.1}/s)", self.sent, self.rate)?;
+        writeln!(f, "accepted        {:>8}   of them late {}", self.accepted, self.late)?;
+        writeln!(f, "duplicate       {:>8}", self.duplicate)?;
+        writeln!(f, "refused         {:>8}", self.refused.values().sum::<u64>())?;
+        for (kind, count) in &self.refused {
+            writeln!(f, "  {kind:<14}{count:>8}")?;
+        }
+        for (what, count) in &self.unexpected {
+            writeln!(f, "unexpected      {count:>8}   {what}")?;
+        }
+        writeln!(f, "no answer       {:>8}", self.errors)?;
+        let ms = |duration: Duration| duration.as_secs_f64() * 1_000.0;
+        write!(f, "latency         p50 {:.1} ms, p95 {:.1} ms, p99 {:.1} ms", ms(self.p50), ms(self.p95), ms(self.p99))
+    }
+}
+
+/// Counts as answers come in.
+#[derive(Default)]
+pub(super) struct Tally(Mutex<Counts>);
+
+#[derive(Default)]
+struct Counts {
+    summary: Summary,
+    latencies: Latencies,
+    elapsed: Duration,
+}
+
+impl Tally {
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts one reading; `status` is none when no answer came.
+    pub fn count(&self, kind: Kind, status: Option<u16>, took: Duration) {
+        let mut counts = self.lock();
+        let summary = &mut counts.summary;
+        summary.sent += 1;
+        let Some(status) = status else {
+            summary.errors += 1;
+            return;
+        };
+        if kind.expected().contains(&status) {
+            match kind {
+                Kind::Good | Kind::Surge => summary.accepted += 1,
+                Kind::Late => {
+                    summary.accepted += 1;
+                    summary.late += 1;
+                }
+                Kind::Duplicate => summary.duplicate += 1,
+                Kind::OutOfRange | Kind::Future | Kind::UnknownDevice => *summary.refused.entry(kind.name()).or_default() += 1,
+            }
+        } else {
+            *summary.unexpected.entry(format!("{} answered {status}", kind.name())).or_default() += 1;
+        }
+        counts.latencies.add(took);
+    }
+
+    /// Notes how long it all took.
+    pub fn ended(&self, elapsed: Duration) {
+        self.lock().elapsed = elapsed;
+    }
+
+    /// One line for a progress bar.
+    pub fn line(&self, elapsed: Duration) -> String {
+        let counts = self.lock();
+        let summary = &counts.summary;
+        let unexpected: u64 = summary.unexpected.values().sum();
+        format!(
+            "{:.0}/s  sent {}  accepted {}  duplicate {}  refused {}  unexpected {unexpected}  no answer {}",
+            summary.sent as f64 / elapsed.as_secs_f64().max(0.001),
+            summary.sent,
+            summary.accepted,
+            summary.duplicate,
+            summary.refused.values().sum::<u64>(),
+            summary.errors,
+        )
+    }
+
+    pub fn summary(&self) -> Summary {
+        let counts = self.lock();
+        Summary {
+            p50: counts.latencies.quantile(0.50),
+            p95: counts.latencies.quantile(0.95),
+            p99: counts.latencies.quantile(0.99),
+            rate: counts.summary.sent as f64 / counts.elapsed.as_secs_f64().max(0.001),
+            ..counts.summary.clone()
+        }
+    }
+}
+
+/// A histogram with steps of 2 %, so that hours of answers take no more room than seconds of them.
+#[derive(Default)]
+struct Latencies {
+    counts: Vec<u64>,
+    total: u64,
+}
+
+const STEP: f64 = 1.02;
+
+impl Latencies {
+    fn add(&mut self, took: Duration) {
+        let micros = took.as_micros().max(1) as f64;
+        let index = (micros.ln() / STEP.ln()) as usize;
+        if self.counts.len() <= index {
+            self.counts.resize(index + 1, 0);
+        }
+        self.counts[index] += 1;
+        self.total += 1;
+    }
+
+    fn quantile(&self, share: f64) -> Duration {
+        let wanted = (self.total as f64 * share).ceil() as u64;
+        let mut seen = 0;
+        for (index, count) in self.counts.iter().enumerate() {
+            seen += count;
+            if seen >= wanted && seen > 0 {
+                return Duration::from_micros(STEP.powf(index as f64 + 0.5) as u64);
+            }
+        }
+        Duration::ZERO
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_within_their_step() {
+        let mut latencies = Latencies::default();
+        (1..=1_000).for_each(|ms| latencies.add(Duration::from_millis(ms)));
+        for (share, ms) in [(0.5, 500.0), (0.95, 950.0), (0.99, 990.0)] {
+            let found = latencies.quantile(share).as_secs_f64() * 1_000.0;
+            assert!((found / ms - 1.0).abs() < 0.025, "{share}: {found}");
+        }
+        assert_eq!(Latencies::default().quantile(0.5), Duration::ZERO);
+    }
+
+    #[test]
+    fn every_reading_is_counted_once() {
+        let tally = Tally::default();
+        for (kind, status) in [
+            (Kind::Good, Some(201)),
+            (Kind::Late, Some(201)),
+            (Kind::Duplicate, Some(409)),
+            (Kind::Future, Some(422)),
+            (Kind::Good, Some(500)),
+            (Kind::Good, None),
+        ] {
+            tally.count(kind, status, Duration::from_millis(2));
+        }
+        let summary = tally.summary();
+        let refused: u64 = summary.refused.values().sum();
+        let unexpected: u64 = summary.unexpected.values().sum();
+        assert_eq!((summary.accepted, summary.late, summary.duplicate, refused, unexpected, summary.errors), (2, 1, 1, 1, 1, 1));
+        assert_eq!(summary.sent, 6);
+    }
+}

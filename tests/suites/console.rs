@@ -1,0 +1,418 @@
+//! The console under `/console/`: how its files are served, and what an operator sees and does in a browser.
+
+use std::time::Duration;
+
+use gatehouse_tests::browser::Browser;
+use gatehouse_tests::{App, Client, Place};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+#[path = "console/proxy.rs"]
+mod proxy;
+
+const ENTER: &str = "\u{e007}";
+const RIGHT: &str = "\u{e014}";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_files_are_compressed_tagged_and_locked_down() {
+    let app = App::start().await;
+    for path in ["/console/", "/console", "/console/app.js", "/console/views/plan.js", "/console/style.css", "/console/favicon.svg"] {
+        let plain = app.anonymous().get(path).await;
+        assert_eq!(plain.status, 200, "{path}");
+        assert_eq!(plain.header("content-encoding"), "", "{path}");
+        assert_eq!(plain.header("cache-control"), "no-cache", "{path}");
+        let policy = plain.header("content-security-policy");
+        for rule in ["default-src 'none'", "script-src 'self';", "style-src 'self';", "frame-ancestors 'none'", "base-uri 'none'"] {
+            assert!(policy.contains(rule), "{path}: {policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{policy}");
+        for (name, value) in [("x-content-type-options", "nosniff"), ("x-frame-options", "DENY"), ("referrer-policy", "no-referrer")] {
+            assert_eq!(plain.header(name), value, "{path}");
+        }
+
+        let etag = plain.header("etag");
+        assert!(etag.starts_with('"') && etag.len() > 10, "{path}: {etag}");
+        let again = app.anonymous().header("if-none-match", etag).get(path).await;
+        assert_eq!(again.status, 304, "{path}");
+        assert!(again.body.is_empty(), "{path}");
+        assert_eq!(again.header("etag"), etag, "{path}");
+        assert_eq!(app.anonymous().header("if-none-match", "\"other\"").get(path).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_encoding_is_the_one_that_the_client_takes() {
+    let app = App::start().await;
+    let ask = async |encodings: &str| app.anonymous().header("accept-encoding", encodings).get("/console/app.js").await;
+    let plain = ask("identity").await;
+    let gzip = ask("gzip, deflate").await;
+    let brotli = ask("gzip, deflate, br, zstd").await;
+    assert_eq!((gzip.header("content-encoding"), brotli.header("content-encoding")), ("gzip", "br"));
+    assert_eq!(gzip.body.get(..2), Some([0x1f, 0x8b].as_slice()));
+    assert!(brotli.body.len() < gzip.body.len() && gzip.body.len() < plain.body.len());
+    for answer in [&plain, &gzip, &brotli] {
+        assert_eq!(answer.header("content-type"), "text/javascript; charset=utf-8");
+        assert_eq!(answer.header("vary"), "accept-encoding");
+    }
+    assert_ne!(plain.header("etag"), brotli.header("etag"), "two forms are two representations");
+    assert_eq!(ask("br;q=0, gzip;q=0").await.body, plain.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_a_problem() {
+    let app = App::start().await;
+    for path in ["/console/nothing.js", "/console/..%2Fspin.toml", "/console/views", "/console/%ff"] {
+        let answer = app.anonymous().get(path).await;
+        assert!(matches!(answer.status, 400 | 404), "{path}: {}", answer.status);
+        answer.expect_problem(answer.status);
+    }
+    let answer = app.anonymous().send(Method::POST, "/console/", None).await;
+    answer.expect_problem(405);
+    assert!(answer.header("allow").contains("GET"));
+    assert_eq!(app.anonymous().send(Method::HEAD, "/console/", None).await.status, 200);
+}
+
+/// A car park with devices, and an operator who is about to sign in.
+struct Stage {
+    app: App,
+    place: Place,
+    devices: Vec<String>,
+    operator: Client,
+    email: String,
+    password: String,
+}
+
+impl Stage {
+    async fn set(app: App) -> Self {
+        let place = app.place(6).await;
+        let mut devices = Vec::new();
+        for spot in 0..3 {
+            devices.push(app.new_device(&place, Some(spot)).await);
+        }
+        let (email, password) = app.new_user("operator", json!({})).await;
+        let operator = app.login(&email, &password).await;
+        Self { app, place, devices, operator, email, password }
+    }
+
+    /// A reading of the device of this index.
+    async fn report(&self, device: usize, occupied: bool, plus_s: i64) {
+        let mut reading = self.app.reading(&self.devices[device], plus_s);
+        reading["occupied"] = json!(occupied);
+        reading["battery"] = json!(0.64);
+        self.operator().await.post("/api/telemetry/", reading).await.expect(201);
+    }
+
+    /// The operator of the API, signed in anew when the clock was moved.
+    async fn operator(&self) -> Client {
+        let known = self.operator.get("/api/users/me").await;
+        if known.status == 200 { self.operator.clone() } else { self.app.login(&self.email, &self.password).await }
+    }
+
+    async fn alert(&self, severity: &str, message: &str) -> String {
+        let body = json!({ "alert_type": "intrusion", "severity": severity, "message": message, "site": self.place.site });
+        let alert = self.operator().await.post("/api/alerts/", body).await.expect(201);
+        alert["id"].as_str().expect("an id").to_owned()
+    }
+
+    fn bay(&self, spot: usize) -> String {
+        format!("[data-spot='{}']", self.place.spots[spot])
+    }
+
+    fn bay_is(&self, spot: usize, state: &str) -> String {
+        format!("{}[data-state='{state}']", self.bay(spot))
+    }
+
+    /// Opens the console at `base` and signs in; the browser is live then, and shows this stage's car park.
+    async fn enter(&self, browser: &Browser, base: &str) {
+        browser.open(&format!("{base}/console/")).await;
+        sign_in(browser, &self.email, &self.password).await;
+        browser.see(".connection[data-state='live']").await;
+        browser.click(&format!("#site option[value='{}']", self.place.site)).await;
+        browser.see(&self.bay(0)).await;
+    }
+}
+
+async fn sign_in(browser: &Browser, email: &str, password: &str) {
+    browser.fill("#email", email).await;
+    browser.fill("#password", password).await;
+    browser.click("form button[type='submit']").await;
+}
+
+async fn quiet(browser: &Browser) {
+    let complaints = browser.complaints().await;
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_in_and_out() {
+    let stage = Stage::set(App::start().await).await;
+    let browser = Browser::start(1280, 800).await;
+    browser.open(&format!("{}/console/", stage.app.base_url())).await;
+    sign_in(&browser, &stage.email, "not the password at all").await;
+    browser.read("#login-error", |text| text.contains("do not match")).await;
+
+    sign_in(&browser, &stage.email, &stage.password).await;
+    browser.see(".connection[data-state='live']").await;
+    assert_eq!(browser.run("return Object.keys(sessionStorage).join()").await, "gatehouse.refresh");
+    assert_eq!(browser.run("return Object.values(localStorage).some((value) => value.includes('.'))").await, false);
+
+    // A reload goes on with the session.
+    browser.open(&format!("{}/console/", stage.app.base_url())).await;
+    browser.see("#sign-out").await;
+    let refresh = browser.run("return sessionStorage.getItem('gatehouse.refresh')").await;
+
+    browser.click("#sign-out").await;
+    browser.see("#email").await;
+    assert_eq!(browser.run("return sessionStorage.length").await, 0);
+    let answer = gatehouse_tests::eventually("the session has ended on the server", Duration::from_secs(5), || async {
+        let answer = stage.app.anonymous().post("/api/auth/refresh", json!({ "refresh": refresh })).await;
+        (answer.status == 401).then_some(answer)
+    })
+    .await;
+    answer.expect_problem(401);
+    browser.open(&format!("{}/console/", stage.app.base_url())).await;
+    browser.see("#email").await;
+    quiet(&browser).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reading_turns_a_spot_without_a_reload() {
+    let stage = Stage::set(App::start().await).await;
+    let browser = Browser::start(1280, 800).await;
+    stage.enter(&browser, stage.app.base_url()).await;
+    browser.run("window.sameDocument = true").await;
+    browser.read(".zone-count", |text| text == "6 of 6 free").await;
+    browser.see(".device[data-health='unknown']").await;
+
+    stage.report(0, true, 0).await;
+    browser.see(&stage.bay_is(0, "occupied")).await;
+    browser.read(".zone-count", |text| text == "5 of 6 free").await;
+    browser.read(".figure[data-state='occupied'] .figure-value", |text| text == "1").await;
+    stage.report(0, false, 1).await;
+    browser.see(&stage.bay_is(0, "free")).await;
+
+    // An administrator closes a spot: the plan says so as well.
+    let closed =
+        stage.app.admin().await.patch(&format!("/api/spots/{}", stage.place.spots[4]), json!({ "status": "out_of_service" })).await;
+    closed.expect(200);
+    browser.see(&stage.bay_is(4, "out_of_service")).await;
+    browser.read(".figure[data-state='out_of_service'] .figure-value", |text| text == "1").await;
+
+    let row = format!("[data-device='{}']", stage.devices[0]);
+    browser.see(&format!("{row}[data-health='healthy']")).await;
+    assert_eq!(browser.run("return window.sameDocument").await, true);
+    quiet(&browser).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn devices_show_their_health_as_it_ages() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let stage = Stage::set(app).await;
+    stage.report(0, true, 0).await;
+    stage.app.advance(Duration::from_secs(300));
+    stage.report(1, false, 0).await;
+    let browser = Browser::start(1280, 800).await;
+    stage.enter(&browser, stage.app.base_url()).await;
+    browser.see(&format!("[data-device='{}'][data-health='warning']", stage.devices[0])).await;
+    browser.see(&format!("[data-device='{}'][data-health='healthy']", stage.devices[1])).await;
+    browser.see(&format!("[data-device='{}'][data-health='unknown']", stage.devices[2])).await;
+    browser.read(&format!("[data-device='{}'] .device-seen", stage.devices[0]), |text| text == "5 min ago").await;
+    browser.read(&format!("[data-device='{}'] .battery", stage.devices[0]), |text| text == "64 %").await;
+    browser.read(&format!("[data-device='{}'] .supply", stage.devices[0]), |text| text.contains("230 V")).await;
+    // The one in trouble comes first, and its spot is marked on the plan.
+    browser.read(".device:first-child .device-code", |text| text == stage.devices[0]).await;
+    browser.see(&format!("{} .bay-stale[data-health='warning']", stage.bay(0))).await;
+
+    browser.click(".chip[data-health='healthy']").await;
+    browser.miss(&format!("[data-device='{}']", stage.devices[0])).await;
+    browser.click(".chip:first-child").await;
+    browser.fill(".search input", &stage.devices[2]).await;
+    browser.miss(&format!("[data-device='{}']", stage.devices[0])).await;
+    browser.see(&format!("[data-device='{}']", stage.devices[2])).await;
+
+    // Its heartbeat comes back, and so does its health.
+    browser.fill(".search input", &stage.devices[0]).await;
+    stage.report(0, true, 0).await;
+    quiet(&browser).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_arrives_and_is_acknowledged_and_resolved() {
+    let stage = Stage::set(App::start().await).await;
+    let browser = Browser::start(1280, 800).await;
+    stage.enter(&browser, stage.app.base_url()).await;
+
+    let evil = "<img src=x onerror=\"window.broken=1\"><script>window.broken=1</script> & \"quotes\"";
+    let id = stage.alert("critical", evil).await;
+    let card = format!("#alert-{id}");
+    browser.read(&format!("{card} .alert-message"), |text| text == evil).await;
+    browser.read(".toast[role='alert'] p", |text| text == evil).await;
+    assert_eq!(browser.run("return document.querySelectorAll('.alert img, .toast img, .alert script').length").await, 0);
+    assert_eq!(browser.run("return window.broken ?? null").await, Value::Null);
+    browser.read(".alerts-panel h2 .count", |text| text == "1").await;
+    assert!(browser.run("return document.title").await.as_str().is_some_and(|title| title.starts_with("(1)")));
+    browser.click(".toast [aria-label='Dismiss']").await;
+    browser.miss(".toast").await;
+
+    browser.click(&format!("{card} .alert-buttons button:first-child")).await;
+    browser.see(&format!("{card}[data-status='acknowledged']")).await;
+    browser.read(&format!("{card} .alert-step"), |text| text.contains("Acknowledged by you")).await;
+    let stored = stage.operator.get(&format!("/api/alerts/{id}")).await.expect(200);
+    assert_eq!(stored["status"], "acknowledged");
+
+    browser.click(&format!("{card} .alert-buttons button:last-child")).await;
+    browser.miss(card.as_str()).await;
+    assert_eq!(stage.operator.get(&format!("/api/alerts/{id}")).await.expect(200)["status"], "resolved");
+    browser.click(".past summary").await;
+    browser.see(&format!(".past {card}[data-status='resolved']")).await;
+
+    // What another operator does is seen here too.
+    let id = stage.alert("warning", "A door stands open").await;
+    browser.see(&format!(".alerts #alert-{id}[data-severity='warning']")).await;
+    stage.operator.patch(&format!("/api/alerts/{id}/acknowledge"), json!({})).await.expect(200);
+    browser.see(&format!("#alert-{id}[data-status='acknowledged']")).await;
+    quiet(&browser).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_fits_a_phone_and_can_be_read_in_both_colours() {
+    let stage = Stage::set(App::start().await).await;
+    stage.report(0, true, 0).await;
+    for severity in ["critical", "warning", "info"] {
+        stage
+            .alert(severity, &format!("Something of severity {severity}, aLongWordWithoutAnyPlaceToBreakItAtAll_{}", "x".repeat(80)))
+            .await;
+    }
+    let admin = stage.app.admin().await;
+    for (spot, status) in [(4, "out_of_service"), (5, "reserved")] {
+        admin.patch(&format!("/api/spots/{}", stage.place.spots[spot]), json!({ "status": status })).await.expect(200);
+    }
+    let browser = Browser::start(360, 740).await;
+    browser.open(&format!("{}/console/", stage.app.base_url())).await;
+    browser.see("#email").await;
+    fits(&browser).await;
+    readable(&browser).await;
+    stage.enter(&browser, stage.app.base_url()).await;
+    browser.see(".alert[data-severity='critical']").await;
+    browser.click(&stage.bay(0)).await;
+    browser.see(".spot-card").await;
+    for (width, height) in [(360, 740), (768, 1024), (1440, 900), (2560, 1440)] {
+        browser.resize(width, height).await;
+        fits(&browser).await;
+        for dark in [true, false] {
+            browser.prefer_dark(dark).await;
+            readable(&browser).await;
+        }
+    }
+    quiet(&browser).await;
+    browser.close().await;
+}
+
+/// Nothing is wider than the screen.
+async fn fits(browser: &Browser) {
+    let widths = browser.run("return [document.documentElement.scrollWidth, window.innerWidth]").await;
+    assert_eq!(widths[0], widths[1], "the page scrolls sideways");
+}
+
+/// All text has the contrast that WCAG 2 asks for at level AA.
+async fn readable(browser: &Browser) {
+    // Colours are transitions for a moment after they were switched.
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    let faint = browser.run(include_str!("console/contrast.js")).await;
+    assert_eq!(faint, json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_plan_can_be_walked_with_the_keyboard() {
+    let stage = Stage::set(App::start().await).await;
+    stage.report(1, true, 0).await;
+    let browser = Browser::start(1280, 800).await;
+    stage.enter(&browser, stage.app.base_url()).await;
+    browser.see(&stage.bay_is(1, "occupied")).await;
+    browser.run("document.querySelector('.bay[tabindex=\"0\"]').focus()").await;
+    browser.press(RIGHT).await;
+    assert_eq!(browser.run("return document.activeElement.dataset.spot").await, json!(stage.place.spots[1]));
+    assert_eq!(browser.run("return document.querySelectorAll('.bay[tabindex=\"0\"]').length").await, 1);
+    browser.press(ENTER).await;
+    browser.read(".spot-card strong", |text| text == stage.place.spots[1]).await;
+    browser.read(".spot-card .facts", |text| text.contains("Occupied") && text.contains(&stage.devices[1])).await;
+    let nameless = "return [...document.querySelectorAll('button, input, select, a')].filter((element) => \
+        !element.innerText.trim() && !element.getAttribute('aria-label') && !element.labels?.length).length";
+    assert_eq!(browser.run(nameless).await, 0, "every control has a name");
+    quiet(&browser).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visitor_sees_the_plan_and_no_more() {
+    let stage = Stage::set(App::start().await).await;
+    stage.alert("critical", "Only for operators").await;
+    let (email, password) = stage.app.new_user("visitor", json!({})).await;
+    let browser = Browser::start(1280, 800).await;
+    browser.open(&format!("{}/console/", stage.app.base_url())).await;
+    sign_in(&browser, &email, &password).await;
+    browser.see(".connection[data-state='live']").await;
+    browser.click(&format!("#site option[value='{}']", stage.place.site)).await;
+    stage.report(0, true, 0).await;
+    browser.see(&stage.bay_is(0, "occupied")).await;
+    assert_eq!(browser.run("return document.querySelectorAll('#alerts, #devices, .alert, .toast').length").await, 0);
+    quiet(&browser).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_renewed_before_and_after_their_end() {
+    let Some(app) = App::embedded(&[("access_token_seconds", "6")]).await else { return };
+    let stage = Stage::set(app).await;
+    let browser = Browser::start(1280, 800).await;
+    stage.enter(&browser, stage.app.base_url()).await;
+    let refreshes = "return performance.getEntriesByType('resource').filter((entry) => entry.name.endsWith('/api/auth/refresh')).length";
+    gatehouse_tests::eventually("a token is renewed before its end", Duration::from_secs(15), || async {
+        (browser.run(refreshes).await.as_i64() >= Some(2)).then_some(())
+    })
+    .await;
+
+    // The server's clock jumps past the token's end: the request is refused, the token renewed, the request sent again.
+    let id = stage.alert("warning", "The lights are out").await;
+    browser.see(&format!("#alert-{id}")).await;
+    stage.app.advance(Duration::from_secs(3600));
+    browser.click(&format!("#alert-{id} .alert-buttons button:first-child")).await;
+    browser.see(&format!("#alert-{id}[data-status='acknowledged']")).await;
+
+    // A session that was ended elsewhere leads back to the sign-in page.
+    let refresh = browser.run("return sessionStorage.getItem('gatehouse.refresh')").await;
+    stage.app.anonymous().post("/api/auth/logout", json!({ "refresh": refresh })).await.expect(204);
+    browser.read(".login-notice", |text| text.contains("session has ended")).await;
+    quiet(&browser).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_comes_back_after_the_application_was_restarted() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let mut stage = Stage::set(app).await;
+    let proxy = proxy::Proxy::start(stage.app.base_url()).await;
+    let browser = Browser::start(1280, 800).await;
+    stage.enter(&browser, proxy.base_url()).await;
+    browser.run("window.sameDocument = true").await;
+
+    proxy.cut();
+    browser.see(".connection[data-state='reconnecting']").await;
+    stage.app = stage.app.restart().await;
+    // What happens while the line is cut is not lost.
+    stage.report(0, true, 0).await;
+    let id = stage.alert("critical", "While you were away").await;
+    proxy.lead_to(stage.app.base_url());
+    browser.see(".connection[data-state='live']").await;
+    browser.see(&stage.bay_is(0, "occupied")).await;
+    browser.see(&format!("#alert-{id}")).await;
+    stage.report(1, true, 1).await;
+    browser.see(&stage.bay_is(1, "occupied")).await;
+    assert_eq!(browser.run("return window.sameDocument").await, true);
+    quiet(&browser).await;
+    browser.close().await;
+}

@@ -1,0 +1,111 @@
+//! Contract §11: operations.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gatehouse_tests::App;
+use reqwest::Method;
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_process_says_that_it_is_there() {
+    let app = App::start().await;
+    assert_eq!(app.anonymous().get("/health").await.expect(200), json!({ "status": "ok" }));
+    app.anonymous().get("/health/").await.expect(200);
+    app.anonymous().send(Method::POST, "/health", None).await.expect_problem(405);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_root_leads_to_the_console_and_what_nobody_serves_is_a_problem() {
+    let app = App::start().await;
+    let answer = app.anonymous().get("/").await;
+    assert_eq!(answer.status, 307);
+    assert_eq!(answer.header("location"), "/console/");
+    for path in ["/nothing", "/api/nothing/here", "/metrics/nothing", "/%ff"] {
+        app.anonymous().get(path).await.expect_problem(404);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_tells_what_is_amiss() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let anonymous = app.anonymous();
+    // No run has been due yet.
+    let fresh = anonymous.get("/ready").await.expect(200);
+    assert_eq!(fresh["status"], "ready");
+    let checks = &fresh["checks"];
+    assert_eq!((&checks["database"], &checks["key_value"]), (&json!("ok"), &json!("ok")));
+    assert_eq!(checks["migrations"]["current"], checks["migrations"]["latest"]);
+    assert_eq!(checks["scheduled_run"]["last_finished_at"], json!(null));
+
+    app.advance(Duration::from_secs(125));
+    let never = anonymous.get("/ready").await.expect(503);
+    assert_eq!(never["status"], "not_ready");
+    assert_eq!(never["checks"]["scheduled_run"]["on_time"], false);
+    assert_eq!(never["checks"]["database"], "ok");
+
+    app.tick().await;
+    let ticked = anonymous.get("/ready").await.expect(200);
+    assert!(ticked["checks"]["scheduled_run"]["age_s"].as_i64().is_some_and(|age| (0..10).contains(&age)), "{ticked}");
+    app.advance(Duration::from_secs(100));
+    anonymous.get("/ready").await.expect(200);
+    app.advance(Duration::from_secs(21));
+    anonymous.get("/ready").await.expect(503);
+    app.tick().await;
+    anonymous.get("/ready").await.expect(200);
+}
+
+/// The samples by name and labels; panics where a line is not in the format.
+fn parse(text: &str) -> BTreeMap<String, f64> {
+    let mut samples = BTreeMap::new();
+    let mut ended = false;
+    for line in text.lines() {
+        assert!(!ended, "a line after the end: {line}");
+        if let Some(comment) = line.strip_prefix("# ") {
+            ended = comment == "EOF";
+            let kind = comment.split(' ').next().unwrap();
+            assert!(["HELP", "TYPE", "UNIT", "EOF"].contains(&kind), "{line}");
+            continue;
+        }
+        let (name, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no value: {line}"));
+        assert!(name.starts_with("gatehouse_"), "{line}");
+        let value = value.parse().unwrap_or_else(|_| panic!("no number: {line}"));
+        assert!(samples.insert(name.to_owned(), value).is_none(), "twice: {line}");
+    }
+    assert!(ended, "no end");
+    samples
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_follow_what_happens() {
+    let app = App::start().await;
+    let operator = app.operator().await;
+    let place = app.place(2).await;
+    let code = app.new_device(&place, Some(0)).await;
+    let read = async || {
+        let answer = app.anonymous().get("/metrics").await;
+        assert_eq!(answer.status, 200);
+        assert!(answer.header("content-type").starts_with("application/openmetrics-text"), "{}", answer.header("content-type"));
+        parse(&answer.text())
+    };
+    let before = read().await;
+    let mut reading = app.reading(&code, 0);
+    reading["occupied"] = json!(true);
+    app.device(&code).await.post("/api/telemetry/", reading).await.expect(201);
+    operator.post("/api/alerts/", json!({ "severity": "critical", "message": "measured" })).await.expect(201);
+    app.tick().await;
+    let after = read().await;
+    let rose = |name: &str| after[name] - before[name];
+    assert!(rose("gatehouse_readings_total") >= 1.0);
+    assert!(rose("gatehouse_devices{health=\"healthy\"}") >= 1.0);
+    assert!(rose("gatehouse_spots{status=\"occupied\"}") >= 1.0);
+    assert!(rose("gatehouse_alerts_open{severity=\"critical\"}") >= 1.0);
+    assert!(rose("gatehouse_events_total") >= 2.0);
+    assert!(rose("gatehouse_outbox_total") >= 1.0);
+    assert!(rose("gatehouse_scheduled_runs_total") >= 1.0);
+    assert!(after["gatehouse_scheduled_run_age_seconds"] < 60.0);
+    assert!(after["gatehouse_schema_version"] >= 1.0);
+    for state in ["queued", "sending", "dead"] {
+        assert!(after.contains_key(&format!("gatehouse_messages{{state=\"{state}\"}}")));
+    }
+}

@@ -1,0 +1,310 @@
+//! Contract §3: the overview, S2's zones and slots, S1's lot counts and their anomaly.
+
+use std::time::Duration;
+
+use gatehouse_tests::{App, Place, unique};
+use serde_json::{Value, json};
+
+fn items(list: &Value) -> &Vec<Value> {
+    list["items"].as_array().expect("items")
+}
+
+/// A reading which says that its spot is taken or free.
+fn saying(app: &App, device: &str, occupied: bool, plus_s: i64) -> Value {
+    let mut reading = app.reading(device, plus_s);
+    reading["occupied"] = json!(occupied);
+    reading
+}
+
+/// `[total, free, occupied, reserved, out_of_service]`
+fn counts(of: &Value) -> [i64; 5] {
+    ["total", "free", "occupied", "reserved", "out_of_service"].map(|field| of[field].as_i64().expect(field))
+}
+
+/// Five spots: taken, reserved and taken, out of service and taken, free, and one without a sensor.
+async fn busy_place(app: &App) -> (Place, Vec<String>) {
+    let place = app.place(5).await;
+    let mut devices = Vec::new();
+    for spot in 0..4 {
+        devices.push(app.new_device(&place, Some(spot)).await);
+    }
+    let admin = app.admin().await;
+    for (spot, status) in [(1, "reserved"), (2, "out_of_service")] {
+        admin.patch(&format!("/api/spots/{}", place.spots[spot]), json!({"status": status})).await.expect(200);
+    }
+    for (device, occupied) in devices.iter().zip([true, true, true, false]) {
+        admin.post("/api/telemetry/", saying(app, device, occupied, 0)).await.expect(201);
+    }
+    (place, devices)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_overview_counts_each_spot_once_in_the_state_that_beats_the_others() {
+    let app = App::start().await;
+    let (place, devices) = busy_place(&app).await;
+    let (admin, visitor) = (app.admin().await, app.visitor().await);
+    let path = format!("/api/dashboard/overview/?site={}", place.site);
+    let overview = visitor.get(&path).await.expect(200);
+    assert_eq!(counts(&overview), [5, 2, 2, 0, 1]);
+    let zone = &overview["by_zone"][0];
+    assert_eq!(overview["by_zone"].as_array().map(Vec::len), Some(1));
+    assert_eq!((&zone["site"], &zone["zone"], &zone["name"]), (&json!(place.site), &json!("B1"), &json!("Basement 1")));
+    assert_eq!(counts(zone), [5, 2, 2, 0, 1]);
+    let as_of = chrono::DateTime::parse_from_rfc3339(overview["as_of"].as_str().unwrap()).unwrap().timestamp_millis();
+    assert!((app.now_ms() - as_of).abs() < 60_000, "{as_of}");
+
+    // Who came to the reserved spot leaves: it is reserved again. The one out of service stays so, whatever its sensor says.
+    for (device, at) in [(&devices[1], 1), (&devices[2], 1)] {
+        admin.post("/api/telemetry/", saying(&app, device, false, at)).await.expect(201);
+    }
+    assert_eq!(counts(&visitor.get(&path).await.expect(200)), [5, 2, 1, 1, 1]);
+    let spots = visitor.get(&format!("/api/spots?site={}", place.site)).await.expect(200);
+    let states: Vec<_> = items(&spots).iter().map(|spot| spot["status"].as_str().unwrap()).collect();
+    assert_eq!(states, ["occupied", "reserved", "out_of_service", "free", "free"]);
+    let taken = visitor.get(&format!("/api/spots?site={}&status=occupied", place.site)).await.expect(200);
+    assert_eq!(items(&taken).len(), 1);
+
+    // Back in service, nobody on it.
+    admin.patch(&format!("/api/spots/{}", place.spots[2]), json!({"status": "in_service"})).await.expect(200);
+    assert_eq!(counts(&visitor.get(&path).await.expect(200)), [5, 3, 1, 1, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_overview_of_all_sites_is_the_sum_of_its_zones() {
+    let app = App::start().await;
+    let (first, _) = busy_place(&app).await;
+    let second = app.place(2).await;
+    let admin = app.admin().await;
+    admin.post(&format!("/api/sites/{}/zones", second.site), json!({"code": "EMPTY", "name": "No spots"})).await.expect(201);
+    let whole = admin.get("/api/dashboard/overview").await.expect(200);
+    let zones = whole["by_zone"].as_array().unwrap();
+    for place in [&first, &second] {
+        assert_eq!(zones.iter().filter(|zone| zone["site"] == json!(place.site)).count(), 1, "zones without spots are left out");
+    }
+    let sum = zones.iter().map(counts).fold([0; 5], |sum, zone| std::array::from_fn(|i| sum[i] + zone[i]));
+    assert_eq!(counts(&whole), sum);
+    let nowhere = admin.get("/api/dashboard/overview/?site=nowhere").await.expect(200);
+    assert_eq!((counts(&nowhere), &nowhere["by_zone"]), ([0; 5], &json!([])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_overview_is_for_those_who_signed_in() {
+    let app = App::start().await;
+    let place = app.place(1).await;
+    let code = app.new_device(&place, Some(0)).await;
+    for path in ["/api/dashboard/overview/", "/api/zones/", "/api/slots/"] {
+        app.anonymous().get(path).await.expect_problem(401);
+        app.visitor().await.get(path).await.expect(200);
+        app.device(&code).await.get(path).await.expect(200);
+        app.operator().await.get(&format!("{path}?colour=red")).await.expect_invalid(&["colour"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn devices_are_counted_by_the_age_of_their_heartbeat() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let place = app.place(2).await;
+    let (early, late) = (app.new_device(&place, Some(0)).await, app.new_device(&place, Some(1)).await);
+    let (_never, off) = (app.new_device(&place, None).await, app.new_device(&place, None).await);
+    let admin = app.admin().await;
+    admin.patch(&format!("/api/devices/{off}"), json!({"is_active": false})).await.expect(200);
+    let path = format!("/api/dashboard/overview/?site={}", place.site);
+    admin.post("/api/telemetry/", app.reading(&early, 0)).await.expect(201);
+    let one = |overview: &Value| {
+        let devices = &overview["devices"];
+        for (old, new) in [("healthy_devices", "healthy"), ("warning_devices", "warning"), ("critical_devices", "offline")] {
+            assert_eq!(overview[old], devices[new], "{old}");
+        }
+        ["healthy", "warning", "offline", "unknown"].map(|health| devices[health].as_i64().expect(health))
+    };
+    assert_eq!(one(&admin.get(&path).await.expect(200)), [1, 0, 0, 2], "one that is out of use does not count");
+    app.advance(Duration::from_secs(121));
+    admin.post("/api/telemetry/", app.reading(&late, 0)).await.expect(201);
+    assert_eq!(one(&admin.get(&path).await.expect(200)), [1, 1, 0, 1]);
+    app.advance(Duration::from_secs(480));
+    assert_eq!(one(&admin.get(&path).await.expect(200)), [0, 1, 1, 1]);
+    app.advance(Duration::from_secs(121));
+    assert_eq!(one(&admin.get(&path).await.expect(200)), [0, 0, 2, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_s2_client_reads_what_it_always_read() {
+    let app = App::start().await;
+    let (place, _) = busy_place(&app).await;
+    let (email, password) = app.new_user("operator", json!({})).await;
+    let login = app.anonymous().post("/api/auth/login", json!({"username": email, "password": password})).await.expect(200);
+    assert!(login["refresh"].is_string());
+    let client = app.with_token(login["access"].as_str().expect("access"));
+
+    let overview = client.get(&format!("/api/dashboard/overview/?site={}", place.site)).await.expect(200);
+    assert_eq!(overview["total_slots"], 5);
+    assert_eq!(overview["available_slots"], 2);
+    assert_eq!(overview["occupied_slots"], 3, "a slot is available or occupied");
+    assert_eq!((&overview["healthy_devices"], &overview["critical_devices"]), (&json!(4), &json!(0)));
+
+    let zones = client.get(&format!("/api/zones/?site={}", place.site)).await.expect(200);
+    let zone = json!({"zone_code": "B1", "name": "Basement 1", "site": place.site, "total": 5, "available": 2});
+    assert_eq!(items(&zones), &[zone.clone()]);
+    let mut page = client.get("/api/zones/?limit=1").await.expect(200);
+    let mut found = items(&page).contains(&zone);
+    while let Some(cursor) = page["next_cursor"].as_str() {
+        page = client.get(&format!("/api/zones/?limit=1&cursor={cursor}")).await.expect(200);
+        found |= items(&page).contains(&zone);
+    }
+    assert!(found, "each zone comes once");
+
+    for code in ["B1", "b1"] {
+        let slots = client.get(&format!("/api/slots/?zone_code={code}&site={}", place.site)).await.expect(200);
+        let read: Vec<_> =
+            items(&slots).iter().map(|slot| (slot["slot_code"].clone(), slot["zone"].clone(), slot["status"].clone())).collect();
+        let states = ["occupied", "occupied", "occupied", "available", "available"];
+        let expected: Vec<_> = place.spots.iter().zip(states).map(|(spot, state)| (json!(spot), json!("B1"), json!(state))).collect();
+        assert_eq!(read, expected, "{code}");
+    }
+    let none = client.get(&format!("/api/slots/?zone_code=B2&site={}", place.site)).await.expect(200);
+    assert!(items(&none).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lot_is_counted_and_its_newest_count_is_the_latest() {
+    let app = App::start().await;
+    let (operator, anyone) = (app.operator().await, app.anonymous());
+    let lot = format!("Lot {}", unique("A"));
+    let latest = |lot: &str| format!("/api/parking-data/?parking_lot={}", lot.replace(' ', "%20"));
+    anyone.get(&latest(&lot)).await.expect_problem(404);
+    let add = |free: i64, at: String| {
+        let body = json!({"parking_lot": lot, "available_spots": free, "timestamp": at});
+        let operator = operator.clone();
+        async move { operator.post("/api/parking-data/add/", body).await }
+    };
+    let (early, middle, late) = (app.time(-120), app.time(-60), app.time(60));
+    let made = add(40, middle.clone()).await.expect(201);
+    assert_eq!((&made["parking_lot"], &made["available_spots"]), (&json!(lot), &json!(40)));
+    assert_eq!(anyone.get(&latest(&lot)).await.expect(200), made);
+    add(41, middle.clone()).await.expect_problem(409);
+    assert_eq!(anyone.get(&latest(&lot)).await.expect(200), made, "a repeat overwrites nothing");
+    add(12, early).await.expect(201);
+    assert_eq!(anyone.get(&latest(&lot)).await.expect(200), made, "a late one never turns the latest back");
+    add(39, late).await.expect(201);
+    assert_eq!(anyone.get(&latest(&lot.to_lowercase())).await.expect(200)["available_spots"], 39);
+    let kept: i64 = app.db().query_row("select count(*) from lot_counts where parking_lot = ?", [&lot], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 3);
+
+    // Without a timestamp it is now.
+    let other = format!("Lot {}", unique("B"));
+    let now = operator.post("/api/parking-data/add/", json!({"parking_lot": other, "available_spots": 0})).await.expect(201);
+    assert!(now["timestamp"].is_string());
+    let mut page = anyone.get("/api/parking-data/?limit=1").await.expect(200);
+    let mut lots = items(&page).clone();
+    while let Some(cursor) = page["next_cursor"].as_str() {
+        page = anyone.get(&format!("/api/parking-data/?limit=1&cursor={cursor}")).await.expect(200);
+        lots.extend(items(&page).clone());
+    }
+    assert_eq!(lots.iter().filter(|count| count["parking_lot"] == json!(lot) || count["parking_lot"] == json!(other)).count(), 2);
+    anyone.get("/api/parking-data/?lot=x").await.expect_invalid(&["lot"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_count_is_refused_and_only_senders_may_send() {
+    let app = App::start().await;
+    let place = app.place(1).await;
+    let code = app.new_device(&place, Some(0)).await;
+    let (operator, device) = (app.operator().await, app.device(&code).await);
+    let path = "/api/parking-data/add/";
+    operator.post(path, json!({})).await.expect_invalid(&["available_spots", "parking_lot"]);
+    let bad = json!({"parking_lot": "", "available_spots": -1, "timestamp": "noon"});
+    operator.post(path, bad).await.expect_invalid(&["available_spots", "parking_lot", "timestamp"]);
+    let lot = unique("lot");
+    let body = |at: String| json!({"parking_lot": lot, "available_spots": 30, "timestamp": at});
+    operator.post(path, body(app.time(330))).await.expect_invalid(&["timestamp"]);
+    operator.post(path, body("1999-12-31T23:59:59Z".to_owned())).await.expect_invalid(&["timestamp"]);
+    app.anonymous().get(&format!("/api/parking-data/?parking_lot={lot}")).await.expect_problem(404);
+
+    app.anonymous().post(path, body(app.time(0))).await.expect_problem(401);
+    app.visitor().await.post(path, body(app.time(0))).await.expect_problem(403);
+    device.post(path, body(app.time(270))).await.expect(201);
+    app.admin().await.patch(&format!("/api/devices/{code}"), json!({"is_active": false})).await.expect(200);
+    device.post(path, body(app.time(280))).await.expect_problem(403);
+    app.admin().await.get(path).await.expect_problem(405);
+}
+
+/// All alerts about this lot: how many, how many of them not resolved.
+fn low_alerts(app: &App, lot: &str) -> (i64, i64) {
+    let sql = "select count(*), count(*) filter (where status <> 'resolved') from alerts
+               where alert_type = 'low_spots' and source = 'system' and severity = 'warning' and subject = ?";
+    app.db().query_row(sql, [lot], |row| Ok((row.get(0)?, row.get(1)?))).expect("counts")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn few_free_spots_are_raised_once_and_resolved_with_hysteresis() {
+    let app = App::start().await;
+    let operator = app.operator().await;
+    let lot = unique("lot");
+    let mut at = -100;
+    for (free, alerts, why) in [
+        (10, (0, 0), "enough"),
+        (5, (0, 0), "the limit itself"),
+        (4, (1, 1), "fewer"),
+        (3, (1, 1), "raised once"),
+        (5, (1, 1), "not clear of the limit"),
+        (6, (1, 0), "resolved by itself"),
+        (5, (1, 0), "and stays so at the limit"),
+        (0, (2, 1), "fewer again"),
+    ] {
+        at += 1;
+        let body = json!({"parking_lot": lot, "available_spots": free, "timestamp": app.time(at)});
+        operator.post("/api/parking-data/add/", body).await.expect(201);
+        assert_eq!(low_alerts(&app, &lot), alerts, "{free} free: {why}");
+    }
+    let late = json!({"parking_lot": lot, "available_spots": 50, "timestamp": app.time(-500)});
+    operator.post("/api/parking-data/add/", late).await.expect(201);
+    assert_eq!(low_alerts(&app, &lot), (2, 1), "a late count says nothing about now");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lot_that_is_named_as_a_site_has_the_sites_limit() {
+    let app = App::start().await;
+    let place = app.place(0).await;
+    let admin = app.admin().await;
+    admin.patch(&format!("/api/sites/{}", place.site), json!({"low_spots": 20, "capacity": 100})).await.expect(200);
+    for (index, free, alerts) in [(0, 20, (0, 0)), (1, 19, (1, 1)), (2, 23, (1, 1)), (3, 24, (1, 0))] {
+        let body = json!({"parking_lot": place.site, "available_spots": free, "timestamp": app.time(index)});
+        admin.post("/api/parking-data/add/", body).await.expect(201);
+        assert_eq!(low_alerts(&app, &place.site), alerts, "{free}");
+    }
+    let site: String =
+        app.db().query_row("select site from alerts where subject = ?", [&place.site], |row| row.get(0)).expect("the alert's site");
+    assert_eq!(site, place.site);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_read_of_this_section_scans_a_table_that_grows() {
+    let app = App::start().await;
+    let database = app.db();
+    // As the component asks them.
+    let of_spots =
+        "from spots s left join devices d on d.spot_id = s.spot_id and d.is_active = 1 left join device_state t on t.device_id = d.id";
+    let statements = [
+        format!("select s.spot_id, t.occupied {of_spots} where s.spot_id > coalesce(?, '') order by s.spot_id limit 51"),
+        format!("select s.site, s.zone, count(*), sum(t.occupied is 1) {of_spots} where s.site = ? group by s.site, s.zone"),
+        "select d.code, t.voltage from devices d join device_state t on t.device_id = d.id where d.code > coalesce(?, '') order by d.code limit 51"
+            .to_owned(),
+        "select id, exists (select 1 from readings where device_id = devices.id) or exists (select 1 from occupancy_log where device_id = devices.id)
+         from devices where code = ?"
+            .to_owned(),
+        "select parking_lot, available_spots, at from lots where parking_lot = ?".to_owned(),
+        "select id from alerts where source = 'system' and status <> 'resolved' and alert_type in ('device_warning', 'device_offline') and subject = ?"
+            .to_owned(),
+        "select d.code from device_credentials c join devices d on d.id = c.device_id where c.key_hash = ? and c.revoked_at is null".to_owned(),
+    ];
+    for statement in statements {
+        let mut explained = database.prepare(&format!("explain query plan {statement}")).expect(&statement);
+        let parameters = vec![rusqlite::types::Null; explained.parameter_count()];
+        let steps = explained.query_map(rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3)).expect(&statement);
+        for step in steps {
+            let step = step.expect("a step");
+            assert!(!step.starts_with("SCAN") || step.contains("CONSTANT"), "{statement}: {step}");
+            assert!(!step.contains("AUTOMATIC"), "{statement}: {step}");
+        }
+    }
+}
