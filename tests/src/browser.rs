@@ -174,7 +174,12 @@ impl Browser {
 
     /// Clicks what matches this CSS selector, once it is shown.
     pub async fn click(&self, selector: &str) {
-        self.see(selector).await.click().await.expect("it can be clicked");
+        let element = self.see(selector).await;
+        // To the middle: at the edge, what is fixed there may lie over it.
+        let reference = serde_json::to_value(&element).expect("an element has a reference");
+        let scroll = "arguments[0].scrollIntoView({ block: 'center' })";
+        self.client.execute(scroll, vec![reference]).await.expect("the script runs");
+        element.click().await.expect("it can be clicked");
     }
 
     /// Types into the field that matches this CSS selector, over what was there.

@@ -97,8 +97,7 @@ async fn more_than_5000_are_too_many_and_nothing_of_them_is_stored() {
     operator.post(PATH, Value::Array(batch)).await.expect_problem(413);
     ndjson(&operator, lines).await.expect_problem(413);
     assert_eq!(stored(&app, &code), 0);
-    // By bytes, too; well within 10 MiB it is the count that matters.
-    operator.send_bytes(Method::POST, PATH, "application/json", vec![b' '; 11 * 1024 * 1024]).await.expect_problem(413);
+    // It is the count that matters, not the bytes, as long as they are within what is read at all.
     let spacious = format!("[{}{}]", app.reading(&code, 0), " ".repeat(3 * 1024 * 1024));
     assert_eq!(counts(&operator.send_bytes(Method::POST, PATH, "application/json", spacious).await.expect(200)), [1, 0, 0]);
 }

@@ -26,7 +26,7 @@ impl Faulty {
             .request_timeout(Duration::from_secs(2))
             .build_components(true);
         for (name, value) in variables {
-            builder = builder.variable(name, value);
+            builder = builder.variable(*name, *value);
         }
         Self { app: builder.start().await.unwrap(), http: reqwest::Client::new(), _state: state }
     }

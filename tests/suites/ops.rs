@@ -39,7 +39,9 @@ async fn readiness_tells_what_is_amiss() {
     assert_eq!(checks["scheduled_run"]["last_finished_at"], json!(null));
 
     app.advance(Duration::from_secs(125));
-    let never = anonymous.get("/ready").await.expect(503);
+    let never = anonymous.get("/ready").await;
+    assert_eq!(never.header("retry-after"), "30");
+    let never = never.expect(503);
     assert_eq!(never["status"], "not_ready");
     assert_eq!(never["checks"]["scheduled_run"]["on_time"], false);
     assert_eq!(never["checks"]["database"], "ok");

@@ -228,6 +228,19 @@ async fn a_bad_count_is_refused_and_only_senders_may_send() {
     app.admin().await.get(path).await.expect_problem(405);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_count_from_many_at_once_is_stored_once() {
+    let app = App::start().await;
+    let operator = app.operator().await;
+    let lot = unique("lot");
+    let body = json!({"parking_lot": lot, "available_spots": 2, "timestamp": app.time(0)});
+    let sent = (0..16).map(|_| operator.post("/api/parking-data/add/", body.clone()));
+    let mut statuses: Vec<_> = futures::future::join_all(sent).await.iter().map(|answer| answer.status).collect();
+    statuses.sort_unstable();
+    assert_eq!((statuses[0], &statuses[1..]), (201, &[409; 15][..]));
+    assert_eq!(low_alerts(&app, &lot), (1, 1), "raised once");
+}
+
 /// All alerts about this lot: how many, how many of them not resolved.
 fn low_alerts(app: &App, lot: &str) -> (i64, i64) {
     let sql = "select count(*), count(*) filter (where status <> 'resolved') from alerts
@@ -280,6 +293,7 @@ async fn a_lot_that_is_named_as_a_site_has_the_sites_limit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_read_of_this_section_scans_a_table_that_grows() {
     let app = App::start().await;
+    app.anonymous().get("/api/parking-data/").await.expect(200);
     let database = app.db();
     // As the component asks them.
     let of_spots =

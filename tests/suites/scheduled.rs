@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use gatehouse_tests::receiver::{NTFY_TOKEN, Received, Receiver, TWILIO_ACCOUNT, TWILIO_TOKEN, WEBHOOK_SECRET};
-use gatehouse_tests::{App, Client, Place, unique};
+use gatehouse_tests::{App, Client, Place, cache_directory, root, unique};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -68,6 +68,28 @@ async fn only_who_knows_the_secret_may_run_it() {
         assert_eq!(refused.header("allow"), "POST");
     }
     app.internal("/internal/elsewhere").await.expect_problem(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cron_trigger_runs_it() {
+    gatehouse::tls::install();
+    let state = tempfile::tempdir().unwrap();
+    let app = gatehouse::App::builder()
+        .manifest(root().join("spin.toml"))
+        .state_dir(state.path())
+        .cache_dir(cache_directory())
+        .listen("127.0.0.1:0")
+        .cron(false)
+        .build_components(true)
+        .start()
+        .await
+        .unwrap();
+    app.run_cron().await.unwrap();
+    app.run_cron().await.unwrap();
+    let db = rusqlite::Connection::open(state.path().join("default.db")).unwrap();
+    let runs: i64 = db.query_row("select runs from leases where name = 'tick' and finished_at is not null", [], |row| row.get(0)).unwrap();
+    assert_eq!(runs, 2);
+    app.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,28 +36,45 @@ pub struct Summary {
     pub throttled: usize,
 }
 
-/// Sends what is due, until nothing is or the run has lasted long enough.
+/// Sends what is due, until nothing is or the run has lasted long enough. When the database fails, what is on its way is still
+/// written down as far as that goes, and the first failure is the answer.
 pub async fn drain(settings: &Settings) -> Result<Summary, Problem> {
     let began = Instant::now();
     let mut summary = Summary::default();
+    let mut failure = None;
     let mut flying = FuturesUnordered::new();
     loop {
         let mut idle = true;
-        if flying.len() < AT_A_TIME && began.elapsed() < TAKES_UP {
-            let now = host::now_ms();
-            summary.queued += queue::expand(settings, now)?;
-            let leased = queue::lease(now, AT_A_TIME - flying.len())?;
-            idle = leased.is_empty();
-            let (admitted, spared) = admit(leased, now)?;
-            summary.throttled += spared;
-            flying.extend(admitted.into_iter().map(|leased| attempt(leased, settings)));
+        if failure.is_none() && flying.len() < AT_A_TIME && began.elapsed() < TAKES_UP {
+            match take(settings, AT_A_TIME - flying.len(), &mut summary) {
+                Ok((took, admitted)) => {
+                    idle = took == 0;
+                    flying.extend(admitted.into_iter().map(|leased| attempt(leased, settings)));
+                }
+                Err(problem) => failure = Some(problem),
+            }
         }
         match flying.next().await {
-            Some((leased, reply, duration)) => conclude(&leased, &reply, duration, &mut summary)?,
-            None if idle => return Ok(summary),
+            Some((leased, reply, duration)) => {
+                if let Err(problem) = conclude(&leased, &reply, duration, &mut summary) {
+                    failure.get_or_insert(problem);
+                }
+            }
+            None if idle => return failure.map_or(Ok(summary), Err),
             None => {}
         }
     }
+}
+
+/// Takes at most `limit` messages: how many, and those of them to be sent now.
+fn take(settings: &Settings, limit: usize, summary: &mut Summary) -> Result<(usize, Vec<Leased>), Problem> {
+    let now = host::now_ms();
+    summary.queued += queue::expand(settings, now)?;
+    let leased = queue::lease(now, limit)?;
+    let took = leased.len();
+    let (admitted, spared) = admit(leased, now)?;
+    summary.throttled += spared;
+    Ok((took, admitted))
 }
 
 /// Sorts out whose contact must be spared for now, and gives those back; how many that were.
@@ -72,13 +89,19 @@ fn admit(leased: Vec<Leased>, now: i64) -> Result<(Vec<Leased>, usize), Problem>
         let load = queue::load(&first.message, now)?;
         let own = u32::try_from(group.len()).unwrap_or(u32::MAX);
         let mut load_now = load.sent.saturating_add(load.in_flight.saturating_sub(own));
+        let mut rest_deferred = [false; 2];
         for leased in group {
-            if throttle(load_now, leased.message.urgent) {
-                queue::defer(&leased, load.free_at)?;
-                spared += 1;
-            } else {
+            if !throttle(load_now, leased.message.urgent) {
                 load_now = load_now.saturating_add(1);
                 admitted.push(leased);
+                continue;
+            }
+            queue::defer(&leased, load.free_at)?;
+            spared += 1;
+            let [rest, urgent_rest] = &mut rest_deferred;
+            let deferred = if leased.message.urgent { urgent_rest } else { rest };
+            if !std::mem::replace(deferred, true) {
+                spared += queue::defer_the_rest(&leased.message, now, load.free_at)?;
             }
         }
     }
@@ -96,7 +119,9 @@ async fn attempt(leased: Leased, settings: &Settings) -> (Leased, Reply, Duratio
 
 fn conclude(leased: &Leased, reply: &Reply, duration: Duration, summary: &mut Summary) -> Result<(), Problem> {
     let duration_ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-    let outcome = queue::record(leased, reply, host::now_ms(), duration_ms)?;
+    let record = || queue::record(leased, reply, host::now_ms(), duration_ms);
+    // A second chance on a busy database: what is not written down is sent once more.
+    let outcome = record().or_else(|_| record())?;
     let (level, count, message) = match outcome {
         Outcome::Delivered => ("info", &mut summary.sent, "message sent"),
         Outcome::Retry => ("warn", &mut summary.retried, "message not sent, to be repeated"),

@@ -18,6 +18,7 @@ mod cleanup;
 mod dispatch;
 mod escalation;
 mod health;
+#[cfg_attr(not(target_family = "wasm"), allow(dead_code, reason = "only a component sends"))]
 mod outbound;
 mod queue;
 mod settings;

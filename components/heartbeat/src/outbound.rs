@@ -93,7 +93,6 @@ async fn exchange(request: Request<Bytes>) -> Reply {
 
 /// Outside a component nothing is sent.
 #[cfg(not(target_family = "wasm"))]
-#[expect(clippy::unused_async, reason = "it is the component's that waits")]
 pub async fn send(_request: Request<Bytes>) -> Reply {
     Reply::unanswered("there is no network outside Spin")
 }

@@ -84,7 +84,7 @@ pub fn lease(now: i64, limit: usize) -> Result<Vec<Leased>, Problem> {
              order by urgent desc, next_attempt_at limit ?4
          )
          returning id, channel, contact, urgent, attempts, first_at, (
-             select json_object('topic', topic, 'level', level, 'created_at', created_at, 'alert', json(payload))
+             select json_object('topic', topic, 'level', level, 'created_at', created_at, 'alert', json(iif(json_valid(payload), payload, json_quote(payload))))
              from outbox where outbox.id = outbox_id
          )",
         params![now, &owner, LEASE_MS, i64::try_from(limit).unwrap_or(i64::MAX)],
@@ -145,6 +145,19 @@ pub fn defer(leased: &Leased, until: i64) -> Result<(), Problem> {
         params![&leased.message.id, &leased.owner, until],
     )?;
     Ok(())
+}
+
+/// Lets all else that is due to this contact, and is as urgent, wait as well: in a storm there are thousands, and taking each only to
+/// give it back would use up the run. How many they are.
+pub fn defer_the_rest(message: &Message, now: i64, until: i64) -> Result<usize, Problem> {
+    let rows = db::run(
+        "update messages indexed by messages_due set next_attempt_at = ?5
+         where state in ('queued', 'sending') and state = 'queued' and urgent = ?3 and next_attempt_at <= ?4
+             and channel = ?1 and contact = ?2
+         returning 1",
+        params![&message.channel, &message.contact, message.urgent, now, until],
+    )?;
+    Ok(rows.len())
 }
 
 /// Writes down how an attempt ended: its line in the history, and what becomes of the message. The message itself changes only under

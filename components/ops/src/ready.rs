@@ -1,18 +1,23 @@
 //! Whether the application may be sent requests.
 
 use axum::Json;
+use axum::response::{IntoResponse, Response};
 use domain::time::{MINUTE_MS, format_rfc3339};
 use http::StatusCode;
+use http::header::RETRY_AFTER;
 use kit::request::Now;
 use kit::{Problem, db, host, migrate, params};
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// The scheduled run comes every 30 s; from here on it is late, milliseconds.
+/// How often the scheduled run comes, seconds: when to ask again.
+const RUN_EVERY_S: &str = "30";
+
+/// From here on the scheduled run is late, milliseconds.
 const LATE_MS: i64 = 2 * MINUTE_MS;
 
 /// GET `/ready`: 200 when the stores answer, the migrations are done and the last scheduled run was on time; else 503, with what is
 /// amiss in the same document.
-pub async fn ready(Now(now): Now) -> (StatusCode, Json<Value>) {
+pub async fn ready(Now(now): Now) -> Response {
     let (database, migrations, scheduled) = match database(now) {
         Ok((current, scheduled)) => (true, json!({ "current": current, "latest": migrate::latest() }), scheduled),
         Err(problem) => {
@@ -37,7 +42,10 @@ pub async fn ready(Now(now): Now) -> (StatusCode, Json<Value>) {
             },
         },
     });
-    (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(document))
+    if ready {
+        return Json(document).into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, RUN_EVERY_S)], Json(document)).into_response()
 }
 
 struct Scheduled {

@@ -128,13 +128,15 @@ pub fn with_object<T>(bytes: &[u8], judge: impl FnOnce(&mut Object<'_>) -> Resul
 }
 
 fn fields(bytes: &[u8]) -> Result<BTreeMap<String, &RawValue>, Refused> {
-    match serde_json::from_slice(bytes) {
-        Ok(fields) => Ok(fields),
-        Err(error) => match serde_json::from_slice::<IgnoredAny>(bytes) {
-            Ok(_) => Err(Refused::NotObject),
-            Err(_) => Err(Refused::NotJson(error.to_string())),
-        },
-    }
+    serde_json::from_slice(bytes).map_err(|error| {
+        // An object that is not read is not JSON, whatever the error's kind: its texts may be no UTF-8, say.
+        let object = bytes.trim_ascii_start().starts_with(b"{");
+        if !object && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+            Refused::NotObject
+        } else {
+            Refused::NotJson(error.to_string())
+        }
+    })
 }
 
 /// An object whose fields are read one by one; those of a wrong type are remembered and given as missing.
@@ -238,8 +240,8 @@ mod tests {
         for json in ["[]", "3", "null", r#"["x"]"#, r#"[null,"PARK-1",230,2.5,0.9,null,null,"2026-02-04T10:30:00Z"]"#] {
             assert!(matches!(reading(json.as_bytes(), NOW), Err(Refused::NotObject)), "{json}");
         }
-        for json in ["", "{", "{}x", "nil", "\u{feff}{}"] {
-            assert!(matches!(reading(json.as_bytes(), NOW), Err(Refused::NotJson(_))), "{json}");
+        for json in [&b""[..], b"{", b"{}x", b"nil", b"\xef\xbb\xbf{}", b"{\"\xff\": 1}"] {
+            assert!(matches!(reading(json, NOW), Err(Refused::NotJson(_))), "{}", json.escape_ascii());
         }
     }
 

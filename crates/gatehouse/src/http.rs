@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -145,7 +146,9 @@ async fn answer(router: Arc<Router>, request: hyper::Request<Incoming>, client: 
         problem(StatusCode::PAYLOAD_TOO_LARGE, "A request's body has at most 10 MiB.", id)
     };
     if declared.is_some_and(|it| it > BODY_LIMIT as u64) {
-        return too_large(request_id(request.headers()));
+        let id = request_id(request.headers());
+        discard(request.into_body()).await;
+        return too_large(id);
     }
     if declared.is_some() || http_body::Body::is_end_stream(request.body()) {
         // hyper holds a body to its declared length.
@@ -157,6 +160,20 @@ async fn answer(router: Arc<Router>, request: hyper::Request<Incoming>, client: 
     let request = request.map(|body| Limited::new(body, BODY_LIMIT, exceeded.clone()).boxed_unsync());
     let answer = router.serve(request, client).await;
     if exceeded.load(Ordering::Acquire) { too_large(id) } else { answer }
+}
+
+/// Reads on for a while without keeping anything: a client that is still sending when the connection is closed never sees the answer.
+async fn discard(mut body: Incoming) {
+    let discarded = async {
+        let mut left = 16 * BODY_LIMIT;
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(HEAD_TIMEOUT, discarded).await.ok();
 }
 
 /// Serves connections until `stop`, then lets those at work finish, for `drain` at most.

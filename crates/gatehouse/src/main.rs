@@ -5,10 +5,6 @@ use gatehouse::up::{self, Log};
 use gatehouse::{seed, simulate, tls};
 use tracing_subscriber::EnvFilter;
 
-/// Many small allocations for each call into a component: half the cost of the system's.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[derive(Parser)]
 #[command(version, about = "The edge backend for places where vehicles and people arrive", args_conflicts_with_subcommands = true)]
 struct Cli {

@@ -123,7 +123,9 @@ fn without_trailing_slash(uri: &mut Uri) {
 async fn as_problem(response: Response) -> Response {
     let status = response.status();
     let refused = status.is_client_error() || status.is_server_error();
-    if !refused || response.extensions().get::<Problem>().is_some() {
+    // A JSON document is a handler's own word: `/ready` says with a 503 what is amiss.
+    let documented = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if !refused || documented || response.extensions().get::<Problem>().is_some() {
         return response;
     }
     let (parts, body) = response.into_parts();

@@ -1,0 +1,126 @@
+"""The three routes in FastAPI, for uvicorn: `uvicorn fastapi_peer:app`.
+
+A connection is kept for each worker. The handlers are `async def` and call SQLite in place: a hop to FastAPI's thread pool for each
+request was measured and is slower here.
+"""
+
+import os
+import sqlite3
+from datetime import datetime
+from typing import Annotated
+
+import jwt
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
+
+import rules
+
+app = FastAPI()
+bearer = HTTPBearer(auto_error=False)
+
+
+def connect():
+    connection = sqlite3.connect(os.environ["BENCH_DB"], timeout=20, isolation_level=None, cached_statements=32)
+    connection.executescript(rules.PRAGMAS)
+    return connection
+
+
+db = connect()
+
+
+def caller(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]):
+    if credentials is None:
+        raise HTTPException(401, "sign in first")
+    try:
+        return jwt.decode(
+            credentials.credentials, rules.SECRET, algorithms=["HS256"], issuer=rules.ISSUER, audience=rules.AUDIENCE,
+            options={"require": ["exp", "iss", "aud"]},
+        )
+    except jwt.InvalidTokenError:
+        raise HTTPException(401, "the access token is not valid or has expired") from None
+
+
+def sender(claims: Annotated[dict, Depends(caller)]):
+    if claims.get("role") not in rules.SENDERS:
+        raise HTTPException(403, "your role does not allow this")
+    return claims
+
+
+def in_time(time: datetime) -> datetime:
+    if problem := rules.timestamp_problem(time):
+        raise ValueError(problem)
+    return time
+
+
+class Reading(BaseModel):
+    device_code: str = Field(pattern=rules.DEVICE_CODE.pattern)
+    voltage: float = Field(ge=0, le=500, allow_inf_nan=False)
+    current: float = Field(ge=0, le=1000, allow_inf_nan=False)
+    power_factor: float = Field(ge=-1, le=1, allow_inf_nan=False)
+    occupied: bool | None = None
+    battery: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
+    timestamp: Annotated[datetime, AfterValidator(in_time)]
+
+    def row(self, now):
+        return rules.row(
+            self.device_code, self.timestamp, now, self.voltage, self.current, self.power_factor, self.battery, self.occupied
+        )
+
+
+many = TypeAdapter(list[Reading])
+anything = TypeAdapter(list[object])
+
+
+@app.get("/health", response_class=PlainTextResponse)
+async def health():
+    return "ok"
+
+
+@app.post("/api/telemetry/", status_code=201)
+async def telemetry(reading: Reading, _: Annotated[dict, Depends(sender)]):
+    parameters = reading.row(rules.now_ms())
+    try:
+        db.execute(rules.SINGLE, parameters)
+    except sqlite3.IntegrityError as error:
+        if "NOT NULL" in str(error):
+            raise HTTPException(404, "no such active device") from None
+        raise HTTPException(409, "stored already") from None
+    return JSONResponse(rules.stored(parameters, reading.timestamp), 201)
+
+
+@app.post("/api/telemetry/bulk/")
+async def bulk(request: Request, _: Annotated[dict, Depends(sender)]):
+    body = await request.body()
+    rejected = 0
+    try:
+        readings = many.validate_json(body)
+    except ValidationError:
+        readings = []
+        try:
+            items = anything.validate_json(body)
+        except ValidationError:
+            raise HTTPException(400, "not a JSON array") from None
+        for item in items:
+            try:
+                readings.append(Reading.model_validate(item))
+            except ValidationError:
+                rejected += 1
+    now = rules.now_ms()
+    db.execute("begin immediate")
+    try:
+        accepted = db.executemany(rules.BULK, [reading.row(now) for reading in readings]).rowcount
+        db.execute("commit")
+    except BaseException:
+        db.execute("rollback")
+        raise
+    return JSONResponse({"accepted": accepted, "duplicate": len(readings) - accepted, "rejected": rejected})
+
+
+@app.get("/api/dashboard/overview/")
+async def overview(_: Annotated[dict, Depends(caller)]):
+    now = rules.now_ms()
+    zones = db.execute(rules.BY_ZONE).fetchall()
+    devices = db.execute(rules.DEVICES, rules.device_parameters(now)).fetchone()
+    return JSONResponse(rules.overview(zones, devices, now))
