@@ -1,6 +1,6 @@
 // The numbers that are read from across the room: spots by state with their shares, and how many devices are well.
 
-import { attribute, h, icon, text } from "../dom.js";
+import { h, icon, text } from "../dom.js";
 import { HEALTHS, STATES, percent } from "../format.js";
 import { countDevices, countSpots, ofSite } from "../model.js";
 
@@ -45,7 +45,6 @@ export function summaryView({ store }) {
     const counts = countDevices(ofSite(state.devices.values(), state.site));
     for (const [key, { value, item }] of fleet) {
       text(value, counts[key]);
-      attribute(item, "data-none", counts[key] === 0);
       item.hidden = key === "unknown" && counts[key] === 0;
     }
     devices.hidden = counts.total === 0;

@@ -214,6 +214,7 @@ async fn devices_show_their_health_as_it_ages() {
     stage.report(0, true, 0).await;
     stage.app.advance(Duration::from_secs(300));
     stage.report(1, false, 0).await;
+    stage.app.tick().await;
     let browser = Browser::start(1280, 800).await;
     stage.enter(&browser, stage.app.base_url()).await;
     browser.see(&format!("[data-device='{}'][data-health='warning']", stage.devices[0])).await;
@@ -236,6 +237,8 @@ async fn devices_show_their_health_as_it_ages() {
     // Its heartbeat comes back, and so does its health.
     browser.fill(".search input", &stage.devices[0]).await;
     stage.report(0, true, 0).await;
+    browser.see(&format!("[data-device='{}'][data-health='healthy']", stage.devices[0])).await;
+    browser.miss(&format!("{} .bay-stale[data-health='warning']", stage.bay(0))).await;
     quiet(&browser).await;
     browser.close().await;
 }

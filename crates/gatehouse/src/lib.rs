@@ -16,6 +16,7 @@ mod guest;
 mod http;
 mod kv;
 mod limit;
+mod memory;
 pub mod manifest;
 mod outbound;
 mod problem;

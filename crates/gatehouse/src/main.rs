@@ -35,7 +35,7 @@ fn main() -> anyhow::Result<()> {
         runtime.worker_threads(args.workers());
     }
     let runtime = runtime.enable_all().build()?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         match command {
             Command::Up(args) => {
                 log(args.log());
@@ -53,7 +53,10 @@ fn main() -> anyhow::Result<()> {
                 Ok(())
             }
         }
-    })
+    });
+    // Whatever still computes, a component being compiled say, need not be waited for.
+    runtime.shutdown_background();
+    outcome
 }
 
 fn log(log: Log) {

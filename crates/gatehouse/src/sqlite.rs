@@ -26,7 +26,7 @@ use crate::wit::sqlite::sqlite::{Error, Value};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The most idle connections that are kept, of each kind.
-const POOL: usize = 8;
+const POOL: usize = 4;
 
 /// The most statements whose kind is remembered.
 const KINDS: usize = 4_096;
