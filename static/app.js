@@ -18,6 +18,8 @@ const SITE_KEY = "gatehouse.site";
 const REFRESH_MS = 30_000;
 // A spot that is not on the plan has everything loaded anew, but not for each of its events.
 const UNKNOWN_SPOT_MS = 10_000;
+// What is shown is loaded once the feed is open. Where it does not open by then, the console still shows how things stand.
+const FEED_LATE_MS = 1500;
 
 const root = document.getElementById("app");
 const toasts = createToasts(document.getElementById("toasts"));
@@ -70,10 +72,12 @@ async function enter() {
       devices: store.state.operator ? devicesView(context) : null,
     }),
   );
-  timers = [setInterval(tick, 1000), setInterval(() => refresh().catch(() => {}), REFRESH_MS)];
+  timers = [
+    setInterval(tick, 1000),
+    setInterval(() => refresh().catch(() => {}), REFRESH_MS),
+    setTimeout(() => !store.state.loaded && load(), FEED_LATE_MS),
+  ];
   feed.start();
-  // The feed loads what is shown once it is open; where it cannot open, the console still shows how things stand.
-  load();
 }
 
 /** Back to the sign-in page. */
@@ -135,8 +139,12 @@ async function loadOnce(mine) {
       : []),
   ]);
   if (mine !== store) return;
-  const known = mine.state.alerts;
+  const known = new Map();
   for (const document of alerts.flat()) takeAlert(known, document);
+  // Alerts that were told of meanwhile have been shown: they are not new a second time.
+  for (const [kind, { id }] of arrived) {
+    if (kind === "alert" && mine.state.alerts.has(id)) takeAlert(known, mine.state.alerts.get(id));
+  }
   const skew = clockSkew(overview.as_of);
   mine.set({
     skew,

@@ -37,13 +37,12 @@ export function planView({ store, serverNow }) {
     const total = h("span", {});
     const meter = h("span", { class: "meter-part" });
     const grid = h("div", { class: "bays", role: "group" });
-    const card = spotCard({
-      onClose: () => {
-        const focused = bays.get(picked)?.element;
-        pick(picked);
-        focused?.focus();
-      },
-    });
+    const close = () => {
+      const focused = bays.get(picked)?.element;
+      pick(picked);
+      focused?.focus();
+    };
+    const card = spotCard({ onClose: close });
     grid.addEventListener("keydown", (event) => move(event, grid));
     grid.addEventListener("click", (event) => {
       const element = event.target.closest(".bay");
@@ -58,6 +57,9 @@ export function planView({ store, serverNow }) {
       h("div", { class: "meter", "aria-hidden": "true" }, meter),
       grid,
       card.element);
+    element.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && !card.element.hidden) close();
+    });
     return { key: zone.key, element, grid, card, name, code, free, total, meter };
   }
 
@@ -65,6 +67,7 @@ export function planView({ store, serverNow }) {
     const counts = countSpots(zone.spots);
     text(kept.name, kept.site ? `${kept.site}, ${zone.name}` : zone.name);
     text(kept.code, zone.zone);
+    kept.code.hidden = zone.name.toUpperCase() === zone.zone.toUpperCase();
     text(kept.free, counts.free);
     text(kept.total, ` of ${counts.total} free`);
     attribute(kept.grid, "aria-label", `Spots of ${zone.name}`);

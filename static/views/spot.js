@@ -54,7 +54,7 @@ export function spotCard({ onClose }) {
   const title = h("strong", {});
   const facts = h("dl", { class: "facts" });
   const values = new Map();
-  const element = h("div", { class: "spot-card", role: "status", hidden: true },
+  const element = h("div", { class: "spot-card", role: "group", "aria-label": "The picked spot", hidden: true },
     h("div", { class: "spot-card-head" }, title,
       h("button", { type: "button", class: "button button-quiet", "aria-label": "Close", on: { click: onClose } }, icon("close"))),
     facts);

@@ -245,7 +245,7 @@ async fn the_same_count_from_many_at_once_is_stored_once() {
 fn low_alerts(app: &App, lot: &str) -> (i64, i64) {
     let sql = "select count(*), count(*) filter (where status <> 'resolved') from alerts
                where alert_type = 'low_spots' and source = 'system' and severity = 'warning' and subject = ?";
-    app.db().query_row(sql, [lot], |row| Ok((row.get(0)?, row.get(1)?))).expect("counts")
+    app.db().query_row(sql, [format!("lot:{lot}")], |row| Ok((row.get(0)?, row.get(1)?))).expect("counts")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -286,7 +286,7 @@ async fn a_lot_that_is_named_as_a_site_has_the_sites_limit() {
         assert_eq!(low_alerts(&app, &place.site), alerts, "{free}");
     }
     let site: String =
-        app.db().query_row("select site from alerts where subject = ?", [&place.site], |row| row.get(0)).expect("the alert's site");
+        app.db().query_row("select site from alerts where subject = ?", [format!("lot:{}", place.site)], |row| row.get(0)).expect("the alert's site");
     assert_eq!(site, place.site);
 }
 

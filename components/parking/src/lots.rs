@@ -92,16 +92,18 @@ fn watch(transaction: &Transaction, lot: &str, at: i64, now: i64) -> Answer<()> 
         return Ok(());
     }
     transaction.run("update lots set low = ? where parking_lot = ?", params![low, lot])?;
+    // Not the bare name: the scheduled run speaks of a site of that name by what its sensors say.
+    let subject = format!("lot:{lot}");
     if change == Change::Raise {
         transaction.run(
             "insert into system_alerts (alert_type, subject, site, severity, message, at) values (?, ?, ?, ?, ?, ?)",
-            params![Kind::LowSpots.as_str(), lot, site, Kind::LowSpots.severity().as_str(), format!("{lot} has {free} free spots"), now],
+            params![Kind::LowSpots.as_str(), &subject, site, Kind::LowSpots.severity().as_str(), format!("{lot} has {free} free spots"), now],
         )?;
     } else {
         transaction.run(
             "update alerts set status = 'resolved', resolved_at = ?1, resolved_by = 'system', updated_at = ?1, updated_by = 'system'
              where source = 'system' and status <> 'resolved' and alert_type = ?2 and subject = ?3",
-            params![now, Kind::LowSpots.as_str(), lot],
+            params![now, Kind::LowSpots.as_str(), &subject],
         )?;
     }
     Ok(())

@@ -16,39 +16,20 @@ pub type Answer<T = Response> = Result<T, Problem>;
 pub type FieldErrors = BTreeMap<String, Vec<String>>;
 
 /// A refusal. The edge adds the request's id and renders it as `application/problem+json`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Problem {
-    #[serde(rename = "type")]
-    kind: String,
-    title: String,
-    #[serde(serialize_with = "as_number")]
+    slug: &'static str,
     status: StatusCode,
     detail: String,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     errors: FieldErrors,
-    #[serde(skip)]
     retry_after: Option<i64>,
-    #[serde(skip)]
     cause: Option<String>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
-fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u16(status.as_u16())
-}
-
 impl Problem {
-    /// A problem of any status, with the status's own title.
-    pub fn new(status: StatusCode, slug: &str, detail: impl Into<String>) -> Self {
-        Self {
-            kind: format!("urn:gatehouse:problem:{slug}"),
-            title: status.canonical_reason().unwrap_or("Error").to_owned(),
-            status,
-            detail: detail.into(),
-            errors: FieldErrors::new(),
-            retry_after: None,
-            cause: None,
-        }
+    /// A problem of any status; the slug ends its `type`, the status gives its `title`.
+    pub fn new(status: StatusCode, slug: &'static str, detail: impl Into<String>) -> Self {
+        Self { slug, status, detail: detail.into(), errors: FieldErrors::new(), retry_after: None, cause: None }
     }
 
     /// 400: what was sent cannot be read at all.
@@ -151,12 +132,24 @@ impl Problem {
     /// The body, as the edge sends it.
     pub(crate) fn body(&self, request_id: &str) -> Vec<u8> {
         #[derive(Serialize)]
-        struct WithId<'a> {
-            #[serde(flatten)]
-            problem: &'a Problem,
+        struct Document<'a> {
+            r#type: String,
+            title: &'a str,
+            status: u16,
+            detail: &'a str,
+            #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+            errors: &'a FieldErrors,
             request_id: &'a str,
         }
-        serde_json::to_vec(&WithId { problem: self, request_id }).unwrap_or_default()
+        let document = Document {
+            r#type: format!("urn:gatehouse:problem:{}", self.slug),
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            errors: &self.errors,
+            request_id,
+        };
+        serde_json::to_vec(&document).unwrap_or_default()
     }
 }
 
