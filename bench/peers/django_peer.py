@@ -93,7 +93,7 @@ class Telemetry(APIView):
         reading = serializer.validated_data
         parameters = row(reading, rules.now_ms())
         try:
-            with connection.cursor() as cursor:
+            with rules.WRITER, connection.cursor() as cursor:
                 cursor.execute(SINGLE, parameters)
         except IntegrityError as error:
             if "NOT NULL" in str(error):
@@ -114,8 +114,9 @@ class Bulk(APIView):
             readings = [one.validated_data for one in each if one.is_valid()]
             rejected = len(each) - len(readings)
         now = rules.now_ms()
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.executemany(BULK, [row(reading, now) for reading in readings])
+        rows = [row(reading, now) for reading in readings]
+        with rules.WRITER, transaction.atomic(), connection.cursor() as cursor:
+            cursor.executemany(BULK, rows)
             accepted = cursor.rowcount
         return Response({"accepted": accepted, "duplicate": len(readings) - accepted, "rejected": rejected})
 

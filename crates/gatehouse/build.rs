@@ -34,18 +34,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 }});
 "#
     );
-    fs::write(
-        Path::new(&env::var("OUT_DIR")?).join("spin.rs"),
-        bindings,
-    )?;
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("spin.rs"), bindings)?;
     Ok(())
 }
 
 /// Where cargo has put the sources of spin-sdk.
 fn sdk_directory() -> Result<PathBuf, Box<dyn Error>> {
-    let output = Command::new(env::var("CARGO")?)
-        .args(["metadata", "--format-version", "1", "--filter-platform", "wasm32-wasip2"])
-        .output()?;
+    let output =
+        Command::new(env::var("CARGO")?).args(["metadata", "--format-version", "1", "--filter-platform", "wasm32-wasip2"]).output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into());
     }

@@ -53,7 +53,11 @@ async fn a_seeded_deployment_has_the_demo_and_seeding_again_changes_nothing() {
     assert!(made.readings >= 180 * 45, "{made}");
     // Between the two, a device may have come to its next reading.
     assert!(again.readings <= 180 && again.duplicates >= made.readings - 180, "{again}");
-    assert_eq!((again.sites, again.zones, again.spots, again.devices, again.users, again.keys, again.alerts), (0, 0, 0, 0, 0, 0, 0), "{again}");
+    assert_eq!(
+        (again.sites, again.zones, again.spots, again.devices, again.users, again.keys, again.alerts),
+        (0, 0, 0, 0, 0, 0, 0),
+        "{again}"
+    );
 
     let anyone = app.anonymous();
     let sites = anyone.get("/api/sites?limit=500").await.expect(200);
@@ -137,7 +141,9 @@ async fn every_simulated_reading_is_answered_as_its_kind_deserves() {
     assert_eq!(u64::try_from(stored).expect("a count") - 180, summary.accepted, "{summary}");
     let silent: i64 = app
         .db()
-        .query_row("select s.readings from device_state s join devices d on d.id = s.device_id where d.code = 'PARK-B1-S005'", [], |row| row.get(0))
+        .query_row("select s.readings from device_state s join devices d on d.id = s.device_id where d.code = 'PARK-B1-S005'", [], |row| {
+            row.get(0)
+        })
         .expect("a device");
     assert_eq!(silent, 1);
 }

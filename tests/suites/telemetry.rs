@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use gatehouse_tests::{App, Client};
+use gatehouse_tests::receiver::{Receiver, WEBHOOK_SECRET};
+use gatehouse_tests::{App, Client, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -297,6 +298,32 @@ async fn an_anomaly_is_raised_once_and_resolves_itself() {
         send(out).await;
         assert_eq!(alerts(&operator, kind, &code).await.len(), before + 2, "{kind}: again");
         send(watts(100.0)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dangerous_voltage_is_told_to_the_world_at_once() {
+    let receiver = Receiver::start().await;
+    let origin = receiver.origin();
+    let variables = [("webhook_origin", origin.as_str()), ("webhook_path", "/hooks/in"), ("webhook_secret", WEBHOOK_SECRET)];
+    let Some(app) = App::embedded(&variables).await else { return };
+    let place = app.place(0).await;
+    let operator = app.operator().await;
+    // No scheduled run: only the reading itself wakes the dispatcher.
+    for (sent, bulk) in [(1, false), (2, true)] {
+        let code = app.new_device(&place, None).await;
+        operator.post(PATH, with(&app.reading(&code, -9), json!({"current": 20.0}))).await.expect(201);
+        let dangerous = with(&app.reading(&code, 0), json!({"voltage": 301.0}));
+        if bulk {
+            operator.post("/api/telemetry/bulk/", json!([app.reading(&code, -1), dangerous])).await.expect(200);
+        } else {
+            operator.post(PATH, dangerous).await.expect(201);
+        }
+        let told = || async { (receiver.requests().len() >= sent).then(|| receiver.requests()) };
+        // The bound is wide for a busy machine; without the wake nothing would come at all.
+        let requests = eventually("the webhook is called", Duration::from_secs(10), told).await;
+        assert_eq!(requests.len(), sent, "a warning wakes nobody");
+        assert!(requests[sent - 1].json().to_string().contains(&code));
     }
 }
 

@@ -152,9 +152,11 @@ impl Builder {
             let router = Arc::new_cyclic(|router: &Weak<Router>| {
                 let made = self.components(&manifest, &values, &databases, &key_value, router, &linker, &cache);
                 let made = made.and_then(|components| {
-                    let routes = manifest.trigger.http.iter().filter_map(|trigger| {
-                        Some((trigger.route.clone(), components.get(&trigger.component)?.clone()))
-                    });
+                    let routes = manifest
+                        .trigger
+                        .http
+                        .iter()
+                        .filter_map(|trigger| Some((trigger.route.clone(), components.get(&trigger.component)?.clone())));
                     let router = Router::new(address, routes.collect::<Vec<_>>())?;
                     states.extend(components);
                     Ok(router)
@@ -184,17 +186,7 @@ impl Builder {
         }
         tokio::spawn(warm_and_trim(components.values().cloned().collect(), stop.clone()));
         let server = tokio::spawn(listen(listener, router, stop.clone(), self.drain));
-        Ok(App {
-            address,
-            values,
-            clock: self.clock,
-            components,
-            scheduled,
-            database,
-            state: self.state,
-            stop,
-            server: Some(server),
-        })
+        Ok(App { address, values, clock: self.clock, components, scheduled, database, state: self.state, stop, server: Some(server) })
     }
 
     fn open_databases(&self, manifest: &Manifest) -> Result<HashMap<String, Arc<Database>>> {
@@ -219,10 +211,8 @@ impl Builder {
         let mut components = BTreeMap::new();
         for (name, component) in &manifest.component {
             let in_component = || format!("component {name:?}");
-            let hosts: Vec<_> = (component.allowed_outbound_hosts.iter())
-                .map(|it| values.fill(it))
-                .collect::<Result<_>>()
-                .with_context(in_component)?;
+            let hosts: Vec<_> =
+                (component.allowed_outbound_hosts.iter()).map(|it| values.fill(it)).collect::<Result<_>>().with_context(in_component)?;
             let granted = component.sqlite_databases.iter();
             let prefix = if self.pretty { format!("{name:>10} | ") } else { String::new() };
             let state = ComponentState {

@@ -107,13 +107,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Component {
     /// A component whose code is loaded when it is first needed.
-    pub fn new(
-        state: Arc<ComponentState>,
-        source: PathBuf,
-        linker: Arc<Linker<Guest>>,
-        cache: Arc<Cache>,
-        timeout: Duration,
-    ) -> Self {
+    pub fn new(state: Arc<ComponentState>, source: PathBuf, linker: Arc<Linker<Guest>>, cache: Arc<Cache>, timeout: Duration) -> Self {
         Self {
             state,
             engine: linker.engine().clone(),
@@ -143,12 +137,8 @@ impl Component {
 
     fn load(&self) -> Result<Prepared> {
         let component = self.cache.load(&self.state.name, &self.source)?;
-        let pre = (self.linker.instantiate_pre(&component))
-            .with_context(|| format!("component {:?}", self.state.name))?;
-        Ok(Prepared {
-            http: ServicePre::new(pre.clone()).ok(),
-            cron: SpinCronPre::new(pre).ok(),
-        })
+        let pre = (self.linker.instantiate_pre(&component)).with_context(|| format!("component {:?}", self.state.name))?;
+        Ok(Prepared { http: ServicePre::new(pre.clone()).ok(), cron: SpinCronPre::new(pre).ok() })
     }
 
     /// Serves a request.
@@ -367,31 +357,16 @@ async fn drive(component: Arc<Component>, mut warm: Warm, first: Call) {
     }
 }
 
-fn share(
-    component: &Component,
-    turn: &Arc<Turn>,
-    open: &Arc<AtomicUsize>,
-) -> (Arc<Streaming>, mpsc::UnboundedReceiver<Call>) {
+fn share(component: &Component, turn: &Arc<Turn>, open: &Arc<AtomicUsize>) -> (Arc<Streaming>, mpsc::UnboundedReceiver<Call>) {
     let (inbox, receiver) = mpsc::unbounded_channel();
-    let streaming = Arc::new(Streaming {
-        inbox,
-        turn: turn.clone(),
-        open: open.clone(),
-        at_work: AtomicUsize::new(0),
-        served: AtomicUsize::new(0),
-    });
+    let streaming =
+        Arc::new(Streaming { inbox, turn: turn.clone(), open: open.clone(), at_work: AtomicUsize::new(0), served: AtomicUsize::new(0) });
     lock(&component.streaming).push(streaming.clone());
     (streaming, receiver)
 }
 
 /// Calls the handler and sends its answer. Returns whether it streams.
-async fn serve(
-    accessor: &Accessor<Guest>,
-    service: &Service,
-    turn: &Arc<Turn>,
-    open: &Arc<AtomicUsize>,
-    call: Call,
-) -> Result<bool> {
+async fn serve(accessor: &Accessor<Guest>, service: &Service, turn: &Arc<Turn>, open: &Arc<AtomicUsize>, call: Call) -> Result<bool> {
     let Call { request, answer } = call;
     let (request, io) = accessor.with(|mut access| {
         let http = access.data_mut().http();

@@ -14,10 +14,8 @@ const TARGET: &str = "wasm32-wasip2";
 ///
 /// Always all of them: cargo unifies the features of what is built together, so another set would build the shared crates anew.
 pub fn build(manifest: &Manifest) -> Result<()> {
-    let stale: Vec<_> = (manifest.component.iter())
-        .filter(|(_, component)| is_stale(&manifest.root, component))
-        .map(|(name, _)| name.as_str())
-        .collect();
+    let stale: Vec<_> =
+        (manifest.component.iter()).filter(|(_, component)| is_stale(&manifest.root, component)).map(|(name, _)| name.as_str()).collect();
     if stale.is_empty() {
         return Ok(());
     }

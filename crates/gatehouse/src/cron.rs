@@ -22,8 +22,7 @@ pub struct Job {
 impl Job {
     /// Parses the schedule.
     pub fn new(expression: &str, component: Arc<Component>) -> Result<Self> {
-        let schedule = (cron::Schedule::from_str(expression))
-            .with_context(|| format!("cron expression {expression:?}"))?;
+        let schedule = (cron::Schedule::from_str(expression)).with_context(|| format!("cron expression {expression:?}"))?;
         Ok(Self { schedule, component })
     }
 

@@ -43,15 +43,13 @@ pub fn engine() -> Result<Engine> {
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     let engine = Engine::new(&config)?;
     let ticking = engine.weak();
-    std::thread::Builder::new()
-        .name("epoch".to_owned())
-        .spawn(move || {
-            while let Some(engine) = ticking.upgrade() {
-                engine.increment_epoch();
-                drop(engine);
-                std::thread::sleep(EPOCH);
-            }
-        })?;
+    std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
+        while let Some(engine) = ticking.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(EPOCH);
+        }
+    })?;
     Ok(engine)
 }
 
@@ -81,8 +79,7 @@ pub struct Cache {
 impl Cache {
     /// In `directory`, which is made when missing.
     pub fn new(engine: Engine, directory: PathBuf) -> Result<Self> {
-        std::fs::create_dir_all(&directory)
-            .with_context(|| format!("cannot make {}", directory.display()))?;
+        std::fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         Ok(Self { engine, directory, engine_key: hasher.finish() })
@@ -96,8 +93,7 @@ impl Cache {
             return Ok(component);
         }
         let wasm = std::fs::read(source)?;
-        let bytes = (self.engine.precompile_component(&wasm))
-            .with_context(|| format!("cannot compile {}", source.display()))?;
+        let bytes = (self.engine.precompile_component(&wasm)).with_context(|| format!("cannot compile {}", source.display()))?;
         self.remove_older(name);
         write_whole(&compiled, &bytes)?;
         self.open(&compiled)
@@ -112,9 +108,8 @@ impl Cache {
 
     /// The hash of the source's content. It is not computed again while the file's size and time stay the same.
     fn key(&self, name: &str, source: &Path) -> Result<String> {
-        let about = std::fs::metadata(source).with_context(|| {
-            format!("the component {name:?} is missing: {} (build it, or leave --no-build out)", source.display())
-        })?;
+        let about = std::fs::metadata(source)
+            .with_context(|| format!("the component {name:?} is missing: {} (build it, or leave --no-build out)", source.display()))?;
         let modified = about.modified()?.duration_since(UNIX_EPOCH)?.as_nanos();
         let stamp = format!("{} {} {modified}", source.display(), about.len());
         let stamp_file = self.directory.join(format!("{name}.stamp"));

@@ -72,11 +72,7 @@ impl Guest {
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false);
-        let hooks = Hooks::new(
-            component.allowed_hosts.clone(),
-            component.router.clone(),
-            component.forbidden_headers.clone(),
-        );
+        let hooks = Hooks::new(component.allowed_hosts.clone(), component.router.clone(), component.forbidden_headers.clone());
         let guest = Self {
             component,
             table: ResourceTable::new(),

@@ -142,9 +142,7 @@ fn add_headers(request: &mut http::Request<WasiBody>, matched: &routefinder::Mat
 async fn answer(router: Arc<Router>, request: hyper::Request<Incoming>, client: SocketAddr) -> Answer {
     let declared = request.headers().get(header::CONTENT_LENGTH);
     let declared = declared.and_then(|it| it.to_str().ok()?.parse::<u64>().ok());
-    let too_large = |id: HeaderValue| {
-        problem(StatusCode::PAYLOAD_TOO_LARGE, "A request's body has at most 10 MiB.", id)
-    };
+    let too_large = |id: HeaderValue| problem(StatusCode::PAYLOAD_TOO_LARGE, "A request's body has at most 10 MiB.", id);
     if declared.is_some_and(|it| it > BODY_LIMIT as u64) {
         let id = request_id(request.headers());
         discard(request.into_body()).await;
@@ -230,4 +228,3 @@ pub async fn listen(listener: TcpListener, router: Arc<Router>, stop: Cancellati
     tokio::time::timeout(drain, drained).await.ok();
     abort.cancel();
 }
-

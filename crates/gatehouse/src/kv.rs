@@ -99,10 +99,7 @@ impl HostStore for Guest {
 
 type Done<T> = wasmtime::Result<Result<T, Error>>;
 
-fn store_of<T: 'static>(
-    accessor: &Accessor<T, GuestData>,
-    store: &Resource<Store>,
-) -> wasmtime::Result<(Arc<KeyValue>, String)> {
+fn store_of<T: 'static>(accessor: &Accessor<T, GuestData>, store: &Resource<Store>) -> wasmtime::Result<(Arc<KeyValue>, String)> {
     accessor.with(|mut access| {
         let guest = access.get();
         Ok((guest.component.key_value.clone(), guest.table.get(store)?.0.clone()))

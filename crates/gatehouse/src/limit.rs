@@ -33,18 +33,16 @@ impl Body for Limited {
             return Poll::Pending;
         };
         Poll::Ready(match frame {
-            Some(Ok(frame)) => {
-                match self.left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
-                    Some(left) => {
-                        self.left = left;
-                        Some(Ok(frame))
-                    }
-                    None => {
-                        self.exceeded.store(true, Ordering::Release);
-                        Some(Err(Error::HttpRequestBodySize(None)))
-                    }
+            Some(Ok(frame)) => match self.left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+                Some(left) => {
+                    self.left = left;
+                    Some(Ok(frame))
                 }
-            }
+                None => {
+                    self.exceeded.store(true, Ordering::Release);
+                    Some(Err(Error::HttpRequestBodySize(None)))
+                }
+            },
             Some(Err(error)) => Some(Err(Error::Hyper(error))),
             None => None,
         })

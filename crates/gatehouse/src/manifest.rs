@@ -131,10 +131,8 @@ pub struct Build {
 impl Manifest {
     /// Reads and checks a manifest file.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read the manifest {}", path.display()))?;
-        let mut manifest =
-            Self::parse(&text).with_context(|| format!("in the manifest {}", path.display()))?;
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the manifest {}", path.display()))?;
+        let mut manifest = Self::parse(&text).with_context(|| format!("in the manifest {}", path.display()))?;
         let parent = path.parent().filter(|it| !it.as_os_str().is_empty());
         manifest.root = std::path::absolute(parent.unwrap_or(Path::new(".")))?;
         Ok(manifest)
@@ -148,24 +146,14 @@ impl Manifest {
     }
 
     fn check(&self) -> Result<()> {
-        ensure!(
-            self.spin_manifest_version == 2,
-            "spin_manifest_version must be 2"
-        );
+        ensure!(self.spin_manifest_version == 2, "spin_manifest_version must be 2");
         for (name, variable) in &self.variables {
             ensure!(is_variable_name(name), "variable name {name:?} is invalid");
-            ensure!(
-                variable.required != variable.default.is_some(),
-                "variable {name:?} must be required or have a default, not both"
-            );
+            ensure!(variable.required != variable.default.is_some(), "variable {name:?} must be required or have a default, not both");
         }
-        let triggered = (self.trigger.http.iter().map(|it| &it.component))
-            .chain(self.trigger.cron.iter().map(|it| &it.component));
+        let triggered = (self.trigger.http.iter().map(|it| &it.component)).chain(self.trigger.cron.iter().map(|it| &it.component));
         for name in triggered {
-            ensure!(
-                self.component.contains_key(name),
-                "a trigger names the component {name:?}, which does not exist"
-            );
+            ensure!(self.component.contains_key(name), "a trigger names the component {name:?}, which does not exist");
         }
         for (name, component) in &self.component {
             let own = component.variables.keys();
@@ -180,12 +168,7 @@ impl Manifest {
 /// Lower-case words of letters and digits joined by single underscores, beginning with a letter.
 pub fn is_variable_name(name: &str) -> bool {
     name.starts_with(|it: char| it.is_ascii_lowercase())
-        && name.split('_').all(|word| {
-            !word.is_empty()
-                && word
-                    .bytes()
-                    .all(|it| it.is_ascii_lowercase() || it.is_ascii_digit())
-        })
+        && name.split('_').all(|word| !word.is_empty() && word.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit()))
 }
 
 #[cfg(test)]

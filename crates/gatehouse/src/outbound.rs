@@ -10,8 +10,7 @@ use wasmtime::component::{Accessor, HasData, Resource};
 use wasmtime_wasi_http::p3::bindings::http::client;
 use wasmtime_wasi_http::p3::bindings::http::types::{Request, Response};
 use wasmtime_wasi_http::{
-    Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttp, WasiHttpCtxView,
-    WasiHttpHooks, default_send_request,
+    Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttp, WasiHttpCtxView, WasiHttpHooks, default_send_request,
 };
 
 use crate::http::Router;
@@ -54,10 +53,9 @@ impl AllowedHosts {
 
     /// Whether requests to the application itself are allowed.
     pub fn allows_self(&self) -> bool {
-        self.0.iter().any(|it| {
-            matches!(it.scheme.as_deref(), None | Some("http" | "https"))
-                && matches!(it.host, HostRule::ToSelf | HostRule::Any)
-        })
+        self.0
+            .iter()
+            .any(|it| matches!(it.scheme.as_deref(), None | Some("http" | "https")) && matches!(it.host, HostRule::ToSelf | HostRule::Any))
     }
 
     /// Whether a request to this address is allowed. Without a port it is the scheme's own.
@@ -75,12 +73,8 @@ impl AllowedHosts {
 
 impl AllowedHost {
     fn parse(entry: &str) -> Result<Self> {
-        let (scheme, rest) = (entry.split_once("://"))
-            .context("it needs a scheme: <scheme>://<host>[:<port>], `*` for any")?;
-        ensure!(
-            scheme == "*" || (!scheme.is_empty() && scheme.chars().all(char::is_alphabetic)),
-            "the scheme must be alphabetic"
-        );
+        let (scheme, rest) = (entry.split_once("://")).context("it needs a scheme: <scheme>://<host>[:<port>], `*` for any")?;
+        ensure!(scheme == "*" || (!scheme.is_empty() && scheme.chars().all(char::is_alphabetic)), "the scheme must be alphabetic");
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         ensure!(!rest.contains(['/', '?', '#', '@']), "it must be a host and a port alone");
         // The colons inside `[::1]` are not a port's.
@@ -104,11 +98,7 @@ impl AllowedHost {
                 Some((port, port))
             }
         };
-        Ok(Self {
-            scheme: (scheme != "*").then(|| scheme.to_owned()),
-            host: HostRule::parse(host)?,
-            ports,
-        })
+        Ok(Self { scheme: (scheme != "*").then(|| scheme.to_owned()), host: HostRule::parse(host)?, ports })
     }
 }
 
@@ -162,9 +152,7 @@ impl Hooks {
 
 /// The headers that Spin keeps from guests: those of one hop. Unlike Wasmtime's own list it lets `host` through to them.
 pub fn forbidden_headers() -> ForbiddenHeaderFilter {
-    Arc::new(|name| {
-        *name != http::header::HOST && wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS.contains(name)
-    })
+    Arc::new(|name| *name != http::header::HOST && wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS.contains(name))
 }
 
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -241,8 +229,7 @@ impl<T: 'static> client::HostWithStore<T> for Client {
     fn send(
         store: &Accessor<T, Self>,
         request: Resource<Request>,
-    ) -> impl Future<Output = Result<Resource<Response>, wasmtime_wasi::TrappableError<client::ErrorCode>>> + Send
-    {
+    ) -> impl Future<Output = Result<Resource<Response>, wasmtime_wasi::TrappableError<client::ErrorCode>>> + Send {
         let prepared = store.with(|mut access| {
             let request = access.get().table.get_mut(&request)?;
             if request.authority.is_none() {

@@ -14,8 +14,7 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 pub fn request_id(headers: &HeaderMap) -> HeaderValue {
     let given = headers.get(REQUEST_ID);
     let well_formed = |it: &&HeaderValue| {
-        (1..=128).contains(&it.len())
-            && it.as_bytes().iter().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_' | b'.'))
+        (1..=128).contains(&it.len()) && it.as_bytes().iter().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_' | b'.'))
     };
     given.filter(well_formed).cloned().unwrap_or_else(|| {
         let mut random = [0; 16];

@@ -97,9 +97,8 @@ impl fmt::Display for Summary {
 /// When the deployment does not answer, refuses the administrator, or answers a request in a way that is neither "made" nor "there
 /// already"; and when the credentials file cannot be read or written. What was made until then stays: run it again.
 pub async fn run(args: Args) -> anyhow::Result<Summary> {
-    let admin = Api::sign_in(&args.base_url, &args.admin_email, &args.admin_password)
-        .await
-        .context("signing in as the bootstrap administrator")?;
+    let admin =
+        Api::sign_in(&args.base_url, &args.admin_email, &args.admin_password).await.context("signing in as the bootstrap administrator")?;
     let mut summary = Summary { credentials: args.credentials.clone(), ..Summary::default() };
     seed_places(&admin, &mut summary).await?;
 

@@ -17,31 +17,22 @@ impl Values {
     /// Resolves every variable of the manifest, highest first: `given`, `SPIN_VARIABLE_NAME`, a generated secret, the default.
     ///
     /// Fails when a required one has no value, naming all of them, and when `given` names an unknown one.
-    pub fn resolve(
-        manifest: &Manifest,
-        given: &BTreeMap<String, String>,
-        secret: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self> {
+    pub fn resolve(manifest: &Manifest, given: &BTreeMap<String, String>, secret: impl Fn(&str) -> Option<String>) -> Result<Self> {
         if let Some(name) = given.keys().find(|it| !manifest.variables.contains_key(*it)) {
             bail!("the manifest has no variable {name:?}");
         }
         let mut values = BTreeMap::new();
         let mut missing = Vec::new();
         for (name, variable) in &manifest.variables {
-            let value = (given.get(name).cloned())
-                .or_else(|| from_environment(name))
-                .or_else(|| secret(name))
-                .or_else(|| variable.default.clone());
+            let value =
+                (given.get(name).cloned()).or_else(|| from_environment(name)).or_else(|| secret(name)).or_else(|| variable.default.clone());
             match value {
                 Some(value) => drop(values.insert(name.clone(), value)),
                 None => missing.push(name.as_str()),
             }
         }
         if !missing.is_empty() {
-            bail!(
-                "required variables have no value: {} (give each with --variable NAME=VALUE or SPIN_VARIABLE_NAME)",
-                missing.join(", ")
-            );
+            bail!("required variables have no value: {} (give each with --variable NAME=VALUE or SPIN_VARIABLE_NAME)", missing.join(", "));
         }
         Ok(Self(values))
     }
@@ -56,11 +47,9 @@ impl Values {
         let mut filled = String::with_capacity(template.len());
         let mut rest = template;
         while let Some((before, after)) = rest.split_once("{{") {
-            let (name, after) = (after.split_once("}}"))
-                .with_context(|| format!("the template {template:?} does not end"))?;
+            let (name, after) = (after.split_once("}}")).with_context(|| format!("the template {template:?} does not end"))?;
             let name = name.trim();
-            let value = (self.get(name))
-                .with_context(|| format!("the template {template:?} names no variable"))?;
+            let value = (self.get(name)).with_context(|| format!("the template {template:?} names no variable"))?;
             filled.push_str(before);
             filled.push_str(value);
             rest = after;
@@ -71,10 +60,7 @@ impl Values {
 
     /// Fills all the variables of a component.
     pub fn fill_all(&self, templates: &BTreeMap<String, String>) -> Result<HashMap<String, String>> {
-        templates
-            .iter()
-            .map(|(name, template)| Ok((name.clone(), self.fill(template)?)))
-            .collect()
+        templates.iter().map(|(name, template)| Ok((name.clone(), self.fill(template)?))).collect()
     }
 }
 

@@ -224,6 +224,10 @@ pub mod wasi {
         let mut length = None;
         let mut chunked = false;
         for (name, value) in incoming.get_headers().copy_all() {
+            // Spin tells each request of its own making in a handful of headers; only the client's address is of use.
+            if name.starts_with("spin-") && name != "spin-client-addr" {
+                continue;
+            }
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unreadable("headers"))?;
             let value = HeaderValue::from_maybe_shared(Bytes::from(value)).map_err(|_| unreadable("headers"))?;
             if name == CONTENT_LENGTH {
@@ -310,7 +314,9 @@ pub mod wasi {
             });
             response
         };
-        let _ = response.set_status_code(parts.status.as_u16());
+        if parts.status != StatusCode::OK {
+            let _ = response.set_status_code(parts.status.as_u16());
+        }
         response
     }
 }

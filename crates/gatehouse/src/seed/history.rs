@@ -66,9 +66,7 @@ impl History {
         let newest: std::collections::HashSet<_> =
             self.newest().into_iter().map(|reading| (reading.device_code, reading.timestamp)).collect();
         let mut readings: Vec<_> = self.sensors.iter().flat_map(|sensor| self.day(sensor, day)).collect();
-        readings.retain(|(at, reading)| {
-            *at >= self.from_ms && !newest.contains(&(reading.device_code.clone(), reading.timestamp.clone()))
-        });
+        readings.retain(|(at, reading)| *at >= self.from_ms && !newest.contains(&(reading.device_code.clone(), reading.timestamp.clone())));
         readings.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         let readings: Vec<_> = readings.into_iter().map(|(_, reading)| reading).collect();
         let count = readings.len().div_ceil(BODY);
@@ -129,7 +127,12 @@ mod tests {
         assert_eq!(keys.len(), readings.len());
         assert!(readings.len() > 180 * 2 * 70);
         for newest in history.newest() {
-            assert!(readings.iter().filter(|reading| reading.device_code == newest.device_code).all(|reading| reading.timestamp <= newest.timestamp));
+            assert!(
+                readings
+                    .iter()
+                    .filter(|reading| reading.device_code == newest.device_code)
+                    .all(|reading| reading.timestamp <= newest.timestamp)
+            );
         }
     }
 

@@ -30,9 +30,7 @@ pub(crate) struct Reading {
 
 /// RFC 3339 in UTC, to the millisecond.
 pub(crate) fn rfc3339(at_ms: i64) -> String {
-    chrono::DateTime::from_timestamp_millis(at_ms)
-        .unwrap_or_default()
-        .to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+    chrono::DateTime::from_timestamp_millis(at_ms).unwrap_or_default().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
 /// A sensor: its character follows from its code and the seed.
@@ -55,9 +53,8 @@ struct Battery {
 
 impl Sensor {
     pub fn new(code: &str, seed: u64) -> Self {
-        let identity = code.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let identity =
+            code.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         let mut rng = Rng::with_seed(identity);
         let mut parts = code.split('-').skip(1);
         let zone = parts.next().unwrap_or_default();

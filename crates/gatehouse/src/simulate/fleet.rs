@@ -163,9 +163,7 @@ mod tests {
     #[test]
     fn a_surge_raises_power_and_ends() {
         let mut fleet = fleet("surge=100");
-        let watts = |body: &Value| {
-            ["voltage", "current", "power_factor"].iter().filter_map(|field| body[field].as_f64()).product::<f64>()
-        };
+        let watts = |body: &Value| ["voltage", "current", "power_factor"].iter().filter_map(|field| body[field].as_f64()).product::<f64>();
         assert!(watts(&fleet.next(NOW).body) > 1_500.0);
         fleet.faults = Faults::default();
         let last = (0..30).map(|step| watts(&fleet.next(NOW + step).body)).last();

@@ -7,9 +7,7 @@ use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 
 use super::Session;
 use crate::guest::{Guest, GuestData};
-use crate::wit::sqlite::sqlite::{
-    Error, Host, HostConnection, HostConnectionWithStore, QueryResult, RowResult, Value,
-};
+use crate::wit::sqlite::sqlite::{Error, Host, HostConnection, HostConnectionWithStore, QueryResult, RowResult, Value};
 
 /// The resource that a guest holds.
 pub struct Connection(Arc<Mutex<Session>>);
@@ -76,10 +74,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for GuestData {
         accessor.with(|mut access| access.get().open_database(&label))
     }
 
-    async fn last_insert_rowid_async(
-        accessor: &Accessor<T, Self>,
-        connection: Resource<Connection>,
-    ) -> wasmtime::Result<i64> {
+    async fn last_insert_rowid_async(accessor: &Accessor<T, Self>, connection: Resource<Connection>) -> wasmtime::Result<i64> {
         let session = accessor.with(|mut access| access.get().session(&connection))?;
         Ok(session.lock().await.last_rowid)
     }

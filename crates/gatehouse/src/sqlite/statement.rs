@@ -26,9 +26,28 @@ pub enum Kind {
 
 /// Settings that are the database's, not a connection's, and questions: nothing of them stays with the connection.
 const STATELESS_PRAGMAS: [&str; 22] = [
-    "application_id", "auto_vacuum", "compile_options", "data_version", "encoding", "foreign_key_check", "foreign_key_list",
-    "freelist_count", "incremental_vacuum", "index_info", "index_list", "index_xinfo", "integrity_check", "journal_mode",
-    "optimize", "page_count", "page_size", "quick_check", "table_info", "table_list", "user_version", "wal_checkpoint",
+    "application_id",
+    "auto_vacuum",
+    "compile_options",
+    "data_version",
+    "encoding",
+    "foreign_key_check",
+    "foreign_key_list",
+    "freelist_count",
+    "incremental_vacuum",
+    "index_info",
+    "index_list",
+    "index_xinfo",
+    "integrity_check",
+    "journal_mode",
+    "optimize",
+    "page_count",
+    "page_size",
+    "quick_check",
+    "table_info",
+    "table_list",
+    "user_version",
+    "wal_checkpoint",
 ];
 
 impl Kind {
@@ -87,8 +106,7 @@ fn words(sql: &str) -> impl Iterator<Item = &str> {
 fn calls(sql: &str, function: &str) -> bool {
     sql.match_indices(function).any(|(at, _)| {
         let before = sql[..at].chars().next_back();
-        !before.is_some_and(|it| it.is_alphanumeric() || it == '_')
-            && sql[at + function.len()..].trim_start().starts_with('(')
+        !before.is_some_and(|it| it.is_alphanumeric() || it == '_') && sql[at + function.len()..].trim_start().starts_with('(')
     })
 }
 

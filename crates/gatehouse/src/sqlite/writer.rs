@@ -58,17 +58,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Writer {
     /// A writer over its own connection. Others who write to the database in this process hold the `gate`.
     pub fn new(connection: Connection, gate: Gate) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
-            queue: Mutex::default(),
-            wake: Condvar::new(),
-            connection: Mutex::new(connection),
-            gate,
-        });
+        let shared = Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), connection: Mutex::new(connection), gate });
         let thread = shared.clone();
         let runtime = tokio::runtime::Handle::current();
-        std::thread::Builder::new()
-            .name("sqlite-writer".to_owned())
-            .spawn(move || thread.serve(&runtime))?;
+        std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || thread.serve(&runtime))?;
         Ok(Self(shared))
     }
 

@@ -90,8 +90,7 @@ fn authorised(app: &App, headers: &HeaderMap, wanted: Role, now: i64) -> Result<
 }
 
 fn judged(bytes: &[u8], now: i64) -> Result<Reading, Response> {
-    let incoming: Incoming<'_> =
-        serde_json::from_slice(bytes).map_err(|error| refuse(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let incoming: Incoming<'_> = serde_json::from_slice(bytes).map_err(|error| refuse(StatusCode::BAD_REQUEST, error.to_string()))?;
     let raw = RawReading {
         device_code: incoming.device_code.as_deref(),
         voltage: incoming.voltage,
@@ -136,7 +135,9 @@ async fn bulk(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> R
     let readings: Vec<Reading> = raw.iter().filter_map(|raw| judged(raw.get().as_bytes(), now).ok()).collect();
     let (sent, good) = (raw.len(), readings.len());
     match app.writer.bulk(readings, now).await {
-        Ok(accepted) => Ok(axum::Json(json!({"accepted": accepted, "duplicate": good - accepted, "rejected": sent - good})).into_response()),
+        Ok(accepted) => {
+            Ok(axum::Json(json!({"accepted": accepted, "duplicate": good - accepted, "rejected": sent - good})).into_response())
+        }
         Err(_) => Err(refuse(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer")),
     }
 }

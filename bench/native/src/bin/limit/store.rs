@@ -22,7 +22,8 @@ const GROUP: usize = 256;
 /// A connection at the product's durability.
 pub fn open(path: &str) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
-    connection.execute_batch("pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma busy_timeout = 5000")?;
+    connection
+        .execute_batch("pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma busy_timeout = 5000")?;
     Ok(connection)
 }
 
