@@ -140,6 +140,26 @@ async fn an_operator_sees_everything_and_the_public_what_is_public() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_public_is_told_to_forget_an_alert_that_is_made_private() {
+    let app = App::start().await;
+    let operator = app.operator().await;
+    let (mut public, mut control_room) = (Feed::open(&app.anonymous(), "").await, Feed::open(&operator, "").await);
+    let message = unique("shown");
+    let alert = raise(&operator, &message, json!({ "is_public": true })).await;
+    public.message(&message).await;
+    let path = format!("/api/alerts/{}", alert["id"].as_str().expect("an id"));
+    operator.patch(&path, json!({ "is_public": false, "message": "for us alone" })).await.expect(200);
+    let gone = public.event(SOON).await.expect("an event");
+    assert_eq!((gone.event.as_deref(), &gone.data), (Some("alert_deleted"), &json!({ "id": alert["id"] })));
+    // Operators see it go and come back.
+    assert_eq!(control_room.message("for us alone").await.data["id"], alert["id"]);
+    operator.patch(&path, json!({ "is_public": false, "message": "still for us" })).await.expect(200);
+    control_room.message("still for us").await;
+    let seen = public.event(Duration::from_secs(1)).await;
+    assert!(seen.is_none(), "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sensor_that_reports_turns_its_spot_for_everyone() {
     let app = App::start().await;
     let place = app.place(1).await;
@@ -154,6 +174,22 @@ async fn a_sensor_that_reports_turns_its_spot_for_everyone() {
     assert_eq!((&turned.data["spot_id"], &turned.data["status"]), (&json!(place.spots[0]), &json!("occupied")));
     // The device's health is not the public's.
     assert!(publics.event(Duration::from_secs(1)).await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_count_of_a_lot_that_differs_is_told_and_the_first_one_too() {
+    let app = App::start().await;
+    let operator = app.operator().await;
+    let mut public = Feed::open(&app.anonymous(), "?channels=parking").await;
+    let lot = unique("lot");
+    for (minute, free) in [(1, 30), (2, 30), (3, 29)] {
+        let body = json!({ "parking_lot": lot, "available_spots": free, "timestamp": format!("2026-02-04T10:0{minute}:00Z") });
+        operator.post("/api/parking-data/add/", body).await.expect(201);
+    }
+    for free in [30, 29] {
+        let told = public.event(SOON).await.expect("an event");
+        assert_eq!((told.event.as_deref(), &told.data), (Some("lot"), &json!({ "parking_lot": lot, "available_spots": free })));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -85,7 +85,7 @@ async fn metrics_follow_what_happens() {
     let place = app.place(2).await;
     let code = app.new_device(&place, Some(0)).await;
     let read = async || {
-        let answer = app.anonymous().get("/metrics").await;
+        let answer = app.anonymous().header("accept", "application/openmetrics-text;version=1.0.0,*/*;q=0.1").get("/metrics").await;
         assert_eq!(answer.status, 200);
         assert!(answer.header("content-type").starts_with("application/openmetrics-text"), "{}", answer.header("content-type"));
         parse(&answer.text())
@@ -110,4 +110,16 @@ async fn metrics_follow_what_happens() {
     for state in ["queued", "sending", "dead"] {
         assert!(after.contains_key(&format!("gatehouse_messages{{state=\"{state}\"}}")));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_the_classic_text_of_prometheus_unless_asked_otherwise() {
+    let app = App::start().await;
+    let answer = app.anonymous().get("/metrics").await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.header("content-type").starts_with("text/plain; version=0.0.4"), "{}", answer.header("content-type"));
+    let text = answer.text();
+    assert!(text.lines().any(|line| line == "# TYPE gatehouse_readings_total counter"), "{text}");
+    assert!(text.lines().any(|line| line.starts_with("gatehouse_readings_total ")), "{text}");
+    assert!(!text.contains("# EOF"), "{text}");
 }

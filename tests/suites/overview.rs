@@ -242,6 +242,22 @@ async fn the_same_count_from_many_at_once_is_stored_once() {
 }
 
 /// All alerts about this lot: how many, how many of them not resolved.
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_without_a_time_are_no_repeats_of_each_other() {
+    let app = App::start().await;
+    let operator = app.operator().await;
+    let lot = unique("lot");
+    let sent = (0..16).map(|free| {
+        let (operator, body) = (operator.clone(), json!({"parking_lot": lot, "available_spots": 20 + free}));
+        async move { operator.post("/api/parking-data/add/", body).await }
+    });
+    for answer in futures::future::join_all(sent).await {
+        answer.expect(201);
+    }
+    let stored: i64 = app.db().query_row("select count(*) from lot_counts where parking_lot = ?", [&lot], |row| row.get(0)).unwrap();
+    assert_eq!(stored, 16);
+}
+
 fn low_alerts(app: &App, lot: &str) -> (i64, i64) {
     let sql = "select count(*), count(*) filter (where status <> 'resolved') from alerts
                where alert_type = 'low_spots' and source = 'system' and severity = 'warning' and subject = ?";
@@ -285,8 +301,10 @@ async fn a_lot_that_is_named_as_a_site_has_the_sites_limit() {
         admin.post("/api/parking-data/add/", body).await.expect(201);
         assert_eq!(low_alerts(&app, &place.site), alerts, "{free}");
     }
-    let site: String =
-        app.db().query_row("select site from alerts where subject = ?", [format!("lot:{}", place.site)], |row| row.get(0)).expect("the alert's site");
+    let site: String = app
+        .db()
+        .query_row("select site from alerts where subject = ?", [format!("lot:{}", place.site)], |row| row.get(0))
+        .expect("the alert's site");
     assert_eq!(site, place.site);
 }
 

@@ -290,6 +290,37 @@ async fn a_deactivated_user_neither_signs_in_nor_refreshes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_dismissed_or_demoted_loses_their_rights_at_once() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let admin = app.admin().await;
+    let reads = ["/api/alerts/", "/api/devices/", "/api/telemetry/", "/api/parking-log/"];
+    let (id, _, operator) = person(&app, "operator").await;
+    for path in reads {
+        operator.get(path).await.expect(200);
+    }
+    admin.patch(&user(&id), json!({"role": "visitor"})).await.expect(200);
+    for path in reads {
+        operator.get(path).await.expect_problem(403);
+    }
+    operator.get("/api/dashboard/overview/").await.expect(200);
+    admin.patch(&user(&id), json!({"role": "operator"})).await.expect(200);
+    operator.get("/api/alerts/").await.expect(200);
+
+    let place = app.place(0).await;
+    let device = app.new_device(&place, None).await;
+    operator.post("/api/telemetry/", app.reading(&device, 0)).await.expect(201);
+    admin.delete(&user(&id)).await.expect(204);
+    for path in reads.into_iter().chain(["/api/dashboard/overview/", "/api/events"]) {
+        operator.get(path).await.expect_problem(401);
+    }
+    operator.post("/api/events/ticket", json!({})).await.expect_problem(401);
+    operator.post("/api/alerts/", json!({"severity": "info", "message": "x"})).await.expect_problem(401);
+    // The path of the readings looks the account up every few seconds only.
+    app.advance(std::time::Duration::from_secs(6));
+    operator.post("/api/telemetry/", app.reading(&device, 0)).await.expect_problem(401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_last_super_admin_stays() {
     let Some(app) = App::embedded(&[]).await else { return };
     let (email, password) = app.admin_credentials();

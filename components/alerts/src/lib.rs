@@ -15,7 +15,7 @@ use axum::routing::{get, patch, post};
 fn router() -> Router {
     Router::new()
         .route("/api/alerts", get(read::list).post(write::create))
-        .route("/api/alerts/{id}", get(read::detail).patch(write::edit).delete(write::delete))
+        .route("/api/alerts/{id}", get(read::detail).patch(write::edit).put(write::edit).delete(write::delete))
         .route("/api/alerts/{id}/acknowledge", patch(steps::acknowledge).post(steps::acknowledge))
         .route("/api/alerts/{id}/resolve", patch(steps::resolve).post(steps::resolve))
         .route("/api/dispatch/messages", get(messages::list))

@@ -5,7 +5,7 @@ use axum::response::Response;
 use axum::{Extension, Json};
 use domain::alert::Severity;
 use http::StatusCode;
-use kit::caller::{Admin, Caller, Operator, Principal};
+use kit::caller::{Caller, Operator, Principal};
 use kit::db::{self, DbError, Transaction, Value};
 use kit::idempotency::IdempotencyKey;
 use kit::request::{JsonBytes, Now, RequestId};
@@ -23,10 +23,13 @@ pub async fn create(
     key: IdempotencyKey,
     JsonBytes(body): JsonBytes,
 ) -> Answer<Response> {
-    let alert = NewAlert::parse(&body, now)?;
-    let critical = alert.severity == Severity::Critical;
-    let (response, fresh) =
-        key.once(&caller.0, &body, |transaction| Ok((StatusCode::CREATED, insert(transaction, &alert, &caller.0, now)?)))?;
+    let mut critical = false;
+    // Judged inside, since what is asked for again may have been good only then: its `expires_at` may have come.
+    let (response, fresh) = key.once(&caller.0, &body, |transaction| {
+        let alert = NewAlert::parse(&body, now)?;
+        critical = alert.severity == Severity::Critical;
+        Ok((StatusCode::CREATED, insert(transaction, &alert, &caller.0, now)?))
+    })?;
     if fresh && critical {
         outbox::wake_dispatcher(request_id);
     }
@@ -85,7 +88,8 @@ impl Changes {
     }
 }
 
-/// PATCH `/api/alerts/{id}`: changes what was sent; null empties an optional field. A resolved alert is history: 409.
+/// PATCH `/api/alerts/{id}`, also PUT, as S1's clients say it: changes what was sent; null empties an optional field. A resolved alert
+/// is history: 409.
 pub async fn edit(
     caller: Caller<Operator>,
     Now(now): Now,
@@ -106,6 +110,8 @@ struct Edit {
     changes: Changes,
     zones: Option<Option<Vec<String>>>,
     critical: bool,
+    /// Whether it is to be for operators alone.
+    hides: bool,
 }
 
 impl Edit {
@@ -128,7 +134,8 @@ impl Edit {
         if let Some(message) = fields.opt_text("message", 1..=2000) {
             changes.set("message", message);
         }
-        if let Some(is_public) = fields.opt_bool("is_public") {
+        let is_public = fields.opt_bool("is_public");
+        if let Some(is_public) = is_public {
             changes.set("is_public", is_public);
         }
         if let Some(at) = new::timestamp(&mut fields, now) {
@@ -153,7 +160,7 @@ impl Edit {
             fields.refuse("body", "has no field of an alert");
         }
         fields.finish()?;
-        Ok(Self { changes, zones, critical: severity == Some(Severity::Critical) })
+        Ok(Self { changes, zones, critical: severity == Some(Severity::Critical), hides: is_public == Some(false) })
     }
 
     fn apply(mut self, transaction: &Transaction, id: &str, caller: &Principal, now: i64) -> Result<Json_, Problem> {
@@ -177,6 +184,9 @@ impl Edit {
             let zones = zones.map(|zones| new::canonical_zones(transaction, site.as_deref(), &zones)).transpose()?;
             self.changes.set("zones", zones);
         }
+        if self.hides {
+            retract(transaction, id, now)?;
+        }
         let Changes { mut columns, mut values } = self.changes;
         columns.extend(["updated_at", "updated_by"]);
         values.extend(params![now, &caller.id, id]);
@@ -191,8 +201,18 @@ impl Edit {
     }
 }
 
-/// DELETE `/api/alerts/{id}` (admin) → 204. The audit trail and what was sent stay.
-pub async fn delete(caller: Caller<Admin>, Now(now): Now, Path(id): Path<String>) -> Answer<StatusCode> {
+/// Tells the public to forget an alert that it was shown: what the feed says of it from here on, only operators hear.
+fn retract(transaction: &Transaction, id: &str, now: i64) -> Result<(), Problem> {
+    transaction.run(
+        "insert into events (channel, kind, site, data, public_data, at)
+         select 'alerts', 'alert_deleted', site, json_object('id', id), json_object('id', id), ? from alerts where id = ? and is_public",
+        params![now, id],
+    )?;
+    Ok(())
+}
+
+/// DELETE `/api/alerts/{id}` → 204. The audit trail and what was sent stay.
+pub async fn delete(caller: Caller<Operator>, Now(now): Now, Path(id): Path<String>) -> Answer<StatusCode> {
     db::transaction(|transaction| {
         // The trigger of the delete takes who and when from the row.
         let touched = transaction

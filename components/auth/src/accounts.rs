@@ -160,7 +160,7 @@ struct Registered {
 
 /// POST `/api/auth/register`: `{email, password, name, phone?}` → 201, a visitor. 409 when the address has an account.
 pub async fn register(ClientAddress(address): ClientAddress, Now(now): Now, JsonBytes(body): JsonBytes) -> Answer<impl IntoResponse> {
-    limit::check("register", &address, 300, 60, now).await?;
+    limit::check("register", &address, 1200, 60, now).await?;
     let mut fields = Fields::parse(&body)?;
     let person = Person::read(&mut fields);
     fields.finish()?;

@@ -80,7 +80,7 @@ pub fn revoke_all(
 
 /// POST `/api/auth/refresh`: `{refresh}` → a new pair. 401 for a token that is unknown, expired, revoked or reused.
 pub async fn refresh(ClientAddress(address): ClientAddress, Now(now): Now, JsonBytes(body): JsonBytes) -> Answer<Json<Session>> {
-    limit::check("refresh", &address, 600, 60, now).await?;
+    limit::check("refresh", &address, 3000, 60, now).await?;
     let mut fields = Fields::parse(&body)?;
     let presented = fields.alias("refresh", "refresh_token").text("refresh", REFRESH_LENGTH);
     fields.finish()?;

@@ -49,7 +49,8 @@ impl Session {
 
 /// POST `/api/auth/login`: `{email, password}`, also `{username, password}`. 401 whatever was wrong, 429 while the pair is locked.
 pub async fn login(ClientAddress(address): ClientAddress, Now(now): Now, JsonBytes(body): JsonBytes) -> Answer<Json<Session>> {
-    limit::check("login", &address, 600, 60, now).await?;
+    // Far above what people behind one address need: what keeps guesses out is the lock, this keeps the hashing from filling every core.
+    limit::check("login", &address, 1200, 60, now).await?;
     let mut fields = Fields::parse(&body)?;
     let email = fields.alias("email", "username").text("email", 1..=email::MAX_LEN).to_lowercase();
     let password = fields.secret("password", MAX_BYTES);

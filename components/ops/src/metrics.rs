@@ -1,11 +1,12 @@
-//! `/metrics`, in the text format of Prometheus (OpenMetrics 1.0).
+//! `/metrics`, in the text format of Prometheus (0.0.4), or in OpenMetrics 1.0 for those who ask for it, as Prometheus itself does.
 //!
 //! Open to whoever reaches it, and without anything personal: keep it behind the proxy.
 
 use std::fmt;
 
 use axum::response::IntoResponse;
-use http::header::CONTENT_TYPE;
+use http::HeaderMap;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use kit::request::Now;
 use kit::{Answer, Problem};
 use prometheus_client::collector::Collector;
@@ -17,10 +18,33 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::figures::{Counts, Figures};
 
 /// GET `/metrics`.
-pub async fn metrics(Now(now): Now) -> Answer<impl IntoResponse> {
+pub async fn metrics(Now(now): Now, headers: HeaderMap) -> Answer<impl IntoResponse> {
     let figures = Figures::read(now)?;
     let text = encode(figures).map_err(Problem::internal)?;
-    Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    Ok(if accept.contains("application/openmetrics-text") {
+        ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+    } else {
+        ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], classic(&text))
+    })
+}
+
+/// The same in the older format, where a counter's type is said of its whole name, and units and the end are not said.
+fn classic(open_metrics: &str) -> String {
+    let counters: Vec<&str> = open_metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();
+    let mut text = String::with_capacity(open_metrics.len());
+    for line in open_metrics.lines() {
+        if line == "# EOF" || line.starts_with("# UNIT ") {
+            continue;
+        }
+        let about = ["# HELP ", "# TYPE "].into_iter().find_map(|start| Some((start, line.strip_prefix(start)?.split_once(' ')?)));
+        match about {
+            Some((start, (name, rest))) if counters.contains(&name) => text.push_str(&format!("{start}{name}_total {rest}")),
+            _ => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
 }
 
 fn encode(figures: Figures) -> Result<String, fmt::Error> {
@@ -119,5 +143,10 @@ mod tests {
             assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
         }
         assert!(!text.contains("scheduled_run_age"));
+        let text = classic(&text);
+        for line in ["# TYPE gatehouse_readings_total counter", "gatehouse_readings_total 5", "# TYPE gatehouse_devices gauge"] {
+            assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
+        }
+        assert!(!text.contains("# EOF") && !text.contains("# UNIT"));
     }
 }

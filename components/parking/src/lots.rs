@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use domain::anomaly::{Change, DEFAULT_LOW_SPOTS, Kind, low_spots_of};
 use domain::reading::FUTURE_TOLERANCE_MS;
-use domain::time::YEAR_2000_MS;
+use domain::time::{SECOND_MS, YEAR_2000_MS};
 use http::StatusCode;
 use kit::caller::{Caller, Sender};
 use kit::db::{DbError, Row, Transaction};
@@ -49,12 +49,22 @@ pub async fn add(caller: Caller<Sender>, Now(now): Now, JsonBytes(body): JsonByt
     let mut fields = Fields::parse(&body)?;
     let lot = fields.text("parking_lot", 1..=100);
     let available = fields.int("available_spots", 0..=10_000_000);
-    let at = fields.opt_time("timestamp").unwrap_or(now);
+    let sent_at = fields.opt_time("timestamp");
+    let at = sent_at.unwrap_or(now);
     fields.check(at <= now + FUTURE_TOLERANCE_MS, "timestamp", "is more than 5 minutes ahead of the server's clock");
     fields.check(at >= YEAR_2000_MS, "timestamp", "is before the year 2000");
     fields.finish()?;
 
-    db::transaction(|transaction| {
+    let at = db::transaction(|transaction| {
+        // Counts that came without a time, in the same millisecond, are no repeats of each other.
+        let at = match sent_at {
+            Some(at) => at,
+            None => {
+                let latest = "select max(at) from lot_counts where parking_lot = ? and at >= ? and at < ?";
+                let rows = transaction.run(latest, params![&lot, now, now + SECOND_MS])?;
+                rows.first().map(|row| row.opt_int(0)).transpose()?.flatten().map_or(now, |at| at + 1)
+            }
+        };
         // The trigger on `lot_counts` keeps `lots`, where the newest timestamp wins.
         let stored = transaction.run(
             "insert into lot_counts (parking_lot, at, available_spots, received_at, sent_by)
@@ -65,7 +75,7 @@ pub async fn add(caller: Caller<Sender>, Now(now): Now, JsonBytes(body): JsonByt
         );
         match stored {
             Ok(rows) if rows.is_empty() => Err(Problem::forbidden("this device is not active")),
-            Ok(_) => watch(transaction, &lot, at, now),
+            Ok(_) => watch(transaction, &lot, at, now).map(|()| at),
             Err(DbError::Unique(_)) => Err(Problem::conflict("there is a count of this lot at this time already")),
             Err(error) => Err(error.into()),
         }
@@ -97,7 +107,14 @@ fn watch(transaction: &Transaction, lot: &str, at: i64, now: i64) -> Answer<()> 
     if change == Change::Raise {
         transaction.run(
             "insert into system_alerts (alert_type, subject, site, severity, message, at) values (?, ?, ?, ?, ?, ?)",
-            params![Kind::LowSpots.as_str(), &subject, site, Kind::LowSpots.severity().as_str(), format!("{lot} has {free} free spots"), now],
+            params![
+                Kind::LowSpots.as_str(),
+                &subject,
+                site,
+                Kind::LowSpots.severity().as_str(),
+                format!("{lot} has {free} free spots"),
+                now
+            ],
         )?;
     } else {
         transaction.run(

@@ -1,5 +1,7 @@
 //! POST `/api/telemetry/`: one reading.
 
+use std::borrow::Cow;
+
 use axum::Extension;
 use axum::response::Response;
 use domain::reading::{self, Flags, Reading};
@@ -16,7 +18,7 @@ use crate::{body, quiet_json};
 /// A reading as answers give it.
 #[derive(Debug, Serialize)]
 pub struct Stored<'a> {
-    pub device_code: &'a str,
+    pub device_code: Cow<'a, str>,
     pub timestamp: String,
     pub voltage: f64,
     pub current: f64,
@@ -87,7 +89,7 @@ fn store(reading: &Reading, flags: Flags, now: i64) -> Result<(), Problem> {
 
 fn answer(reading: &Reading, flags: Flags, now: i64) -> Answer<Response> {
     let stored = Stored {
-        device_code: &reading.device_code,
+        device_code: Cow::Borrowed(&reading.device_code),
         timestamp: format_rfc3339(reading.at),
         voltage: reading.voltage,
         current: reading.current,

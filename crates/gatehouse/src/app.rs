@@ -123,11 +123,16 @@ impl Builder {
 
     /// Starts the application. It answers when this returns.
     pub async fn start(self) -> Result<App> {
-        let manifest = Manifest::load(&self.manifest)?;
-        if self.build {
-            // Cargo takes its time.
-            tokio::task::block_in_place(|| components::build(&manifest))?;
-        }
+        let (path, build) = (self.manifest.clone(), self.build);
+        // Cargo takes its time.
+        let load = tokio::task::spawn_blocking(move || -> Result<Manifest> {
+            let manifest = Manifest::load(&path)?;
+            if build {
+                components::build(&manifest)?;
+            }
+            Ok(manifest)
+        });
+        let manifest = load.await??;
         make_private(&self.state)?;
         let made = secrets::load(&self.state, &manifest, &self.variables)?;
         let values = Values::resolve(&manifest, &self.variables, |name| made.get(name).cloned())?;

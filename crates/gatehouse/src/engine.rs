@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 use sha2::{Digest as _, Sha256};
@@ -94,9 +95,13 @@ impl Cache {
         }
         let wasm = std::fs::read(source)?;
         let bytes = (self.engine.precompile_component(&wasm)).with_context(|| format!("cannot compile {}", source.display()))?;
-        self.remove_older(name);
+        self.remove_older(name, &compiled);
         write_whole(&compiled, &bytes)?;
-        self.open(&compiled)
+        // Another program that shares the cache and has other sources may have removed it again.
+        self.open(&compiled).or_else(|_| {
+            write_whole(&compiled, &bytes)?;
+            self.open(&compiled)
+        })
     }
 
     // Machine code is mapped as it lies on disk. Nobody but this program writes to the cache: it is in the state
@@ -125,13 +130,13 @@ impl Cache {
         Ok(key)
     }
 
-    fn remove_older(&self, name: &str) {
+    fn remove_older(&self, name: &str, current: &Path) {
         let prefix = format!("{name}-");
         let entries = std::fs::read_dir(&self.directory).into_iter().flatten().flatten();
         for entry in entries {
             let file = entry.file_name();
             let file = file.to_string_lossy();
-            if file.starts_with(&prefix) && file.ends_with(".cwasm") {
+            if file.starts_with(&prefix) && file.ends_with(".cwasm") && entry.path() != current {
                 // Still mapped by another process, perhaps: its pages live on until that ends.
                 std::fs::remove_file(entry.path()).ok();
             }
@@ -141,7 +146,9 @@ impl Cache {
 
 /// Writes a file that readers see whole or not at all.
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let part = path.with_extension(format!("part{}", std::process::id()));
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    // Its own name: several applications, in this process and in others, may share the cache.
+    let part = path.with_extension(format!("part{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
     let mut file = std::fs::File::create(&part)?;
     file.write_all(bytes)?;
     file.sync_data()?;

@@ -119,13 +119,14 @@ fn add_headers(request: &mut http::Request<WasiBody>, matched: &routefinder::Mat
     };
     let headers = request.headers_mut();
     headers.remove(header::CONNECTION);
-    headers.insert(MATCHED_ROUTE, route.based.clone());
-    headers.insert(RAW_COMPONENT_ROUTE, route.raw.clone());
-    headers.insert(COMPONENT_ROUTE, route.prefix.clone());
-    headers.insert(BASE_PATH, HeaderValue::from_static("/"));
+    // As Spin has it, beside what the client has sent under these names.
+    headers.append(MATCHED_ROUTE, route.based.clone());
+    headers.append(RAW_COMPONENT_ROUTE, route.raw.clone());
+    headers.append(COMPONENT_ROUTE, route.prefix.clone());
+    headers.append(BASE_PATH, HeaderValue::from_static("/"));
     let mut text = |name: HeaderName, value: String| {
         if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(name, value);
+            headers.append(name, value);
         }
     };
     text(FULL_URL, full_url);

@@ -63,10 +63,12 @@ impl Pool {
 
 fn connect(path: &Path) -> rusqlite::Result<rusqlite::Connection> {
     let connection = rusqlite::Connection::open(path)?;
-    // Waiting is done outside, where it blocks no thread.
-    connection.busy_timeout(Duration::ZERO)?;
     connection.set_prepared_statement_cache_capacity(256);
+    // These read the file, which somebody may be turning to WAL just now.
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.execute_batch("pragma foreign_keys = on; pragma synchronous = full;")?;
+    // From here on, waiting is done outside, where it blocks no thread.
+    connection.busy_timeout(Duration::ZERO)?;
     Ok(connection)
 }
 

@@ -39,7 +39,7 @@ pub struct Up {
     /// How long a request may wait for its answer, in seconds
     #[arg(long, default_value_t = 30)]
     request_timeout: u64,
-    /// Threads that serve; the machine's cores and two unless given
+    /// Threads that serve; the machine's cores and one unless given
     #[arg(long)]
     workers: Option<usize>,
 }
@@ -80,10 +80,10 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 }
 
 impl Up {
-    /// How many threads are to serve. A commit blocks its thread for an fsync: with spare ones the cores stay at work.
+    /// How many threads are to serve. A commit blocks its thread for an fsync: with a spare one the cores stay at work.
     pub fn workers(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(2, usize::from);
-        self.workers.unwrap_or_else(|| cores() + 2).max(1)
+        self.workers.unwrap_or_else(|| cores() + 1).max(1)
     }
 
     /// How the log is to look.

@@ -32,6 +32,10 @@ impl Principal {
 
 /// What a route asks of its caller.
 pub trait Requirement: Send + Sync + 'static {
+    /// How old what is known of the caller's account may be, milliseconds. By default it is looked up at each request, so that who is
+    /// dismissed or demoted loses their rights at once.
+    const MAX_AGE_MS: u64 = 0;
+
     /// Whether this caller meets it.
     fn met_by(principal: &Principal) -> bool;
 }
@@ -64,6 +68,9 @@ requirement! {
 pub struct Sender;
 
 impl Requirement for Sender {
+    // The path of the readings, the one where a look-up each time would be felt. Whether the device is active is asked each time.
+    const MAX_AGE_MS: u64 = 5_000;
+
     fn met_by(principal: &Principal) -> bool {
         principal.role == Role::Device || principal.role.holds(Role::Operator)
     }
@@ -76,12 +83,8 @@ impl<R: Requirement, S: Sync> FromRequestParts<S> for Caller<R> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let principal = identify(parts).await?.ok_or_else(|| Problem::unauthorized("sign in first"))?;
-        if R::met_by(&principal) {
-            Ok(Self(principal, PhantomData))
-        } else {
-            Err(Problem::forbidden("your role does not allow this"))
-        }
+        let principal = identify(parts, R::MAX_AGE_MS).await?.ok_or_else(|| Problem::unauthorized("sign in first"))?;
+        if R::met_by(&principal) { Ok(Self(principal, PhantomData)) } else { Err(Problem::forbidden("your role does not allow this")) }
     }
 }
 
@@ -92,7 +95,7 @@ impl<S: Sync> FromRequestParts<S> for MaybeCaller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        identify(parts).await.map(Self)
+        identify(parts, 0).await.map(Self)
     }
 }
 
@@ -100,7 +103,7 @@ impl<S: Sync> FromRequestParts<S> for MaybeCaller {
 pub const DEVICE_KEY_PREFIX: &str = "ghd_";
 
 /// Reads `Authorization: Bearer` (an access token or a device key) or `X-Device-Key`.
-async fn identify(parts: &Parts) -> Result<Option<Principal>, Problem> {
+async fn identify(parts: &Parts, max_age_ms: u64) -> Result<Option<Principal>, Problem> {
     let key = parts.headers.get("x-device-key").and_then(|value| value.to_str().ok());
     if let Some(key) = key {
         return device(key).map(Some);
@@ -116,7 +119,7 @@ async fn identify(parts: &Parts) -> Result<Option<Principal>, Problem> {
     if bearer.starts_with(DEVICE_KEY_PREFIX) {
         return device(bearer).map(Some);
     }
-    token::verify(bearer, request::now(parts).0).await.map(Some)
+    token::verify(bearer, request::now(parts).0, max_age_ms).await.map(Some)
 }
 
 /// The device that this key belongs to. Asked of the database each time, so that a revoked key stops at once. The key has 256 bits

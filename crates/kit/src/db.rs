@@ -85,13 +85,15 @@ impl DbError {
     /// Sorts SQLite's message; the interface gives nothing else.
     #[cfg(any(target_family = "wasm", test))]
     fn of_message(message: &str) -> Self {
-        let after = |prefix: &str| message.split_once(prefix).map(|(_, rest)| rest.to_owned());
+        // A remote database quotes SQLite's words inside its own.
+        let quoted = |rest: &str| rest.split(['"', '`']).next().unwrap_or_default().trim_end().to_owned();
+        let after = |prefix: &str| message.split_once(prefix).map(|(_, rest)| rest);
         if let Some(columns) = after("UNIQUE constraint failed: ") {
-            Self::Unique(columns)
+            Self::Unique(quoted(columns))
         } else if let Some(column) = after("NOT NULL constraint failed: ") {
-            Self::NotNull(column)
+            Self::NotNull(quoted(column))
         } else if let Some(text) = after("CHECK constraint failed: ") {
-            Self::Check(text)
+            Self::Check(text.to_owned())
         } else if message.contains("FOREIGN KEY constraint failed") {
             Self::Foreign
         } else if message.contains("database is locked") || message.contains("database is busy") {
@@ -363,9 +365,14 @@ mod tests {
     fn messages_are_sorted_as_sqlite_words_them() {
         let unique = DbError::of_message("UNIQUE constraint failed: readings.device_id, readings.at");
         assert!(matches!(unique, DbError::Unique(columns) if columns == "readings.device_id, readings.at"));
+        let remote = DbError::of_message(
+            r#"stream error: `Error { message: "SQLite error: UNIQUE constraint failed: readings.device_id, readings.at", code: "SQLITE_CONSTRAINT" }`"#,
+        );
+        assert!(matches!(remote, DbError::Unique(columns) if columns == "readings.device_id, readings.at"));
         let null = DbError::of_message("NOT NULL constraint failed: readings.device_id");
         assert!(matches!(null, DbError::NotNull(column) if column == "readings.device_id"));
         assert!(matches!(DbError::of_message("database is locked"), DbError::Busy));
+        assert!(matches!(DbError::of_message("SQLite error: database is locked (SQLITE_BUSY)"), DbError::Busy));
         assert!(matches!(DbError::of_message("FOREIGN KEY constraint failed"), DbError::Foreign));
     }
 }

@@ -118,7 +118,7 @@ impl Fields {
 
     /// A whole number in the range; none when absent or null.
     pub fn opt_int(&mut self, field: &str, range: RangeInclusive<i64>) -> Option<i64> {
-        let number = self.read(field, "must be a whole number", Value::as_i64)?;
+        let number = self.read(field, "must be a whole number", whole)?;
         if range.contains(&number) {
             return Some(number);
         }
@@ -175,9 +175,7 @@ impl Fields {
     /// One of some words; none when absent or null.
     pub fn opt_choice(&mut self, field: &str, choices: &[&str]) -> Option<String> {
         let wanted = format!("must be one of {}", choices.join(", "));
-        self.read(field, &wanted, |value| {
-            value.as_str().filter(|word| choices.contains(word)).map(str::to_owned)
-        })
+        self.read(field, &wanted, |value| value.as_str().filter(|word| choices.contains(word)).map(str::to_owned))
     }
 
     /// One of some words, which must be there.
@@ -215,6 +213,14 @@ impl Fields {
     }
 }
 
+/// A whole number, also one that is written as `12.0`: JSON knows one kind of number, and some writers give each a fraction.
+fn whole(value: &Value) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole, and far below the limit")]
+    let of_real = |real: f64| (real.fract() == 0.0 && real.abs() <= EXACT).then_some(real as i64);
+    value.as_i64().or_else(|| value.as_f64().and_then(of_real))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,6 +237,17 @@ mod tests {
         let names: Vec<_> = problem.errors().keys().map(String::as_str).collect();
         assert_eq!(names, ["age", "at", "kind", "name", "plate"]);
         assert_eq!(problem.errors()["plate"], ["is required"]);
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_fraction_of_zero() {
+        let mut fields = Fields::parse(br#"{"a": 12.0, "b": 12.5, "c": 1e300, "d": 1e3, "e": "12"}"#).unwrap();
+        assert_eq!((fields.int("a", 0..=20), fields.int("d", 0..=1000)), (12, 1000));
+        for bad in ["b", "c", "e"] {
+            fields.int(bad, 0..=20);
+        }
+        let problem = fields.finish().unwrap_err();
+        assert_eq!(problem.errors().keys().map(String::as_str).collect::<Vec<_>>(), ["b", "c", "e"]);
     }
 
     #[test]

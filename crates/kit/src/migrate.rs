@@ -26,6 +26,7 @@ const MIGRATIONS: &[Migration] = migrations! {
     4 "0004_alerts",
     5 "0005_telemetry",
     6 "0006_anomalies",
+    7 "0007_first_counts",
 };
 
 /// The version of the schema that this build works with.
@@ -51,13 +52,28 @@ pub(crate) fn ensure(connection: &Connection) -> Result<(), DbError> {
     if current(connection)? >= latest() {
         return Ok(());
     }
-    // Outside a transaction, as SQLite wants it; it lasts. libSQL is in WAL mode by itself and may refuse the pragma.
     let own = Connection::open()?;
-    let _ = own.run("pragma journal_mode = wal", Vec::new());
-    own.run("begin immediate", Vec::new())?;
+    // Outside a transaction, as SQLite wants it; it lasts. libSQL is in WAL mode by itself and may refuse the pragma.
+    let _ = patiently(&own, "pragma journal_mode = wal");
+    patiently(&own, "begin immediate")?;
     let applied = apply(&own);
-    own.run(if applied.is_ok() { "commit" } else { "rollback" }, Vec::new())?;
+    patiently(&own, if applied.is_ok() { "commit" } else { "rollback" })?;
     applied
+}
+
+/// How often a statement is tried; the host waits for the lock up to its busy timeout each time.
+const ATTEMPTS: usize = 4;
+
+/// When an application starts, each component's first instance comes here at once, in a process for each trigger: all wait for the
+/// one that migrates, and on a slow disk for longer than one busy timeout.
+fn patiently(connection: &Connection, statement: &str) -> Result<(), DbError> {
+    let mut attempt = 1;
+    loop {
+        match connection.run(statement, Vec::new()) {
+            Err(DbError::Busy) if attempt < ATTEMPTS => attempt += 1,
+            done => return done.map(drop),
+        }
+    }
 }
 
 fn apply(connection: &Connection) -> Result<(), DbError> {

@@ -35,7 +35,9 @@ impl<S: Sync> FromRequestParts<S> for ClientAddress {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let address = parts.headers.get("spin-client-addr").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        // Spin adds its own after one that the client has sent: only the last is to be trusted.
+        let last = parts.headers.get_all("spin-client-addr").iter().next_back();
+        let address = last.and_then(|value| value.to_str().ok()).unwrap_or_default();
         // Spin gives `address:port`; the port is another one each connection.
         let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
         Ok(Self(host.trim_matches(['[', ']']).to_owned()))
@@ -76,5 +78,25 @@ impl<S: Sync> FromRequestParts<S> for Query {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         Ok(Self(parts.uri.query().unwrap_or_default().to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(headers: &[&str]) -> String {
+        let request = headers.iter().fold(http::Request::get("/"), |request, value| request.header("spin-client-addr", *value));
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        let extracted = futures::executor::block_on(ClientAddress::from_request_parts(&mut parts, &()));
+        extracted.unwrap_or_else(|never| match never {}).0
+    }
+
+    #[test]
+    fn a_client_does_not_choose_its_address() {
+        assert_eq!(address(&["192.0.2.1:4711"]), "192.0.2.1");
+        assert_eq!(address(&["[2001:db8::1]:4711"]), "2001:db8::1");
+        assert_eq!(address(&["203.0.113.9:1", "192.0.2.1:4711"]), "192.0.2.1");
+        assert_eq!(address(&[]), "");
     }
 }

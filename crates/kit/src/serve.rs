@@ -86,13 +86,13 @@ pub async fn respond(router: &Router, mut request: Request<Body>) -> Response {
     finish(response, &id)
 }
 
-/// Kept from the request when it is 1 to 64 letters, digits and `-._`; else new. An instance draws randomness for it once.
+/// Kept from the request when it is 1 to 128 letters, digits and `-._`; else new. An instance draws randomness for it once.
 fn request_id(given: Option<&HeaderValue>, now_ms: i64) -> String {
     thread_local! {
         static OWN: std::cell::Cell<(Option<u64>, u64)> = const { std::cell::Cell::new((None, 0)) };
     }
     let given = given.and_then(|id| id.to_str().ok());
-    let well_formed = |id: &&str| (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+    let well_formed = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
     if let Some(id) = given.filter(well_formed) {
         return id.to_owned();
     }
@@ -201,7 +201,7 @@ pub mod wasi {
     use bytes::Bytes;
     use http_body_util::BodyExt as _;
     use spin_sdk::wasip3::http::types::{self, ErrorCode, Fields};
-    use spin_sdk::wasip3::wit_bindgen::StreamResult;
+    use spin_sdk::wasip3::wit_bindgen::{StreamReader, StreamResult};
     use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
 
     use super::*;
@@ -247,11 +247,12 @@ pub mod wasi {
     /// In one read when the length is known: each read is a crossing of the component's boundary.
     async fn read_body(incoming: types::Request, length: Option<usize>) -> Result<Vec<u8>, Problem> {
         let too_large = || Problem::too_large(format!("a body has at most {MAX_BODY} bytes"));
-        if length.is_some_and(|length| length > MAX_BODY) {
-            return Err(too_large());
-        }
         let (done, done_reader) = wit_future::new(|| Ok(()));
         let (mut stream, _trailers) = types::Request::consume_body(incoming, done_reader);
+        if length.is_some_and(|length| length > MAX_BODY) {
+            discard(stream).await;
+            return Err(too_large());
+        }
         let mut body = Vec::new();
         while length.is_none_or(|length| body.len() < length) {
             let wanted = length.map_or(64 * 1024, |length| length - body.len());
@@ -262,6 +263,8 @@ pub mod wasi {
                 body.extend_from_slice(&chunk);
             }
             if body.len() > MAX_BODY {
+                drop(body);
+                discard(stream).await;
                 return Err(too_large());
             }
             match result {
@@ -274,6 +277,21 @@ pub mod wasi {
             return Err(Problem::unreadable("the body did not arrive whole"));
         }
         Ok(body)
+    }
+
+    /// Reads on for a while without keeping anything: a client that is still sending when the connection is closed never sees the answer.
+    async fn discard(mut stream: StreamReader<u8>) {
+        let mut left = 16 * MAX_BODY;
+        let mut chunk = Vec::with_capacity(64 * 1024);
+        while left > 0 {
+            let (result, read) = stream.read(chunk).await;
+            if !matches!(result, StreamResult::Complete(_)) {
+                return;
+            }
+            left = left.saturating_sub(read.len());
+            chunk = read;
+            chunk.clear();
+        }
     }
 
     fn write(response: Response) -> types::Response {

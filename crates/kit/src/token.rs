@@ -12,7 +12,7 @@ use jwt_simple::prelude::{Duration, Ed25519PublicKey, EdDSAPublicKeyLike, Token,
 use serde::{Deserialize, Serialize};
 
 use crate::caller::Principal;
-use crate::{Problem, config, host};
+use crate::{Problem, config, db, host, params};
 
 /// The media type that access tokens carry in `typ` (RFC 9068 §2.1).
 pub const TYPE: &str = "at+jwt";
@@ -51,9 +51,12 @@ pub async fn public_keys() -> Result<Vec<PublicKey>, Problem> {
     config::list("jwt_public_keys").await?.iter().map(|x| PublicKey::parse(x)).collect()
 }
 
+#[derive(Clone)]
 struct Verified {
     principal: Principal,
     expires_at_s: i64,
+    /// When its holder's account was last looked up, milliseconds.
+    looked_up_at: i64,
 }
 
 /// How many verified tokens an instance remembers.
@@ -64,26 +67,35 @@ thread_local! {
     static VERIFIED: RefCell<HashMap<String, Verified>> = RefCell::default();
 }
 
-/// Who holds this access token. 401 when it is not one of ours, was altered, or has expired.
-pub async fn verify(token: &str, now_ms: i64) -> Result<Principal, Problem> {
+/// Who holds this access token, with the role that their account has now. 401 when the token is not one of ours, was altered, or has
+/// expired, or the account is not active any more. What is known of the account is at most `max_age_ms` old: a token outlives its
+/// holder's dismissal by that, not by its own length.
+pub async fn verify(token: &str, now_ms: i64, max_age_ms: u64) -> Result<Principal, Problem> {
     let now_s = now_ms / 1000;
-    let known = VERIFIED.with_borrow(|verified| {
-        verified.get(token).map(|known| (known.expires_at_s > now_s).then(|| known.principal.clone()))
-    });
-    match known {
-        Some(Some(principal)) => return Ok(principal),
-        Some(None) => return Err(refused()),
-        None => {}
-    }
-    let verified = verify_afresh(token, now_s).await?;
+    let mut verified = match VERIFIED.with_borrow(|verified| verified.get(token).cloned()) {
+        Some(known) if known.expires_at_s <= now_s => return Err(refused()),
+        Some(known) if now_ms.abs_diff(known.looked_up_at) < max_age_ms => return Ok(known.principal),
+        Some(known) => known,
+        None => verify_afresh(token, now_s).await?,
+    };
+    (verified.principal.role, verified.principal.device) = standing(&verified.principal.id)?;
+    verified.looked_up_at = now_ms;
     let principal = verified.principal.clone();
     VERIFIED.with_borrow_mut(|remembered| {
-        if remembered.len() >= REMEMBERED {
+        if remembered.len() >= REMEMBERED && !remembered.contains_key(token) {
             remembered.clear();
         }
         remembered.insert(token.to_owned(), verified);
     });
     Ok(principal)
+}
+
+/// The role of an active account, and for role `device` its device.
+fn standing(user: &str) -> Result<(Role, Option<String>), Problem> {
+    let rows = db::run("select role, device_code from users where id = ? and is_active = 1", params![user])?;
+    let row = rows.first().ok_or_else(|| Problem::unauthorized("this account is not active any more"))?;
+    let role = Role::parse(row.text(0)?).ok_or_else(|| Problem::internal("a user has no known role"))?;
+    Ok((role, row.opt_text(1)?.map(str::to_owned)))
 }
 
 fn refused() -> Problem {
@@ -111,5 +123,5 @@ async fn verify_afresh(token: &str, now_s: i64) -> Result<Verified, Problem> {
         return Err(refused());
     };
     let principal = Principal { id, role: claims.custom.role, device: claims.custom.device };
-    Ok(Verified { principal, expires_at_s })
+    Ok(Verified { principal, expires_at_s, looked_up_at: i64::MIN })
 }
