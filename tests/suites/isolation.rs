@@ -129,3 +129,29 @@ fn the_manifest_grants_no_more_than_is_used() {
     let console = components["console"].as_table().unwrap();
     assert!(!console.contains_key("sqlite_databases") && !console.contains_key("key_value_stores"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_stall_in_their_bodies_keep_no_one_else_waiting() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let faulty = Faulty::start(&[]).await;
+    let address = faulty.app.base_url().replace("http://", "");
+    let mut stalled = Vec::new();
+    for _ in 0..100 {
+        for head in ["content-length: 100", "content-length: 2000000", "transfer-encoding: chunked"] {
+            let mut client = tokio::net::TcpStream::connect(&address).await.unwrap();
+            client.write_all(format!("POST /tame/calm HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n1").as_bytes()).await.unwrap();
+            stalled.push(client);
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    for _ in 0..5 {
+        assert_eq!(faulty.status("/tame/calm").await, 200);
+    }
+    // One that goes on is served.
+    let client = &mut stalled[0];
+    client.write_all(&[b' '; 99]).await.unwrap();
+    let mut answer = [0; 12];
+    client.read_exact(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 "), "{}", String::from_utf8_lossy(&answer));
+}

@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,7 +19,7 @@ use wasmtime_wasi_http::WasiBody;
 
 use crate::body::Counted;
 use crate::component::{Answer, Component, Failure};
-use crate::limit::Limited;
+use crate::limit::{Refused, whole};
 use crate::problem::{of_failure, problem, request_id};
 
 /// The largest body of a request, in bytes.
@@ -27,6 +27,9 @@ pub const BODY_LIMIT: usize = 10 << 20;
 
 /// How long a client may take to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long it may take to send the body, once the head is there.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 const FULL_URL: HeaderName = HeaderName::from_static("spin-full-url");
 const PATH_INFO: HeaderName = HeaderName::from_static("spin-path-info");
@@ -149,16 +152,23 @@ async fn answer(router: Arc<Router>, request: hyper::Request<Incoming>, client: 
         discard(request.into_body()).await;
         return too_large(id);
     }
-    if declared.is_some() || http_body::Body::is_end_stream(request.body()) {
-        // hyper holds a body to its declared length.
-        let request = request.map(|body| body.map_err(wasmtime_wasi_http::Error::Hyper).boxed_unsync());
-        return router.serve(request, client).await;
-    }
-    let id = request_id(request.headers());
-    let exceeded = Arc::new(AtomicBool::new(false));
-    let request = request.map(|body| Limited::new(body, BODY_LIMIT, exceeded.clone()).boxed_unsync());
-    let answer = router.serve(request, client).await;
-    if exceeded.load(Ordering::Acquire) { too_large(id) } else { answer }
+    let (parts, mut body) = request.into_parts();
+    let (bytes, _place) = if http_body::Body::is_end_stream(&body) {
+        (Bytes::new(), None)
+    } else {
+        let id = || request_id(&parts.headers);
+        match tokio::time::timeout(BODY_TIMEOUT, whole(&mut body, BODY_LIMIT)).await {
+            Ok(Ok(read)) => read,
+            Ok(Err(Refused::TooLarge)) => {
+                discard(body).await;
+                return too_large(id());
+            }
+            Ok(Err(Refused::Broken)) => return problem(StatusCode::BAD_REQUEST, "The body did not arrive whole.", id()),
+            Err(_) => return problem(StatusCode::REQUEST_TIMEOUT, "The body took too long to arrive.", id()),
+        }
+    };
+    let body = Full::new(bytes).map_err(|never| match never {}).boxed_unsync();
+    router.serve(http::Request::from_parts(parts, body), client).await
 }
 
 /// Reads on for a while without keeping anything: a client that is still sending when the connection is closed never sees the answer.

@@ -1,58 +1,50 @@
-//! The bound on a request's body.
-
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+//! Bodies of requests are read whole before a component sees the request: a client that stalls then holds a connection, and not one of
+//! the few turns of a component, nor the instance that serves others beside it.
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use wasmtime_wasi_http::Error;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// A request's body that ends with an error when it grows beyond its limit.
-pub struct Limited {
-    inner: Incoming,
-    left: usize,
-    exceeded: Arc<AtomicBool>,
+/// Beyond so many bytes a body takes one of a few places, so that many large ones at once do not fill the memory.
+const SMALL: usize = 1 << 20;
+
+static LARGE: Semaphore = Semaphore::const_new(16);
+
+/// Why a body was not read.
+pub enum Refused {
+    /// It has more bytes than it may.
+    TooLarge,
+    /// It ended before its time.
+    Broken,
 }
 
-impl Limited {
-    /// At most `limit` bytes; `exceeded` tells when there were more.
-    pub fn new(inner: Incoming, limit: usize, exceeded: Arc<AtomicBool>) -> Self {
-        Self { inner, left: limit, exceeded }
-    }
-}
+/// A whole body, and the place that it takes when it is large.
+pub type Whole = (Bytes, Option<SemaphorePermit<'static>>);
 
-impl Body for Limited {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
-            return Poll::Pending;
-        };
-        Poll::Ready(match frame {
-            Some(Ok(frame)) => match self.left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
-                Some(left) => {
-                    self.left = left;
-                    Some(Ok(frame))
-                }
-                None => {
-                    self.exceeded.store(true, Ordering::Release);
-                    Some(Err(Error::HttpRequestBodySize(None)))
-                }
-            },
-            Some(Err(error)) => Some(Err(Error::Hyper(error))),
-            None => None,
-        })
+/// Reads a body of at most `limit` bytes. How long that may take is for the caller to say.
+pub async fn whole(body: &mut Incoming, limit: usize) -> Result<Whole, Refused> {
+    // Most bodies come in one piece, which is then not copied.
+    let mut first = Bytes::new();
+    let mut joined = Vec::new();
+    let mut place = None;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Refused::Broken)?.into_data() else { continue };
+        let length = first.len() + joined.len() + data.len();
+        if length > limit {
+            return Err(Refused::TooLarge);
+        }
+        if length > SMALL && place.is_none() {
+            place = LARGE.acquire().await.ok();
+        }
+        if length == data.len() {
+            first = data;
+            continue;
+        }
+        if joined.is_empty() {
+            joined.extend_from_slice(&std::mem::take(&mut first));
+        }
+        joined.extend_from_slice(&data);
     }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
+    Ok((if joined.is_empty() { first } else { joined.into() }, place))
 }
