@@ -232,10 +232,13 @@ impl App {
         let site = unique("site");
         let zone = "B1".to_owned();
         admin
-            .post("/api/sites", json!({
-                "slug": site, "name": "A car park", "kind": "car_park", "latitude": 20.9, "longitude": 70.4,
-                "time_zone": "Asia/Kolkata", "capacity": spots,
-            }))
+            .post(
+                "/api/sites",
+                json!({
+                    "slug": site, "name": "A car park", "kind": "car_park", "latitude": 20.9, "longitude": 70.4,
+                    "time_zone": "Asia/Kolkata", "capacity": spots,
+                }),
+            )
             .await
             .expect(201);
         admin.post(&format!("/api/sites/{site}/zones"), json!({"code": zone, "name": "Basement 1"})).await.expect(201);
@@ -310,11 +313,7 @@ fn temporary_directory() -> tempfile::TempDir {
 
 fn http_client() -> reqwest::Client {
     gatehouse::tls::install();
-    reqwest::Client::builder()
-        .timeout(Duration::from_secs(60))
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .expect("an HTTP client")
+    reqwest::Client::builder().timeout(Duration::from_secs(60)).redirect(reqwest::redirect::Policy::none()).build().expect("an HTTP client")
 }
 
 /// Waits until `probe` gives something, at most `within`; panics with `what` otherwise.

@@ -75,8 +75,7 @@ fn hello_file(state_dir: &Path) -> PathBuf {
 /// Serves until it is killed, when [`Process::start`] started this program; otherwise returns at once.
 pub async fn serve_if_asked() {
     let Some(state_dir) = std::env::var_os(STATE_DIR).map(PathBuf::from) else { return };
-    let variables: Vec<(String, String)> =
-        serde_json::from_str(&std::env::var(VARIABLES).expect("variables")).expect("pairs of texts");
+    let variables: Vec<(String, String)> = serde_json::from_str(&std::env::var(VARIABLES).expect("variables")).expect("pairs of texts");
     let mut builder = gatehouse::App::builder()
         .manifest(root().join("spin.toml"))
         .state_dir(&state_dir)

@@ -100,12 +100,7 @@ pub struct Refusal {
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "the alert is {}: it cannot be {}d",
-            self.from.as_str(),
-            self.action.as_str()
-        )
+        write!(f, "the alert is {}: it cannot be {}d", self.from.as_str(), self.action.as_str())
     }
 }
 
@@ -164,17 +159,10 @@ mod tests {
         assert_eq!(transition(Active, Acknowledge), Ok(Acknowledged));
         assert_eq!(transition(Active, Resolve), Ok(Resolved));
         assert_eq!(transition(Acknowledged, Resolve), Ok(Resolved));
-        for (from, action) in [
-            (Acknowledged, Acknowledge),
-            (Resolved, Acknowledge),
-            (Resolved, Resolve),
-        ] {
+        for (from, action) in [(Acknowledged, Acknowledge), (Resolved, Acknowledge), (Resolved, Resolve)] {
             assert_eq!(transition(from, action), Err(Refusal { from, action }));
         }
-        assert_eq!(
-            transition(Resolved, Acknowledge).unwrap_err().to_string(),
-            "the alert is resolved: it cannot be acknowledged"
-        );
+        assert_eq!(transition(Resolved, Acknowledge).unwrap_err().to_string(), "the alert is resolved: it cannot be acknowledged");
     }
 
     proptest! {

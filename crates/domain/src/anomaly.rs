@@ -36,14 +36,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
-        Self::LowSpots,
-        Self::HighPower,
-        Self::VoltageOutOfRange,
-        Self::DeviceWarning,
-        Self::DeviceOffline,
-        Self::SpotFlapping,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::LowSpots, Self::HighPower, Self::VoltageOutOfRange, Self::DeviceWarning, Self::DeviceOffline, Self::SpotFlapping];
 
     /// The stable name, which is also the `alert_type` of the alert that it raises.
     pub const fn as_str(self) -> &'static str {
@@ -66,9 +60,7 @@ impl Kind {
     pub const fn severity(self) -> Severity {
         match self {
             Self::VoltageOutOfRange | Self::DeviceOffline => Severity::Critical,
-            Self::LowSpots | Self::HighPower | Self::DeviceWarning | Self::SpotFlapping => {
-                Severity::Warning
-            }
+            Self::LowSpots | Self::HighPower | Self::DeviceWarning | Self::SpotFlapping => Severity::Warning,
         }
     }
 

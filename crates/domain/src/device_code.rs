@@ -13,10 +13,7 @@ pub const SLUG_RULE: &str = "must be 1 to 64 lowercase letters, digits and hyphe
 ///
 /// `.` and `..` alone are refused: as a path segment they would name another resource.
 pub fn is_device_code(code: &str) -> bool {
-    is_key(code, |b| {
-        b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')
-    }) && code != "."
-        && code != ".."
+    is_key(code, |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) && code != "." && code != ".."
 }
 
 /// Whether this can be a spot's id, such as `B1-S005`: the same rule as a device's code.
@@ -26,9 +23,7 @@ pub fn is_spot_id(id: &str) -> bool {
 
 /// Whether this can be a site's or a zone's slug, such as `city-centre`: 1–64 lowercase letters, digits and hyphens.
 pub fn is_slug(slug: &str) -> bool {
-    is_key(slug, |b| {
-        b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
-    })
+    is_key(slug, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 fn is_key(key: &str, allowed: impl Fn(u8) -> bool) -> bool {
@@ -45,17 +40,7 @@ mod tests {
             assert!(is_device_code(code), "{code}");
             assert!(is_spot_id(code), "{code}");
         }
-        for code in [
-            "",
-            ".",
-            "..",
-            "a b",
-            "a/b",
-            "a\n",
-            "é",
-            "a%2f",
-            &"A".repeat(65),
-        ] {
+        for code in ["", ".", "..", "a b", "a/b", "a\n", "é", "a%2f", &"A".repeat(65)] {
             assert!(!is_device_code(code), "{code}");
             assert!(!is_spot_id(code), "{code}");
         }

@@ -24,11 +24,7 @@ pub fn backoff_ms(attempt: u32, jitter: f64) -> i64 {
     let doublings = attempt.saturating_sub(1).min(20);
     let full = (BACKOFF_BASE_MS << doublings).min(BACKOFF_CAP_MS);
     let half = full / 2;
-    let jitter = if jitter.is_nan() {
-        0.0
-    } else {
-        jitter.clamp(0.0, 1.0)
-    };
+    let jitter = if jitter.is_nan() { 0.0 } else { jitter.clamp(0.0, 1.0) };
     half + ((full - half) as f64 * jitter) as i64
 }
 
@@ -77,30 +73,17 @@ pub enum Next {
 /// `first_at` is when the message was first due, `attempt` counts this failure (from 1), `retry_after_ms` is what the
 /// receiver asked for. A pause that would pass the message's 24 hours is cut so that one last attempt falls on their end; a
 /// receiver that asks for a longer pause than that gets none.
-pub fn after_failure(
-    first_at: i64,
-    attempt: u32,
-    now: i64,
-    jitter: f64,
-    retryable: bool,
-    retry_after_ms: Option<i64>,
-) -> Next {
+pub fn after_failure(first_at: i64, attempt: u32, now: i64, jitter: f64, retryable: bool, retry_after_ms: Option<i64>) -> Next {
     if !retryable {
-        return Next::Dead {
-            reason: "the receiver refused it for good",
-        };
+        return Next::Dead { reason: "the receiver refused it for good" };
     }
     let end = first_at.saturating_add(MAX_AGE_MS);
     if now >= end {
-        return Next::Dead {
-            reason: "not delivered within 24 hours",
-        };
+        return Next::Dead { reason: "not delivered within 24 hours" };
     }
     let asked = now.saturating_add(retry_after_ms.unwrap_or(0).max(0));
     if asked > end {
-        return Next::Dead {
-            reason: "the receiver asked to wait past the message's 24 hours",
-        };
+        return Next::Dead { reason: "the receiver asked to wait past the message's 24 hours" };
     }
     let due = now.saturating_add(backoff_ms(attempt, jitter)).min(end);
     Next::Retry { at: due.max(asked) }
@@ -111,12 +94,7 @@ pub fn after_failure(
 /// `sent_last_minute` counts all that the contact got within the last 60 s. Urgent messages (an emergency, a critical
 /// alert) pass the ordinary bound, up to a larger one that keeps a storm from making the phone useless.
 pub const fn throttle(sent_last_minute: u32, urgent: bool) -> bool {
-    sent_last_minute
-        >= if urgent {
-            URGENT_PER_MINUTE
-        } else {
-            CONTACT_PER_MINUTE
-        }
+    sent_last_minute >= if urgent { URGENT_PER_MINUTE } else { CONTACT_PER_MINUTE }
 }
 
 /// The rung of the escalation ladder that something not acknowledged has reached: 0 when raised, one more each `every_ms`,
@@ -134,8 +112,7 @@ pub fn escalation_level(raised_at: i64, now: i64, every_ms: i64, levels: u32) ->
 /// When the next rung is reached, in milliseconds; `None` at the top or where escalation is off.
 pub fn next_escalation_at(raised_at: i64, now: i64, every_ms: i64, levels: u32) -> Option<i64> {
     let level = escalation_level(raised_at, now, every_ms, levels);
-    (every_ms > 0 && level < levels)
-        .then(|| raised_at.saturating_add(every_ms.saturating_mul(i64::from(level) + 1)))
+    (every_ms > 0 && level < levels).then(|| raised_at.saturating_add(every_ms.saturating_mul(i64::from(level) + 1)))
 }
 
 #[cfg(test)]
@@ -169,34 +146,16 @@ mod tests {
 
     #[test]
     fn a_refused_message_dies_at_once_and_a_late_one_after_a_day() {
-        assert!(matches!(
-            after_failure(0, 1, 10, 0.5, false, None),
-            Next::Dead { .. }
-        ));
-        assert!(matches!(
-            after_failure(0, 50, MAX_AGE_MS, 0.5, true, None),
-            Next::Dead { .. }
-        ));
-        assert_eq!(
-            after_failure(0, 50, MAX_AGE_MS - 1, 0.5, true, None),
-            Next::Retry { at: MAX_AGE_MS }
-        );
+        assert!(matches!(after_failure(0, 1, 10, 0.5, false, None), Next::Dead { .. }));
+        assert!(matches!(after_failure(0, 50, MAX_AGE_MS, 0.5, true, None), Next::Dead { .. }));
+        assert_eq!(after_failure(0, 50, MAX_AGE_MS - 1, 0.5, true, None), Next::Retry { at: MAX_AGE_MS });
     }
 
     #[test]
     fn what_a_receiver_asks_for_is_heeded() {
-        assert_eq!(
-            after_failure(0, 1, 1_000, 0.0, true, Some(60_000)),
-            Next::Retry { at: 61_000 }
-        );
-        assert_eq!(
-            after_failure(0, 1, 1_000, 0.0, true, Some(1)),
-            Next::Retry { at: 3_500 }
-        );
-        assert!(matches!(
-            after_failure(0, 1, 1_000, 0.0, true, Some(MAX_AGE_MS)),
-            Next::Dead { .. }
-        ));
+        assert_eq!(after_failure(0, 1, 1_000, 0.0, true, Some(60_000)), Next::Retry { at: 61_000 });
+        assert_eq!(after_failure(0, 1, 1_000, 0.0, true, Some(1)), Next::Retry { at: 3_500 });
+        assert!(matches!(after_failure(0, 1, 1_000, 0.0, true, Some(MAX_AGE_MS)), Next::Dead { .. }));
     }
 
     #[test]

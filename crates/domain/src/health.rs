@@ -92,10 +92,7 @@ mod tests {
     fn names_are_stable() {
         for health in Health::ALL {
             assert_eq!(Health::parse(health.as_str()), Some(health));
-            assert_eq!(
-                serde_json::to_string(&health).unwrap(),
-                format!("\"{}\"", health.as_str())
-            );
+            assert_eq!(serde_json::to_string(&health).unwrap(), format!("\"{}\"", health.as_str()));
         }
     }
 

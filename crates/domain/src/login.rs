@@ -54,10 +54,7 @@ mod tests {
 
     #[test]
     fn ten_failures_spread_wider_than_the_window_lock_nothing() {
-        assert_eq!(
-            lock_until(&every(FAILURE_WINDOW_MS / 9, 10), FAILURE_WINDOW_MS),
-            None
-        );
+        assert_eq!(lock_until(&every(FAILURE_WINDOW_MS / 9, 10), FAILURE_WINDOW_MS), None);
         assert!(lock_until(&every(FAILURE_WINDOW_MS / 9 - 1, 10), FAILURE_WINDOW_MS).is_some());
     }
 

@@ -124,10 +124,7 @@ mod tests {
     #[test]
     fn the_json_has_the_contracts_names() {
         let counts = Counts::from_iter([SpotState::Free, SpotState::OutOfService]);
-        assert_eq!(
-            serde_json::to_string(&counts).unwrap(),
-            r#"{"total":2,"free":1,"occupied":0,"reserved":0,"out_of_service":1}"#
-        );
+        assert_eq!(serde_json::to_string(&counts).unwrap(), r#"{"total":2,"free":1,"occupied":0,"reserved":0,"out_of_service":1}"#);
     }
 
     proptest! {

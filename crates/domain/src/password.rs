@@ -64,9 +64,7 @@ pub fn check(password: &str, email: &str, name: &str) -> Result<(), String> {
     }
     let chars: Vec<char> = password.chars().map(lower).collect();
     if chars.len() < MIN_CHARS {
-        return Err(format!(
-            "must be at least {MIN_CHARS} characters long; a few unrelated words do well"
-        ));
+        return Err(format!("must be at least {MIN_CHARS} characters long; a few unrelated words do well"));
     }
     if is_repeated_unit(&chars) {
         return Err("must not be one short piece repeated".to_owned());
@@ -93,24 +91,11 @@ struct Cost {
 }
 
 fn measure(chars: &[char], own: &[Vec<char>]) -> Cost {
-    let mut cost = Cost {
-        worth: 0,
-        has_own: false,
-        has_word: false,
-    };
+    let mut cost = Cost { worth: 0, has_own: false, has_word: false };
     let mut rest = chars;
     while !rest.is_empty() {
-        let own_len = own
-            .iter()
-            .map(|word| match_len(rest, word.iter().copied()))
-            .max()
-            .unwrap_or(0);
-        let word_len = common::WORDS
-            .iter()
-            .chain(&common::PASSWORDS)
-            .map(|word| match_len(rest, word.chars()))
-            .max()
-            .unwrap_or(0);
+        let own_len = own.iter().map(|word| match_len(rest, word.iter().copied())).max().unwrap_or(0);
+        let word_len = common::WORDS.iter().chain(&common::PASSWORDS).map(|word| match_len(rest, word.chars())).max().unwrap_or(0);
         let pattern_len = run_len(rest).max(year_len(rest));
         // The longest reading wins, and among equals the cheapest.
         let longest = own_len.max(word_len).max(pattern_len).max(1);
@@ -164,33 +149,21 @@ fn match_len(text: &[char], word: impl Iterator<Item = char>) -> usize {
 
 /// The length of the run that `text` begins with, or 0 if it is too short to be one.
 fn run_len(text: &[char]) -> usize {
-    let same = text
-        .first()
-        .map_or(0, |first| text.iter().take_while(|c| *c == first).count());
-    let longest = RUNS
-        .iter()
-        .map(|run| along(text, run.chars()).max(along(text, run.chars().rev())))
-        .max()
-        .unwrap_or(0)
-        .max(same);
+    let same = text.first().map_or(0, |first| text.iter().take_while(|c| *c == first).count());
+    let longest = RUNS.iter().map(|run| along(text, run.chars()).max(along(text, run.chars().rev()))).max().unwrap_or(0).max(same);
     if longest >= MIN_RUN_LEN { longest } else { 0 }
 }
 
 /// How many characters of `text` follow `run`, from wherever in it the text begins.
 fn along(text: &[char], run: impl Iterator<Item = char>) -> usize {
     let Some(first) = text.first() else { return 0 };
-    run.skip_while(|c| c != first)
-        .zip(text)
-        .take_while(|(a, b)| a == *b)
-        .count()
+    run.skip_while(|c| c != first).zip(text).take_while(|(a, b)| a == *b).count()
 }
 
 /// 4 if `text` begins with a year of living memory, else 0.
 fn year_len(text: &[char]) -> usize {
     match text {
-        ['1', '9', a, b, ..] | ['2', '0', a, b, ..] if a.is_ascii_digit() && b.is_ascii_digit() => {
-            4
-        }
+        ['1', '9', a, b, ..] | ['2', '0', a, b, ..] if a.is_ascii_digit() && b.is_ascii_digit() => 4,
         _ => 0,
     }
 }
@@ -198,12 +171,7 @@ fn year_len(text: &[char]) -> usize {
 /// Whether the whole is a unit shorter than a password may be, said over and over; the last time may be cut short.
 fn is_repeated_unit(chars: &[char]) -> bool {
     let longest_unit = (chars.len() / 2).min(MIN_CHARS - 1);
-    (1..=longest_unit).any(|unit| {
-        chars
-            .iter()
-            .zip(chars.iter().skip(unit))
-            .all(|(a, b)| a == b)
-    })
+    (1..=longest_unit).any(|unit| chars.iter().zip(chars.iter().skip(unit)).all(|(a, b)| a == b))
 }
 
 /// Lower case without changing the number of characters.

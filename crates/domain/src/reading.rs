@@ -110,18 +110,8 @@ pub fn check(raw: &RawReading<'_>, now_ms: i64) -> Result<Reading, FieldErrors> 
     }
     let at = check_timestamp(raw.timestamp, now_ms, &mut errors);
     match (device_code, voltage, current, power_factor, at) {
-        (Some(code), Some(voltage), Some(current), Some(power_factor), Some(at))
-            if errors.is_empty() =>
-        {
-            Ok(Reading {
-                device_code: code.to_owned(),
-                voltage,
-                current,
-                power_factor,
-                occupied: raw.occupied,
-                battery: raw.battery,
-                at,
-            })
+        (Some(code), Some(voltage), Some(current), Some(power_factor), Some(at)) if errors.is_empty() => {
+            Ok(Reading { device_code: code.to_owned(), voltage, current, power_factor, occupied: raw.occupied, battery: raw.battery, at })
         }
         _ => Err(errors),
     }
@@ -134,20 +124,11 @@ pub fn check_timestamp(text: Option<&str>, now_ms: i64, errors: &mut FieldErrors
         return None;
     };
     let Some(at) = parse_rfc3339(text) else {
-        errors.push((
-            "timestamp",
-            "must be an RFC 3339 time such as 2026-02-04T10:30:00Z".to_owned(),
-        ));
+        errors.push(("timestamp", "must be an RFC 3339 time such as 2026-02-04T10:30:00Z".to_owned()));
         return None;
     };
     if at > now_ms.saturating_add(FUTURE_TOLERANCE_MS) {
-        errors.push((
-            "timestamp",
-            format!(
-                "is more than 5 minutes ahead of the server's clock, which shows {}",
-                format_rfc3339(now_ms)
-            ),
-        ));
+        errors.push(("timestamp", format!("is more than 5 minutes ahead of the server's clock, which shows {}", format_rfc3339(now_ms))));
         return None;
     }
     if at < YEAR_2000_MS {
@@ -172,13 +153,7 @@ pub fn check_device_code<'a>(code: Option<&'a str>, errors: &mut FieldErrors) ->
     }
 }
 
-fn check_range(
-    field: &'static str,
-    value: Option<f64>,
-    low: f64,
-    high: f64,
-    errors: &mut FieldErrors,
-) -> Option<f64> {
+fn check_range(field: &'static str, value: Option<f64>, low: f64, high: f64, errors: &mut FieldErrors) -> Option<f64> {
     match value {
         None => {
             errors.push((field, "is required".to_owned()));
@@ -206,24 +181,12 @@ pub fn judge(reading: &Reading) -> Flags {
     };
     let volts = reading.voltage;
     let watts = reading.power_w();
-    set(
-        reading.power_factor < WARNING_POWER_FACTOR,
-        ELECTRICAL_WARNING,
-    );
-    set(
-        !(CRITICAL_VOLTAGE_LOW..=CRITICAL_VOLTAGE_HIGH).contains(&volts),
-        ELECTRICAL_CRITICAL,
-    );
+    set(reading.power_factor < WARNING_POWER_FACTOR, ELECTRICAL_WARNING);
+    set(!(CRITICAL_VOLTAGE_LOW..=CRITICAL_VOLTAGE_HIGH).contains(&volts), ELECTRICAL_CRITICAL);
     set(watts > POWER_RAISE_W, POWER_RAISE);
     set(watts < POWER_CLEAR_W, POWER_CLEAR);
-    set(
-        !(VOLTAGE_RAISE_V.0..=VOLTAGE_RAISE_V.1).contains(&volts),
-        VOLTAGE_RAISE,
-    );
-    set(
-        (VOLTAGE_CLEAR_V.0..=VOLTAGE_CLEAR_V.1).contains(&volts),
-        VOLTAGE_CLEAR,
-    );
+    set(!(VOLTAGE_RAISE_V.0..=VOLTAGE_RAISE_V.1).contains(&volts), VOLTAGE_RAISE);
+    set((VOLTAGE_CLEAR_V.0..=VOLTAGE_CLEAR_V.1).contains(&volts), VOLTAGE_CLEAR);
     flags
 }
 

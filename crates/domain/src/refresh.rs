@@ -24,12 +24,7 @@ pub enum RefreshDecision {
 /// milliseconds).
 ///
 /// Reuse counts even of an expired token: the copy is proof enough, and the family's younger tokens may live.
-pub const fn decide(
-    used_at: Option<i64>,
-    revoked: bool,
-    expires_at: i64,
-    now: i64,
-) -> RefreshDecision {
+pub const fn decide(used_at: Option<i64>, revoked: bool, expires_at: i64, now: i64) -> RefreshDecision {
     if revoked {
         return RefreshDecision::Revoked;
     }

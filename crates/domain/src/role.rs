@@ -22,14 +22,7 @@ pub enum Role {
 
 impl Role {
     /// Every role, from the least to the most.
-    pub const ALL: [Self; 6] = [
-        Self::Visitor,
-        Self::Device,
-        Self::Operator,
-        Self::Developer,
-        Self::Admin,
-        Self::SuperAdmin,
-    ];
+    pub const ALL: [Self; 6] = [Self::Visitor, Self::Device, Self::Operator, Self::Developer, Self::Admin, Self::SuperAdmin];
 
     /// The stable name, as in tokens and in the database: `visitor`, `device`, … `super_admin`.
     pub const fn as_str(self) -> &'static str {

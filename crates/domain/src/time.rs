@@ -33,13 +33,7 @@ pub fn format_rfc3339(ms: i64) -> String {
     let at = DateTime::from_timestamp_millis(ms.clamp(0, MAX_MS)).unwrap_or_default();
     let mut text = String::with_capacity(24);
     push_digits(&mut text, at.year().unsigned_abs(), 4);
-    for (separator, value) in [
-        ('-', at.month()),
-        ('-', at.day()),
-        ('T', at.hour()),
-        (':', at.minute()),
-        (':', at.second()),
-    ] {
+    for (separator, value) in [('-', at.month()), ('-', at.day()), ('T', at.hour()), (':', at.minute()), (':', at.second())] {
         text.push(separator);
         push_digits(&mut text, value, 2);
     }
@@ -72,10 +66,7 @@ mod tests {
         assert_eq!(noon, Some(1_770_201_000_000));
         assert_eq!(parse_rfc3339("2026-02-04T16:00:00+05:30"), noon);
         assert_eq!(parse_rfc3339("2026-02-04T10:30:00.0000000001Z"), noon);
-        assert_eq!(
-            parse_rfc3339("2026-02-04T10:30:00.123987Z"),
-            noon.map(|ms| ms + 123)
-        );
+        assert_eq!(parse_rfc3339("2026-02-04T10:30:00.123987Z"), noon.map(|ms| ms + 123));
     }
 
     #[test]
@@ -100,10 +91,7 @@ mod tests {
     #[test]
     fn milliseconds_are_written_only_when_there_are_some() {
         assert_eq!(format_rfc3339(1_770_201_000_000), "2026-02-04T10:30:00Z");
-        assert_eq!(
-            format_rfc3339(1_770_201_000_007),
-            "2026-02-04T10:30:00.007Z"
-        );
+        assert_eq!(format_rfc3339(1_770_201_000_007), "2026-02-04T10:30:00.007Z");
         assert_eq!(format_rfc3339(i64::MIN), "1970-01-01T00:00:00Z");
         assert_eq!(format_rfc3339(i64::MAX), "9999-12-31T23:59:59.999Z");
         assert_eq!(format_rfc3339(YEAR_2000_MS), "2000-01-01T00:00:00Z");

@@ -26,13 +26,7 @@ pub async fn number(name: &'static str, default: i64) -> Result<i64, Problem> {
 
 /// The comma-separated parts of a variable, trimmed, without empty ones.
 pub async fn list(name: &'static str) -> Result<Vec<String>, Problem> {
-    Ok(get(name)
-        .await?
-        .split(',')
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .map(str::to_owned)
-        .collect())
+    Ok(get(name).await?.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect())
 }
 
 #[cfg(target_family = "wasm")]

@@ -4,9 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The time now, milliseconds since 1970 in UTC. One host call; the edge makes it once a request, see [`crate::request::Now`].
 pub fn now_ms() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// `N` bytes from the host's cryptographic random source.
@@ -20,9 +18,7 @@ pub fn random<const N: usize>() -> Result<[u8; N], crate::Problem> {
 pub fn new_id(now_ms: i64) -> Result<String, crate::Problem> {
     let bytes = random::<10>()?;
     let millis = u64::try_from(now_ms).unwrap_or_default();
-    Ok(uuid::Builder::from_unix_timestamp_millis(millis, &bytes)
-        .into_uuid()
-        .to_string())
+    Ok(uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid().to_string())
 }
 
 /// A new secret of 32 random bytes as 43 characters of base64url.

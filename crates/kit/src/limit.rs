@@ -14,10 +14,8 @@ pub async fn check(what: &str, caller: &str, max: u32, window_s: i64, now_ms: i6
     let id: String = digest.iter().skip(1).take(9).map(|byte| format!("{byte:02x}")).collect();
     let now_s = now_ms / 1000;
     let window = now_s / window_s;
-    let mut counters: BTreeMap<String, (i64, u32)> = store::get(&key)
-        .await
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default();
+    let mut counters: BTreeMap<String, (i64, u32)> =
+        store::get(&key).await.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     counters.retain(|_, (ends_s, _)| *ends_s > now_s);
     let ends_s = (window + 1) * window_s;
     let counter = counters.entry(id).or_insert((ends_s, 0));

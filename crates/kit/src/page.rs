@@ -72,9 +72,7 @@ impl Listing {
     /// A filter that is one of some words; 422 when it is not.
     pub fn choice(&self, name: &str, choices: &[&str]) -> Result<Option<&str>, Problem> {
         match self.filter(name) {
-            Some(word) if !choices.contains(&word) => {
-                Err(Problem::invalid_field(name, format!("must be one of {}", choices.join(", "))))
-            }
+            Some(word) if !choices.contains(&word) => Err(Problem::invalid_field(name, format!("must be one of {}", choices.join(", ")))),
             word => Ok(word),
         }
     }

@@ -70,11 +70,7 @@ impl Problem {
     /// 422: readable, but invalid; every bad field with its reasons.
     pub fn invalid(errors: FieldErrors) -> Self {
         let names: Vec<_> = errors.keys().map(String::as_str).collect();
-        let mut problem = Self::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid",
-            format!("invalid: {}", names.join(", ")),
-        );
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", format!("invalid: {}", names.join(", ")));
         problem.errors = errors;
         problem
     }
@@ -100,11 +96,8 @@ impl Problem {
 
     /// 500: our fault. The cause goes to the log, not to the caller.
     pub fn internal(cause: impl Display) -> Self {
-        let mut problem = Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "something went wrong here; the request's id finds it in the log",
-        );
+        let mut problem =
+            Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong here; the request's id finds it in the log");
         problem.cause = Some(cause.to_string());
         problem
     }

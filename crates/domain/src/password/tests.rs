@@ -79,13 +79,7 @@ fn runs_and_repeats_are_refused() {
 
 #[test]
 fn ones_own_name_is_not_a_secret() {
-    for password in [
-        "asha.patel1234",
-        "AshaPatel2026!",
-        "patelpatel-01",
-        "example-patel1",
-        "@sh@ p@tel 99",
-    ] {
+    for password in ["asha.patel1234", "AshaPatel2026!", "patelpatel-01", "example-patel1", "@sh@ p@tel 99"] {
         assert!(!accepts(password), "{password}");
     }
     let reason = check("asha.patel1234", "asha.patel@example.org", "").unwrap_err();
@@ -97,10 +91,7 @@ fn ones_own_name_is_not_a_secret() {
 fn every_listed_password_is_refused() {
     for password in common::PASSWORDS {
         assert!(check(password, "", "").is_err(), "{password}");
-        assert!(
-            check(&password.to_uppercase(), "", "").is_err(),
-            "{password}"
-        );
+        assert!(check(&password.to_uppercase(), "", "").is_err(), "{password}");
     }
 }
 
@@ -109,10 +100,7 @@ fn the_lists_are_in_lower_case_and_without_repeats() {
     for list in [&common::WORDS[..], &common::PASSWORDS[..]] {
         assert!(list.is_sorted());
         assert!(list.windows(2).all(|pair| pair[0] != pair[1]));
-        assert!(
-            list.iter()
-                .all(|word| word.len() >= 4 && *word == word.to_lowercase())
-        );
+        assert!(list.iter().all(|word| word.len() >= 4 && *word == word.to_lowercase()));
     }
 }
 

@@ -24,15 +24,7 @@ fn fields(raw: &RawReading<'_>) -> Vec<&'static str> {
 }
 
 fn at_volts(voltage: f64, current: f64, power_factor: f64) -> Reading {
-    Reading {
-        device_code: "d".to_owned(),
-        voltage,
-        current,
-        power_factor,
-        occupied: None,
-        battery: None,
-        at: NOW,
-    }
+    Reading { device_code: "d".to_owned(), voltage, current, power_factor, occupied: None, battery: None, at: NOW }
 }
 
 #[test]
@@ -54,34 +46,13 @@ fn every_bad_field_is_named_at_once() {
         battery: Some(1.1),
         timestamp: Some("yesterday"),
     };
-    assert_eq!(
-        fields(&bad),
-        [
-            "device_code",
-            "voltage",
-            "current",
-            "power_factor",
-            "battery",
-            "timestamp"
-        ]
-    );
-    assert_eq!(
-        fields(&RawReading::default()),
-        [
-            "device_code",
-            "voltage",
-            "current",
-            "power_factor",
-            "timestamp"
-        ]
-    );
+    assert_eq!(fields(&bad), ["device_code", "voltage", "current", "power_factor", "battery", "timestamp"]);
+    assert_eq!(fields(&RawReading::default()), ["device_code", "voltage", "current", "power_factor", "timestamp"]);
 }
 
 #[test]
 fn the_bounds_belong_to_the_range() {
-    for (voltage, current, power_factor, battery) in
-        [(0.0, 0.0, -1.0, 0.0), (500.0, 1_000.0, 1.0, 1.0)]
-    {
+    for (voltage, current, power_factor, battery) in [(0.0, 0.0, -1.0, 0.0), (500.0, 1_000.0, 1.0, 1.0)] {
         let edge = RawReading {
             voltage: Some(voltage),
             current: Some(current),
@@ -95,12 +66,7 @@ fn the_bounds_belong_to_the_range() {
 
 #[test]
 fn a_timestamp_may_be_five_minutes_ahead_and_no_more() {
-    let at = |text| {
-        fields(&RawReading {
-            timestamp: Some(text),
-            ..raw()
-        })
-    };
+    let at = |text| fields(&RawReading { timestamp: Some(text), ..raw() });
     assert_eq!(at("2026-02-04T10:35:00Z"), [""; 0]);
     assert_eq!(at("2026-02-04T10:35:00.001Z"), ["timestamp"]);
     assert_eq!(at("2000-01-01T00:00:00Z"), [""; 0]);
@@ -134,14 +100,8 @@ fn flags_turn_at_the_stated_bounds() {
 fn critical_beats_warning() {
     assert_eq!(electrical_state(0).as_str(), "Normal");
     assert_eq!(electrical_state(ELECTRICAL_WARNING).as_str(), "Warning");
-    assert_eq!(
-        electrical_state(ELECTRICAL_WARNING | ELECTRICAL_CRITICAL).as_str(),
-        "Critical"
-    );
-    assert_eq!(
-        serde_json::to_string(&ElectricalState::Critical).unwrap(),
-        "\"Critical\""
-    );
+    assert_eq!(electrical_state(ELECTRICAL_WARNING | ELECTRICAL_CRITICAL).as_str(), "Critical");
+    assert_eq!(serde_json::to_string(&ElectricalState::Critical).unwrap(), "\"Critical\"");
 }
 
 fn any_number() -> impl Strategy<Value = Option<f64>> {
