@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(long, env = "GATEHOUSE_ADMIN_PASSWORD", hide_env_values = true)]
     pub admin_password: String,
     /// Where the demo users' passwords and the devices' keys are kept, mode 0600.
-    #[arg(long, default_value = "demo-credentials.json")]
+    #[arg(long, default_value = ".gatehouse/demo-credentials.json")]
     pub credentials: PathBuf,
     /// What the history follows from: the same number, the same history.
     #[arg(long, default_value_t = 1)]

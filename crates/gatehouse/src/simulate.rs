@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long, env = "GATEHOUSE_BASE_URL")]
     pub base_url: Option<String>,
     /// The file that `gatehouse seed` wrote.
-    #[arg(long, default_value = "demo-credentials.json")]
+    #[arg(long, default_value = ".gatehouse/demo-credentials.json")]
     pub credentials: PathBuf,
     /// Readings a second, of the whole fleet.
     #[arg(long, default_value_t = 50.0)]
