@@ -66,7 +66,7 @@ impl Browser {
             .process_group(0)
             .spawn()
             .expect("chromedriver starts");
-        let driver = Driver { process, url: format!("http://127.0.0.1:{port}"), profile: profile };
+        let driver = Driver { process, url: format!("http://127.0.0.1:{port}"), profile };
         let http = crate::http_client();
         eventually("chromedriver answers", Duration::from_secs(20), || async {
             http.get(format!("{}/status", driver.url)).send().await.ok().filter(|answer| answer.status().is_success())

@@ -257,7 +257,7 @@ fn judge(request: &Received) -> Answered {
         ["hooks", ..] => webhook(request),
         ["chat", ..] => chat(request),
         ["switch", ..] => answer(200, "text/plain", "OK"),
-        [topic] if request.header("title") != "" => ntfy(request, topic),
+        [topic] if !request.header("title").is_empty() => ntfy(request, topic),
         _ => answer(200, "text/plain", ""),
     }
 }

@@ -239,6 +239,7 @@ impl Component {
     }
 
     /// Gives a request to an instance that streams, if there is one with little else to do.
+    #[expect(clippy::result_large_err, reason = "a refused call goes on to another instance; boxing each would cost every request")]
     fn offer_to_streaming(&self, call: Call) -> Result<AtWork, Call> {
         let streaming = lock(&self.streaming);
         let least = (streaming.iter())

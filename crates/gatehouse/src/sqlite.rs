@@ -95,13 +95,21 @@ impl Database {
         if let Some(kind) = self.kinds.read().unwrap_or_else(PoisonError::into_inner).get(sql) {
             return *kind;
         }
+        let mut compiled = true;
         let kind = Kind::of(sql, || {
-            let Ok(reader) = self.reader() else { return true };
+            let readonly = self.reader().and_then(|reader| {
+                let readonly = reader.prepare_cached(sql).map(|it| it.readonly());
+                self.readers.give(reader);
+                readonly
+            });
+            compiled = readonly.is_ok();
             // What does not compile fails as a read does, too.
-            let readonly = reader.prepare_cached(sql).is_ok_and(|it| !it.readonly());
-            self.readers.give(reader);
-            !readonly
+            readonly.unwrap_or(true)
         });
+        if !compiled {
+            // It may compile later: when a migration is through, or the database is no longer busy.
+            return kind;
+        }
         let mut kinds = self.kinds.write().unwrap_or_else(PoisonError::into_inner);
         if kinds.len() >= KINDS {
             kinds.clear();

@@ -83,7 +83,12 @@ impl<R: Requirement, S: Sync> FromRequestParts<S> for Caller<R> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let principal = identify(parts, R::MAX_AGE_MS).await?.ok_or_else(|| Problem::unauthorized("sign in first"))?;
+        let sign_in = || Problem::unauthorized("sign in first");
+        let mut principal = identify(parts, R::MAX_AGE_MS).await?.ok_or_else(sign_in)?;
+        if R::MAX_AGE_MS > 0 && !R::met_by(&principal) {
+            // Nobody is refused for what they were a moment ago.
+            principal = identify(parts, 0).await?.ok_or_else(sign_in)?;
+        }
         if R::met_by(&principal) { Ok(Self(principal, PhantomData)) } else { Err(Problem::forbidden("your role does not allow this")) }
     }
 }

@@ -119,6 +119,7 @@ pub struct Outcome {
     pub counters: Option<(u64, i64)>,
 }
 
+#[expect(clippy::derivable_impls, reason = "the type is generated, without derives")]
 impl Default for QueryResult {
     fn default() -> Self {
         Self { columns: Vec::new(), rows: Vec::new() }
@@ -144,7 +145,7 @@ pub fn run(connection: &Connection, sql: &str, parameters: &[Value]) -> rusqlite
     let mut statement = connection.prepare_cached(sql)?;
     let width = statement.column_count();
     let changing = !statement.readonly();
-    let columns = (width > 0).then(|| statement.column_names().into_iter().map(str::to_owned).collect());
+    let columns = (width > 0).then(|| statement.column_names().map(str::to_owned).collect());
     let mut rows = Vec::new();
     {
         let mut cursor = statement.query(rusqlite::params_from_iter(parameters.iter().map(Parameter)))?;
