@@ -34,8 +34,9 @@ impl Wake for Turn {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.woken.store(true, Ordering::Release);
-        if !self.polling.load(Ordering::Acquire) {
+        // Each side writes its own flag and then reads the other's: with less than one order of all four, both may read the old.
+        self.woken.store(true, Ordering::SeqCst);
+        if !self.polling.load(Ordering::SeqCst) {
             self.parent.wake();
         }
     }
@@ -49,28 +50,28 @@ impl Turn {
         let mut inner = Context::from_waker(&waker);
         let begun = Instant::now();
         loop {
-            self.polling.store(true, Ordering::Release);
-            self.woken.store(false, Ordering::Release);
+            self.polling.store(true, Ordering::SeqCst);
+            self.woken.store(false, Ordering::SeqCst);
             if let Poll::Ready(output) = future.as_mut().poll(&mut inner) {
                 return Poll::Ready(output);
             }
-            if !self.woken.load(Ordering::Acquire) {
+            if !self.woken.load(Ordering::SeqCst) {
                 let waiting = std::mem::take(&mut *self.waiting());
                 if !waiting.is_empty() {
                     self.stalls.fetch_add(1, Ordering::AcqRel);
                     waiting.into_iter().for_each(Waker::wake);
                 }
             }
-            if self.woken.load(Ordering::Acquire) {
+            if self.woken.load(Ordering::SeqCst) {
                 if begun.elapsed() < SLICE {
                     continue;
                 }
-                self.polling.store(false, Ordering::Release);
+                self.polling.store(false, Ordering::SeqCst);
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            self.polling.store(false, Ordering::Release);
-            if !self.woken.load(Ordering::Acquire) {
+            self.polling.store(false, Ordering::SeqCst);
+            if !self.woken.load(Ordering::SeqCst) {
                 self.rests.fetch_add(1, Ordering::Relaxed);
                 return Poll::Pending;
             }
@@ -146,6 +147,42 @@ mod tests {
     async fn what_waits_for_a_timer_waits() {
         let ((), polls) = drive(tokio::time::sleep(Duration::from_millis(5))).await;
         assert!(polls >= 2);
+    }
+
+    #[test]
+    fn a_wake_from_another_thread_is_never_lost() {
+        let (asked, asks) = std::sync::mpsc::channel::<Waker>();
+        let waking = std::thread::spawn(move || asks.into_iter().for_each(Waker::wake));
+        let turn = Arc::new(Turn::default());
+        let mut left = 100_000;
+        let mut due = std::pin::pin!(std::future::poll_fn(|cx| {
+            left -= 1;
+            if left == 0 {
+                return Poll::Ready(());
+            }
+            asked.send(cx.waker().clone()).expect("somebody who wakes");
+            Poll::Pending
+        }));
+        let woken = Arc::new(Parked::default());
+        let waker = Waker::from(woken.clone());
+        while turn.poll(&mut Context::from_waker(&waker), due.as_mut()).is_pending() {
+            let begun = Instant::now();
+            while !woken.0.swap(false, Ordering::SeqCst) {
+                assert!(begun.elapsed() < Duration::from_secs(10), "a wake was lost");
+                std::hint::spin_loop();
+            }
+        }
+        drop(asked);
+        waking.join().expect("a quiet end");
+    }
+
+    #[derive(Default)]
+    struct Parked(AtomicBool);
+
+    impl Wake for Parked {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
     }
 
     #[tokio::test]

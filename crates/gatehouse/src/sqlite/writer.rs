@@ -1,7 +1,7 @@
 //! Group commit: changes that arrive together share one transaction and one fsync, and each is answered after it.
 //!
 //! An idle writer is used in place, by whoever has the change, without a hand-over to another thread. What arrives meanwhile queues
-//! up, and the writer's thread commits it together.
+//! up, and the writer's thread commits it together; it goes on doing so until a change comes alone again.
 //!
 //! No savepoints are needed. A statement that fails takes back its own changes and leaves the transaction open (SQLite's `ABORT`,
 //! the default), or keeps what it did until then (`FAIL`), just as it would alone. Only `ROLLBACK`, by a conflict clause, a trigger or a
@@ -48,6 +48,8 @@ struct Queue {
     busy: bool,
     /// The thread is to take what waits.
     handed_over: bool,
+    /// Others came while the last commit was made: more will, and to write in place would keep them from sharing a commit.
+    crowded: bool,
     closed: bool,
 }
 
@@ -68,7 +70,10 @@ impl Writer {
     /// Runs one autocommitted change. It is durable when this returns `Ok`.
     pub async fn submit(&self, sql: String, parameters: Vec<Value>) -> Answer {
         let shared = &self.0;
-        let in_place = !std::mem::replace(&mut lock(&shared.queue).busy, true);
+        let in_place = {
+            let mut queue = lock(&shared.queue);
+            !queue.crowded && !std::mem::replace(&mut queue.busy, true)
+        };
         if in_place && let Some(answer) = shared.try_in_place(&sql, &parameters) {
             return answer;
         }
@@ -106,6 +111,7 @@ impl Shared {
         if queue.waiting.is_empty() {
             queue.busy = false;
         } else {
+            queue.crowded = true;
             self.hand_over(&mut queue);
         }
         Some(outcome.map_err(|it| error(&it)))
@@ -132,6 +138,7 @@ impl Shared {
                     continue;
                 }
                 let size = queue.waiting.len().min(GROUP);
+                queue.crowded = size > 1;
                 queue.waiting.drain(..size).collect()
             };
             let gate = runtime.block_on(async { tokio::time::timeout(BUSY_TIMEOUT, self.gate.lock()).await });
