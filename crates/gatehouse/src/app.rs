@@ -23,7 +23,7 @@ use crate::outbound::{AllowedHosts, forbidden_headers};
 use crate::sqlite::Database;
 use crate::stdio::Stdio;
 use crate::variables::Values;
-use crate::{components, cron, memory, secrets};
+use crate::{components, cron, secrets};
 
 /// How an application is to be started.
 #[derive(Clone, Debug)]
@@ -262,13 +262,9 @@ async fn warm_and_trim(components: Vec<Arc<Component>>, stop: CancellationToken)
                 tracing::error!(component = component.state.name, "cannot be loaded: {error:#}");
             }
         }
-        memory::give_back();
         loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            let trimmed = components.iter().filter(|it| it.trim()).count();
-            if trimmed > 0 {
-                memory::give_back();
-            }
+            components.iter().for_each(|it| it.trim());
         }
     };
     tokio::select! {

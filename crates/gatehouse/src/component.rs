@@ -227,15 +227,16 @@ impl Component {
         }
     }
 
-    /// Drops the instances that have had nothing to do for a while. Returns whether there were any.
-    pub fn trim(&self) -> bool {
+    /// Drops the instances that have had nothing to do for a while.
+    pub fn trim(&self) {
         let stale: Vec<Warm> = {
             let mut idle = lock(&self.idle);
             // The one used last is at the end.
             let stale = idle.iter().take_while(|it| it.since.elapsed() > IDLE).count();
             idle.drain(..stale).collect()
         };
-        !stale.is_empty()
+        // Taking instances down takes a while: not under the lock.
+        drop(stale);
     }
 
     /// Gives a request to an instance that streams, if there is one with little else to do.
