@@ -1,7 +1,8 @@
 """The three routes in Django REST framework with simplejwt, for gunicorn: `gunicorn django_peer:application`.
 
 Connections are kept (CONN_MAX_AGE), writes autocommit or take one IMMEDIATE transaction, parsers and renderers are JSON alone, and
-the token is checked without a look at the users' table, as the product does (simplejwt's stateless authentication).
+the token is checked without a look at the users' table (simplejwt's stateless authentication); the product looks its holder up, once in
+five seconds an instance for readings and at each request elsewhere.
 """
 
 import os

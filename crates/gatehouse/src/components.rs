@@ -89,8 +89,7 @@ fn is_stale(root: &Path, component: &Component) -> bool {
         return false;
     };
     let newer = |path: &Path| modified(path).is_some_and(|it| it > built);
-    newer(&root.join("Cargo.lock"))
-        || newer(&root.join("Cargo.toml"))
+    [".cargo/config.toml", "Cargo.lock", "Cargo.toml"].iter().any(|it| newer(&root.join(it)))
         || (build.watch.iter()).any(|glob| matching(root, glob).iter().any(|it| newer(it)))
 }
 
