@@ -33,7 +33,8 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     sha2::Sha256::digest(bytes).into()
 }
 
-/// Writes one JSON line to the log (standard error). `fields` holds no secret and nothing that a person typed in confidence.
+/// Writes one JSON line to the log (standard error). `fields` holds no secret and nothing that a person typed in confidence; what is
+/// null in it is left out.
 pub fn log(level: &str, message: &str, fields: serde_json::Value) {
     let mut line = serde_json::json!({
         "ts": domain::time::format_rfc3339(now_ms()),
@@ -41,7 +42,7 @@ pub fn log(level: &str, message: &str, fields: serde_json::Value) {
         "message": message,
     });
     if let (Some(line), serde_json::Value::Object(fields)) = (line.as_object_mut(), fields) {
-        line.extend(fields);
+        line.extend(fields.into_iter().filter(|(_, value)| !value.is_null()));
     }
     eprintln!("{line}");
 }
