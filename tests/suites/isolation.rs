@@ -122,6 +122,7 @@ fn the_manifest_grants_no_more_than_is_used() {
     for (name, component) in components {
         let has_secret = |secret: &str| component.get("variables").and_then(|variables| variables.get(secret)).is_some();
         assert_eq!(has_secret("jwt_signing_key"), name == "auth", "{name}");
+        assert_eq!(has_secret("ticket_signing_key"), name == "booking", "{name}");
         assert_eq!(has_secret("twilio_auth_token"), name == "heartbeat", "{name}");
         let source = component["source"].as_str().unwrap();
         assert_eq!(Path::new(source).file_stem().unwrap().to_str(), Some(name.as_str()));

@@ -13,6 +13,7 @@ use kit::{Problem, config, host};
 use subtle::ConstantTimeEq as _;
 
 mod anomalies;
+mod bookings;
 mod channels;
 mod cleanup;
 mod dispatch;

@@ -1,9 +1,11 @@
 //! The queue of messages in the database: filled from the outbox, taken by lease, told how each attempt ended.
 
 use domain::dispatch::{LEASE_MS, Next, Outcome, after_failure};
+use kit::db::Row;
 use kit::{Problem, db, host, params};
 use serde::Serialize;
 
+use crate::bookings;
 use crate::channels::Message;
 use crate::outbound::Reply;
 use crate::settings::Settings;
@@ -26,10 +28,17 @@ pub fn expand(settings: &Settings, now: i64) -> Result<usize, Problem> {
     // The look before the transaction spares the writer's lock when there is nothing, which is nearly always.
     while !db::run("select 1 from outbox where expanded_at is null limit 1", params![])?.is_empty() {
         made += db::transaction(|tx| {
-            let waiting = tx.run("select id, level, urgent from outbox where expanded_at is null order by id limit ?", params![EXPAND])?;
+            let waiting = tx.run(
+                "select id, level, urgent, topic, subject from outbox where expanded_at is null order by id limit ?",
+                params![EXPAND],
+            )?;
             let mut messages = Vec::new();
             let mut rows = Vec::new();
-            let contacts: Vec<_> = waiting.iter().map(|row| Ok(settings.contacts(row.int(1)?))).collect::<Result<_, Problem>>()?;
+            let contacts = |row: &Row| match row.text(3)?.starts_with(bookings::TOPICS) {
+                true => bookings::contacts(tx, settings, row.text(4)?),
+                false => Ok(settings.contacts(row.int(1)?)),
+            };
+            let contacts = waiting.iter().map(contacts).collect::<Result<Vec<_>, Problem>>()?;
             for (row, contacts) in waiting.iter().zip(&contacts) {
                 rows.push(row.int(0)?);
                 for contact in contacts {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::settings::Settings;
-use crate::{anomalies, cleanup, dispatch, escalation, health, outbound};
+use crate::{anomalies, bookings, cleanup, dispatch, escalation, health, outbound};
 
 /// How long a run may last before the next one takes it for dead, milliseconds.
 const LEASE_MS: i64 = 60_000;
@@ -20,6 +20,8 @@ pub struct Summary {
     pub health: health::Summary,
     /// Anomalies of sites and spots.
     pub anomalies: anomalies::Summary,
+    /// Bookings that time has overtaken.
+    pub bookings: bookings::Summary,
     /// Alerts that ended by themselves.
     pub expired: usize,
     /// Rungs that alerts climbed.
@@ -44,6 +46,7 @@ pub async fn run() -> Result<Summary, Problem> {
     let mut summary = Summary {
         health: steps.of("health", health::run(now)),
         anomalies: steps.of("anomalies", anomalies::run(now)),
+        bookings: steps.of("bookings", bookings::run(now)),
         expired: steps.of("expiry", escalation::expire(now)),
         ..Summary::default()
     };

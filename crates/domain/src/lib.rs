@@ -8,6 +8,9 @@
 
 pub mod alert;
 pub mod anomaly;
+pub mod booking;
+pub mod booking_slot;
+pub mod booking_ticket;
 pub mod device_code;
 pub mod dispatch;
 pub mod email;

@@ -13,11 +13,11 @@ use jwt_simple::algorithms::Ed25519KeyPair;
 use crate::manifest::Manifest;
 use crate::variables::from_environment;
 
-const SIGNING_KEY: &str = "jwt_signing_key";
-const PUBLIC_KEYS: &str = "jwt_public_keys";
+/// The signing keys, each with the variable that tells its public key: one pair for each purpose.
+const PAIRS: [(&str, &str); 2] = [("jwt_signing_key", "jwt_public_keys"), ("ticket_signing_key", "ticket_public_keys")];
 
 /// The variables that can be made: random bytes in base64url.
-const RANDOM: [&str; 4] = [SIGNING_KEY, "tick_secret", "webhook_secret", "admin_password"];
+const RANDOM: [&str; 5] = ["jwt_signing_key", "ticket_signing_key", "tick_secret", "webhook_secret", "admin_password"];
 
 /// What stands before an Ed25519 seed in PKCS #8 (RFC 8410 §7).
 const PKCS8_HEAD: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
@@ -44,11 +44,13 @@ pub fn load(state: &Path, manifest: &Manifest, given: &BTreeMap<String, String>)
     if secrets.len() != before {
         write(&path, &secrets)?;
     }
-    // Not kept: it follows from the signing key, wherever that comes from.
-    if required(PUBLIC_KEYS)
-        && let Some(seed) = otherwise(SIGNING_KEY).or_else(|| secrets.get(SIGNING_KEY).cloned())
-    {
-        secrets.insert(PUBLIC_KEYS.to_owned(), public_key(&seed)?);
+    // Not kept: they follow from the signing keys, wherever those come from.
+    for (signing, public) in PAIRS {
+        if required(public)
+            && let Some(seed) = otherwise(signing).or_else(|| secrets.get(signing).cloned())
+        {
+            secrets.insert(public.to_owned(), public_key(&seed).with_context(|| format!("{signing} is of no use"))?);
+        }
     }
     Ok(secrets)
 }
@@ -62,9 +64,9 @@ fn random() -> Result<String> {
 /// The Ed25519 public key of a seed, both in base64url.
 fn public_key(seed: &str) -> Result<String> {
     let seed = BASE64.decode(seed).ok().filter(|it| it.len() == 32);
-    let seed = seed.with_context(|| format!("{SIGNING_KEY} must be 32 bytes in base64url"))?;
+    let seed = seed.context("it must be 32 bytes in base64url")?;
     let der = [&PKCS8_HEAD[..], &seed].concat();
-    let pair = Ed25519KeyPair::from_der(&der).map_err(|_| anyhow::anyhow!("{SIGNING_KEY} is no Ed25519 seed"))?;
+    let pair = Ed25519KeyPair::from_der(&der).map_err(|_| anyhow::anyhow!("it is no Ed25519 seed"))?;
     Ok(BASE64.encode(pair.public_key().to_bytes()))
 }
 

@@ -27,6 +27,7 @@ const MIGRATIONS: &[Migration] = migrations! {
     5 "0005_telemetry",
     6 "0006_anomalies",
     7 "0007_first_counts",
+    8 "0008_booking",
 };
 
 /// The version of the schema that this build works with.

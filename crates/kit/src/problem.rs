@@ -22,6 +22,7 @@ pub struct Problem {
     status: StatusCode,
     detail: String,
     errors: FieldErrors,
+    reason: Option<&'static str>,
     retry_after: Option<i64>,
     cause: Option<String>,
 }
@@ -29,7 +30,7 @@ pub struct Problem {
 impl Problem {
     /// A problem of any status; the slug ends its `type`, the status gives its `title`.
     pub fn new(status: StatusCode, slug: &'static str, detail: impl Into<String>) -> Self {
-        Self { slug, status, detail: detail.into(), errors: FieldErrors::new(), retry_after: None, cause: None }
+        Self { slug, status, detail: detail.into(), errors: FieldErrors::new(), reason: None, retry_after: None, cause: None }
     }
 
     /// 400: what was sent cannot be read at all.
@@ -102,6 +103,13 @@ impl Problem {
         problem
     }
 
+    /// With a stable word for machines, as the member `reason`.
+    #[must_use]
+    pub fn because(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -132,6 +140,8 @@ impl Problem {
             detail: &'a str,
             #[serde(skip_serializing_if = "BTreeMap::is_empty")]
             errors: &'a FieldErrors,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reason: Option<&'static str>,
             request_id: &'a str,
         }
         let document = Document {
@@ -140,6 +150,7 @@ impl Problem {
             status: self.status.as_u16(),
             detail: &self.detail,
             errors: &self.errors,
+            reason: self.reason,
             request_id,
         };
         serde_json::to_vec(&document).unwrap_or_default()

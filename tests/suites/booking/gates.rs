@@ -1,0 +1,228 @@
+//! Gates: every refusal with its reason, retries, offline scans, exits, how many are inside.
+
+use gatehouse_tests::{App, Client, unique};
+use serde_json::{Value, json};
+
+use crate::support::{Temple, code, path};
+
+/// A pilgrim's e-mail and password, and their bookings: the clock is moved, which ends every token.
+struct Scene {
+    app: App,
+    temple: Temple,
+    pilgrim: (String, String),
+}
+
+impl Scene {
+    async fn new() -> Option<Self> {
+        let app = App::embedded(&[]).await?;
+        let temple = Temple::new(&app, 100).await;
+        let pilgrim = app.new_user("visitor", json!({})).await;
+        Some(Self { app, temple, pilgrim })
+    }
+
+    async fn pilgrim(&self) -> Client {
+        self.app.login(&self.pilgrim.0, &self.pilgrim.1).await
+    }
+
+    async fn book(&self, party_size: i64) -> Value {
+        self.pilgrim().await.post("/api/bookings/", self.temple.wish(party_size)).await.expect(201)
+    }
+
+    fn question(&self, booking: &Value) -> Value {
+        json!({"temple_id": self.temple.slug, "nonce": unique("nonce"), "ticket": booking["ticket"], "gate": "North"})
+    }
+}
+
+async fn ask(operator: &Client, booking: &Value, question: Value) -> gatehouse_tests::Answer {
+    operator.post(&format!("{}/checkin", path(booking)), question).await
+}
+
+#[track_caller]
+fn refused(answer: &gatehouse_tests::Answer, status: u16, reason: &str) {
+    let problem = answer.expect_problem(status);
+    assert_eq!(problem["reason"], reason, "{problem}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pilgrim_comes_in_once_and_a_retry_is_answered_the_same() {
+    let Some(scene) = Scene::new().await else { return };
+    let booking = scene.book(4).await;
+    let typed = scene.book(2).await;
+    scene.temple.go_to_slot(&scene.app, &booking, -60);
+    let operator = scene.app.operator().await;
+    let question = scene.question(&booking);
+    let first = ask(&operator, &booking, question.clone()).await.expect(200);
+    assert_eq!((&first["status"], &first["gate"]), (&json!("checked_in"), &json!("North")));
+    let again = ask(&operator, &booking, question.clone()).await;
+    assert_eq!(again.expect(200), first);
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    refused(&ask(&operator, &booking, scene.question(&booking)).await, 409, "already_checked_in");
+    // The nonce is one question's.
+    ask(&operator, &typed, question.clone()).await.expect_invalid(&["nonce"]);
+    // Two gates at once: one lets in.
+    let (a, b) = (scene.question(&typed), scene.question(&typed));
+    let (a, b) = tokio::join!(ask(&operator, &typed, a), ask(&operator, &typed, b));
+    let mut statuses = [a.status, b.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409]);
+
+    let inside = operator.get(&format!("/api/bookings/temple/{}/inside", scene.temple.slug)).await.expect(200);
+    assert_eq!((&inside["inside"], &inside["parties"], &inside["people"]["checked_in"]), (&json!(6), &json!(2), &json!(6)));
+    let exit = format!("{}/exit", path(&booking));
+    let exited = operator.post(&exit, json!({"nonce": "exit-nonce-1"})).await.expect(200);
+    assert_eq!(exited["status"], "exited");
+    assert_eq!(operator.post(&exit, json!({"nonce": "exit-nonce-1"})).await.expect(200), exited);
+    refused(&operator.post(&exit, json!({})).await, 409, "exited");
+    refused(&ask(&operator, &booking, scene.question(&booking)).await, 409, "already_checked_in");
+    let inside = operator.get(&format!("/api/bookings/temple/{}/inside", scene.temple.slug)).await.expect(200);
+    assert_eq!((&inside["inside"], &inside["people"]["exited"]), (&json!(2), &json!(4)));
+
+    // Who is not seen to leave is taken to have left, hours later.
+    scene.temple.go_to_slot(&scene.app, &booking, 8 * 3600);
+    assert_eq!(scene.app.tick().await["bookings"]["left"], 1);
+    let operator = scene.app.operator().await;
+    let inside = operator.get(&format!("/api/bookings/temple/{}/inside", scene.temple.slug)).await.expect(200);
+    assert_eq!(inside["inside"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_refusal_names_its_reason() {
+    let Some(scene) = Scene::new().await else { return };
+    let elsewhere = Temple::new(&scene.app, 10).await;
+    let booking = scene.book(4).await;
+    let (cancelled, revoked, reissued) = (scene.book(1).await, scene.book(1).await, scene.book(1).await);
+    let pilgrim = scene.pilgrim().await;
+    pilgrim.patch(&format!("{}/cancel", path(&cancelled)), json!({})).await.expect(200);
+    let newer = pilgrim.post(&format!("{}/reissue", path(&reissued)), json!({})).await.expect(200);
+    assert_ne!(newer["ticket"], reissued["ticket"]);
+    let operator = scene.app.operator().await;
+    operator.patch(&format!("{}/revoke", path(&revoked)), json!({})).await.expect(200);
+    refused(&ask(&operator, &booking, scene.question(&booking)).await, 409, "wrong_day");
+
+    scene.temple.go_to_slot(&scene.app, &booking, -31 * 60);
+    let operator = scene.app.operator().await;
+    refused(&ask(&operator, &booking, scene.question(&booking)).await, 409, "too_early");
+    scene.temple.go_to_slot(&scene.app, &booking, 60);
+    let operator = scene.app.operator().await;
+    refused(&ask(&operator, &cancelled, scene.question(&cancelled)).await, 409, "cancelled");
+    refused(&ask(&operator, &revoked, scene.question(&revoked)).await, 409, "revoked");
+    refused(&ask(&operator, &reissued, scene.question(&reissued)).await, 409, "revoked");
+    let mut question = scene.question(&booking);
+    question["temple_id"] = json!(elsewhere.slug);
+    refused(&ask(&operator, &booking, question).await, 409, "wrong_temple");
+    // Another booking's ticket, an altered one, and no ticket at all.
+    refused(&ask(&operator, &booking, scene.question(&newer)).await, 422, "bad_signature");
+    let altered = booking["ticket"].as_str().unwrap().replacen("GHT1.A", "GHT1.B", 1).replacen("GHT1.", "GHT2.", 1);
+    for ticket in [altered.as_str(), "GHT1.AAAA.AAAA", "hello"] {
+        let mut question = scene.question(&booking);
+        question["ticket"] = json!(ticket);
+        refused(&ask(&operator, &booking, question.clone()).await, 422, "bad_signature");
+        // A refusal is answered the same as well.
+        let again = ask(&operator, &booking, question).await;
+        refused(&again, 422, "bad_signature");
+    }
+    operator.post("/api/bookings/no-such-booking/checkin", scene.question(&booking)).await.expect_problem(404);
+    operator.post("/api/bookings/no-such-booking/exit", json!({})).await.expect_problem(404);
+    refused(&operator.post(&format!("{}/exit", path(&booking)), json!({})).await, 409, "not_inside");
+
+    for (question, fields) in [
+        (json!({}), &["nonce", "temple_id"][..]),
+        (json!({"temple_id": scene.temple.slug, "nonce": "short"}), &["nonce"]),
+        (json!({"temple_id": scene.temple.slug, "nonce": "with a space"}), &["nonce"]),
+        (json!({"temple_id": "nowhere", "nonce": "a-good-nonce"}), &["temple_id"]),
+        (json!({"temple_id": scene.temple.slug, "nonce": "a-good-nonce", "ticket": 3, "gate": ""}), &["gate", "ticket"]),
+    ] {
+        ask(&operator, &booking, question).await.expect_invalid(fields);
+    }
+    // The newer ticket is good, and so is a code that was typed.
+    ask(&operator, &reissued, scene.question(&newer)).await.expect(200);
+    let typed = json!({"temple_id": scene.temple.slug, "nonce": unique("nonce")});
+    let by_code = operator.post(&format!("/api/bookings/{}/checkin", code(&booking).to_lowercase()), typed).await.expect(200);
+    assert_eq!(by_code["id"], booking["id"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_slot_it_is_too_late() {
+    let Some(scene) = Scene::new().await else { return };
+    let booking = scene.book(4).await;
+    scene.temple.go_to_slot(&scene.app, &booking, 3601);
+    let operator = scene.app.operator().await;
+    refused(&ask(&operator, &booking, scene.question(&booking)).await, 409, "too_late");
+    scene.app.tick().await;
+    refused(&ask(&operator, &booking, scene.question(&booking)).await, 409, "too_late");
+    scene.temple.go_to_slot(&scene.app, &booking, 86_400);
+    let operator = scene.app.operator().await;
+    refused(&ask(&operator, &booking, scene.question(&booking)).await, 409, "wrong_day");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offline_scans_are_judged_alone_by_the_time_of_the_gate() {
+    let Some(scene) = Scene::new().await else { return };
+    let (booking, twice, late) = (scene.book(4).await, scene.book(2).await, scene.book(1).await);
+    scene.temple.go_to_slot(&scene.app, &booking, 3 * 3600);
+    scene.app.tick().await;
+    let operator = scene.app.operator().await;
+    let at = |minutes: i64| scene.app.time(-3 * 3600 + minutes * 60);
+    let scans = json!([
+        {"nonce": "batch-0001", "ticket": booking["ticket"], "scanned_at": at(5)},
+        {"nonce": "batch-0002", "ticket": twice["ticket"], "scanned_at": at(9)},
+        {"nonce": "batch-0003", "booking": code(&twice), "scanned_at": at(7)},
+        {"nonce": "batch-0004", "ticket": late["ticket"], "scanned_at": at(61)},
+        {"nonce": "batch-0005", "ticket": "GHT1.forged.ticket", "scanned_at": at(5)},
+        {"nonce": "batch-0006", "booking": "no-such-booking", "scanned_at": at(5)},
+        {"nonce": "batch-0007", "ticket": late["ticket"]},
+        {"nonce": "batch-0008", "ticket": late["ticket"], "scanned_at": scene.app.time(3600)},
+        7,
+        {"nonce": "batch-0001", "ticket": late["ticket"], "scanned_at": at(20)},
+    ]);
+    let upload = json!({"temple_id": scene.temple.slug, "gate": "North", "scans": scans});
+    let answer = operator.post("/api/bookings/checkin/batch", upload.clone()).await.expect(200);
+    assert_eq!((&answer["accepted"], &answer["refused"]), (&json!(2), &json!(8)), "{answer}");
+    let reasons: Vec<_> = answer["results"].as_array().unwrap().iter().map(|result| result["reason"].as_str().unwrap_or("in")).collect();
+    assert_eq!(
+        reasons,
+        ["in", "already_checked_in", "in", "too_late", "bad_signature", "unknown_booking", "invalid", "invalid", "invalid", "invalid"]
+    );
+    let shown = operator.get(&path(&booking)).await.expect(200);
+    assert_eq!(shown["status"], "checked_in");
+    assert_eq!(shown["checked_in_at"].as_str().unwrap()[..19], at(5)[..19]);
+
+    // Uploaded again, since the answer was lost.
+    let again = operator.post("/api/bookings/checkin/batch", upload).await.expect(200);
+    assert_eq!((&again["accepted"], &again["refused"]), (&json!(2), &json!(8)));
+    assert_eq!(again["results"][0]["replayed"], true);
+
+    operator.post("/api/bookings/checkin/batch", json!({})).await.expect_invalid(&["scans", "temple_id"]);
+    let empty = json!({"temple_id": scene.temple.slug, "scans": []});
+    operator.post("/api/bookings/checkin/batch", empty).await.expect_invalid(&["scans"]);
+    let many = json!({"temple_id": scene.temple.slug, "scans": vec![json!({}); 501]});
+    operator.post("/api/bookings/checkin/batch", many).await.expect_invalid(&["scans"]);
+    let scans = json!([{"nonce": "batch-0009", "booking": code(&late), "scanned_at": at(1)}]);
+    let nowhere = json!({"temple_id": "nowhere", "scans": scans});
+    operator.post("/api/bookings/checkin/batch", nowhere).await.expect_invalid(&["temple_id"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_takes_the_day_s_list_with_it() {
+    let app = App::start().await;
+    let temple = Temple::new(&app, 100).await;
+    let (pilgrim, operator) = (app.visitor().await, app.operator().await);
+    let mut made = Vec::new();
+    for slot in ["06:00-07:00", "07:00-08:00", "06:00-07:00"] {
+        made.push(pilgrim.post("/api/bookings/", temple.wish_with("slot", json!(slot))).await.expect(201));
+    }
+    let path = format!("/api/bookings/temple/{}/day?date={}", temple.slug, temple.date);
+    let first = operator.get(&format!("{path}&limit=2")).await.expect(200);
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = operator.get(&format!("{path}&limit=2&cursor={cursor}")).await.expect(200);
+    let ids: Vec<_> = [first, second].iter().flat_map(|page| page["items"].as_array().unwrap().clone()).map(|it| it["id"].clone()).collect();
+    assert_eq!(ids, made.iter().map(|it| it["id"].clone()).collect::<Vec<_>>());
+    let filtered = operator.get(&format!("{path}&slot=07:00-08:00&status=confirmed")).await.expect(200);
+    assert_eq!(filtered["items"][0]["id"], made[1]["id"]);
+    assert_eq!(filtered["items"].as_array().unwrap().len(), 1);
+    assert_eq!(filtered["items"][0]["ticket_number"], 1);
+    assert!(filtered["items"][0]["ticket"].is_null());
+    operator.get(&format!("{path}&status=lost")).await.expect_invalid(&["status"]);
+    operator.get("/api/bookings/temple/nowhere/day").await.expect_problem(404);
+    operator.get("/api/bookings/temple/nowhere/inside").await.expect_problem(404);
+}
