@@ -8,9 +8,11 @@
 
 pub mod alert;
 pub mod anomaly;
+pub mod crowd;
 pub mod device_code;
 pub mod dispatch;
 pub mod email;
+pub mod forecast;
 pub mod geo;
 pub mod health;
 pub mod login;
@@ -21,6 +23,8 @@ pub mod reading;
 pub mod refresh;
 pub mod role;
 pub mod time;
+pub mod transit;
+pub mod transit_clock;
 pub mod tz;
 
 /// What is wrong with an input: each bad field with one reason, all of them at once (contract §1).

@@ -27,6 +27,8 @@ const MIGRATIONS: &[Migration] = migrations! {
     5 "0005_telemetry",
     6 "0006_anomalies",
     7 "0007_first_counts",
+    9 "0009_crowd",
+    10 "0010_transport",
 };
 
 /// The version of the schema that this build works with.
