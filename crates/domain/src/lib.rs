@@ -11,9 +11,11 @@ pub mod anomaly;
 pub mod booking;
 pub mod booking_slot;
 pub mod booking_ticket;
+pub mod crowd;
 pub mod device_code;
 pub mod dispatch;
 pub mod email;
+pub mod forecast;
 pub mod geo;
 pub mod health;
 pub mod login;
@@ -24,6 +26,8 @@ pub mod reading;
 pub mod refresh;
 pub mod role;
 pub mod time;
+pub mod transit;
+pub mod transit_clock;
 pub mod tz;
 
 /// What is wrong with an input: each bad field with one reason, all of them at once (contract §1).

@@ -143,6 +143,12 @@ impl IntoIterator for Rows {
     }
 }
 
+impl FromIterator<Row> for Rows {
+    fn from_iter<I: IntoIterator<Item = Row>>(rows: I) -> Self {
+        Self(rows.into_iter().collect())
+    }
+}
+
 fn mismatch(index: usize, wanted: &str) -> Problem {
     Problem::internal(format!("column {index} is not {wanted}"))
 }

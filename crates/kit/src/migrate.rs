@@ -28,6 +28,8 @@ const MIGRATIONS: &[Migration] = migrations! {
     6 "0006_anomalies",
     7 "0007_first_counts",
     8 "0008_booking",
+    9 "0009_crowd",
+    10 "0010_transport",
 };
 
 /// The version of the schema that this build works with.

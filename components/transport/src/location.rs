@@ -1,0 +1,142 @@
+//! `/api/transport/shuttles/{id}/location`: where a shuttle is, and when it reaches each stop.
+
+use axum::extract::Path;
+use axum::response::IntoResponse;
+use domain::reading::check_timestamp;
+use domain::role::Role;
+use domain::time::format_rfc3339;
+use http::StatusCode;
+use kit::caller::{Caller, Sender};
+use kit::db::{self, DbError};
+use kit::fields::Fields;
+use kit::request::{JsonBytes, Now};
+use kit::serve::Quiet;
+use kit::{Answer, Problem, params};
+use serde::Serialize;
+
+use crate::eta::{Eta, Way};
+use crate::shuttles::Shuttle;
+
+#[derive(Serialize)]
+struct StopEta {
+    stop_id: String,
+    name: String,
+    /// Null when the shuttle has passed it and does not come round again, or when nothing is known.
+    #[serde(flatten)]
+    eta: Option<Eta>,
+}
+
+#[derive(Serialize)]
+struct Answered {
+    shuttle_id: String,
+    #[serde(flatten)]
+    shuttle: Shuttle,
+    /// The stops of its route in the order of travel.
+    stops: Vec<StopEta>,
+    as_of: String,
+}
+
+/// GET: public. The shuttle with its position, `location` null until there is one, and its arrival at each stop.
+pub async fn detail(Now(now): Now, Path(id): Path<String>) -> Answer<impl IntoResponse> {
+    let shuttle = Shuttle::find(&id, now)?;
+    let mut stops = Vec::new();
+    if let Some(route) = &shuttle.route_id
+        && let Some(way) = Way::find(route)?
+    {
+        let approach = if shuttle.is_active && way.is_active { way.approach(&shuttle.id, now)? } else { None };
+        let rows = db::run("select id, name, along_m, offset_s from transport_stops where route = ? order by position", params![&way.id])?;
+        for row in rows.iter() {
+            let eta = match &approach {
+                Some(approach) => approach.arrival(&way.line, row.real(2)?, now).map(|estimate| Eta::of(&estimate, now)),
+                None if shuttle.is_active => way.scheduled(row.opt_int(3)?, now, 1).first().map(|at| Eta::scheduled(*at, now)),
+                None => None,
+            };
+            stops.push(StopEta { stop_id: row.text(0)?.to_owned(), name: row.text(1)?.to_owned(), eta });
+        }
+    }
+    Ok(axum::Json(Answered { shuttle_id: shuttle.id.clone(), shuttle, stops, as_of: format_rfc3339(now) }))
+}
+
+/// A stored position.
+#[derive(Serialize)]
+struct Stored {
+    shuttle_id: String,
+    lat: f64,
+    lng: f64,
+    speed_kmh: Option<f64>,
+    heading: Option<f64>,
+    passengers: Option<i64>,
+    timestamp: String,
+    received_at: String,
+    /// Whether a newer position was there already, so that this one did not move the shuttle.
+    late: bool,
+}
+
+/// POST or PATCH by an operator, or by the shuttle's own device: `{lat, lng, timestamp, speed_kmh?, heading?, passengers?}` → 201 (PATCH:
+/// 200), durable. A repeat is 409; a late one is stored and never moves the shuttle back.
+pub async fn send(
+    caller: Caller<Sender>,
+    method: http::Method,
+    Now(now): Now,
+    Path(id): Path<String>,
+    JsonBytes(body): JsonBytes,
+) -> Answer<impl IntoResponse> {
+    let mut fields = Fields::parse(&body)?;
+    let lat = fields.alias("lat", "latitude").number("lat", -90.0..=90.0);
+    let lng = fields.alias("lng", "longitude").number("lng", -180.0..=180.0);
+    let speed_kmh = fields.alias("speed_kmh", "speed").opt_number("speed_kmh", 0.0..=200.0);
+    let heading = fields.opt_number("heading", 0.0..=360.0);
+    let passengers = fields.opt_int("passengers", 0..=1000);
+    let timestamp = fields.text("timestamp", 1..=64);
+    let mut errors = domain::FieldErrors::new();
+    let at = check_timestamp(Some(&timestamp), now, &mut errors).unwrap_or(now);
+    for (field, reason) in errors {
+        if !fields.errors().contains_key(field) {
+            fields.refuse(field, reason);
+        }
+    }
+    fields.finish()?;
+
+    let device = caller.0.device.as_deref().filter(|_| caller.0.role == Role::Device);
+    let rows = db::run(
+        "select s.id, s.is_active, s.device_code is ?2, exists (select 1 from devices d where d.code = s.device_code and d.is_active = 1)
+         from shuttles s where s.id = ?1",
+        params![&id, device],
+    )?;
+    let row = rows.first().ok_or_else(|| Problem::not_found("shuttle"))?;
+    if device.is_some() && !row.bool(2)? {
+        return Err(Problem::forbidden("a device sends only its own shuttle's position"));
+    }
+    if !row.bool(1)? || (device.is_some() && !row.bool(3)?) {
+        return Err(Problem::not_found("active shuttle"));
+    }
+    let shuttle = row.text(0)?;
+    // Whether it may is a condition of the insert: a shuttle that is taken out of service meanwhile stays where it was.
+    let stored = db::run(
+        "insert into shuttle_positions (shuttle, at, received_at, lat, lng, speed_kmh, heading, passengers, sent_by)
+         select s.id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 from shuttles s where s.id = ?1 and s.is_active = 1
+         returning at < (select at from shuttle_state where shuttle = shuttle_positions.shuttle)",
+        params![shuttle, at, now, lat, lng, speed_kmh, heading, passengers, caller.0.id],
+    );
+    let rows = match stored {
+        Err(DbError::Unique(_)) => return Err(Problem::conflict("this shuttle's position of that time is stored already")),
+        other => other?,
+    };
+    // What `returning` reads of other tables is from before the triggers: a state that is not there yet is not newer.
+    let late = rows.first().ok_or_else(|| Problem::not_found("active shuttle"))?.opt_int(0)?.is_some_and(|late| late != 0);
+    let answer = Stored {
+        shuttle_id: shuttle.to_owned(),
+        lat,
+        lng,
+        speed_kmh,
+        heading,
+        passengers,
+        timestamp: format_rfc3339(at),
+        received_at: format_rfc3339(now),
+        late,
+    };
+    let status = if method == http::Method::PATCH { StatusCode::OK } else { StatusCode::CREATED };
+    let mut response = (status, axum::Json(answer)).into_response();
+    response.extensions_mut().insert(Quiet);
+    Ok(response)
+}

@@ -1,0 +1,194 @@
+//! How crowded a zone is: levels by share of capacity and by density, with hysteresis (contract §6).
+//!
+//! A level is a step on a scale of three bounds. [`judge`] says where one reading lies; [`Scale::next`] says where the zone's level goes
+//! from what it was: only as far as two readings in a row agree, or as one alone lies beyond a bound by [`MARGIN`] of it.
+
+use crate::time::MINUTE_MS;
+
+/// Share of capacity from which a zone is moderate, high and critical.
+pub const SHARE_BOUNDS: [f64; 3] = [0.30, 0.60, 0.80];
+/// Persons per square metre from which density is a warning.
+pub const DENSITY_WARNING: f64 = 3.5;
+/// Persons per square metre from which density is critical.
+pub const DENSITY_CRITICAL: f64 = 5.5;
+/// How far beyond a bound, as a part of it, one reading alone must lie to change a level.
+pub const MARGIN: f64 = 0.05;
+/// The largest count that is taken from anybody.
+pub const MAX_COUNT: i64 = 1_000_000;
+/// A zone not counted for so long is shown as stale, milliseconds.
+pub const STALE_MS: i64 = 10 * MINUTE_MS;
+
+/// How crowded, from least to most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Below 30 % of capacity.
+    Low,
+    /// From 30 %.
+    Moderate,
+    /// From 60 %.
+    High,
+    /// From 80 %.
+    Critical,
+}
+
+impl Level {
+    /// Every level, in order.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Moderate, Self::High, Self::Critical];
+
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Moderate => "moderate",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// The level of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.as_str() == name)
+    }
+}
+
+/// How dense, from least to most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Density {
+    /// Below 3.5 persons/m².
+    Normal,
+    /// From 3.5 persons/m².
+    Warning,
+    /// From 5.5 persons/m².
+    Critical,
+}
+
+impl Density {
+    /// Every one, in order.
+    pub const ALL: [Self; 3] = [Self::Normal, Self::Warning, Self::Critical];
+
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// The one of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|density| density.as_str() == name)
+    }
+
+    /// What it means for the zone as a whole: people crushed together are in danger however large the zone is said to be.
+    pub const fn level(self) -> Level {
+        match self {
+            Self::Normal => Level::Low,
+            Self::Warning => Level::High,
+            Self::Critical => Level::Critical,
+        }
+    }
+}
+
+/// The steps of a scale and their bounds, in order.
+pub trait Scale: Copy + Ord {
+    /// The step at which `value` lies when every bound is multiplied by `factor`. A value that is no number lies at the first.
+    fn of(value: f64, factor: f64) -> Self;
+
+    /// The step after a reading of `value`. `before` is the step so far with the one at which the reading before this one lay by itself;
+    /// none at the first reading, which is taken as it is.
+    fn next(before: Option<(Self, Self)>, value: f64) -> Self {
+        let alone = Self::of(value, 1.0);
+        let Some((step, previous)) = before else { return alone };
+        // As far up as both readings reach or this one does with room to spare; as far down likewise. `up` is never above `down`.
+        let up = previous.min(alone).max(Self::of(value, 1.0 + MARGIN));
+        let down = previous.max(alone).min(Self::of(value, 1.0 - MARGIN));
+        step.min(down).max(up)
+    }
+}
+
+impl Scale for Level {
+    fn of(value: f64, factor: f64) -> Self {
+        let [moderate, high, critical] = SHARE_BOUNDS.map(|bound| bound * factor);
+        match value {
+            it if it >= critical => Self::Critical,
+            it if it >= high => Self::High,
+            it if it >= moderate => Self::Moderate,
+            _ => Self::Low,
+        }
+    }
+}
+
+impl Scale for Density {
+    fn of(value: f64, factor: f64) -> Self {
+        match value {
+            it if it >= DENSITY_CRITICAL * factor => Self::Critical,
+            it if it >= DENSITY_WARNING * factor => Self::Warning,
+            _ => Self::Normal,
+        }
+    }
+}
+
+/// What is known of a zone's size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Size {
+    /// Persons that it is meant for.
+    pub capacity: Option<i64>,
+    /// Its area, square metres.
+    pub area_m2: Option<f64>,
+}
+
+impl Size {
+    /// `count` as a part of the capacity; none when that is not known. A capacity of 0 is full with anybody in it.
+    #[expect(clippy::cast_precision_loss, reason = "counts and capacities are far below 2^52")]
+    pub fn share(&self, count: i64) -> Option<f64> {
+        let capacity = self.capacity?;
+        Some(match (capacity, count) {
+            (..=0, ..=0) => 0.0,
+            (..=0, _) => 1.0,
+            _ => count as f64 / capacity as f64,
+        })
+    }
+
+    /// Persons per square metre; none when the area is not known.
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+    pub fn density(&self, count: i64) -> Option<f64> {
+        self.area_m2.filter(|area| *area > 0.0).map(|area| count as f64 / area)
+    }
+}
+
+/// What is remembered of a zone between two readings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// By share: the level, and where the newest reading lay by itself. None while the capacity is not known.
+    pub share: Option<(Level, Level)>,
+    /// By density, likewise. None while the area is not known.
+    pub density: Option<(Density, Density)>,
+}
+
+impl State {
+    /// The zone's level: the worse of the two. None when neither can be told.
+    pub fn level(&self) -> Option<Level> {
+        let share = self.share.map(|(level, _)| level);
+        let density = self.density.map(|(density, _)| density.level());
+        share.max(density)
+    }
+
+    /// The state after a reading of `count` persons.
+    #[must_use]
+    pub fn after(self, count: i64, size: &Size) -> Self {
+        Self {
+            share: size.share(count).map(|share| (Level::next(self.share, share), Level::of(share, 1.0))),
+            density: size.density(count).map(|density| (Density::next(self.density, density), Density::of(density, 1.0))),
+        }
+    }
+}
+
+/// The level that a count would have by itself, without what was before: for forecasts. None when the size is not known.
+pub fn judge(count: i64, size: &Size) -> Option<Level> {
+    State::default().after(count, size).level()
+}
+
+#[cfg(test)]
+#[path = "crowd/tests.rs"]
+mod tests;

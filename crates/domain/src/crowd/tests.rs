@@ -1,0 +1,141 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const HALL: Size = Size { capacity: Some(1000), area_m2: None };
+const SQUARE: Size = Size { capacity: None, area_m2: Some(100.0) };
+
+fn run(size: &Size, counts: &[i64]) -> Vec<Level> {
+    let mut state = State::default();
+    let step = |count: &i64| {
+        state = state.after(*count, size);
+        state.level().unwrap()
+    };
+    counts.iter().map(step).collect()
+}
+
+#[test]
+fn the_first_reading_is_taken_as_it_is() {
+    for (count, level) in [
+        (0, Level::Low),
+        (299, Level::Low),
+        (300, Level::Moderate),
+        (599, Level::Moderate),
+        (600, Level::High),
+        (799, Level::High),
+        (800, Level::Critical),
+        (2000, Level::Critical),
+    ] {
+        assert_eq!(judge(count, &HALL), Some(level), "{count}");
+    }
+    for (count, level) in [(349, Level::Low), (350, Level::High), (549, Level::High), (550, Level::Critical)] {
+        assert_eq!(judge(count, &SQUARE), Some(level), "{count}");
+    }
+    assert_eq!(judge(5, &Size { capacity: None, area_m2: None }), None);
+}
+
+#[test]
+fn a_level_changes_when_it_holds_for_two_readings() {
+    use Level::{Critical, High, Low, Moderate};
+    assert_eq!(run(&HALL, &[200, 305, 305]), [Low, Low, Moderate]);
+    assert_eq!(run(&HALL, &[200, 305, 295, 305, 295]), [Low; 5]);
+    assert_eq!(run(&HALL, &[305, 295, 295]), [Moderate, Moderate, Low]);
+    // Or when one lies beyond by a twentieth.
+    assert_eq!(run(&HALL, &[200, 315]), [Low, Moderate]);
+    assert_eq!(run(&HALL, &[200, 314]), [Low, Low]);
+    assert_eq!(run(&HALL, &[200, 900]), [Low, Critical]);
+    assert_eq!(run(&HALL, &[200, 610, 810, 810]), [Low, Moderate, High, Critical]);
+    assert_eq!(run(&HALL, &[900, 780, 790]), [Critical, Critical, High]);
+    assert_eq!(run(&HALL, &[900, 100]), [Critical, Low]);
+}
+
+#[test]
+fn the_worse_of_share_and_density_counts() {
+    let both = Size { capacity: Some(10_000), area_m2: Some(100.0) };
+    let state = State::default().after(400, &both);
+    assert_eq!((state.share.unwrap().0, state.density.unwrap().0), (Level::Low, Density::Warning));
+    assert_eq!(state.level(), Some(Level::High));
+    assert_eq!(Size { capacity: Some(0), area_m2: None }.share(0), Some(0.0));
+    assert_eq!(judge(1, &Size { capacity: Some(0), area_m2: None }), Some(Level::Critical));
+}
+
+#[test]
+fn names_are_read_back() {
+    for level in Level::ALL {
+        assert_eq!(Level::parse(level.as_str()), Some(level));
+    }
+    for density in Density::ALL {
+        assert_eq!(Density::parse(density.as_str()), Some(density));
+    }
+    assert_eq!(Level::parse("High"), None);
+}
+
+fn step() -> impl Strategy<Value = Level> {
+    (0_usize..4).prop_map(|index| Level::ALL[index])
+}
+
+proptest! {
+    #[test]
+    fn noise_around_a_bound_that_never_holds_does_not_flap(
+        bound in 0_usize..3, start in prop::bool::ANY, noise in prop::collection::vec(0.0..0.049_f64, 1..200),
+    ) {
+        let mut level = if start { Level::ALL[bound + 1] } else { Level::ALL[bound] };
+        let mut previous = level;
+        let first = level;
+        for (index, noise) in noise.into_iter().enumerate() {
+            let sign = if (index % 2 == 0) == start { -1.0 } else { 1.0 };
+            let share = SHARE_BOUNDS[bound] * (1.0 + sign * noise);
+            level = Level::next(Some((level, previous)), share);
+            previous = Level::of(share, 1.0);
+            prop_assert_eq!(level, first);
+        }
+    }
+
+    #[test]
+    fn whatever_the_noise_within_the_margin_a_level_never_changes_twice_in_a_row(
+        bound in 0_usize..3, noise in prop::collection::vec(-0.049..0.049_f64, 2..300),
+    ) {
+        let (mut state, mut changed) = (None, false);
+        for noise in noise {
+            let share = SHARE_BOUNDS[bound] * (1.0 + noise);
+            let level = Level::next(state, share);
+            let changes = state.is_some_and(|(before, _)| before != level);
+            prop_assert!(!(changes && changed));
+            changed = changes;
+            state = Some((level, Level::of(share, 1.0)));
+        }
+    }
+
+    #[test]
+    fn more_people_are_never_a_lower_level(
+        level in step(), previous in step(), a in 0_i64..2000, b in 0_i64..2000, capacity in 0_i64..2000, area in 0.1..1000.0_f64,
+    ) {
+        let size = Size { capacity: Some(capacity), area_m2: Some(area) };
+        let before = State { share: Some((level, previous)), density: None };
+        let (few, many) = (a.min(b), a.max(b));
+        prop_assert!(before.after(few, &size).level() <= before.after(many, &size).level());
+        prop_assert!(judge(few, &size) <= judge(many, &size));
+    }
+
+    #[test]
+    fn a_history_that_lies_above_another_never_ends_below_it(pairs in prop::collection::vec((0_i64..1500, 0_i64..500), 1..50)) {
+        let (mut below, mut above) = (State::default(), State::default());
+        for (count, more) in pairs {
+            below = below.after(count, &HALL);
+            above = above.after(count + more, &HALL);
+            prop_assert!(below.level() <= above.level());
+        }
+    }
+
+    #[test]
+    fn a_reading_that_repeats_settles_the_level(level in step(), previous in step(), count in 0_i64..2000) {
+        let settled = State { share: Some((level, previous)), density: None }.after(count, &HALL).after(count, &HALL);
+        prop_assert_eq!(settled.level(), judge(count, &HALL));
+    }
+
+    #[test]
+    fn no_count_or_size_panics(count: i64, capacity: Option<i64>, area: Option<f64>) {
+        let size = Size { capacity, area_m2: area };
+        State::default().after(count, &size).after(count, &size).level();
+    }
+}

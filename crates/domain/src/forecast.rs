@@ -1,0 +1,294 @@
+//! Forecasts of hourly series: the pattern of the week and of the day, brought to the present level, with an interval and with the
+//! error measured on held-out hours against the seasonal-naive forecast (contract §6, §9).
+//!
+//! The pattern of an hour is the mean of the same hour in weeks and days before, newer ones weighing more. To it comes the part of
+//! the last hours' departure from their own pattern that is expected to last. Nothing is tuned to the data, so that a rolling origin over
+//! the past measures what the forecast would have been worth: each forecast there is made of what lay before its origin only.
+
+/// Hours in a day.
+const DAY: i64 = 24;
+/// Hours in a week.
+const WEEK: i64 = 7 * DAY;
+/// The furthest hour that is forecast.
+pub const MAX_HORIZON: usize = 24;
+/// Weeks and days that make the pattern.
+const WEEKS: i64 = 4;
+const DAYS: i64 = 7;
+/// What an older week and an older day weigh of the one after it.
+const WEEK_DECAY: f64 = 0.8;
+const DAY_DECAY: f64 = 0.8;
+/// The part of a departure from the pattern that is no chance, and what is left of it each hour.
+const DEPARTURE_SHARE: f64 = 0.6;
+const PERSISTENCE: f64 = 0.85;
+/// What the days weigh beside the weeks, where there are both: little, since the days of a week differ.
+const DAY_WEIGHT: f64 = 0.1;
+/// How many past hours tell the present level.
+const RECENT: i64 = 3;
+/// The part of outcomes that an interval is meant to hold.
+pub const COVERAGE: f64 = 0.8;
+/// Hours that are held out to measure the error: a week, or as much as there is, but not less than [`LEAST_HELD_OUT`].
+const HELD_OUT: i64 = WEEK;
+/// Fewer forecasts than this measure nothing.
+const LEAST_HELD_OUT: usize = 24;
+
+/// An hourly series without beginning or end: the value of hours that are known.
+#[derive(Clone, Debug, Default)]
+pub struct Series {
+    first: i64,
+    values: Vec<Option<f64>>,
+}
+
+impl Series {
+    /// From (hour since 1970, value) in any order; what lies more than `most` hours before the newest is left out, as is what is not
+    /// finite.
+    pub fn of(points: &[(i64, f64)], most: usize) -> Self {
+        let known = || points.iter().filter(|(_, value)| value.is_finite());
+        let Some(last) = known().map(|(hour, _)| *hour).max() else { return Self::default() };
+        let reach = i64::try_from(most).unwrap_or(i64::MAX).min(100_000);
+        let oldest = last.saturating_sub(reach);
+        let Some(first) = known().map(|(hour, _)| *hour).filter(|hour| *hour > oldest || *hour == last).min() else {
+            return Self::default();
+        };
+        let length = usize::try_from(last.saturating_sub(first)).unwrap_or_default().saturating_add(1);
+        let mut series = Self { first, values: vec![None; length] };
+        for (hour, value) in known() {
+            let index = hour.checked_sub(first).and_then(|index| usize::try_from(index).ok());
+            if let Some(slot) = index.and_then(|index| series.values.get_mut(index)) {
+                *slot = Some(*value);
+            }
+        }
+        series
+    }
+
+    fn at(&self, hour: i64) -> Option<f64> {
+        let index = usize::try_from(hour.checked_sub(self.first)?).ok()?;
+        self.values.get(index).copied().flatten()
+    }
+
+    /// The newest hour that is known.
+    pub fn last(&self) -> Option<i64> {
+        let length = i64::try_from(self.values.len()).ok()?;
+        (length > 0).then(|| self.first.saturating_add(length - 1))
+    }
+}
+
+/// What a forecast is made of, the strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Basis {
+    /// The same hours of weeks and days before.
+    Week,
+    /// The same hours of days before: there is less than a week of history.
+    Day,
+    /// The newest value: there is less than a day of history.
+    LastValue,
+}
+
+impl Basis {
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Week => "week",
+            Self::Day => "day",
+            Self::LastValue => "last_value",
+        }
+    }
+}
+
+/// One hour ahead of now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Hours since 1970.
+    pub hour: i64,
+    /// The value expected.
+    pub value: f64,
+    /// An interval meant to hold [`COVERAGE`] of outcomes; none while there is too little history to know the errors.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// How good forecasts like this one were on held-out hours.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Accuracy {
+    /// Forecasts that were compared with what came.
+    pub forecasts: usize,
+    /// Their mean absolute error.
+    pub mae: f64,
+    /// That of the seasonal-naive forecast of the same hours: what it was a week before, or a day before.
+    pub naive_mae: f64,
+    /// The part of outcomes that lay in intervals which were made of older errors only; none where there were none.
+    pub coverage: Option<f64>,
+}
+
+impl Accuracy {
+    /// The part of the naive forecast's error that is avoided; below 0 when the naive one is better. None when that one never erred.
+    pub fn skill(&self) -> Option<f64> {
+        (self.naive_mae > 0.0).then(|| 1.0 - self.mae / self.naive_mae)
+    }
+}
+
+/// A forecast and what is known of its worth.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forecast {
+    /// None when nothing is known at all; then there are no points.
+    pub basis: Option<Basis>,
+    /// The hours ahead, in order.
+    pub points: Vec<Point>,
+    /// None when there is too little history to hold any out.
+    pub accuracy: Option<Accuracy>,
+}
+
+/// The pattern of `hour`, of what is known up to `origin`.
+fn pattern(series: &Series, hour: i64, origin: i64) -> Option<(f64, Basis)> {
+    let mean = |season: i64, count: i64, decay: f64| {
+        let (mut sum, mut weights, mut weight) = (0.0, 0.0, 1.0);
+        for back in 1..=count {
+            let then = hour.saturating_sub(season * back);
+            if then <= origin
+                && let Some(value) = series.at(then)
+            {
+                sum += weight * value;
+                weights += weight;
+            }
+            weight *= decay;
+        }
+        (weights > 0.0).then(|| sum / weights)
+    };
+    let (weeks, days) = (mean(WEEK, WEEKS, WEEK_DECAY), mean(DAY, DAYS, DAY_DECAY));
+    match (weeks, days) {
+        (Some(weeks), Some(days)) => Some((weeks * (1.0 - DAY_WEIGHT) + days * DAY_WEIGHT, Basis::Week)),
+        (Some(weeks), None) => Some((weeks, Basis::Week)),
+        (None, Some(days)) => Some((days, Basis::Day)),
+        (None, None) => None,
+    }
+}
+
+/// How far the last hours up to `origin` lay above their pattern.
+fn departure(series: &Series, origin: i64) -> f64 {
+    let (mut sum, mut weights, mut weight) = (0.0, 0.0, 1.0);
+    for back in 0..RECENT {
+        let hour = origin.saturating_sub(back);
+        if let (Some(value), Some((usual, _))) = (series.at(hour), pattern(series, hour, hour.saturating_sub(1))) {
+            sum += weight * (value - usual);
+            weights += weight;
+        }
+        weight *= 0.5;
+    }
+    if weights > 0.0 { sum / weights } else { 0.0 }
+}
+
+/// The value expected `ahead` hours after `origin`, of what is known up to `origin`.
+fn expected(series: &Series, origin: i64, departure: f64, ahead: i64) -> Option<f64> {
+    let (usual, _) = pattern(series, origin.saturating_add(ahead), origin)?;
+    let lasting = DEPARTURE_SHARE * PERSISTENCE.powi(i32::try_from(ahead).unwrap_or(i32::MAX));
+    Some((usual + departure * lasting).max(0.0))
+}
+
+/// The seasonal-naive forecast of `hour`, of what is known up to `origin`.
+fn naive(series: &Series, hour: i64, origin: i64) -> Option<f64> {
+    let known = |season: i64| Some(hour.saturating_sub(season)).filter(|then| *then <= origin).and_then(|then| series.at(then));
+    known(WEEK).or_else(|| known(DAY))
+}
+
+/// A forecast made in the past: from when, how far ahead it looked, and how far what came lay from it.
+struct Trial {
+    origin: i64,
+    ahead: i64,
+    error: f64,
+    naive_error: f64,
+    value: f64,
+    actual: f64,
+}
+
+fn trials(series: &Series, horizon: i64, from: i64, to: i64) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for origin in from..to {
+        let departure = departure(series, origin);
+        for ahead in 1..=horizon {
+            let hour = origin.saturating_add(ahead);
+            let (Some(actual), Some(value), Some(naive)) =
+                (series.at(hour), expected(series, origin, departure, ahead), naive(series, hour, origin))
+            else {
+                continue;
+            };
+            trials.push(Trial { origin, ahead, error: actual - value, naive_error: actual - naive, value, actual });
+        }
+    }
+    trials
+}
+
+/// The interval's bounds around a forecast so far ahead, of errors that were made that far ahead.
+fn quantiles(errors: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    let mut errors: Vec<f64> = errors.collect();
+    if errors.len() < LEAST_HELD_OUT {
+        return None;
+    }
+    errors.sort_by(f64::total_cmp);
+    let tail = (1.0 - COVERAGE) / 2.0;
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a short list")]
+    let place = |part: f64| ((errors.len() - 1) as f64 * part) as usize;
+    let low = errors.get(place(tail)).copied()?;
+    let high = errors.iter().rev().nth(place(tail)).copied()?;
+    // An interval always holds its own forecast.
+    Some((low.min(0.0), high.max(0.0)))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count of some thousands")]
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0_usize), |(sum, count), value| (sum + value, count + 1));
+    if count == 0 { 0.0 } else { sum / count as f64 }
+}
+
+/// Forecasts the hours after `now` (hours since 1970), at most [`MAX_HORIZON`]; what is known of `now` itself counts. Values are taken
+/// to be never below 0.
+pub fn predict(series: &Series, now: i64, horizon: usize) -> Forecast {
+    let horizon = i64::try_from(horizon.clamp(1, MAX_HORIZON)).unwrap_or(1);
+    let Some(last) = series.last() else {
+        return Forecast { basis: None, points: Vec::new(), accuracy: None };
+    };
+    // Errors of the last fortnight: the older half makes intervals whose worth is measured on the newer, held-out half.
+    let end = last.min(now);
+    let split = end.saturating_sub(HELD_OUT);
+    let all = trials(series, horizon, split.saturating_sub(HELD_OUT).max(series.first), end);
+    let (older, held_out): (Vec<&Trial>, Vec<&Trial>) = all.iter().partition(|trial| trial.origin < split);
+    let of = |trials: &[&Trial], ahead: i64| quantiles(trials.iter().filter(|trial| trial.ahead == ahead).map(|trial| trial.error));
+
+    let old_bounds: Vec<_> = (1..=horizon).map(|ahead| of(&older, ahead)).collect();
+    let hits = held_out.iter().filter_map(|trial| {
+        let bounds = usize::try_from(trial.ahead - 1).ok().and_then(|index| old_bounds.get(index).copied().flatten());
+        bounds.map(|(low, high)| f64::from(u8::from((trial.value + low).max(0.0) <= trial.actual && trial.actual <= trial.value + high)))
+    });
+    let hits: Vec<f64> = hits.collect();
+    let accuracy = (held_out.len() >= LEAST_HELD_OUT).then(|| Accuracy {
+        forecasts: held_out.len(),
+        mae: mean(held_out.iter().map(|trial| trial.error.abs())),
+        naive_mae: mean(held_out.iter().map(|trial| trial.naive_error.abs())),
+        coverage: (!hits.is_empty()).then(|| mean(hits.iter().copied())),
+    });
+
+    let everything: Vec<&Trial> = all.iter().collect();
+    let departure = departure(series, end);
+    let newest = series.at(last).unwrap_or_default().max(0.0);
+    let mut basis = None;
+    let mut points = Vec::new();
+    for ahead in 1..=horizon {
+        let hour = now.saturating_add(ahead);
+        // From the newest known hour, which is `now` unless the counter has been silent.
+        let distance = hour.saturating_sub(end);
+        let usual = pattern(series, hour, end).map(|(_, basis)| basis);
+        let point = match usual.zip(expected(series, end, departure, distance)) {
+            Some((_, value)) => {
+                let interval = of(&everything, ahead).map(|(low, high)| ((value + low).max(0.0), value + high));
+                Point { hour, value, interval }
+            }
+            None => Point { hour, value: newest, interval: None },
+        };
+        // The forecast is as weak as its weakest hour.
+        let weaker = usual.unwrap_or(Basis::LastValue);
+        basis = basis.max(Some(weaker));
+        points.push(point);
+    }
+    Forecast { basis, points, accuracy }
+}
+
+#[cfg(test)]
+#[path = "forecast/tests.rs"]
+mod tests;

@@ -1,0 +1,102 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// Weeks of a temple: mornings and evenings, fuller at the end of the week, with noise that repeats nothing.
+fn temple(hours: i64, noise: f64) -> Vec<(i64, f64)> {
+    let mut seed = 1_u64;
+    let mut random = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        #[expect(clippy::cast_precision_loss, reason = "a test's noise")]
+        let unit = (seed >> 33) as f64 / (1_u64 << 31) as f64;
+        unit - 0.5
+    };
+    let value = |hour: i64| {
+        let day: f64 = [60.0, 65.0, 60.0, 62.0, 70.0, 120.0, 140.0][usize::try_from(hour / 24 % 7).unwrap()];
+        let of_day: f64 = [0.1, 0.1, 0.1, 0.2, 0.5, 0.9, 1.0, 1.0, 0.8, 0.7, 0.6, 0.5][usize::try_from(hour % 24 / 2).unwrap()];
+        day * of_day
+    };
+    (0..hours).map(|hour| (hour, value(hour) + noise * random())).collect()
+}
+
+fn predicted(points: &[(i64, f64)], now: i64, horizon: usize) -> Forecast {
+    predict(&Series::of(points, 10_000), now, horizon)
+}
+
+#[test]
+fn a_pattern_of_weeks_is_found_and_beats_the_naive_forecast() {
+    let forecast = predicted(&temple(6 * WEEK, 30.0), 6 * WEEK - 1, 6);
+    assert_eq!(forecast.basis, Some(Basis::Week));
+    assert_eq!(forecast.points.len(), 6);
+    let truth = temple(7 * WEEK, 0.0);
+    for point in &forecast.points {
+        let (_, actual) = truth[usize::try_from(point.hour).unwrap()];
+        assert!((point.value - actual).abs() < 30.0, "{point:?} {actual}");
+        let (low, high) = point.interval.expect("errors are known");
+        assert!(low <= point.value && point.value <= high);
+    }
+    let accuracy = forecast.accuracy.expect("a week was held out");
+    assert!(accuracy.mae < accuracy.naive_mae, "{accuracy:?}");
+    assert!(accuracy.skill().unwrap() > 0.1, "{accuracy:?}");
+    let coverage = accuracy.coverage.unwrap();
+    assert!((0.65..=0.95).contains(&coverage), "{coverage}");
+}
+
+#[test]
+fn a_day_that_is_fuller_than_usual_stays_so_for_a_while() {
+    let mut points = temple(5 * WEEK, 0.0);
+    for (_, value) in points.iter_mut().rev().take(3) {
+        *value += 50.0;
+    }
+    let usual = predicted(&temple(5 * WEEK, 0.0), 5 * WEEK - 1, 6);
+    let fuller = predicted(&points, 5 * WEEK - 1, 6);
+    let lift: Vec<f64> = usual.points.iter().zip(&fuller.points).map(|(usual, fuller)| fuller.value - usual.value).collect();
+    assert!(lift[0] > 20.0, "{lift:?}");
+    assert!(lift.is_sorted_by(|a, b| a > b) && lift[5] < 15.0, "{lift:?}");
+}
+
+#[test]
+fn little_history_is_said_to_be_little() {
+    assert_eq!(predicted(&[], 0, 6), Forecast { basis: None, points: Vec::new(), accuracy: None });
+    let one = predicted(&[(100, 7.0)], 100, 2);
+    assert_eq!((one.basis, one.accuracy), (Some(Basis::LastValue), None));
+    assert!(one.points.iter().all(|point| (point.value - 7.0).abs() < 1e-9 && point.interval.is_none()));
+    let days = predicted(&temple(3 * DAY, 1.0), 3 * DAY - 1, 6);
+    assert_eq!(days.basis, Some(Basis::Day));
+    // A counter that has been silent for days still has its weekly pattern.
+    assert_eq!(predicted(&temple(4 * WEEK, 1.0), 4 * WEEK + 2 * DAY, 3).basis, Some(Basis::Week));
+}
+
+#[test]
+fn what_comes_after_an_origin_does_not_change_what_was_forecast_there() {
+    let points = temple(4 * WEEK, 20.0);
+    let series = Series::of(&points, 10_000);
+    let cut = Series::of(&points[..usize::try_from(3 * WEEK + 1).unwrap()], 10_000);
+    let origin = 3 * WEEK;
+    for ahead in 1..=24 {
+        let of = |series: &Series| expected(series, origin, departure(series, origin), ahead);
+        assert_eq!(of(&series), of(&cut));
+        assert_eq!(naive(&series, origin + ahead, origin), naive(&cut, origin + ahead, origin));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_series_panics_and_no_forecast_is_below_zero(
+        points in prop::collection::vec((any::<i64>(), any::<f64>()), 0..20),
+        near in prop::collection::vec((0_i64..200, -1e6..1e6_f64), 0..200),
+        now: i64, horizon in 0_usize..100,
+    ) {
+        for (points, now) in [(points, now), (near, 199)] {
+            let forecast = predicted(&points, now, horizon);
+            for point in forecast.points {
+                prop_assert!(point.value.is_nan() || point.value >= 0.0);
+                if let Some((low, high)) = point.interval {
+                    prop_assert!(0.0 <= low && low <= point.value && point.value <= high);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Shuttles on their routes: where along a route a position lies, and when the next stops are reached (contract §6).
+//!
+//! Distances are metres along the route's polyline, over which the earth is flat enough. An estimate says what it rests on
+//! ([`Basis`]): the shuttle's own recent speed, the route's typical speed where that is not known, or the timetable.
+
+use crate::time::MINUTE_MS;
+
+/// Metres in a degree of latitude.
+const DEGREE_M: f64 = 111_194.926_644_558_74;
+/// The most points of a polyline.
+pub const MAX_POINTS: usize = 2_000;
+/// The most stops of a route.
+pub const MAX_STOPS: usize = 100;
+/// A position older than this is stale, milliseconds.
+pub const STALE_MS: i64 = 2 * MINUTE_MS;
+/// Further than this from the route a shuttle is not on it, metres.
+pub const OFF_ROUTE_M: f64 = 300.0;
+/// The span over which the recent speed is measured, milliseconds.
+pub const SPEED_WINDOW_MS: i64 = 5 * MINUTE_MS;
+/// A shorter span measures no speed.
+const LEAST_SPAN_MS: i64 = 10_000;
+/// A shuttle slower than this is standing, at a stop or in traffic: its speed says nothing of when it arrives. Metres a second.
+const LEAST_SPEED: f64 = 0.8;
+/// Faster than this is no shuttle but a wrong position, metres a second.
+const MOST_SPEED: f64 = 45.0;
+/// A stop so little behind the shuttle is where it is, metres.
+const AT_STOP_M: f64 = 25.0;
+
+/// A place, in degrees.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place {
+    /// Latitude.
+    pub lat: f64,
+    /// Longitude.
+    pub lng: f64,
+}
+
+/// `to` as seen from `from`: metres east and north. The short way across the date line.
+fn offset(from: Place, to: Place) -> (f64, f64) {
+    let mut east = to.lng - from.lng;
+    if east > 180.0 {
+        east -= 360.0;
+    } else if east < -180.0 {
+        east += 360.0;
+    }
+    let narrow = ((from.lat + to.lat) / 2.0).to_radians().cos();
+    (east * narrow * DEGREE_M, (to.lat - from.lat) * DEGREE_M)
+}
+
+/// Metres between two near places.
+pub fn distance(from: Place, to: Place) -> f64 {
+    let (east, north) = offset(from, to);
+    east.hypot(north)
+}
+
+/// Where a place lies by a line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Projection {
+    /// Metres from the line's start, along it, to its point nearest to the place.
+    pub along_m: f64,
+    /// Metres from there to the place.
+    pub off_m: f64,
+}
+
+/// A route's line, in the direction of travel.
+#[derive(Clone, Debug)]
+pub struct Line {
+    points: Vec<Place>,
+    /// Metres from the start to each point.
+    along: Vec<f64>,
+    is_loop: bool,
+}
+
+impl Line {
+    /// Of at least two points that are not all the same. A loop ends where it begins, whether or not its last point says so.
+    pub fn new(mut points: Vec<Place>, is_loop: bool) -> Option<Self> {
+        if is_loop
+            && let (Some(first), Some(last)) = (points.first().copied(), points.last().copied())
+            && first != last
+        {
+            points.push(first);
+        }
+        let mut along = Vec::with_capacity(points.len());
+        let mut total = 0.0;
+        let mut before = None;
+        for point in &points {
+            if let Some(before) = before {
+                total += distance(before, *point);
+            }
+            along.push(total);
+            before = Some(*point);
+        }
+        (points.len() >= 2 && total.is_finite() && total > 0.0).then_some(Self { points, along, is_loop })
+    }
+
+    /// Metres from its start to its end.
+    pub fn length(&self) -> f64 {
+        self.along.last().copied().unwrap_or_default()
+    }
+
+    /// The line's nearest point. Where the line comes near the place more than once, the first at or after `from_m` metres that is about as
+    /// near as the nearest: a line that crosses itself or returns on its own way.
+    pub fn project(&self, place: Place, from_m: f64) -> Projection {
+        let mut nearest = Projection { along_m: 0.0, off_m: f64::INFINITY };
+        let mut candidates = Vec::with_capacity(self.points.len());
+        for ((start, end), along) in self.points.iter().zip(self.points.iter().skip(1)).zip(&self.along) {
+            let ((ex, ey), (px, py)) = (offset(*start, *end), offset(*start, place));
+            let squared = ex * ex + ey * ey;
+            let part = if squared > 0.0 { ((px * ex + py * ey) / squared).clamp(0.0, 1.0) } else { 0.0 };
+            let off_m = (px - part * ex).hypot(py - part * ey);
+            let candidate = Projection { along_m: along + part * squared.sqrt(), off_m };
+            if off_m < nearest.off_m {
+                nearest = candidate;
+            }
+            candidates.push(candidate);
+        }
+        let near = |candidate: &&Projection| candidate.off_m <= nearest.off_m + 15.0 && candidate.along_m >= from_m - AT_STOP_M;
+        candidates.iter().filter(near).min_by(|a, b| (a.along_m).total_cmp(&b.along_m)).copied().unwrap_or(nearest)
+    }
+
+    /// Metres to go from one place along the line to another; none when it lies behind and the line is no loop.
+    pub fn ahead(&self, from_m: f64, to_m: f64) -> Option<f64> {
+        let metres = to_m - from_m;
+        if metres >= -AT_STOP_M { Some(metres.max(0.0)) } else { self.is_loop.then(|| metres + self.length()) }
+    }
+}
+
+/// What an estimate rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// The shuttle's own speed along the route in the last minutes.
+    RecentSpeed,
+    /// The route's typical speed: the shuttle stands, or has said too little.
+    TypicalSpeed,
+    /// The timetable: no shuttle's position can be used.
+    Timetable,
+}
+
+impl Basis {
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RecentSpeed => "recent_speed",
+            Self::TypicalSpeed => "typical_speed",
+            Self::Timetable => "timetable",
+        }
+    }
+}
+
+/// A position's time in milliseconds, and its place.
+pub type Fix = (i64, Place);
+
+/// Metres a second along the line between the oldest and the newest of these fixes, which are in the order of time. None when they span
+/// too little, when the shuttle stood or went back, or when no shuttle goes so fast.
+pub fn recent_speed(line: &Line, fixes: &[Fix]) -> Option<f64> {
+    let (newest, _) = fixes.last()?;
+    let (mut before, mut travelled, mut first) = (None::<f64>, 0.0, *newest);
+    for (at, place) in fixes.iter().filter(|(at, _)| newest.saturating_sub(*at) <= SPEED_WINDOW_MS) {
+        let here = line.project(*place, before.unwrap_or(0.0));
+        if here.off_m > OFF_ROUTE_M {
+            return None;
+        }
+        match before {
+            None => first = *at,
+            // A fix that is a little behind is noise and no way travelled.
+            Some(before) => travelled += line.ahead(before, here.along_m).unwrap_or(0.0),
+        }
+        before = Some(here.along_m);
+    }
+    let span = newest.saturating_sub(first);
+    if span < LEAST_SPAN_MS {
+        return None;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a span of minutes")]
+    let speed = travelled * 1000.0 / span as f64;
+    (LEAST_SPEED..=MOST_SPEED).contains(&speed).then_some(speed)
+}
+
+/// A shuttle's way to its stops.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Approach {
+    /// Where it is along the line, metres.
+    pub along_m: f64,
+    /// When it was there, milliseconds.
+    pub at: i64,
+    /// Metres a second.
+    pub speed: f64,
+    /// What the speed is.
+    pub basis: Basis,
+}
+
+/// When and how far off a stop is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Metres to go.
+    pub distance_m: f64,
+    /// The arrival, milliseconds; never before `now`.
+    pub at: i64,
+    /// What it rests on.
+    pub basis: Basis,
+}
+
+impl Approach {
+    /// Of a shuttle's fixes in the order of time. None when there is none, when the newest is stale, or when it lies off the route.
+    pub fn of(line: &Line, fixes: &[Fix], typical_kmh: f64, now: i64) -> Option<Self> {
+        let (at, place) = *fixes.last()?;
+        // Where it was before tells which of two ways on top of each other it is on.
+        let from = fixes.iter().rev().nth(1).map_or(0.0, |(_, place)| line.project(*place, 0.0).along_m);
+        let here = line.project(place, from);
+        if now.saturating_sub(at) > STALE_MS || here.off_m > OFF_ROUTE_M {
+            return None;
+        }
+        let recent = recent_speed(line, fixes);
+        let speed = recent.unwrap_or((typical_kmh / 3.6).max(LEAST_SPEED));
+        let basis = if recent.is_some() { Basis::RecentSpeed } else { Basis::TypicalSpeed };
+        Some(Self { along_m: here.along_m, at, speed, basis })
+    }
+
+    /// The arrival at a stop so far along the line. None when the shuttle has passed it and the line is no loop.
+    pub fn arrival(&self, line: &Line, stop_m: f64, now: i64) -> Option<Estimate> {
+        let distance_m = line.ahead(self.along_m, stop_m)?;
+        #[expect(clippy::cast_possible_truncation, reason = "a route's length over at least a slow walk")]
+        let travel = (distance_m / self.speed.max(LEAST_SPEED) * 1000.0) as i64;
+        Some(Estimate { distance_m, at: self.at.saturating_add(travel).max(now), basis: self.basis })
+    }
+}
+
+#[cfg(test)]
+#[path = "transit/tests.rs"]
+mod tests;

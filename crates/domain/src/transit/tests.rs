@@ -1,0 +1,98 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const NOW: i64 = 1_770_201_000_000;
+
+fn place(lat: f64, lng: f64) -> Place {
+    Place { lat, lng }
+}
+
+/// About 1,112 m to the north, then as far east as 0.01 degrees are.
+fn bend(is_loop: bool) -> Line {
+    Line::new(vec![place(20.0, 70.0), place(20.01, 70.0), place(20.01, 70.01)], is_loop).unwrap()
+}
+
+/// Fixes on the bend's first leg: seconds before now, metres from its start.
+fn fixes(points: &[(i64, f64)]) -> Vec<Fix> {
+    points.iter().map(|(ago, metres)| (NOW - ago * 1000, place(20.0 + metres / DEGREE_M, 70.0))).collect()
+}
+
+#[test]
+fn places_are_found_along_the_line() {
+    let line = bend(false);
+    assert!((line.length() - 1111.9 - 1044.8).abs() < 1.0, "{}", line.length());
+    let here = line.project(place(20.005, 70.001), 0.0);
+    assert!((here.along_m - 556.0).abs() < 1.0 && (here.off_m - 104.5).abs() < 1.0, "{here:?}");
+    assert!(line.project(place(20.5, 70.0), 0.0).off_m > OFF_ROUTE_M);
+    assert!(Line::new(vec![place(1.0, 1.0)], false).is_none());
+    assert!(Line::new(vec![place(1.0, 1.0), place(1.0, 1.0)], false).is_none());
+}
+
+#[test]
+fn a_way_there_and_back_is_told_apart_by_where_the_shuttle_was() {
+    let line = Line::new(vec![place(20.0, 70.0), place(20.01, 70.0), place(20.0, 70.0)], false).unwrap();
+    assert!((line.project(place(20.005, 70.0), 0.0).along_m - 556.0).abs() < 1.0);
+    assert!((line.project(place(20.005, 70.0), 900.0).along_m - 1668.0).abs() < 1.0);
+}
+
+#[test]
+fn the_recent_speed_gives_the_arrival() {
+    let line = bend(false);
+    let moving = fixes(&[(60, 0.0), (30, 150.0), (0, 300.0)]);
+    let approach = Approach::of(&line, &moving, 20.0, NOW).unwrap();
+    assert_eq!(approach.basis, Basis::RecentSpeed);
+    assert!((approach.speed - 5.0).abs() < 0.01);
+    let estimate = approach.arrival(&line, 800.0, NOW).unwrap();
+    assert!((estimate.distance_m - 500.0).abs() < 0.5 && (estimate.at - NOW - 100_000).abs() < 200, "{estimate:?}");
+    // Passed is passed, except on a loop.
+    assert_eq!(approach.arrival(&line, 100.0, NOW), None);
+    let round = bend(true);
+    let estimate = Approach::of(&round, &moving, 20.0, NOW).unwrap().arrival(&round, 100.0, NOW).unwrap();
+    assert!((estimate.distance_m - (round.length() - 200.0)).abs() < 0.5);
+}
+
+#[test]
+fn a_shuttle_that_stands_or_is_new_goes_at_the_typical_speed() {
+    let line = bend(false);
+    for fixes in
+        [fixes(&[(0, 300.0)]), fixes(&[(60, 300.0), (0, 301.0)]), fixes(&[(5, 280.0), (0, 300.0)]), fixes(&[(60, 900.0), (0, 300.0)])]
+    {
+        let approach = Approach::of(&line, &fixes, 36.0, NOW).unwrap();
+        assert_eq!((approach.basis, approach.speed), (Basis::TypicalSpeed, 10.0));
+    }
+    assert_eq!(Approach::of(&line, &fixes(&[(121, 300.0)]), 36.0, NOW), None);
+    assert_eq!(Approach::of(&line, &[(NOW, place(21.0, 70.0))], 36.0, NOW), None);
+    assert_eq!(Approach::of(&line, &[], 36.0, NOW), None);
+}
+
+proptest! {
+    #[test]
+    fn what_is_nearer_comes_first(start in 0.0..1000.0_f64, speed in 1.0..20.0_f64, a in 0.0..2000.0_f64, b in 0.0..2000.0_f64) {
+        let line = bend(true);
+        let approach = Approach { along_m: start, at: NOW, speed, basis: Basis::RecentSpeed };
+        let (near, far) = (approach.arrival(&line, a, NOW).unwrap(), approach.arrival(&line, b, NOW).unwrap());
+        prop_assert_eq!(near.distance_m < far.distance_m, near.at < far.at || near.distance_m < far.distance_m);
+        prop_assert!(near.at >= NOW && near.distance_m <= line.length());
+    }
+
+    #[test]
+    fn no_position_panics(
+        points in prop::collection::vec((-90.0..=90.0_f64, -180.0..=180.0_f64), 0..10), is_loop: bool,
+        fixes in prop::collection::vec((any::<i64>(), -90.0..=90.0_f64, -180.0..=180.0_f64), 0..10), now: i64,
+    ) {
+        let fixes: Vec<Fix> = fixes.into_iter().map(|(at, lat, lng)| (at, place(lat, lng))).collect();
+        if let Some(line) = Line::new(points.into_iter().map(|(lat, lng)| place(lat, lng)).collect(), is_loop)
+            && let Some(approach) = Approach::of(&line, &fixes, 20.0, now)
+        {
+            approach.arrival(&line, line.length() / 2.0, now);
+        }
+    }
+
+    #[test]
+    fn a_point_of_the_line_lies_on_it(part in 0.0..=1.0_f64) {
+        let here = bend(false).project(place(20.0 + 0.01 * part, 70.0), 0.0);
+        prop_assert!(here.off_m < 0.5);
+        prop_assert!((here.along_m - part * 0.01 * DEGREE_M).abs() < 0.5);
+    }
+}

@@ -1,0 +1,405 @@
+//! Contract §6: how crowded a temple is. Counts, levels, alerts, events, history, the heat map and forecasts.
+
+use std::time::Duration;
+
+use gatehouse_tests::{Answer, App, Client, unique};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// A temple with the zones `HALL` (1,000 people) and `YARD` (100 m²), and a caller who may count them.
+struct Temple {
+    site: String,
+    operator: Client,
+}
+
+impl Temple {
+    async fn new(app: &App) -> Self {
+        let admin = app.admin().await;
+        let site = unique("temple");
+        let body = json!({
+            "slug": site, "name": "A temple & its <yard>", "kind": "temple", "latitude": 20.888, "longitude": 70.401,
+            "time_zone": "Asia/Kolkata", "capacity": 5000,
+        });
+        admin.post("/api/sites", body).await.expect(201);
+        let zones = format!("/api/sites/{site}/zones");
+        admin.post(&zones, json!({"code": "HALL", "name": "Great hall", "capacity": 1000, "position": 1})).await.expect(201);
+        admin.post(&zones, json!({"code": "YARD", "name": "Yard", "area_m2": 100, "position": 2})).await.expect(201);
+        Self { site, operator: app.operator().await }
+    }
+
+    fn path(&self, rest: &str) -> String {
+        format!("/api/crowd/temple/{}/{rest}", self.site)
+    }
+
+    /// Counts so many people in the zone, so many seconds from now.
+    async fn count(&self, app: &App, zone: &str, count: i64, plus_s: i64) -> Answer {
+        self.operator.post(&self.path("update"), json!({"zone": zone, "count": count, "timestamp": app.time(plus_s)})).await
+    }
+
+    /// The zone as anybody sees it now.
+    async fn now(&self, app: &App, zone: &str) -> Value {
+        let current = app.anonymous().get(&self.path("current")).await.expect(200);
+        let zones = current["zones"].as_array().expect("zones").clone();
+        zones.into_iter().find(|it| it["zone"] == zone).expect("the zone")
+    }
+
+    /// The system's alerts about this temple, oldest first.
+    async fn alerts(&self) -> Vec<Value> {
+        let page = self.operator.get(&format!("/api/alerts/?site={}&source=system", self.site)).await.expect(200);
+        let mut alerts = page["items"].as_array().expect("items").clone();
+        alerts.sort_by_key(|alert| alert["id"].as_str().map(str::to_owned));
+        alerts
+    }
+
+    fn events(&self, app: &App) -> Vec<Value> {
+        let db = app.db();
+        let mut statement = db.prepare("select public_data from events where channel = 'crowd' and site = ? order by id").unwrap();
+        let rows = statement.query_map([&self.site], |row| row.get::<_, String>(0)).unwrap();
+        rows.map(|row| serde_json::from_str(&row.unwrap()).unwrap()).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_count_is_stored_and_shown() {
+    let app = App::start().await;
+    let temple = Temple::new(&app).await;
+    let empty = temple.now(&app, "HALL").await;
+    assert_eq!((&empty["count"], &empty["level"], &empty["stale"]), (&Value::Null, &Value::Null, &json!(true)));
+
+    let stored = temple.count(&app, "hall", 450, -20).await.expect(201);
+    for (field, value) in
+        [("zone", json!("HALL")), ("count", json!(450)), ("percent_of_capacity", json!(45.0)), ("level", json!("moderate"))]
+    {
+        assert_eq!(stored[field], value, "{field}: {stored}");
+    }
+    assert_eq!((&stored["density"], &stored["density_level"], &stored["late"]), (&Value::Null, &Value::Null, &json!(false)));
+    let yard = temple.count(&app, "YARD", 360, -20).await.expect(201);
+    assert_eq!((&yard["density"], &yard["density_level"], &yard["level"]), (&json!(3.6), &json!("warning"), &json!("high")));
+
+    let current = app.anonymous().get(&temple.path("current/")).await.expect(200);
+    assert_eq!((&current["temple_id"], &current["count"], &current["level"]), (&json!(temple.site), &json!(810), &json!("high")));
+    assert_eq!((&current["capacity"], &current["percent_of_capacity"]), (&json!(1000), &json!(45.0)));
+    let hall = temple.now(&app, "HALL").await;
+    assert_eq!((&hall["count"], &hall["level"], &hall["stale"]), (&json!(450), &json!("moderate"), &json!(false)));
+    let one = app.anonymous().get(&temple.path("current?zone=yard")).await.expect(200);
+    assert_eq!(one["zones"].as_array().map(Vec::len), Some(1));
+
+    app.anonymous().get("/api/crowd/temple/nowhere/current").await.expect_problem(404);
+    app.anonymous().get(&temple.path("current?zone=nowhere")).await.expect_invalid(&["zone"]);
+    app.anonymous().get(&temple.path("current?colour=red")).await.expect_invalid(&["colour"]);
+    app.anonymous().send(Method::DELETE, &temple.path("current"), None).await.expect_problem(405);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_names_every_bad_field_and_changes_nothing() {
+    let app = App::start().await;
+    let temple = Temple::new(&app).await;
+    let path = temple.path("update");
+    let all = ["count", "timestamp", "zone"];
+    temple.operator.post(&path, json!({})).await.expect_invalid(&all);
+    temple.operator.post(&path, json!({"zone": 7, "count": "many", "timestamp": 5})).await.expect_invalid(&all);
+    for count in [json!(-1), json!(1_000_001), json!(1.5), json!(true), json!(1e300)] {
+        temple.operator.post(&path, json!({"zone": "HALL", "count": count, "timestamp": app.time(0)})).await.expect_invalid(&["count"]);
+    }
+    for timestamp in [app.time(400), "yesterday".to_owned(), "1999-12-31T23:59:59Z".to_owned(), "2026-02-04".to_owned()] {
+        let body = json!({"zone": "HALL", "count": 1, "timestamp": timestamp});
+        temple.operator.post(&path, body).await.expect_invalid(&["timestamp"]);
+    }
+    temple.count(&app, "NOWHERE", 1, 0).await.expect_invalid(&["zone"]);
+    let good = json!({"zone": "HALL", "count": 1, "timestamp": app.time(0)});
+    temple.operator.post("/api/crowd/temple/nowhere/update", good.clone()).await.expect_problem(404);
+    temple.operator.send_bytes(Method::POST, &path, "application/json", "{").await.expect_problem(400);
+    temple.operator.send_bytes(Method::POST, &path, "application/json", "[]").await.expect_invalid(&["body"]);
+    temple.operator.send_bytes(Method::POST, &path, "text/plain", good.to_string()).await.expect_problem(415);
+    app.anonymous().post(&path, good.clone()).await.expect_problem(401);
+    app.visitor().await.post(&path, good).await.expect_problem(403);
+    assert_eq!(app.anonymous().get(&temple.path("history")).await.expect(200)["items"], json!([]));
+    assert_eq!(temple.now(&app, "HALL").await["count"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_counts_only_the_zone_that_it_stands_on() {
+    let app = App::start().await;
+    let (temple, other) = (Temple::new(&app).await, Temple::new(&app).await);
+    let code = unique("CNT").to_uppercase();
+    let admin = app.admin().await;
+    admin.post("/api/devices/", json!({"device_code": code, "site": temple.site, "zone": "HALL"})).await.expect(201);
+    let device = app.device(&code).await;
+    let body = |zone: &str, plus_s: i64| json!({"zone": zone, "count": 10, "timestamp": app.time(plus_s)});
+    device.post(&temple.path("update"), body("HALL", -5)).await.expect(201);
+    device.post(&temple.path("update"), body("YARD", -5)).await.expect_problem(403);
+    device.post(&other.path("update"), body("HALL", -5)).await.expect_problem(403);
+    // Counting is a sign of life.
+    assert_eq!(temple.operator.get(&format!("/api/devices/{code}")).await.expect(200)["health"], "healthy");
+    admin.patch(&format!("/api/devices/{code}"), json!({"is_active": false})).await.expect(200);
+    device.post(&temple.path("update"), body("HALL", -4)).await.expect_problem(404);
+    assert_eq!(temple.now(&app, "YARD").await["count"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_is_refused_and_a_late_count_turns_nothing_back() {
+    let app = App::start().await;
+    let temple = Temple::new(&app).await;
+    let body = json!({"zone": "HALL", "count": 700, "timestamp": app.time(-10)});
+    temple.operator.post(&temple.path("update"), body.clone()).await.expect(201);
+    temple.operator.post(&temple.path("update"), body.clone()).await.expect_problem(409);
+    let mut other = body;
+    other["count"] = json!(5);
+    temple.operator.post(&temple.path("update"), other).await.expect_problem(409);
+    let late = temple.count(&app, "HALL", 10, -100).await.expect(201);
+    assert_eq!((&late["late"], &late["level"]), (&json!(true), &json!("high")));
+    let hall = temple.now(&app, "HALL").await;
+    assert_eq!((&hall["count"], &hall["level"]), (&json!(700), &json!("high")));
+    let page = app.anonymous().get(&temple.path("history?zone=HALL")).await.expect(200);
+    let counts: Vec<_> = page["items"].as_array().unwrap().iter().map(|item| item["count"].as_i64().unwrap()).collect();
+    assert_eq!(counts, [10, 700]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_level_changes_when_it_holds_or_is_clear() {
+    let app = App::start().await;
+    let temple = Temple::new(&app).await;
+    let counts =
+        [(200, "low"), (305, "low"), (295, "low"), (305, "low"), (310, "moderate"), (295, "moderate"), (284, "low"), (900, "critical")];
+    for (index, (count, level)) in counts.into_iter().enumerate() {
+        let stored = temple.count(&app, "HALL", count, i64::try_from(index).unwrap() - 60).await.expect(201);
+        assert_eq!(stored["level"], level, "{count} people, after {index} readings");
+        assert_eq!(temple.now(&app, "HALL").await["level"], level);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crossing_to_high_or_critical_raises_an_alert_once() {
+    let app = App::start().await;
+    let temple = Temple::new(&app).await;
+    let kinds = |alerts: &[Value]| -> Vec<(String, String, String)> {
+        let text = |alert: &Value, field: &str| alert[field].as_str().unwrap().to_owned();
+        alerts.iter().map(|it| (text(it, "alert_type"), text(it, "severity"), text(it, "status"))).collect()
+    };
+    let is = |kind: &str, severity: &str, status: &str| (kind.to_owned(), severity.to_owned(), status.to_owned());
+
+    for (plus, count) in [(-60, 100), (-59, 700), (-58, 710), (-57, 590), (-56, 700)] {
+        temple.count(&app, "HALL", count, plus).await.expect(201);
+    }
+    let alerts = temple.alerts().await;
+    assert_eq!(kinds(&alerts), [is("crowd_high", "warning", "active")]);
+    assert_eq!((&alerts[0]["subject"], &alerts[0]["zones"]), (&json!(format!("{}/HALL", temple.site)), &json!(["HALL"])));
+
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    for (plus, count) in [(-50, 900), (-49, 910), (-48, 700), (-47, 705), (-46, 950)] {
+        temple.count(&app, "HALL", count, plus).await.expect(201);
+    }
+    let critical = [is("crowd_high", "warning", "resolved"), is("crowd_critical", "critical", "active")];
+    assert_eq!(kinds(&temple.alerts().await), critical);
+    let waiting: i64 = (app.db())
+        .query_row("select count(*) from outbox where payload like ?", [format!("%{}/HALL%", temple.site)], |row| row.get(0))
+        .unwrap();
+    assert_eq!(waiting, 1, "one message to the world");
+
+    temple.count(&app, "HALL", 100, -40).await.expect(201);
+    let over = [is("crowd_high", "warning", "resolved"), is("crowd_critical", "critical", "resolved")];
+    assert_eq!(kinds(&temple.alerts().await), over);
+    assert_eq!(temple.alerts().await[1]["resolved_by"], "system");
+
+    // A zone that is critical when it is first counted is news too; and by density.
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    temple.count(&app, "YARD", 600, -40).await.expect(201);
+    assert_eq!(kinds(&temple.alerts().await)[2], is("crowd_critical", "critical", "active"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_public_and_at_most_every_five_seconds_a_zone() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let temple = Temple::new(&app).await;
+    for count in 0..5 {
+        temple.count(&app, "HALL", 100 + count, count - 60).await.expect(201);
+    }
+    temple.count(&app, "YARD", 30, -60).await.expect(201);
+    let events = temple.events(&app);
+    assert_eq!(events.len(), 2, "{events:?}");
+    assert_eq!((&events[0]["zone"], &events[0]["count"], &events[0]["level"]), (&json!("HALL"), &json!(100), &json!("low")));
+    assert_eq!(events[1]["density"], json!(0.3));
+
+    // What was held back goes out with the next count of any zone; a late one is no news.
+    app.advance(Duration::from_secs(6));
+    temple.count(&app, "YARD", 31, -50).await.expect(201);
+    let events = temple.events(&app);
+    let mut newest: Vec<_> = events[2..].iter().map(|event| event["count"].as_i64().unwrap()).collect();
+    newest.sort_unstable();
+    assert_eq!(newest, [31, 104]);
+    app.advance(Duration::from_secs(6));
+    temple.count(&app, "HALL", 1, -4000).await.expect(201);
+    assert_eq!(temple.events(&app).len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_is_paged_and_put_in_buckets() {
+    let app = App::start().await;
+    let temple = Temple::new(&app).await;
+    let counts =
+        [("2026-02-04T10:00:00Z", 100), ("2026-02-04T10:04:59Z", 200), ("2026-02-04T10:05:00Z", 400), ("2026-02-04T12:30:00Z", 900)];
+    for (timestamp, count) in counts {
+        for zone in ["HALL", "YARD"] {
+            let body = json!({"zone": zone, "count": count, "timestamp": timestamp});
+            temple.operator.post(&temple.path("update"), body).await.expect(201);
+        }
+    }
+    let anyone = app.anonymous();
+    let mut seen = Vec::new();
+    let mut path = temple.path("history?limit=3");
+    loop {
+        let page = anyone.get(&path).await.expect(200);
+        let items = page["items"].as_array().unwrap();
+        assert!(items.len() <= 3);
+        seen.extend(items.iter().map(|item| (item["zone"].as_str().unwrap().to_owned(), item["count"].as_i64().unwrap())));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = temple.path(&format!("history?limit=3&cursor={cursor}"));
+    }
+    let of = |zone: &str| [100, 200, 400, 900].map(|count| (zone.to_owned(), count));
+    assert_eq!(seen, [of("HALL"), of("YARD")].concat());
+
+    let page = anyone.get(&temple.path("history?zone=hall&bucket=5m")).await.expect(200);
+    let first = &page["items"][0];
+    assert_eq!((&first["from"], &first["to"]), (&json!("2026-02-04T10:00:00Z"), &json!("2026-02-04T10:05:00Z")));
+    assert_eq!((&first["readings"], &first["min"], &first["mean"], &first["max"]), (&json!(2), &json!(100), &json!(150.0), &json!(200)));
+    assert_eq!((&first["percent_of_capacity"], &first["level"]), (&json!(15.0), &json!("low")));
+    assert_eq!(page["items"].as_array().unwrap().len(), 3);
+    let hours = anyone.get(&temple.path("history?bucket=1h&limit=3")).await.expect(200);
+    assert_eq!(hours["items"][2]["zone"], "YARD");
+    let cursor = hours["next_cursor"].as_str().unwrap();
+    let rest = anyone.get(&temple.path(&format!("history?bucket=1h&limit=3&cursor={cursor}"))).await.expect(200);
+    assert_eq!((rest["items"].as_array().unwrap().len(), &rest["items"][0]["from"]), (1, &json!("2026-02-04T12:00:00Z")));
+    let day = anyone.get(&temple.path("history?bucket=1d&zone=HALL&from=2026-02-04T10:05:00Z")).await.expect(200);
+    assert_eq!((&day["items"][0]["readings"], &day["items"][0]["mean"]), (&json!(2), &json!(650.0)));
+    let span = anyone.get(&temple.path("history?zone=HALL&from=2026-02-04T10:01:00Z&to=2026-02-04T11:00:00Z")).await.expect(200);
+    assert_eq!(span["items"].as_array().unwrap().len(), 2);
+
+    anyone.get(&temple.path("history?from=today&to=x&bucket=2h")).await.expect_invalid(&["from", "to"]);
+    anyone.get(&temple.path("history?bucket=2h")).await.expect_invalid(&["bucket"]);
+    anyone.get(&temple.path("history?from=2026-02-05T00:00:00Z&to=2026-02-04T00:00:00Z")).await.expect_invalid(&["to"]);
+    anyone.get(&temple.path("history?zone=none")).await.expect_invalid(&["zone"]);
+    anyone.get("/api/crowd/temple/nowhere/history").await.expect_problem(404);
+}
+
+/// Weeks of counts by quarter of an hour, up to now: as a people counter would have left them.
+fn stage_history(app: &App, temple: &Temple, zone: &str, days: i64) {
+    let mut db = app.db();
+    let transaction = db.transaction().unwrap();
+    let end = app.now_ms() / 900_000;
+    for quarter in end - days * 96..=end {
+        let hour = (quarter / 4 + 5) % 24;
+        let weekend = if quarter / 96 % 7 < 2 { 2 } else { 1 };
+        let noise = quarter * 7919 % 61;
+        let count = weekend
+            * [20, 10, 10, 20, 60, 180, 300, 340, 320, 280, 220, 180, 150, 130, 140, 180, 240, 320, 380, 340, 240, 140, 60, 30]
+                [usize::try_from(hour).unwrap()]
+            + noise;
+        transaction
+            .execute(
+                "insert into crowd_quarters (site, zone, start, readings, total) values (?, ?, ?, 3, ?)",
+                (&temple.site, zone, quarter * 900_000, count * 3),
+            )
+            .unwrap();
+    }
+    transaction.commit().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_heat_map_is_data_and_a_picture() {
+    let app = App::start().await;
+    let temple = Temple::new(&app).await;
+    // 10:10 in UTC is 15:40 in India.
+    let body = |timestamp: &str, count: i64| json!({"zone": "HALL", "count": count, "timestamp": timestamp});
+    for (timestamp, count) in [("2026-02-04T10:10:00Z", 500), ("2026-02-05T10:20:00Z", 700), ("2026-02-05T10:31:00Z", 900)] {
+        temple.operator.post(&temple.path("update"), body(timestamp, count)).await.expect(201);
+    }
+    let span = "from=2026-02-01T00:00:00Z&to=2026-02-06T00:00:00Z";
+    let map = temple.operator.get(&temple.path(&format!("heatmap.json?{span}"))).await.expect(200);
+    let hall = &map["zones"][0];
+    assert_eq!(
+        (&map["time_zone"], &hall["zone"], hall["hours"].as_array().map(Vec::len)),
+        (&json!("Asia/Kolkata"), &json!("HALL"), Some(24))
+    );
+    let cell = &hall["hours"][15];
+    assert_eq!((&cell["hour"], &cell["readings"], &cell["mean"]), (&json!(15), &json!(2), &json!(600.0)));
+    assert_eq!((&cell["percent_of_capacity"], &cell["level"]), (&json!(60.0), &json!("high")));
+    assert_eq!((&hall["hours"][16]["mean"], &hall["hours"][14]["mean"]), (&json!(900.0), &Value::Null));
+    assert_eq!(temple.operator.get(&temple.path(&format!("heatmap?{span}"))).await.expect(200), map);
+
+    stage_history(&app, &temple, "HALL", 6);
+    let svg = temple.operator.get(&temple.path("heatmap.svg")).await;
+    assert_eq!((svg.status, svg.header("content-type")), (200, "image/svg+xml"));
+    let text = svg.text();
+    for part in ["<svg", "HALL", "YARD", "Hour of the day (Asia/Kolkata)", "100 %", "A temple &amp; its &lt;yard&gt;", ">23<", "not known"]
+    {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    assert!(!text.contains("<yard>"));
+    let png = temple.operator.get(&temple.path("heatmap.png")).await;
+    assert_eq!((png.status, png.header("content-type")), (200, "image/png"));
+    assert!(png.body.starts_with(b"\x89PNG\r\n\x1a\n") && png.body.len() > 2000);
+    if let Some(directory) = std::env::var_os("GATEHOUSE_PICTURES") {
+        std::fs::write(std::path::Path::new(&directory).join("heatmap.png"), &png.body).unwrap();
+        std::fs::write(std::path::Path::new(&directory).join("heatmap.svg"), &svg.body).unwrap();
+    }
+
+    for end in ["heatmap", "heatmap.svg", "heatmap.png"] {
+        app.anonymous().get(&temple.path(end)).await.expect_problem(401);
+        app.visitor().await.get(&temple.path(end)).await.expect_problem(403);
+        temple.operator.get(&temple.path(&format!("{end}?from=2020-01-01T00:00:00Z"))).await.expect_invalid(&["from"]);
+        temple.operator.get(&temple.path(&format!("{end}?colour=red"))).await.expect_invalid(&["colour"]);
+        temple.operator.get(&format!("/api/crowd/temple/nowhere/{end}")).await.expect_problem(404);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forecasts_carry_an_interval_and_their_measured_error() {
+    let app = App::start().await;
+    let temple = Temple::new(&app).await;
+    let anyone = app.anonymous();
+    let none = anyone.get(&temple.path("predictions")).await.expect(200);
+    assert_eq!((&none["zones"][0]["basis"], &none["zones"][0]["predictions"]), (&Value::Null, &json!([])));
+    temple.count(&app, "YARD", 40, -5).await.expect(201);
+    let little = anyone.get(&temple.path("predictions?zone=yard")).await.expect(200);
+    let yard = &little["zones"][0];
+    assert_eq!((&yard["basis"], &yard["accuracy"], &yard["predictions"][0]["count"]), (&json!("last_value"), &Value::Null, &json!(40)));
+    assert_eq!(yard["predictions"][0]["lower"], Value::Null);
+
+    stage_history(&app, &temple, "HALL", 42);
+    let answer = anyone.get(&temple.path("predictions?zone=HALL&hours=12")).await.expect(200);
+    let hall = &answer["zones"][0];
+    assert_eq!((&answer["hours"], &hall["basis"], &answer["interval"]), (&json!(12), &json!("week"), &json!(0.8)));
+    let points = hall["predictions"].as_array().unwrap();
+    assert_eq!(points.len(), 12);
+    for point in points {
+        let number = |field: &str| point[field].as_i64().unwrap_or_else(|| panic!("{field} in {point}"));
+        assert!(0 <= number("lower") && number("lower") <= number("count") && number("count") <= number("upper"), "{point}");
+        assert!(point["level"].is_string() && point["percent_of_capacity"].is_number());
+    }
+    let first = chrono::DateTime::parse_from_rfc3339(points[0]["timestamp"].as_str().unwrap()).unwrap().timestamp_millis();
+    assert!(first > app.now_ms() && first <= app.now_ms() + 3_600_000);
+    let accuracy = &hall["accuracy"];
+    let number = |field: &str| accuracy[field].as_f64().unwrap_or_else(|| panic!("{field} in {accuracy}"));
+    assert!(number("forecasts") > 500.0 && number("mae") >= 0.0 && number("seasonal_naive_mae") >= 0.0);
+    assert!((0.5..=1.0).contains(&number("interval_coverage")), "{accuracy}");
+
+    anyone.get(&temple.path("predictions?hours=25")).await.expect_invalid(&["hours"]);
+    anyone.get(&temple.path("predictions?hours=x")).await.expect_invalid(&["hours"]);
+    anyone.get(&temple.path("predictions?zone=none")).await.expect_invalid(&["zone"]);
+    anyone.get("/api/crowd/temple/nowhere/predictions").await.expect_problem(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_that_arrive_at_once_are_each_stored_once() {
+    let app = App::start().await;
+    let temple = Temple::new(&app).await;
+    let time = app.time(-30);
+    let same = json!({"zone": "HALL", "count": 5, "timestamp": time});
+    let path = temple.path("update");
+    let answers = futures::future::join_all((0..12).map(|_| temple.operator.post(&path, same.clone()))).await;
+    let stored = answers.iter().filter(|answer| answer.status == 201).count();
+    let refused = answers.iter().filter(|answer| answer.status == 409).count();
+    assert_eq!((stored, refused), (1, 11));
+    let page = app.anonymous().get(&temple.path("history?zone=HALL")).await.expect(200);
+    assert_eq!(page["items"].as_array().unwrap().len(), 1);
+}
