@@ -22,7 +22,7 @@ pub struct Summary {
     pub anomalies: anomalies::Summary,
     /// Alerts that ended by themselves.
     pub expired: usize,
-    /// Rungs that alerts climbed.
+    /// Rungs that alerts and emergencies climbed.
     pub escalated: usize,
     /// Messages.
     pub dispatch: dispatch::Summary,

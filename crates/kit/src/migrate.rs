@@ -27,6 +27,8 @@ const MIGRATIONS: &[Migration] = migrations! {
     5 "0005_telemetry",
     6 "0006_anomalies",
     7 "0007_first_counts",
+    11 "0011_emergencies",
+    12 "0012_resources",
 };
 
 /// The version of the schema that this build works with.
