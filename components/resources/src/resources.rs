@@ -196,16 +196,10 @@ pub async fn create(caller: Caller<Operator>, Now(now): Now, JsonBytes(body): Js
 }
 
 /// PATCH `/api/resources/{id}`, also PUT: what is not sent stays; null empties an optional field. Its temple never changes.
-pub async fn change(
-    caller: Caller<Operator>,
-    Now(now): Now,
-    Path(id): Path<String>,
-    JsonBytes(body): JsonBytes,
-) -> Answer<Json<Resource>> {
+pub async fn change(caller: Caller<Operator>, Now(now): Now, Path(id): Path<String>, JsonBytes(body): JsonBytes) -> Answer<Json<Resource>> {
     let mut fields = Fields::parse(&body)?;
     let temple = fields.alias("temple_id", "site").opt_text("temple_id", 1..=64);
-    let [has_capacity, has_contact, has_location, has_notes] =
-        ["capacity", "contact", "location", "notes"].map(|field| fields.has(field));
+    let [has_capacity, has_contact, has_location, has_notes] = ["capacity", "contact", "location", "notes"].map(|field| fields.has(field));
     let sent = Sent::read(&mut fields);
     fields.finish()?;
     let changed = db::run(

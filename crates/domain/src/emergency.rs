@@ -28,16 +28,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
-        Self::Medical,
-        Self::Fire,
-        Self::Stampede,
-        Self::Security,
-        Self::Accident,
-        Self::MissingPerson,
-        Self::Structural,
-        Self::Other,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Medical, Self::Fire, Self::Stampede, Self::Security, Self::Accident, Self::MissingPerson, Self::Structural, Self::Other];
 
     /// The stable name: `medical`, `fire`, … `missing_person`, `structural`, `other`.
     pub const fn as_str(self) -> &'static str {
