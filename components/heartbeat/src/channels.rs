@@ -33,6 +33,14 @@ pub struct Message {
     pub content: Content,
 }
 
+impl Message {
+    /// Whether it goes out however much its contact got of late: an emergency to a webhook. A program can take it, and in a stampede
+    /// the hundredth report counts like the first; people's phones are spared even then.
+    pub fn cannot_wait(&self) -> bool {
+        self.channel == "webhook" && self.content.is_emergency()
+    }
+}
+
 /// What is told: a row of the outbox.
 #[derive(Debug, Deserialize)]
 pub struct Content {
