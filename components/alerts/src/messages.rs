@@ -36,6 +36,8 @@ fn message(row: &Row) -> Result<Value, Problem> {
         "next_attempt_at": if waiting { row.opt_time(9)? } else { None },
         "sent_at": row.opt_time(10)?,
         "topic": row.text(11)?,
+        // The alert's id, or the emergency's: the topic tells which.
+        "subject": row.text(12)?,
         "alert_id": row.text(12)?,
         "level": row.int(13)?,
     }))

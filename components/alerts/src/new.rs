@@ -30,7 +30,10 @@ pub fn fields(body: &[u8]) -> Result<(Fields, Vec<String>), Problem> {
             }
         }
     }
-    Ok((Fields::of(value)?, nulls))
+    let mut fields = Fields::of(value)?;
+    // As the other clients of S3 say it.
+    fields.alias("site", "temple_id");
+    Ok((fields, nulls))
 }
 
 /// A checked alert, not yet stored.

@@ -33,17 +33,32 @@ pub struct Message {
     pub content: Content,
 }
 
+impl Message {
+    /// Whether it goes out however much its contact got of late: an emergency to a webhook. A program can take it, and in a stampede
+    /// the hundredth report counts like the first; people's phones are spared even then.
+    pub fn cannot_wait(&self) -> bool {
+        self.channel == "webhook" && self.content.is_emergency()
+    }
+}
+
 /// What is told: a row of the outbox.
 #[derive(Debug, Deserialize)]
 pub struct Content {
-    /// `alert.critical`, `device.offline`, `alert.escalated`.
+    /// `alert.critical`, `device.offline`, `alert.escalated`, `emergency.reported`, `emergency.escalated`.
     pub topic: String,
     /// The rung of the escalation ladder, from 0.
     pub level: i64,
     /// When its cause was, milliseconds.
     pub created_at: i64,
-    /// The alert, as the routes show it.
+    /// The alert, or the emergency, as the routes show it.
     pub alert: Box<RawValue>,
+}
+
+impl Content {
+    /// Whether it tells of an emergency; of an alert otherwise.
+    pub fn is_emergency(&self) -> bool {
+        self.topic.starts_with("emergency.")
+    }
 }
 
 /// The request that carries a message. `now_ms` is when it is sent. The error, which is shown to administrators, is what the

@@ -91,7 +91,7 @@ fn admit(leased: Vec<Leased>, now: i64) -> Result<(Vec<Leased>, usize), Problem>
         let mut load_now = load.sent.saturating_add(load.in_flight.saturating_sub(own));
         let mut rest_deferred = [false; 2];
         for leased in group {
-            if !throttle(load_now, leased.message.urgent) {
+            if leased.message.cannot_wait() || !throttle(load_now, leased.message.urgent) {
                 load_now = load_now.saturating_add(1);
                 admitted.push(leased);
                 continue;

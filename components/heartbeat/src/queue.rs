@@ -157,12 +157,15 @@ pub fn defer(leased: &Leased, until: i64) -> Result<(), Problem> {
 }
 
 /// Lets all else that is due to this contact, and is as urgent, wait as well: in a storm there are thousands, and taking each only to
-/// give it back would use up the run. How many they are.
+/// give it back would use up the run. How many they are. What cannot wait (see [`Message::cannot_wait`]) is let alone.
 pub fn defer_the_rest(message: &Message, now: i64, until: i64) -> Result<usize, Problem> {
     let rows = db::run(
         "update messages indexed by messages_due set next_attempt_at = ?5
          where state in ('queued', 'sending') and state = 'queued' and urgent = ?3 and next_attempt_at <= ?4
              and channel = ?1 and contact = ?2
+             and not (?1 = 'webhook' and exists (
+                 select 1 from outbox o where o.id = messages.outbox_id and o.topic in ('emergency.reported', 'emergency.escalated')
+             ))
          returning 1",
         params![&message.channel, &message.contact, message.urgent, now, until],
     )?;

@@ -24,7 +24,7 @@ pub struct Summary {
     pub bookings: bookings::Summary,
     /// Alerts that ended by themselves.
     pub expired: usize,
-    /// Rungs that alerts climbed.
+    /// Rungs that alerts and emergencies climbed.
     pub escalated: usize,
     /// Messages.
     pub dispatch: dispatch::Summary,

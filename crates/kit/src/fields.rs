@@ -207,6 +207,27 @@ impl Fields {
         None
     }
 
+    /// A place `{lat, lng}` in degrees, also written `{latitude, longitude}`; none when absent or null.
+    pub fn opt_location(&mut self, field: &str) -> Option<(f64, f64)> {
+        let value = self.object.get(field).filter(|value| !value.is_null())?;
+        if !value.is_object() {
+            self.refuse(field, "must be an object with lat and lng");
+            return None;
+        }
+        let number = |name: &str, long: &str| value.get(name).or_else(|| value.get(long)).and_then(Value::as_f64);
+        let lat = number("lat", "latitude").filter(|lat| domain::geo::is_latitude(*lat));
+        let lng = number("lng", "longitude").filter(|lng| domain::geo::is_longitude(*lng));
+        self.check(lat.is_some(), field, "its lat must be a number from -90 to 90");
+        self.check(lng.is_some(), field, "its lng must be a number from -180 to 180");
+        lat.zip(lng)
+    }
+
+    /// A place that must be there.
+    pub fn location(&mut self, field: &str) -> (f64, f64) {
+        let value = self.opt_location(field);
+        self.required(field, value)
+    }
+
     /// Any value, taken out.
     pub fn take(&mut self, field: &str) -> Option<Value> {
         self.object.remove(field)
@@ -254,6 +275,21 @@ mod tests {
     fn what_is_no_json_is_unreadable_and_what_is_no_object_is_invalid() {
         assert_eq!(Fields::parse(b"{").unwrap_err().status(), 400);
         assert_eq!(Fields::parse(b"[]").unwrap_err().status(), 422);
+    }
+
+    #[test]
+    fn a_place_is_an_object_of_two_numbers_on_the_earth() {
+        let read = |json: &str| {
+            let mut fields = Fields::parse(json.as_bytes()).unwrap();
+            let place = fields.location("at");
+            fields.finish().map(|()| place).map_err(|problem| problem.errors()["at"].len())
+        };
+        assert_eq!(read(r#"{"at": {"lat": 20.888, "lng": 70}}"#), Ok((20.888, 70.0)));
+        assert_eq!(read(r#"{"at": {"latitude": 1, "longitude": 2}}"#), Ok((1.0, 2.0)));
+        assert_eq!(read(r#"{"at": {"lat": "20", "lng": 181}}"#), Err(2));
+        assert_eq!(read(r#"{"at": {"lat": 20}}"#), Err(1));
+        assert_eq!(read(r#"{"at": [20, 70]}"#), Err(1));
+        assert_eq!(read("{}"), Err(1));
     }
 
     #[test]

@@ -30,6 +30,8 @@ const MIGRATIONS: &[Migration] = migrations! {
     8 "0008_booking",
     9 "0009_crowd",
     10 "0010_transport",
+    11 "0011_emergencies",
+    12 "0012_resources",
 };
 
 /// The version of the schema that this build works with.

@@ -108,11 +108,16 @@ impl Listing {
         for (index, row) in rows.iter().take(limit).enumerate() {
             items.push(item(row)?);
             if more && index + 1 == limit {
-                next_cursor = Some(URL_SAFE_NO_PAD.encode(key(row)?.to_string()));
+                next_cursor = Some(cursor(&key(row)?));
             }
         }
         Ok(Page { items, next_cursor })
     }
+}
+
+/// The cursor of what follows this key.
+pub fn cursor(key: &Json) -> String {
+    URL_SAFE_NO_PAD.encode(key.to_string())
 }
 
 fn decode(cursor: &str) -> Option<Vec<Json>> {

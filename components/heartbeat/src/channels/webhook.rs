@@ -24,7 +24,10 @@ struct Body<'a> {
     topic: &'a str,
     level: i64,
     created_at: String,
-    alert: &'a RawValue,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alert: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    emergency: Option<&'a RawValue>,
 }
 
 pub(super) fn request(message: &Message, settings: &Settings, now_ms: i64) -> Result<Request<Bytes>, String> {
@@ -36,7 +39,8 @@ pub(super) fn request(message: &Message, settings: &Settings, now_ms: i64) -> Re
         topic: &content.topic,
         level: content.level,
         created_at: domain::time::format_rfc3339(content.created_at),
-        alert: &content.alert,
+        alert: (!content.is_emergency()).then_some(&content.alert),
+        emergency: content.is_emergency().then_some(&content.alert),
     })
     .map_err(|error| error.to_string())?;
     let timestamp = now_ms / 1000;
@@ -91,5 +95,20 @@ mod tests {
         assert_eq!(body["created_at"], "2026-02-04T10:30:00Z");
         assert_eq!(body["alert"]["id"], "a-1");
         assert!(signature("whsec_***", "id", 0, b"").is_err());
+    }
+
+    #[test]
+    fn an_emergency_goes_under_its_own_name() {
+        let settings = Settings {
+            webhook_origin: Some("https://hooks.example".to_owned()),
+            webhook_secret: "plain text".to_owned(),
+            ..Settings::default()
+        };
+        let mut message = message("webhook", "x", 0);
+        message.content.topic = "emergency.reported".to_owned();
+        let request = request(&message, &settings, 0).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
+        assert_eq!(body["emergency"]["id"], "a-1");
+        assert!(body.get("alert").is_none());
     }
 }

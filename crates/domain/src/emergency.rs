@@ -1,0 +1,311 @@
+//! Emergencies: what they are, how grave, what may become of them, and who should go (contract §6).
+
+use serde::{Deserialize, Serialize};
+
+use crate::geo::distance_m;
+
+/// What an emergency is. The public sees this word, so it is always one of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Someone is hurt or ill.
+    Medical,
+    /// Fire or smoke.
+    Fire,
+    /// A crush, or a crowd about to become one.
+    Stampede,
+    /// Violence, theft, a threat.
+    Security,
+    /// A vehicle, a fall, a boat.
+    Accident,
+    /// A child or an elder is lost.
+    MissingPerson,
+    /// Something gives way: a wall, a barrier, a wire.
+    Structural,
+    /// Anything else.
+    Other,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 8] =
+        [Self::Medical, Self::Fire, Self::Stampede, Self::Security, Self::Accident, Self::MissingPerson, Self::Structural, Self::Other];
+
+    /// The stable name: `medical`, `fire`, … `missing_person`, `structural`, `other`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Medical => "medical",
+            Self::Fire => "fire",
+            Self::Stampede => "stampede",
+            Self::Security => "security",
+            Self::Accident => "accident",
+            Self::MissingPerson => "missing_person",
+            Self::Structural => "structural",
+            Self::Other => "other",
+        }
+    }
+
+    /// Reads a kind in any case, in our words or in those that phones send; spaces and hyphens are as good as underscores. A word that
+    /// nobody knows is `None`: what is then still to be sent out goes as [`Kind::Other`].
+    pub fn parse(word: &str) -> Option<Self> {
+        let word = word.trim().to_ascii_lowercase().replace([' ', '-'], "_");
+        Some(match word.as_str() {
+            "medical" | "medical_emergency" | "health" | "injury" | "ambulance" | "heart_attack" => Self::Medical,
+            "fire" | "smoke" => Self::Fire,
+            "stampede" | "crowd" | "crush" | "crowd_surge" | "overcrowding" => Self::Stampede,
+            "security" | "violence" | "theft" | "threat" | "police" | "harassment" => Self::Security,
+            "accident" | "fall" | "vehicle" | "drowning" => Self::Accident,
+            "missing_person" | "missing" | "lost" | "lost_person" | "lost_child" | "missing_child" => Self::MissingPerson,
+            "structural" | "infrastructure" | "collapse" | "electrical" => Self::Structural,
+            "other" | "general" | "sos" => Self::Other,
+            _ => return None,
+        })
+    }
+
+    /// How grave it is taken to be when its reporter does not say.
+    pub const fn default_severity(self) -> Severity {
+        match self {
+            Self::Medical | Self::Fire | Self::Stampede => Severity::Critical,
+            Self::Security | Self::Accident | Self::Structural | Self::Other => Severity::High,
+            Self::MissingPerson => Severity::Medium,
+        }
+    }
+
+    /// The types of resources that help, the best first. Any other comes after them.
+    pub const fn helpers(self) -> &'static [&'static str] {
+        match self {
+            Self::Medical => &["ambulance", "medical", "first_aid"],
+            Self::Fire => &["fire_engine", "fire", "security", "ambulance"],
+            Self::Stampede => &["security", "police", "ambulance", "medical"],
+            Self::Security => &["security", "police"],
+            Self::Accident => &["ambulance", "medical", "first_aid", "security"],
+            Self::MissingPerson => &["security", "volunteer", "police"],
+            Self::Structural => &["maintenance", "security", "fire_engine"],
+            Self::Other => &["security", "ambulance"],
+        }
+    }
+}
+
+/// How grave an emergency is, from least to most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// It can wait for the next free hand.
+    Low,
+    /// Someone should go.
+    Medium,
+    /// Someone must go now.
+    High,
+    /// Lives are at stake.
+    Critical,
+}
+
+impl Severity {
+    /// Every severity, from least to most.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The stable name: `low`, `medium`, `high`, `critical`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// Reads a severity in any case, also in the words of alerts: `info` is low, `warning` and `moderate` are medium, `urgent` is
+    /// critical.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word.trim().to_ascii_lowercase().as_str() {
+            "low" | "info" => Some(Self::Low),
+            "medium" | "moderate" | "warning" => Some(Self::Medium),
+            "high" => Some(Self::High),
+            "critical" | "urgent" => Some(Self::Critical),
+            _ => None,
+        }
+    }
+}
+
+/// Where an emergency stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Nobody has answered yet: it climbs the escalation ladder.
+    Reported,
+    /// An operator has seen it.
+    Acknowledged,
+    /// Someone is on it.
+    InProgress,
+    /// Over. Nothing leads out of here.
+    Resolved,
+}
+
+impl Status {
+    /// Every status, in the order in which an emergency passes through them.
+    pub const ALL: [Self; 4] = [Self::Reported, Self::Acknowledged, Self::InProgress, Self::Resolved];
+
+    /// The stable name: `reported`, `acknowledged`, `in_progress`, `resolved`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reported => "reported",
+            Self::Acknowledged => "acknowledged",
+            Self::InProgress => "in_progress",
+            Self::Resolved => "resolved",
+        }
+    }
+
+    /// The status of that name, exactly as [`as_str`](Self::as_str) writes it.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
+
+    /// The one status from which this one is reached; none for the first.
+    pub const fn previous(self) -> Option<Self> {
+        match self {
+            Self::Reported => None,
+            Self::Acknowledged => Some(Self::Reported),
+            Self::InProgress => Some(Self::Acknowledged),
+            Self::Resolved => Some(Self::InProgress),
+        }
+    }
+}
+
+/// A move that an emergency does not make: a 409.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status that it has, and keeps.
+    pub from: Status,
+    /// The status that was asked for.
+    pub to: Status,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the emergency is {}: it cannot become {}", self.from.as_str(), self.to.as_str())
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Whether an emergency may go from one status to another: reported → acknowledged → in progress → resolved, a step at a time.
+///
+/// # Errors
+/// A [`Refusal`] for any other move, a repeat among them.
+pub fn transition(from: Status, to: Status) -> Result<Status, Refusal> {
+    if to.previous() == Some(from) { Ok(to) } else { Err(Refusal { from, to }) }
+}
+
+/// A resource that is free to go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// Its id.
+    pub id: String,
+    /// Its type: `ambulance`, `security`, …
+    pub kind: String,
+    /// Where it stands: latitude and longitude.
+    pub at: (f64, f64),
+}
+
+/// The candidates in the order in which they should be sent, each with its distance in metres: first the types that help with this
+/// kind of emergency, in their order, and within a type the nearest. Of two that are equal the lower id comes first.
+pub fn rank(kind: Kind, at: (f64, f64), candidates: Vec<Candidate>) -> Vec<(Candidate, f64)> {
+    let helpers = kind.helpers();
+    let fit = |candidate: &Candidate| helpers.iter().position(|helper| *helper == candidate.kind).unwrap_or(helpers.len());
+    let mut ranked: Vec<_> = candidates
+        .into_iter()
+        .map(|candidate| {
+            let distance = distance_m(at, candidate.at);
+            (candidate, distance)
+        })
+        .collect();
+    ranked.sort_by(|(a, near), (b, far)| fit(a).cmp(&fit(b)).then(near.total_cmp(far)).then_with(|| a.id.cmp(&b.id)));
+    ranked
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_are_stable_and_read_back() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::parse(kind.as_str()), Some(kind));
+            // What the table `emergencies` takes.
+            assert!(kind.as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+        }
+        for severity in Severity::ALL {
+            assert_eq!(Severity::parse(severity.as_str()), Some(severity));
+        }
+        for status in Status::ALL {
+            assert_eq!(Status::parse(status.as_str()), Some(status));
+        }
+        assert_eq!(Kind::parse(" Lost-Child "), Some(Kind::MissingPerson));
+        assert_eq!(Kind::parse("Medical Emergency"), Some(Kind::Medical));
+        assert_eq!(Kind::parse("dragon"), None);
+        assert_eq!(Severity::parse("WARNING"), Some(Severity::Medium));
+        assert_eq!(Severity::parse("purple"), None);
+    }
+
+    #[test]
+    fn only_the_next_step_is_allowed() {
+        let allowed: Vec<_> = Status::ALL
+            .into_iter()
+            .flat_map(|from| Status::ALL.map(|to| (from, to)))
+            .filter(|(from, to)| transition(*from, *to).is_ok())
+            .map(|(from, to)| (from.as_str(), to.as_str()))
+            .collect();
+        assert_eq!(allowed, [("reported", "acknowledged"), ("acknowledged", "in_progress"), ("in_progress", "resolved")]);
+        let refusal = transition(Status::Reported, Status::Resolved).unwrap_err();
+        assert_eq!(refusal.to_string(), "the emergency is reported: it cannot become resolved");
+    }
+
+    fn candidate(id: &str, kind: &str, lat: f64) -> Candidate {
+        Candidate { id: id.to_owned(), kind: kind.to_owned(), at: (lat, 70.4) }
+    }
+
+    #[test]
+    fn who_helps_goes_before_who_is_near_and_the_nearest_of_those_first() {
+        let candidates = vec![
+            candidate("guard", "security", 20.888),
+            candidate("far", "ambulance", 20.95),
+            candidate("near", "ambulance", 20.89),
+            candidate("b", "elephant", 20.888),
+            candidate("a", "elephant", 20.888),
+        ];
+        let ids = |kind| -> Vec<_> {
+            rank(kind, (20.888, 70.4), candidates.clone()).into_iter().map(|(candidate, _)| candidate.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(Kind::Medical), ["near", "far", "a", "b", "guard"]);
+        assert_eq!(ids(Kind::Security), ["guard", "a", "b", "near", "far"]);
+        assert!(rank(Kind::Fire, (0.0, 0.0), Vec::new()).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_asked_a_status_never_goes_back(asked in prop::collection::vec(0_usize..4, 0..20)) {
+            let mut status = Status::Reported;
+            for index in asked {
+                if let Ok(next) = transition(status, Status::ALL[index]) {
+                    prop_assert!(next > status);
+                    status = next;
+                }
+            }
+        }
+
+        #[test]
+        fn nobody_is_lost_in_the_ranking(lats in prop::collection::vec(prop::num::f64::ANY, 0..20)) {
+            let candidates: Vec<_> = lats.iter().enumerate().map(|(index, lat)| candidate(&index.to_string(), "ambulance", *lat)).collect();
+            prop_assert_eq!(rank(Kind::Medical, (20.0, 70.0), candidates).len(), lats.len());
+        }
+
+        #[test]
+        fn no_word_panics(word in ".*") {
+            Kind::parse(&word);
+            Severity::parse(&word);
+            Status::parse(&word);
+        }
+    }
+}

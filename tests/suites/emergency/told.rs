@@ -1,0 +1,199 @@
+//! Who is told of an emergency: the world within a second, the public in bare facts, and up the ladder when nobody answers.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use futures::future::join_all;
+use gatehouse_tests::receiver::{NTFY_TOKEN, Received, Receiver, TWILIO_ACCOUNT, TWILIO_TOKEN, WEBHOOK_SECRET};
+use gatehouse_tests::{App, Client, eventually};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{id, path, report, sos, temple};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_has_it_within_a_second_of_its_201() {
+    let receiver = Receiver::start().await;
+    let origin = receiver.origin();
+    let variables = [("webhook_origin", origin.as_str()), ("webhook_path", "/hooks/in"), ("webhook_secret", WEBHOOK_SECRET)];
+    let Some(app) = App::embedded(&variables).await else { return };
+    let visitor = app.visitor().await;
+    let temple = temple(&app).await;
+    // The dispatcher's first call compiles nothing, but its instance is made.
+    app.internal("/internal/dispatch").await.expect(200);
+    let mut body = sos(&temple);
+    body["severity"] = json!("low");
+    let emergency = visitor.post("/api/emergency/", body).await.expect(201);
+    let answered = Instant::now();
+    // Accepted: its signature verifies.
+    let accepted = async || receiver.requests_to("/hooks").into_iter().find(Received::accepted);
+    let told = eventually("the receiver has it", Duration::from_secs(1), accepted).await;
+    assert!(answered.elapsed() < Duration::from_secs(1));
+    let message = told.json();
+    assert_eq!(message["topic"], "emergency.reported");
+    assert_eq!(message["emergency"]["id"], emergency["id"]);
+    assert_eq!(message["emergency"]["location"], sos(&temple)["location"]);
+    assert_eq!(message["emergency"]["description"], sos(&temple)["description"]);
+    assert!(message.get("alert").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_stalls_delays_no_answer() {
+    let receiver = Receiver::start().await;
+    receiver.stall();
+    let origin = receiver.origin();
+    let variables = [("webhook_origin", origin.as_str()), ("webhook_path", "/hooks/in"), ("webhook_secret", WEBHOOK_SECRET)];
+    let Some(app) = App::embedded(&variables).await else { return };
+    let visitor = app.visitor().await;
+    let temple = temple(&app).await;
+    report(&visitor, &temple).await;
+    let began = Instant::now();
+    for answer in join_all((0..20).map(|_| visitor.post("/api/emergency/", sos(&temple)))).await {
+        answer.expect(201);
+    }
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_crowd_of_reports_each_is_attempted_within_a_second() {
+    let receiver = Receiver::start().await;
+    let origin = receiver.origin();
+    let variables = [("webhook_origin", origin.as_str()), ("webhook_path", "/hooks/in"), ("webhook_secret", WEBHOOK_SECRET)];
+    let Some(app) = App::embedded(&variables).await else { return };
+    let (visitor, temple) = (app.visitor().await, temple(&app).await);
+    let first = report(&visitor, &temple).await;
+    let arrived = || -> HashMap<String, Instant> {
+        let told = receiver.requests_to("/hooks");
+        told.iter().map(|told| (told.json()["emergency"]["id"].as_str().unwrap().to_owned(), told.at)).collect()
+    };
+    eventually("the first is told", Duration::from_secs(5), async || arrived().contains_key(id(&first)).then_some(())).await;
+    // Forty a second for five seconds, far more than one contact is otherwise sent in a minute.
+    let reports = (0..200_u64).map(|number| {
+        let (visitor, temple) = (&visitor, &temple);
+        async move {
+            tokio::time::sleep(Duration::from_millis(25 * number)).await;
+            let emergency = report(visitor, temple).await;
+            (id(&emergency).to_owned(), Instant::now())
+        }
+    });
+    let answered = join_all(reports).await;
+    eventually("all are told", Duration::from_secs(5), async || (arrived().len() == 201).then_some(())).await;
+    let arrived = arrived();
+    // An attempt may come in before its caller has read the answer.
+    let mut waits: Vec<_> = answered.iter().map(|(id, at)| arrived[id].saturating_duration_since(*at)).collect();
+    waits.sort_unstable();
+    eprintln!("from the 201 to the first attempt: median {:?}, p99 {:?}, longest {:?}", waits[100], waits[198], waits[199]);
+    assert!(waits[199] < Duration::from_secs(1), "{:?}", waits[199]);
+}
+
+/// The next event of this channel, as JSON.
+async fn next_event(stream: &mut (impl futures::Stream<Item = reqwest::Result<bytes::Bytes>> + Unpin), buffer: &mut String) -> Value {
+    loop {
+        if let Some((frame, rest)) = buffer.split_once("\n\n") {
+            let (frame, rest) = (frame.to_owned(), rest.to_owned());
+            *buffer = rest;
+            if frame.contains("event: emergency\n") {
+                let data = frame.lines().find_map(|line| line.strip_prefix("data: ")).expect("data");
+                return serde_json::from_str(data).expect("JSON");
+            }
+            continue;
+        }
+        let chunk = tokio::time::timeout(Duration::from_secs(5), stream.next()).await.expect("an event in time");
+        buffer.push_str(std::str::from_utf8(&chunk.expect("the stream goes on").expect("bytes")).expect("whole characters"));
+    }
+}
+
+async fn feed(caller: &Client) -> futures::stream::BoxStream<'static, reqwest::Result<bytes::Bytes>> {
+    let mut stream = caller.request(Method::GET, "/api/events?channels=emergency").send().await.unwrap().bytes_stream().boxed();
+    stream.next().await.expect("a greeting").expect("bytes");
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_public_hears_the_bare_facts_and_operators_all_of_it() {
+    let app = App::start().await;
+    let (visitor, operator) = (app.visitor().await, app.operator().await);
+    let temple = temple(&app).await;
+    let (mut public, mut full) = (feed(&app.anonymous()).await, feed(&operator).await);
+    let (mut public_buffer, mut full_buffer) = (String::new(), String::new());
+    let mut strange = sos(&temple);
+    strange["type"] = json!("Ramesh Patel has fallen");
+    let emergency = visitor.post("/api/emergency/", strange).await.expect(201);
+
+    let bare = |status: &str| json!({"id": id(&emergency), "temple_id": temple, "type": "other", "severity": "high", "status": status});
+    assert_eq!(next_event(&mut public, &mut public_buffer).await, bare("reported"));
+    let told = next_event(&mut full, &mut full_buffer).await;
+    assert_eq!((&told["description"], &told["reported_type"]), (&sos(&temple)["description"], &json!("Ramesh Patel has fallen")));
+
+    let ambulance = json!({"temple_id": temple, "type": "ambulance", "name": "A1"});
+    let ambulance = operator.post("/api/resources/", ambulance).await.expect(201);
+    let path = path(&emergency);
+    operator.patch(&format!("{path}/assign"), json!({"resource_id": ambulance["id"]})).await.expect(200);
+    operator.patch(&format!("{path}/acknowledge"), json!({})).await.expect(200);
+    // An assignment is no bare fact: the next that the public hears is the step.
+    assert_eq!(next_event(&mut public, &mut public_buffer).await, bare("acknowledged"));
+    let told = next_event(&mut full, &mut full_buffer).await;
+    assert_eq!((&told["status"], &told["resources"][0]["name"]), (&json!("reported"), &json!("A1")));
+    assert_eq!(next_event(&mut full, &mut full_buffer).await["status"], "acknowledged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_acknowledges_climbs_each_rung_once() {
+    let receiver = Receiver::start().await;
+    let origin = receiver.origin();
+    let Some(app) = App::embedded(&[
+        ("twilio_origin", &origin),
+        ("twilio_account_sid", TWILIO_ACCOUNT),
+        ("twilio_auth_token", TWILIO_TOKEN),
+        ("twilio_from", "+15550001111"),
+        ("ntfy_origin", &origin),
+        ("ntfy_token", NTFY_TOKEN),
+        ("ntfy_topic", "everything"),
+        ("escalation_minutes", "5"),
+        ("escalation_contacts", "sms:+911111111111 | sms:+912222222222"),
+    ])
+    .await
+    else {
+        return;
+    };
+    let temple = temple(&app).await;
+    let mut mild = sos(&temple);
+    mild["severity"] = json!("low");
+    let emergency = app.visitor().await.post("/api/emergency/", mild).await.expect(201);
+    app.tick().await;
+    let told = || receiver.requests_to("/everything").iter().filter(|told| told.accepted()).count();
+    let sent = || -> Vec<_> { receiver.requests_to("/2010").iter().filter(|sms| sms.accepted()).map(|sms| sms.form()).collect() };
+    assert_eq!((told(), sent().len()), (1, 0), "the ground floor has it");
+
+    app.advance(Duration::from_secs(290));
+    app.tick().await;
+    assert!(sent().is_empty(), "not before five minutes");
+    app.advance(Duration::from_secs(11));
+    join_all((0..4).map(|_| app.tick())).await;
+    app.tick().await;
+    assert_eq!(sent().len(), 1, "once, however many runs there are");
+    assert_eq!(sent()[0]["To"], "+911111111111");
+    assert!(sent()[0]["Body"].contains("rung 1") && sent()[0]["Body"].contains("SOS, medical: An old man has fallen"));
+
+    app.advance(Duration::from_secs(300));
+    app.tick().await;
+    assert_eq!(sent().len(), 2);
+    app.advance(Duration::from_secs(3600));
+    app.tick().await;
+    assert_eq!((sent().len(), told()), (2, 1), "not above the top");
+
+    let operator = app.operator().await;
+    let shown = operator.get(&path(&emergency)).await.expect(200);
+    assert_eq!(shown["escalation"], 2);
+    let actions: Vec<_> = shown["history"].as_array().unwrap().iter().map(|step| step["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["reported", "escalated", "escalated"]);
+
+    // Acknowledged in time, it stays on the ground.
+    let answered = operator.post("/api/emergency/", sos(&temple)).await.expect(201);
+    operator.patch(&format!("{}/acknowledge", path(&answered)), json!({})).await.expect(200);
+    app.advance(Duration::from_secs(1200));
+    app.tick().await;
+    assert_eq!(app.operator().await.get(&path(&answered)).await.expect(200)["escalation"], 0);
+    assert_eq!(sent().len(), 2);
+}

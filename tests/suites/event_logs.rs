@@ -1,0 +1,193 @@
+//! Contract §6: the audit trail: every change and who made it, for administrators, never changed.
+
+use gatehouse_tests::{App, Client};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+async fn items(caller: &Client, query: &str) -> Vec<Value> {
+    let page = caller.get(&format!("/api/event-logs/{query}")).await.expect(200);
+    page["items"].as_array().expect("items").clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_change_is_there_with_who_made_it() {
+    let app = App::start().await;
+    let (admin, operator) = (app.admin().await, app.operator().await);
+    let me = operator.get("/api/users/me").await.expect(200)["id"].as_str().unwrap().to_owned();
+    let alert = operator.post("/api/alerts/", json!({"severity": "info", "message": "The gate is open"})).await.expect(201);
+    let alert = alert["id"].as_str().unwrap().to_owned();
+    operator.patch(&format!("/api/alerts/{alert}/acknowledge"), json!({})).await.expect(200);
+    operator.delete(&format!("/api/alerts/{alert}")).await.expect(204);
+
+    let lines = items(&admin, &format!("?entity=alerts&subject={alert}")).await;
+    let actions: Vec<_> = lines.iter().map(|line| line["action"].as_str().unwrap()).collect();
+    // A delete notes first who it is by.
+    assert_eq!(actions, ["deleted", "updated", "created"]);
+    assert!(lines.iter().all(|line| line["actor"] == json!(me) && line["at"].as_str().unwrap().ends_with('Z')));
+    assert_eq!(lines.last().unwrap()["detail"]["severity"], "info");
+    assert_eq!(admin.get(&format!("/api/event-logs/{}", lines[0]["id"])).await.expect(200), lines[0]);
+    for missing in ["0", "nobody", "99999999999999999999"] {
+        admin.get(&format!("/api/event-logs/{missing}")).await.expect_problem(404);
+    }
+
+    assert_eq!(items(&admin, &format!("?actor={me}&action=created")).await.len(), 1);
+    assert_eq!(items(&admin, "?action=deleted").await.len(), 1);
+    assert!(items(&admin, "?actor=nobody").await.is_empty());
+    assert!(items(&admin, &format!("?to={}", app.time(-3600))).await.is_empty());
+    assert!(items(&admin, &format!("?from={}", app.time(3600))).await.is_empty());
+    assert!(!items(&admin, &format!("?from={}&to={}", app.time(-3600), app.time(60))).await.is_empty());
+    admin.get("/api/event-logs/?colour=red").await.expect_invalid(&["colour"]);
+    admin.get("/api/event-logs/?from=yesterday").await.expect_invalid(&["from"]);
+    admin.get("/api/event-logs/?format=xml").await.expect_invalid(&["format"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_administrators_read_it_and_nobody_changes_it() {
+    let app = App::start().await;
+    for (caller, status) in [(app.anonymous(), 401), (app.visitor().await, 403), (app.operator().await, 403)] {
+        caller.get("/api/event-logs/").await.expect_problem(status);
+        caller.get("/api/event-logs/1").await.expect_problem(status);
+    }
+    let admin = app.admin().await;
+    let before = items(&admin, "?limit=500").await;
+    for path in ["/api/event-logs/", "/api/event-logs/1"] {
+        for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            let refused = admin.send(method, path, Some(&json!({}))).await;
+            refused.expect_problem(405);
+        }
+    }
+    for sql in ["delete from audit_log", "delete from audit_log where id = 1", "update audit_log set actor = 'nobody'"] {
+        assert!(app.db().execute(sql, []).unwrap_err().to_string().contains("append-only"), "{sql}");
+    }
+    assert_eq!(items(&admin, "?limit=500").await, before);
+}
+
+/// So many lines, some of them in the same millisecond, with words that CSV must quote.
+fn stage(app: &App, count: i64) {
+    app.db()
+        .execute(
+            "insert into audit_log (at, actor, action, entity, subject, detail)
+             with recursive n (i) as (select 1 union all select i + 1 from n where i < ?1)
+             select ?2 + i / 3, 'staged', 'noted', 'tests', 'a \"quoted\", long' || char(10) || 'subject ' || i, json_object('number', i) from n",
+            [count, app.now_ms()],
+        )
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_meet_without_a_gap() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    stage(&app, 25);
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = admin.get(&format!("/api/event-logs/?actor=staged&limit=4{cursor}")).await.expect(200);
+        seen.extend(page["items"].as_array().unwrap().iter().map(|line| line["detail"]["number"].as_i64().unwrap()));
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, (1..=25).rev().collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_exported_as_csv_and_as_ndjson() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    stage(&app, 3);
+    let wanted = items(&admin, "?actor=staged").await;
+
+    for answer in [
+        admin.get("/api/event-logs/?actor=staged&format=ndjson").await,
+        admin.header("accept", "application/x-ndjson").get("/api/event-logs/?actor=staged").await,
+    ] {
+        assert_eq!((answer.status, answer.header("content-type")), (200, "application/x-ndjson"));
+        let lines: Vec<Value> = answer.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(lines, wanted);
+        assert_eq!(answer.header("link"), "");
+    }
+    for answer in [
+        admin.get("/api/event-logs/?actor=staged&format=csv").await,
+        admin.header("accept", "text/csv").get("/api/event-logs?actor=staged").await,
+    ] {
+        assert_eq!((answer.status, answer.header("content-type")), (200, "text/csv; charset=utf-8"));
+        let text = answer.text();
+        assert!(text.starts_with("id,at,actor,action,entity,subject,detail\n"), "{text}");
+        assert!(text.contains("staged,noted,tests,\"a \"\"quoted\"\", long\nsubject 3\",\"{\"\"number\"\":3}\"\n"), "{text}");
+    }
+    app.operator().await.get("/api/event-logs/?format=csv").await.expect_problem(403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_export_leads_on_to_its_rest() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    stage(&app, 10_500);
+    let first = admin.get("/api/event-logs/?actor=staged&entity=tests&format=ndjson").await;
+    assert_eq!(first.text().lines().count(), 10_000);
+    let link = first.header("link").to_owned();
+    let next = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\"")).expect("the next address");
+    let second = admin.get(next).await;
+    assert_eq!((second.text().lines().count(), second.header("link")), (500, ""));
+    let last: Value = serde_json::from_str(second.text().lines().last().unwrap()).unwrap();
+    assert_eq!(last["detail"]["number"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_read_of_this_section_scans_a_table_that_grows() {
+    let app = App::start().await;
+    app.admin().await.get("/api/event-logs/").await.expect(200);
+    let database = app.db();
+    // As the components ask them.
+    let trail = "select id, at, actor, action, entity, subject, detail from audit_log
+         where (at, id) < (coalesce(?, 9223372036854775807), coalesce(?, 9223372036854775807))";
+    let down = "order by at desc, id desc limit 51";
+    let emergencies = |filters: &str| {
+        format!(
+            "select d.id, d.document from (select id from emergencies where id < ? {filters} order by id desc limit 51) as page
+             join emergency_documents d on d.id = page.id order by page.id desc"
+        )
+    };
+    let incidents = "select i.id, d.document, i.occurred_at from incidents i join incident_documents d on d.id = i.id
+         where i.deleted_at is null and (i.occurred_at, i.id) < (coalesce(?, 9223372036854775807), coalesce(?, '~'))";
+    let statements = [
+        format!("{trail} {down}"),
+        format!("{trail} and actor = ? {down}"),
+        format!("{trail} and action = ? and at >= ? and at < ? {down}"),
+        format!("{trail} and entity = ? {down}"),
+        emergencies(""),
+        emergencies("and site = ?"),
+        emergencies("and reported_by = ?"),
+        emergencies("and status <> 'resolved'"),
+        emergencies("and site = ? and status = ? and status <> 'resolved'"),
+        format!("{incidents} order by i.occurred_at desc, i.id desc limit 51"),
+        format!("{incidents} and i.site = ? order by i.occurred_at desc, i.id desc limit 51"),
+        "select type, severity, status, count(*) from emergencies where site = ? and created_at >= ? and created_at < ?
+         group by type, severity, status"
+            .to_owned(),
+        "update emergencies indexed by emergencies_to_escalate set escalation = escalation + 1
+         where status = 'reported' and created_at <= ?1 - ?2 and escalation < min(?3, (?1 - created_at) / ?2)"
+            .to_owned(),
+        "select r.id from resources r where r.retired_at is null and r.id > coalesce(?2, '') and r.site = ?
+             and not exists (select 1 from assignments a where a.resource_id = r.id and a.released_at is null)
+             and not exists (select 1 from resource_maintenance m where m.resource_id = r.id and m.starts_at <= ?1 and m.ends_at > ?1)
+         order by r.id limit 51"
+            .to_owned(),
+    ];
+    for statement in statements {
+        let mut explained = database.prepare(&format!("explain query plan {statement}")).expect(&statement);
+        let parameters = vec![rusqlite::types::Null; explained.parameter_count()];
+        let steps = explained.query_map(rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3)).expect(&statement);
+        let steps: Vec<_> = steps.map(|step| step.expect("a step")).collect();
+        for step in &steps {
+            // A page is at most 501 rows, and what came to one emergency (`a`) a handful.
+            let bounded = ["SCAN page", "SCAN a", "SCAN CONSTANT ROW"].contains(&step.as_str()) || step.starts_with("SCAN (subquery");
+            assert!(!step.starts_with("SCAN") || bounded, "{statement}: {steps:#?}");
+            assert!(!step.contains("AUTOMATIC"), "{statement}: {steps:#?}");
+        }
+        if statement.contains("from audit_log") || statement.contains("from incidents") {
+            assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE FOR ORDER BY")), "{statement}: {steps:#?}");
+        }
+    }
+}
