@@ -5,6 +5,7 @@ import { announce } from "./dom.js";
 import { createFeed } from "./feed.js";
 import { words } from "./format.js";
 import { device, healthAt, isOperator, takeAlert, time } from "./model.js";
+import { createHub } from "./pages.js";
 import { createStore } from "./store.js";
 import { alertsView } from "./views/alerts.js";
 import { devicesView } from "./views/devices.js";
@@ -27,11 +28,17 @@ const api = createApi({ onSignedOut: () => leave("Your session has ended. Sign i
 const feed = createFeed({
   takeTicket: () => api.post("/api/events/ticket"),
   onEvent,
-  onOpen: load,
+  onOpen() {
+    load();
+    hub.emit("open");
+  },
   onState: (connection) => store?.set({ connection }),
 });
 
+const hub = createHub();
+
 let store = null;
+let shell = null;
 // The load that is under way, whether another must follow it, and the events that arrive meanwhile.
 let loading = null;
 let loadAgain = false;
@@ -63,15 +70,14 @@ const serverNow = () => Date.now() + (store?.state.skew ?? 0);
 async function enter() {
   const user = await api.get("/api/users/me");
   store = createStore(emptyState(user));
-  const context = { store, api, toasts, serverNow, chooseSite, signOut };
-  root.replaceChildren(
-    consoleShell(context, {
-      summary: summaryView(context),
-      plan: planView(context),
-      alerts: store.state.operator ? alertsView(context) : null,
-      devices: store.state.operator ? devicesView(context) : null,
-    }),
-  );
+  const context = { store, api, toasts, serverNow, chooseSite, signOut, hub };
+  shell = consoleShell(context, {
+    summary: summaryView(context),
+    plan: planView(context),
+    alerts: store.state.operator ? alertsView(context) : null,
+    devices: store.state.operator ? devicesView(context) : null,
+  });
+  root.replaceChildren(shell.element);
   timers = [
     setInterval(tick, 1000),
     setInterval(() => refresh().catch(() => {}), REFRESH_MS),
@@ -85,6 +91,8 @@ function leave(message) {
   feed.stop();
   timers.forEach(clearInterval);
   timers = [];
+  shell?.leave();
+  shell = null;
   store = null;
   arrived = [];
   toasts.clear();
@@ -183,8 +191,11 @@ function clockSkew(asOf) {
 
 function onEvent(kind, data) {
   if (!store) return;
-  if (kind === "reset") load();
-  else {
+  if (kind === "reset") {
+    load();
+    hub.emit("open");
+  } else {
+    hub.emit(kind, data);
     if (loading) arrived.push([kind, data]);
     if (store.state.loaded) apply(kind, data);
   }

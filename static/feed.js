@@ -1,6 +1,7 @@
 // The event feed: Server-Sent Events by a ticket, taken anew for each connection, resumed after the last event that was seen.
 
-const KINDS = ["spot", "device", "alert", "lot", "reset"];
+const CHANNELS = "alerts,emergency,crowd,transport,parking";
+const KINDS = ["spot", "device", "alert", "lot", "crowd", "shuttle", "emergency", "reset"];
 const SLOWEST_MS = 15_000;
 // The server ends each stream now and then; a gap shorter than this is not worth a word.
 const UNNOTICED_MS = 1500;
@@ -32,7 +33,7 @@ export function createFeed({ takeTicket, onEvent, onOpen, onState }) {
       return;
     }
     if (!running || mine !== attempt) return;
-    const query = new URLSearchParams({ channels: "alerts,parking", ticket });
+    const query = new URLSearchParams({ channels: CHANNELS, ticket });
     if (lastId) query.set("last_event_id", lastId);
     const opened = new EventSource(`/api/events?${query}`);
     source = opened;

@@ -106,3 +106,14 @@ export function newestFirst(alerts) {
 export function alertsOfSite(alerts, site) {
   return newestFirst(alerts.values()).filter((alert) => !site || !alert.site || alert.site === site);
 }
+
+/** The temples, in the order of their names. */
+export function temples(state) {
+  return state.sites.filter((site) => site.kind === "temple");
+}
+
+/** The temple that a page is about: the chosen site when it is one, else the first. */
+export function temple(state) {
+  const all = temples(state);
+  return all.find((site) => site.slug === state.site) ?? all[0] ?? null;
+}

@@ -2,6 +2,7 @@
 
 import { arrange, attribute, h, icon, text } from "../dom.js";
 import { alertsOfSite } from "../model.js";
+import { createPager, pagesFor } from "../pages.js";
 
 const CONNECTIONS = {
   connecting: "Connecting",
@@ -9,8 +10,9 @@ const CONNECTIONS = {
   reconnecting: "Reconnecting",
 };
 
-/** The whole console; `alerts` and `devices` are null for those who may not see them. */
-export function consoleShell({ store, chooseSite, signOut }, { summary, plan, alerts, devices }) {
+/** The whole console; `alerts` and `devices` are null for those who may not see them. `leave()` ends the page that is open. */
+export function consoleShell(context, { summary, plan, alerts, devices }) {
+  const { store, chooseSite, signOut } = context;
   const { user } = store.state;
   const picker = h("select", { id: "site", "aria-label": "Site", on: { change: () => chooseSite(picker.value || null) } });
   const connectionText = h("span", {});
@@ -19,7 +21,7 @@ export function consoleShell({ store, chooseSite, signOut }, { summary, plan, al
   const openAlerts = h("span", { class: "count" });
 
   const header = h("header", { class: "top" },
-    h("a", { class: "skip", href: "#plan" }, "Skip to the plan"),
+    h("button", { type: "button", class: "skip", on: { click: () => slot.focus() } }, "Skip to the page"),
     h("div", { class: "brand" }, icon("gate", "brand-mark"), h("h1", {}, "Gatehouse")),
     h("div", { class: "site-picker" }, picker),
     connection,
@@ -37,6 +39,11 @@ export function consoleShell({ store, chooseSite, signOut }, { summary, plan, al
         h("a", { href: "#alerts" }, "Alerts", openAlerts),
         h("a", { href: "#devices" }, "Devices"))
     : null;
+
+  const links = new Map(pagesFor(store.state.operator).map((page) => [page.key, h("a", { href: `#/${page.key}` }, page.title)]));
+  const pages = links.size > 1 ? h("nav", { class: "pages", "aria-label": "Pages" }, [...links.values()]) : null;
+  const slot = h("main", { class: "slot", tabindex: "-1" });
+  const parking = h("div", { class: "parts" }, summary, plan, alerts, devices);
 
   store.subscribe(["sites", "site"], (state) => {
     const options = [["", "All sites"], ...state.sites.map((site) => [site.slug, site.name])];
@@ -63,9 +70,15 @@ export function consoleShell({ store, chooseSite, signOut }, { summary, plan, al
     openAlerts.hidden = open === 0;
   });
 
-  return h("div", { class: alerts ? "console" : "console console-narrow" },
-    header,
-    h("main", { class: "parts" }, summary, plan, alerts, devices),
-    jumps,
-  );
+  const element = h("div", { class: alerts ? "console" : "console console-narrow" }, header, pages, slot, jumps);
+  const pager = createPager(context, {
+    slot,
+    parking,
+    onChange(page) {
+      attribute(element, "data-page", page.key);
+      for (const [key, link] of links) attribute(link, "aria-current", key === page.key ? "page" : null);
+      links.get(page.key)?.scrollIntoView({ block: "nearest", inline: "center" });
+    },
+  });
+  return { element, leave: pager.leave };
 }
