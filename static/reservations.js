@@ -27,10 +27,11 @@ export function isExpired(reservation, now) {
   return reservation.status === "expired" || (reservation.status === "pending_payment" && until !== null && until <= now);
 }
 
-/** What its owner can still do about it. */
+/** What its owner can still do about it; a longer stay may leave something to pay of one that was paid. */
 export function ownersMoves(reservation, now) {
   const pending = reservation.status === "pending_payment" && !isExpired(reservation, now);
-  return { pay: pending, cancel: pending || reservation.status === "confirmed" };
+  const rest = (time(reservation.due_until) ?? 0) > now;
+  return { pay: reservation.due > 0 && (pending || rest), cancel: pending || reservation.status === "confirmed" };
 }
 
 /** What staff can do about it at the gate. */

@@ -1,10 +1,19 @@
 // Who comes today, for the staff of a car park: arrive, leave, cancel.
 
 import { announce, arrange, attribute, h, text } from "../dom.js";
+import { ofSite } from "../model.js";
 import { period, reservationState, staffMoves, today } from "../reservations.js";
+import { ALL } from "../store.js";
 
 const REFRESH_MS = 20_000;
 const OVER = ["completed", "cancelled", "expired", "no_show"];
+
+/** The chosen site when it has spots, else the first that has. */
+function carPark(state) {
+  const [own] = ofSite(state.spots.values(), state.site);
+  const [any] = state.spots.values();
+  return (own ?? any)?.site ?? null;
+}
 
 /** The page. */
 export function arrivalsPage({ store, api, toasts, serverNow, hub }) {
@@ -19,12 +28,13 @@ export function arrivalsPage({ store, api, toasts, serverNow, hub }) {
   async function load() {
     loads += 1;
     const turn = loads;
-    const query = new URLSearchParams({ ...today(serverNow()), limit: "500" });
-    if (store.state.site) query.set("site", store.state.site);
+    const site = carPark(store.state);
+    if (!site) return;
+    const query = new URLSearchParams({ ...today(serverNow()), site, limit: "500" });
     try {
-      const items = await api.all(`/api/reservations?${query}`, 2000);
+      const items = await api.all(`/api/reservations/arrivals?${query}`, 2000);
       if (turn !== loads) return;
-      shown = items.sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
+      shown = items;
       draw();
     } catch (error) {
       if (turn !== loads) return;
@@ -77,7 +87,9 @@ export function arrivalsPage({ store, api, toasts, serverNow, hub }) {
     text(none, shown.length ? "None that matches." : "Nobody has reserved for today.");
   }
 
-  const unsubscribe = store.subscribe(["site"], () => load());
+  const unsubscribe = store.subscribe(["site", "spots"], (_, changes) => {
+    if (changes.has("site") || changes.get("spots") === ALL) load();
+  });
   const off = hub.on(["open"], load);
   const timer = setInterval(load, REFRESH_MS);
   return {

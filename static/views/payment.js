@@ -21,12 +21,11 @@ export function paymentDialog({ api, serverNow, onPaid }) {
   const later = h("button", { type: "button", class: "button", on: { click: () => dialog.close() } }, "Later");
   const form = h("form", { class: "pay-form", on: { submit } },
     title, amount, left,
-    h("p", { class: "hint" }, "Payment intent: ", secret),
+    h("p", { class: "hint" }, "Client secret: ", secret),
     h("label", { for: "pay-method" }, "Payment method"), method,
     problem,
     h("div", { class: "form-buttons" }, later, pay));
   const dialog = h("dialog", { class: "sheet", "aria-labelledby": "pay-title" }, form);
-  let reservation = null;
   let intent = null;
   let timer = 0;
 
@@ -36,7 +35,7 @@ export function paymentDialog({ api, serverNow, onPaid }) {
   }
 
   function tick() {
-    const until = Date.parse(reservation?.hold_expires_at ?? "");
+    const until = Date.parse(intent?.expires_at ?? "");
     text(left, Number.isNaN(until) ? "" : `Held for you for ${countdown(until - serverNow())} more.`);
   }
 
@@ -67,12 +66,11 @@ export function paymentDialog({ api, serverNow, onPaid }) {
     element: dialog,
 
     /** Asks for an intent and shows the dialog. Throws what the server refuses. */
-    async pay(wanted) {
-      reservation = wanted;
-      intent = await api.post("/api/payments/create-intent", { reservation_id: wanted.id });
+    async pay(reservation) {
+      intent = await api.post("/api/payments/create-intent", { reservation_id: reservation.id });
       refuse(null);
       text(amount, money(intent.amount, intent.currency));
-      text(secret, intent.payment_intent_id);
+      text(secret, intent.client_secret);
       tick();
       clearInterval(timer);
       timer = setInterval(tick, 1000);

@@ -177,7 +177,9 @@ function myReservations({ api, store, serverNow, toasts }, pay) {
 
   async function load() {
     try {
-      const query = new URLSearchParams({ limit: "50", user_id: store.state.user.id });
+      const query = new URLSearchParams({ limit: "50" });
+      // To operators the list shows everybody's.
+      if (store.state.operator) query.set("user_id", store.state.user.id);
       shown = (await api.get(`/api/reservations?${query}`)).items;
       draw();
     } catch (error) {
@@ -211,13 +213,12 @@ function myReservations({ api, store, serverNow, toasts }, pay) {
     } }, "Cancel");
     payButton.hidden = !moves.pay;
     cancelButton.hidden = !moves.cancel;
-    const left = h("span", { class: "hold-left", "data-until": reservation.hold_expires_at });
+    const left = h("span", { class: "hold-left", "data-until": reservation.hold_expires_at ?? reservation.due_until });
     left.hidden = !moves.pay;
     return h("li", { class: "reservation", "data-id": reservation.id, "data-status": isExpired(reservation, now) ? "expired" : reservation.status },
       h("div", { class: "reservation-head" }, h("strong", {}, reservation.spot_id), h("span", { class: "chip" }, reservationState(reservation, now)), left),
       h("p", {}, period(reservation)),
       h("p", { class: "reservation-facts" }, reservation.vehicle_plate, " · ", money(reservation.price, reservation.currency)),
-      reservation.refunded_amount > 0 ? h("p", { class: "hint" }, `${money(reservation.refunded_amount, reservation.currency)} given back`) : null,
       h("div", { class: "form-buttons" }, payButton, cancelButton));
   }
 
