@@ -17,6 +17,13 @@ const EVENTS_KEPT: i64 = 1_000;
 /// How long what was sent can be looked up, milliseconds.
 const MESSAGES_KEPT_MS: i64 = 30 * DAY_MS;
 
+/// How long each count of a crowd is kept, and the sums by quarter of an hour that heat maps and forecasts are made of, milliseconds.
+const COUNTS_KEPT_MS: i64 = 100 * DAY_MS;
+const QUARTERS_KEPT_MS: i64 = 400 * DAY_MS;
+
+/// How long a shuttle's way is kept, milliseconds. Its newest position stays.
+const POSITIONS_KEPT_MS: i64 = 7 * DAY_MS;
+
 /// How many rows were removed.
 #[derive(Debug, Default, Serialize)]
 pub struct Summary {
@@ -26,6 +33,8 @@ pub struct Summary {
     pub expired: usize,
     /// Messages that were sent long ago, with their deliveries.
     pub messages: usize,
+    /// Counts of crowds and positions of shuttles.
+    pub movements: usize,
 }
 
 /// Removes them.
@@ -69,7 +78,42 @@ pub fn run(now: i64) -> Result<Summary, Problem> {
          ) returning 1",
         now - DAY_MS,
     )?;
-    Ok(Summary { events: events.len(), expired, messages: messages(now - MESSAGES_KEPT_MS)? })
+    Ok(Summary { events: events.len(), expired, messages: messages(now - MESSAGES_KEPT_MS)?, movements: movements(now)? })
+}
+
+/// Removes what crowds and shuttles did long ago, zone by zone and shuttle by shuttle: their keys find the oldest without an index of
+/// time.
+fn movements(now: i64) -> Result<usize, Problem> {
+    let delete = |sql: &str, kept: i64| db::run(sql, params![now - kept, BATCH]).map(|rows| rows.len()).map_err(Problem::from);
+    let mut gone = delete(
+        "delete from crowd_readings where (site, zone, at) in (
+             select r.site, r.zone, r.at from crowd_state s cross join crowd_readings r on r.site = s.site and r.zone = s.zone
+             where r.at < ?1 limit ?2
+         ) returning 1",
+        COUNTS_KEPT_MS,
+    )?;
+    gone += delete(
+        "delete from crowd_quarters where (site, zone, start) in (
+             select q.site, q.zone, q.start from crowd_state s cross join crowd_quarters q on q.site = s.site and q.zone = s.zone
+             where q.start < ?1 limit ?2
+         ) returning 1",
+        QUARTERS_KEPT_MS,
+    )?;
+    gone += delete(
+        "delete from crowd_booked where (site, starts_at, ends_at, lead) in (
+             select b.site, b.starts_at, b.ends_at, b.lead from sites s cross join crowd_booked b on b.site = s.slug
+             where b.starts_at < ?1 limit ?2
+         ) returning 1",
+        QUARTERS_KEPT_MS,
+    )?;
+    gone += delete(
+        "delete from shuttle_positions where (shuttle, at) in (
+             select p.shuttle, p.at from shuttle_state s cross join shuttle_positions p on p.shuttle = s.shuttle
+             where p.at < ?1 limit ?2
+         ) returning 1",
+        POSITIONS_KEPT_MS,
+    )?;
+    Ok(gone)
 }
 
 /// Removes what was sent before this time. Dead letters stay until an administrator replays them.

@@ -19,6 +19,7 @@ mod cleanup;
 mod dispatch;
 mod escalation;
 mod health;
+mod held_back;
 #[cfg_attr(not(target_family = "wasm"), allow(dead_code, reason = "only a component sends"))]
 mod outbound;
 mod queue;
