@@ -58,6 +58,9 @@ async fn a_seeded_deployment_has_the_demo_and_seeding_again_changes_nothing() {
         (0, 0, 0, 0, 0, 0, 0),
         "{again}"
     );
+    // Three days of hours for each of the sixteen zones; between the two seedings a zone may have come to its next count.
+    assert!(made.crowd_counts >= 16 * 3 * 24 && again.crowd_counts <= 32, "{made}\n{again}");
+    assert_eq!((made.routes, made.shuttles, again.routes, again.shuttles), (2, 6, 0, 0), "{made}\n{again}");
 
     let anyone = app.anonymous();
     let sites = anyone.get("/api/sites?limit=500").await.expect(200);
@@ -68,6 +71,17 @@ async fn a_seeded_deployment_has_the_demo_and_seeding_again_changes_nothing() {
     let zones = anyone.get("/api/sites/city-centre/zones").await.expect(200);
     let codes: HashSet<_> = items(&zones).iter().filter_map(|zone| zone["code"].as_str()).collect();
     assert_eq!(codes, HashSet::from(["B1", "B2", "OUT", "VIP"]));
+
+    // A newcomer's temple is alive: counted, forecast, served by shuttles that are on their way.
+    let crowd = anyone.get("/api/crowd/temple/somnath/current").await.expect(200);
+    let counted = crowd["zones"].as_array().expect("zones").iter();
+    assert!(counted.clone().all(|zone| zone["count"].is_number() && zone["stale"] == false), "{crowd}");
+    assert!(counted.clone().all(|zone| zone["level"] == "low" || zone["level"] == "moderate"), "{crowd}");
+    let next = anyone.get("/api/crowd/temple/somnath/predictions?zone=sanctum").await.expect(200);
+    assert_eq!(next["zones"][0]["predictions"].as_array().map(Vec::len), Some(6), "{next}");
+    let shuttle = anyone.get("/api/transport/shuttles/SH-101/location").await.expect(200);
+    assert_eq!((&shuttle["location"]["stale"], shuttle["stops"].as_array().map(Vec::len)), (&Value::Bool(false), Some(7)));
+    assert!(shuttle["stops"].as_array().is_some_and(|stops| stops.iter().all(|stop| stop["basis"] != "timetable")), "{shuttle}");
 
     let credentials = Credentials::load(&args.credentials).expect("the credentials file");
     assert_eq!(credentials.devices.len(), 180);

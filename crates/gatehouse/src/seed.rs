@@ -13,10 +13,12 @@ use serde_json::json;
 
 pub(crate) mod api;
 mod credentials;
+pub(crate) mod crowd;
 mod history;
 mod news;
 pub(crate) mod pattern;
 mod places;
+pub(crate) mod shuttles;
 
 pub use credentials::{Credentials, User};
 
@@ -45,7 +47,7 @@ pub struct Args {
     /// What the history follows from: the same number, the same history.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// How many days of readings; 0 for the newest of each device alone.
+    /// How many days of readings; crowds are counted for three times as many. 0 for the newest of each device and zone alone.
     #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u32).range(0..=366))]
     pub history_days: u32,
     /// Minutes from one reading of a device to its next.
@@ -78,15 +80,38 @@ pub struct Summary {
     pub lot_counts: usize,
     /// Alerts.
     pub alerts: usize,
+    /// Counts of the temples' crowds.
+    pub crowd_counts: u64,
+    /// Shuttle routes.
+    pub routes: usize,
+    /// Shuttles.
+    pub shuttles: usize,
     /// Where the credentials are.
     pub credentials: PathBuf,
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sites, zones, spots, devices, users, keys, readings, duplicates, rejected, lot_counts, alerts, credentials } = self;
+        let Self {
+            sites,
+            zones,
+            spots,
+            devices,
+            users,
+            keys,
+            readings,
+            duplicates,
+            rejected,
+            lot_counts,
+            alerts,
+            crowd_counts,
+            routes,
+            shuttles,
+            credentials,
+        } = self;
         writeln!(f, "made {sites} sites, {zones} zones, {spots} spots, {devices} devices, {users} users, {keys} device keys")?;
         writeln!(f, "stored {readings} readings ({duplicates} were there, {rejected} refused), {lot_counts} lot counts, {alerts} alerts")?;
+        writeln!(f, "stored {crowd_counts} counts of crowds, made {routes} routes and {shuttles} shuttles")?;
         write!(f, "credentials: {}", credentials.display())
     }
 }
@@ -114,6 +139,8 @@ pub async fn run(args: Args) -> anyhow::Result<Summary> {
     seed_readings(&admin, &history, &mut summary).await?;
     summary.lot_counts = news::lot_counts(&admin, &history).await?;
     summary.alerts = news::alerts(&admin).await?;
+    summary.crowd_counts = crowd::counts(&admin, args.seed, api::now_ms(), args.history_days).await?;
+    (summary.routes, summary.shuttles) = shuttles::make(&admin).await?;
     Ok(summary)
 }
 

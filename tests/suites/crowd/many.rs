@@ -45,11 +45,11 @@ async fn each_count_of_an_array_is_judged_alone() {
 async fn what_a_batch_went_through_raises_nothing_when_it_is_over() {
     let app = App::start().await;
     let temple = Temple::new(&app).await;
-    let counts: Vec<_> = [100, 900, 950, 900, 200, 150]
+    let counts = [100, 900, 950, 900, 200, 150]
         .iter()
         .enumerate()
         .map(|(index, count)| json!({"zone": "HALL", "count": count, "timestamp": app.time(-100 + i64::try_from(index).unwrap())}));
-    let tally = temple.operator.post(&temple.path("update"), json!(counts.collect::<Vec<_>>())).await.expect(200);
+    let tally = temple.operator.post(&temple.path("update"), Value::from(counts.collect::<Vec<_>>())).await.expect(200);
     assert_eq!(tally["accepted"], 6);
     assert_eq!(temple.now(&app, "HALL").await["level"], "low");
     assert!(temple.alerts().await.is_empty());
