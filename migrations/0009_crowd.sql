@@ -125,9 +125,9 @@ create trigger crowd_level_turned after update of level on crowd_state when new.
 begin
     update alerts set status = 'resolved', resolved_at = new.received_at, resolved_by = 'system',
         updated_at = new.received_at, updated_by = 'system'
-    where source = 'system' and status <> 'resolved' and subject = new.site || '/' || (select code from zones where site = new.site and code = new.zone)
-        and ((alert_type = 'crowd_high' and new.level is not 'high')
-            or (alert_type in ('crowd_high', 'crowd_critical') and coalesce(new.level, 'low') in ('low', 'moderate')));
+    where source = 'system' and status <> 'resolved' and alert_type in ('crowd_high', 'crowd_critical')
+        and subject = new.site || '/' || (select code from zones where site = new.site and code = new.zone)
+        and ((alert_type = 'crowd_high' and new.level is not 'high') or coalesce(new.level, 'low') in ('low', 'moderate'));
     insert into system_alerts (alert_type, subject, site, zones, severity, message, at)
     select iif(new.level = 'critical', 'crowd_critical', 'crowd_high'), site || '/' || code, site, json_array(code),
         iif(new.level = 'critical', 'critical', 'warning'),

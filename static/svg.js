@@ -26,5 +26,5 @@ export function viridis(part) {
     return linear <= 0.04045 ? linear / 12.92 : ((linear + 0.055) / 1.055) ** 2.4;
   });
   const light = 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179;
-  return [`rgb(${colour.join(" ")})`, light ? "#14211f" : "#ffffff"];
+  return [`rgb(${colour.join(" ")})`, light ? "#000000" : "#ffffff"];
 }

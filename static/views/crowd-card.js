@@ -9,11 +9,12 @@ const HOUR = 3_600_000;
 const PAST = 6 * HOUR;
 const AHEAD = 6 * HOUR;
 // The chart's frame, in its own units.
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT] = [380, 150, 4, 44, 8, 22];
+const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT] = [310, 132, 4, 40, 8, 22];
 
 /** A zone's card; `draw(zone, now, stale)` brings it up to date. */
 export function crowdCard(zone, timeZone) {
-  const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", timeZone });
+  // By the temple's clock, wherever it is looked at.
+  const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone });
   const badge = h("span", { class: "level" });
   const count = h("strong", { class: "crowd-count" }, "–");
   const of = h("span", { class: "crowd-share" });
@@ -85,12 +86,12 @@ export function crowdCard(zone, timeZone) {
     };
     const booked = points[0].booked ? ` · ${points[0].booked.toLocaleString()} booked in the temple` : "";
     arrange(next, [
-      h("span", {}, h("b", {}, clock.format(points[0].at)), ` ${words(points[0])}${booked}`),
-      peak === points[0] ? null : h("span", {}, h("b", {}, clock.format(peak.at)), ` fullest, ${words(peak)}`),
+      h("span", {}, "From ", h("b", {}, clock.format(points[0].at)), ` about ${words(points[0])}${booked}`),
+      peak === points[0] ? null : h("span", {}, "fullest from ", h("b", {}, clock.format(peak.at)), ` about ${words(peak)}`),
     ].filter(Boolean));
     const accuracy = zone.accuracy;
     text(error, accuracy
-      ? `Off by ${Math.round(accuracy.mae)} people in the mean of ${accuracy.forecasts.toLocaleString()} forecasts; a week-old guess by ${Math.round(accuracy.seasonal_naive_mae)}.`
+      ? `Forecasts were off by ${Math.round(accuracy.mae)} people; the count of a week before by ${Math.round(accuracy.seasonal_naive_mae)}.`
       : "Too little history to know the error.");
   }
 
@@ -111,8 +112,9 @@ export function crowdCard(zone, timeZone) {
       parts.push(s("text", { x: right + 5, y: y(value), class: "chart-label" }, label));
     }
     parts.push(s("line", { x1: LEFT, x2: right, y1: y(0), y2: y(0), class: "chart-axis" }));
-    for (let at = Math.ceil(from / HOUR) * HOUR; at < to; at += HOUR) {
-      // By the temple's clock, which may be half an hour off.
+    // Whole hours of a clock that may be half an hour off.
+    const pastHour = Number(clock.format(from).slice(3)) * 60_000 + (from % 60_000);
+    for (let at = from - pastHour + HOUR; at < to; at += HOUR) {
       const hour = clock.format(at);
       const major = Number.parseInt(hour, 10) % 3 === 0;
       parts.push(s("line", { x1: x(at), x2: x(at), y1: y(0), y2: y(0) + (major ? 5 : 3), class: "chart-axis" }));

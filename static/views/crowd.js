@@ -120,7 +120,12 @@ export function crowdPage(context) {
   const element = h("div", { class: "page crowd-page" },
     h("section", { class: "panel crowd-head", "aria-labelledby": "crowd-title" },
       h("div", { class: "crowd-title" }, h("h2", { id: "crowd-title" }, `Crowd at ${temple.name}`), tabs),
-      h("p", { class: "crowd-now" }, figure, h("span", {}, " people now"), share, badge, age)),
+      h("p", { class: "crowd-now" }, figure, h("span", {}, " people now"), share, badge, age),
+      h("p", { class: "crowd-key" },
+        h("span", {}, h("i", { class: "key-line" }), "counted"),
+        h("span", {}, h("i", { class: "key-line key-ahead" }), "expected"),
+        h("span", {}, h("i", { class: "key-band" }), "where 8 of 10 outcomes lie"),
+        h("span", {}, `times of ${temple.name} (${temple.time_zone})`))),
     none,
     grid,
     map?.element);

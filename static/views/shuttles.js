@@ -124,6 +124,7 @@ export function shuttlesPage({ store, api, serverNow, hub, temple, chooseSite, t
     leave() {
       left = true;
       clearInterval(timer);
+      map.leave();
       for (const end of unsubscribe) end();
     },
   };

@@ -334,9 +334,16 @@ async fn the_heat_map_is_data_and_a_picture() {
     let svg = temple.operator.get(&temple.path("heatmap.svg")).await;
     assert_eq!((svg.status, svg.header("content-type")), (200, "image/svg+xml"));
     let text = svg.text();
-    for part in
-        ["<svg", "HALL", "YARD", "Hour of the day (Asia/Kolkata)", "100 %", "A temple &amp; its &lt;yard&gt;", "\n23\n", "not known"]
-    {
+    for part in [
+        "<svg",
+        "Great hall",
+        "Yard",
+        "Hour of the day (Asia/Kolkata)",
+        "% of capacity",
+        "A temple &amp; its &lt;yard&gt;",
+        "\n23\n",
+        "not counted",
+    ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
     assert!(!text.contains("<yard>"));

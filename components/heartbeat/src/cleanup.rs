@@ -81,38 +81,37 @@ pub fn run(now: i64) -> Result<Summary, Problem> {
     Ok(Summary { events: events.len(), expired, messages: messages(now - MESSAGES_KEPT_MS)?, movements: movements(now)? })
 }
 
-/// Removes what crowds and shuttles did long ago, zone by zone and shuttle by shuttle: their keys find the oldest without an index of
-/// time.
+/// Removes what crowds and shuttles did long ago, zone by zone and shuttle by shuttle, the oldest first: their keys find it without an
+/// index of time.
 fn movements(now: i64) -> Result<usize, Problem> {
-    let delete = |sql: &str, kept: i64| db::run(sql, params![now - kept, BATCH]).map(|rows| rows.len()).map_err(Problem::from);
-    let mut gone = delete(
-        "delete from crowd_readings where (site, zone, at) in (
-             select r.site, r.zone, r.at from crowd_state s cross join crowd_readings r on r.site = s.site and r.zone = s.zone
-             where r.at < ?1 limit ?2
-         ) returning 1",
-        COUNTS_KEPT_MS,
-    )?;
-    gone += delete(
-        "delete from crowd_quarters where (site, zone, start) in (
-             select q.site, q.zone, q.start from crowd_state s cross join crowd_quarters q on q.site = s.site and q.zone = s.zone
-             where q.start < ?1 limit ?2
-         ) returning 1",
-        QUARTERS_KEPT_MS,
-    )?;
-    gone += delete(
-        "delete from crowd_booked where (site, starts_at, ends_at, lead) in (
-             select b.site, b.starts_at, b.ends_at, b.lead from sites s cross join crowd_booked b on b.site = s.slug
-             where b.starts_at < ?1 limit ?2
-         ) returning 1",
-        QUARTERS_KEPT_MS,
-    )?;
-    gone += delete(
-        "delete from shuttle_positions where (shuttle, at) in (
-             select p.shuttle, p.at from shuttle_state s cross join shuttle_positions p on p.shuttle = s.shuttle
-             where p.at < ?1 limit ?2
-         ) returning 1",
-        POSITIONS_KEPT_MS,
-    )?;
+    let mut gone = 0;
+    for (table, key, time, parts, kept) in [
+        ("crowd_readings", ["site", "zone"], "at", "crowd_state", COUNTS_KEPT_MS),
+        ("crowd_quarters", ["site", "zone"], "start", "crowd_state", QUARTERS_KEPT_MS),
+        ("shuttle_positions", ["shuttle", "shuttle"], "at", "shuttle_state", POSITIONS_KEPT_MS),
+        ("crowd_booked", ["site", "site"], "starts_at", "(select slug as site from sites)", QUARTERS_KEPT_MS),
+    ] {
+        let [one, other] = key;
+        let of_part = format!("{one} = ?1 and {other} = ?2");
+        let old = db::run(
+            &format!(
+                "select distinct {one}, {other} from {parts} p
+                 where exists (select 1 from {table} t where t.{one} = p.{one} and t.{other} = p.{other} and t.{time} < ?1) limit ?2"
+            ),
+            params![now - kept, BATCH],
+        )?;
+        for part in old.iter() {
+            let removed = db::run(
+                &format!(
+                    "delete from {table} where {of_part} and {time} < min(?3, coalesce(
+                         (select {time} from {table} where {of_part} order by {time} limit 1 offset ?4), ?3
+                     )) returning 1"
+                ),
+                params![part.text(0)?, part.text(1)?, now - kept, BATCH],
+            )?;
+            gone += removed.len();
+        }
+    }
     Ok(gone)
 }
 

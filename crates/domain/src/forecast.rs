@@ -293,7 +293,7 @@ fn trials(model: &Model, horizon: i64, from: i64, to: i64) -> Vec<Trial> {
     trials
 }
 
-/// The interval's bounds around a forecast so far ahead, of errors that were made that far ahead.
+/// The interval's bounds around a forecast so far ahead, of errors that were made that far ahead, by their scale.
 fn quantiles(errors: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     let mut errors: Vec<f64> = errors.collect();
     if errors.len() < LEAST_HELD_OUT {
@@ -328,12 +328,19 @@ pub fn predict(series: &Series, context: &Context, now: i64, horizon: usize) -> 
     let model = Model::fitted(series, context, split);
     let all = trials(&model, horizon, split.saturating_sub(HELD_OUT).max(series.first), end);
     let (older, held_out): (Vec<&Trial>, Vec<&Trial>) = all.iter().partition(|trial| trial.origin < split);
-    let of = |trials: &[&Trial], ahead: i64| quantiles(trials.iter().filter(|trial| trial.ahead == ahead).map(|trial| trial.error));
+    // Errors grow with what is expected, though not as fast: nights are surer than noons.
+    let base = mean(all.iter().map(|trial| trial.actual)).max(1.0) / 10.0;
+    let scale = |value: f64| (value.max(0.0) + base).sqrt();
+    let of = |trials: &[&Trial], ahead: i64| {
+        quantiles(trials.iter().filter(|trial| trial.ahead == ahead).map(|trial| trial.error / scale(trial.value)))
+    };
+    let around = |value: f64, (low, high): (f64, f64)| ((value + low * scale(value)).max(0.0), value + high * scale(value));
 
     let old_bounds: Vec<_> = (1..=horizon).map(|ahead| of(&older, ahead)).collect();
     let hits = held_out.iter().filter_map(|trial| {
         let bounds = usize::try_from(trial.ahead - 1).ok().and_then(|index| old_bounds.get(index).copied().flatten());
-        bounds.map(|(low, high)| f64::from(u8::from((trial.value + low).max(0.0) <= trial.actual && trial.actual <= trial.value + high)))
+        let (low, high) = around(trial.value, bounds?);
+        Some(f64::from(u8::from(low <= trial.actual && trial.actual <= high)))
     });
     let hits: Vec<f64> = hits.collect();
     let accuracy = (held_out.len() >= LEAST_HELD_OUT).then(|| Accuracy {
@@ -355,7 +362,7 @@ pub fn predict(series: &Series, context: &Context, now: i64, horizon: usize) -> 
         let distance = hour.saturating_sub(end);
         let point = match model.expected(end, departure, distance) {
             Some((value, basis, by_bookings)) => {
-                let interval = of(&everything, ahead).map(|(low, high)| ((value + low).max(0.0), value + high));
+                let interval = of(&everything, ahead).map(|bounds| around(value, bounds));
                 Point { hour, value, interval, basis, by_bookings }
             }
             None => {

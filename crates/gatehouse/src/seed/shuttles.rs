@@ -52,7 +52,7 @@ const ROUNDS: [Round; 2] = [
         kmh: 18.0,
         every_min: 10,
         points: &[
-            (20.8886, 70.4028, Some(("GATE", "Temple gate east"))),
+            (20.8886, 70.4028, Some(("GATE", "East gate"))),
             (20.8897, 70.4074, None),
             (20.8891, 70.4123, Some(("GOLOK", "Golok Dham"))),
             (20.8878, 70.4160, None),
