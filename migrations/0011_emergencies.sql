@@ -177,3 +177,13 @@ begin
     select 'emergency', 'emergency', e.site, d.document, new.released_at
     from emergencies e join emergency_documents d on d.id = e.id where e.id = new.emergency_id and e.status <> 'resolved';
 end;
+
+-- What is urgent and was never tried goes out before all that is to be repeated.
+create index messages_first on messages (next_attempt_at) where state = 'queued' and urgent = 1 and attempts = 0;
+
+-- Alerts in force (contract §6): those that everybody may read, all of them, and those whose end comes next.
+create index alerts_public_in_force on alerts (id) where is_public = 1 and status <> 'resolved';
+
+create index alerts_in_force on alerts (id) where status <> 'resolved';
+
+create index alerts_to_expire on alerts (expires_at) where status <> 'resolved';

@@ -145,6 +145,36 @@ async fn a_report_repeated_with_its_key_is_one_report() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_one_reporter_is_refused_in_words_and_told_to_operators() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let (email, password) = app.new_user("visitor", json!({})).await;
+    let visitor = app.login(&email, &password).await;
+    let (operator, other) = (app.operator().await, app.visitor().await);
+    let temple = temple(&app).await;
+    let answers = join_all((0..25).map(|_| visitor.post("/api/emergency/", sos(&temple)))).await;
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status == 429).collect();
+    assert_eq!((answers.iter().filter(|answer| answer.status == 201).count(), refused.len()), (10, 15));
+    let problem = refused[0].expect_problem(429);
+    assert!(problem["detail"].as_str().unwrap().starts_with("This report was not taken"), "{problem}");
+    let wait: u64 = refused[0].header("retry-after").parse().expect("seconds");
+    assert!((1..=600).contains(&wait), "{wait}");
+    // Operators hear of it, once; nobody else's reports suffer, nor those that an operator writes down.
+    let alerts = operator.get("/api/alerts/?alert_type=sos_flood").await.expect(200);
+    assert_eq!(alerts["items"].as_array().unwrap().len(), 1, "{alerts}");
+    assert_eq!((&alerts["items"][0]["subject"], &alerts["items"][0]["site"]), (&my_id(&visitor).await, &json!(temple)));
+    assert_eq!(alerts["items"][0]["is_public"], false);
+    report(&other, &temple).await;
+    for _ in 0..12 {
+        report(&operator, &temple).await;
+    }
+    // A report that was taken is answered again, whatever came since.
+    assert_eq!(listed(&visitor, "/api/emergency/").await.len(), 10);
+    app.advance(Duration::from_secs(wait + 1));
+    let visitor = app.login(&email, &password).await;
+    report(&visitor, &temple).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_operators_see_the_lists_and_take_steps() {
     let app = App::start().await;
     let visitor = app.visitor().await;
@@ -327,7 +357,8 @@ async fn kill_9_after_the_201_loses_no_emergency_and_nothing_that_is_to_be_sent(
     for _ in 0..2 {
         let server = Process::start(directory.path(), &[]);
         let temple = temple(&server.app).await;
-        let visitor = server.app.visitor().await;
+        // An operator: of a visitor only so many are taken.
+        let visitor = server.app.operator().await;
         let heard = Mutex::new(Vec::new());
         let senders = (0..8).map(|_| async {
             loop {
