@@ -1,0 +1,1 @@
+//! The console, as emergencies go through it.
