@@ -17,6 +17,7 @@ mod history;
 mod news;
 pub(crate) mod pattern;
 mod places;
+mod services;
 
 pub use credentials::{Credentials, User};
 
@@ -76,17 +77,25 @@ pub struct Summary {
     pub rejected: u64,
     /// Lot counts.
     pub lot_counts: usize,
-    /// Alerts.
+    /// Alerts, announcements among them.
     pub alerts: usize,
+    /// Crews, rooms and the like.
+    pub resources: usize,
+    /// Emergencies that are over.
+    pub emergencies: usize,
+    /// Incidents that were written down.
+    pub incidents: usize,
     /// Where the credentials are.
     pub credentials: PathBuf,
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sites, zones, spots, devices, users, keys, readings, duplicates, rejected, lot_counts, alerts, credentials } = self;
+        let Self { sites, zones, spots, devices, users, keys, readings, duplicates, rejected, lot_counts, alerts, .. } = self;
+        let Self { resources, emergencies, incidents, credentials, .. } = self;
         writeln!(f, "made {sites} sites, {zones} zones, {spots} spots, {devices} devices, {users} users, {keys} device keys")?;
         writeln!(f, "stored {readings} readings ({duplicates} were there, {rejected} refused), {lot_counts} lot counts, {alerts} alerts")?;
+        writeln!(f, "made {resources} resources, {emergencies} past emergencies, {incidents} incidents")?;
         write!(f, "credentials: {}", credentials.display())
     }
 }
@@ -114,6 +123,9 @@ pub async fn run(args: Args) -> anyhow::Result<Summary> {
     seed_readings(&admin, &history, &mut summary).await?;
     summary.lot_counts = news::lot_counts(&admin, &history).await?;
     summary.alerts = news::alerts(&admin).await?;
+    let services = services::make(&admin).await?;
+    summary.alerts += services.broadcasts;
+    (summary.resources, summary.emergencies, summary.incidents) = (services.resources, services.emergencies, services.incidents);
     Ok(summary)
 }
 
