@@ -236,6 +236,8 @@ function apply(kind, data) {
     store.touch("devices", known.device_code);
   } else if (kind === "alert" && state.operator) {
     applyAlert(data);
+  } else if (kind === "alert_deleted" && state.alerts.delete(data.id)) {
+    store.touch("alerts", data.id);
   }
 }
 

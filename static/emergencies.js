@@ -85,6 +85,7 @@ export function createEmergencies({ api, hub }) {
       again = true;
       return;
     }
+    const before = [...known.keys()];
     loading = Promise.all([
       api.all("/api/emergency/active?limit=500", 2000),
       api.get(`/api/emergency/?status=resolved&limit=${KEPT_RESOLVED}`).then((page) => page.items),
@@ -92,11 +93,10 @@ export function createEmergencies({ api, hub }) {
       .then(([open, resolved]) => {
         if (left) return;
         for (const document of [...open, ...resolved]) put(document);
-        // What is here as open and is not there any more was resolved while nobody told us; what the feed has told since then is newer.
+        // What was known before and is in neither list was resolved while nobody told us.
         const ids = new Set([...open, ...resolved].map((one) => one.id));
-        const newest = open[0]?.id ?? "";
-        for (const one of known.values()) {
-          if (!ids.has(one.id) && one.id < newest) known.delete(one.id);
+        for (const id of before) {
+          if (!ids.has(id)) known.delete(id);
         }
         loaded = true;
         forgetOld();

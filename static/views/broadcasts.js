@@ -88,8 +88,9 @@ export function broadcastsPage(context) {
   }
 
   const ends = [
-    hub.on(["alert", "open"], (alert, kind) => {
+    hub.on(["alert", "alert_deleted", "open"], (alert, kind) => {
       if (kind === "open") load();
+      else if (kind === "alert_deleted") known.delete(alert?.id) && draw();
       // Visitors hear only what is public; of operators' fuller documents it is said.
       else if (alert?.id && (alert.is_public ?? true)) take(alert);
       else if (alert?.id && known.delete(alert.id)) draw();
