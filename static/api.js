@@ -22,8 +22,8 @@ export function createApi({ onSignedOut }) {
   // Counts sessions, so that an answer which was under way when one ended is not taken into the next.
   let session = 0;
 
-  async function send(method, path, body, token) {
-    const headers = { accept: "application/json" };
+  async function send(method, path, body, token, further = {}) {
+    const headers = { accept: "application/json", ...further };
     if (body !== undefined) headers["content-type"] = "application/json";
     if (token) headers.authorization = `Bearer ${token}`;
     let response;
@@ -81,21 +81,21 @@ export function createApi({ onSignedOut }) {
     }
   }
 
-  async function request(method, path, body) {
+  async function request(method, path, body, further) {
     if (!access || Date.now() >= expiresAt) await refresh();
     const used = access;
     try {
-      return await send(method, path, body, used);
+      return await send(method, path, body, used, further);
     } catch (error) {
       if (error.status !== 401) throw error;
       if (used === access) await refresh();
-      return send(method, path, body, access);
+      return send(method, path, body, access, further);
     }
   }
 
   return {
     get: (path) => request("GET", path),
-    post: (path, body) => request("POST", path, body),
+    post: (path, body, further) => request("POST", path, body, further),
     patch: (path, body) => request("PATCH", path, body),
 
     /** Every item of a list, page by page, at most `most` of them. */

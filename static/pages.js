@@ -3,6 +3,8 @@
 import { temple } from "./model.js";
 import { crowdPage } from "./views/crowd.js";
 import { shuttlesPage } from "./views/shuttles.js";
+import { broadcastsPage } from "./views/broadcasts.js";
+import { emergenciesPage } from "./views/emergencies.js";
 
 /**
  * A page is made when it is opened: `make(context)` gives `{ element, leave }`, and `leave()` (if any) ends what it began. `temples` marks
@@ -12,6 +14,8 @@ export const PAGES = [
   { key: "parking", title: "Parking" },
   { key: "crowd", title: "Crowd", make: crowdPage, temples: true },
   { key: "shuttles", title: "Shuttles", make: shuttlesPage, temples: true },
+  { key: "emergencies", title: "Emergencies", make: emergenciesPage },
+  { key: "broadcasts", title: "Broadcasts", make: broadcastsPage },
 ];
 
 /** The pages that this user may open. */

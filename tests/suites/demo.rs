@@ -61,6 +61,7 @@ async fn a_seeded_deployment_has_the_demo_and_seeding_again_changes_nothing() {
     // Three days of hours for each of the sixteen zones; between the two seedings a zone may have come to its next count.
     assert!(made.crowd_counts >= 16 * 3 * 24 && again.crowd_counts <= 32, "{made}\n{again}");
     assert_eq!((made.routes, made.shuttles, again.routes, again.shuttles), (2, 6, 0, 0), "{made}\n{again}");
+    assert_eq!((again.resources, again.emergencies, again.incidents), (0, 0, 0), "{again}");
 
     let anyone = app.anonymous();
     let sites = anyone.get("/api/sites?limit=500").await.expect(200);
@@ -103,6 +104,34 @@ async fn a_seeded_deployment_has_the_demo_and_seeding_again_changes_nothing() {
     // History alone raises nothing, and what is seeded is not for dispatch.
     let alerts = operator.get("/api/alerts/?limit=500").await.expect(200);
     assert!(items(&alerts).iter().all(|alert| alert["source"] == "manual" && alert["severity"] != "critical"), "{alerts}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_temples_have_crews_and_a_past_that_pages_nobody() {
+    let app = App::start().await;
+    let directory = tempfile::tempdir().expect("a directory");
+    seed::run(seed::Args { history_days: 0, ..seeding(&app, directory.path()) }).await.expect("seeding");
+    let operator = app.operator().await;
+    for temple in ["somnath", "dwarka", "ambaji", "pavagadh"] {
+        let crews = operator.get(&format!("/api/resources/?temple_id={temple}&status=available")).await.expect(200);
+        let kinds: HashSet<_> = items(&crews).iter().filter_map(|crew| crew["type"].as_str()).collect();
+        assert!(kinds.contains("ambulance") && kinds.contains("security"), "{temple}: {kinds:?}");
+        let figures = operator.get(&format!("/api/emergency/stats/temple/{temple}")).await.expect(200);
+        assert!(figures["total"].as_i64() >= Some(2) && figures["active"] == 0, "{figures}");
+        assert!(figures["time_to_acknowledge"]["median_seconds"].as_f64() >= Some(60.0), "{figures}");
+    }
+    let incidents = operator.get("/api/incidents/").await.expect(200);
+    assert!(items(&incidents).iter().all(|incident| incident["status"] == "closed" && incident["emergency_id"].is_string()));
+    assert!(items(&incidents).len() >= 4);
+    let told = app.anonymous().get("/api/alerts/temple/dwarka").await.expect(200);
+    assert!(items(&told)[0]["message"].as_str().is_some_and(|message| message.contains("tide")), "{told}");
+
+    // Nothing is to be sent, and nothing climbs.
+    app.tick().await;
+    for sql in ["select count(*) from outbox", "select count(*) from messages", "select count(*) from events where channel = 'emergency'"] {
+        let count: i64 = app.db().query_row(sql, [], |row| row.get(0)).expect("a count");
+        assert_eq!(count, 0, "{sql}");
+    }
 }
 
 #[cfg(unix)]

@@ -18,6 +18,7 @@ mod history;
 mod news;
 pub(crate) mod pattern;
 mod places;
+mod services;
 pub(crate) mod shuttles;
 
 pub use credentials::{Credentials, User};
@@ -78,7 +79,7 @@ pub struct Summary {
     pub rejected: u64,
     /// Lot counts.
     pub lot_counts: usize,
-    /// Alerts.
+    /// Alerts, announcements among them.
     pub alerts: usize,
     /// Counts of the temples' crowds.
     pub crowd_counts: u64,
@@ -86,32 +87,24 @@ pub struct Summary {
     pub routes: usize,
     /// Shuttles.
     pub shuttles: usize,
+    /// Crews, rooms and the like.
+    pub resources: usize,
+    /// Emergencies that are over.
+    pub emergencies: usize,
+    /// Incidents that were written down.
+    pub incidents: usize,
     /// Where the credentials are.
     pub credentials: PathBuf,
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            sites,
-            zones,
-            spots,
-            devices,
-            users,
-            keys,
-            readings,
-            duplicates,
-            rejected,
-            lot_counts,
-            alerts,
-            crowd_counts,
-            routes,
-            shuttles,
-            credentials,
-        } = self;
+        let Self { sites, zones, spots, devices, users, keys, readings, duplicates, rejected, lot_counts, alerts, .. } = self;
+        let Self { crowd_counts, routes, shuttles, resources, emergencies, incidents, credentials, .. } = self;
         writeln!(f, "made {sites} sites, {zones} zones, {spots} spots, {devices} devices, {users} users, {keys} device keys")?;
         writeln!(f, "stored {readings} readings ({duplicates} were there, {rejected} refused), {lot_counts} lot counts, {alerts} alerts")?;
         writeln!(f, "stored {crowd_counts} counts of crowds, made {routes} routes and {shuttles} shuttles")?;
+        writeln!(f, "made {resources} resources, {emergencies} past emergencies, {incidents} incidents")?;
         write!(f, "credentials: {}", credentials.display())
     }
 }
@@ -141,6 +134,9 @@ pub async fn run(args: Args) -> anyhow::Result<Summary> {
     summary.alerts = news::alerts(&admin).await?;
     summary.crowd_counts = crowd::counts(&admin, args.seed, api::now_ms(), args.history_days).await?;
     (summary.routes, summary.shuttles) = shuttles::make(&admin).await?;
+    let services = services::make(&admin).await?;
+    summary.alerts += services.broadcasts;
+    (summary.resources, summary.emergencies, summary.incidents) = (services.resources, services.emergencies, services.incidents);
     Ok(summary)
 }
 
