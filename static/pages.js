@@ -1,6 +1,8 @@
 // The console's pages: what each is called, who may open it, and which of them the address names.
 
 import { temple } from "./model.js";
+import { darshanPage } from "./views/darshan.js";
+import { gatePage } from "./views/gate.js";
 
 /**
  * A page is made when it is opened: `make(context)` gives `{ element, leave }`, and `leave()` (if any) ends what it began. `temples` marks
@@ -8,6 +10,8 @@ import { temple } from "./model.js";
  */
 export const PAGES = [
   { key: "parking", title: "Parking" },
+  { key: "darshan", title: "Darshan", make: darshanPage },
+  { key: "gate", title: "Gate", make: gatePage, operator: true, temples: true },
 ];
 
 /** The pages that this user may open. */

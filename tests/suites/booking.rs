@@ -44,8 +44,10 @@ async fn a_pilgrim_books_and_gets_a_ticket() {
     assert_eq!(slot["slot"], "06:00-07:00");
     assert_eq!((&slot["capacity"], &slot["booked"], &slot["left"]), (&json!(20), &json!(4), &json!(16)));
     assert_eq!((&slot["status"], &day["closed"]), (&json!("available"), &json!(false)));
-    let told: String =
-        app.db().query_row("select payload from outbox where topic = 'booking.confirmed' and subject = ?", [id(&booking)], |row| row.get(0)).unwrap();
+    let told: String = app
+        .db()
+        .query_row("select payload from outbox where topic = 'booking.confirmed' and subject = ?", [id(&booking)], |row| row.get(0))
+        .unwrap();
     assert!(told.contains("is confirmed") && !told.contains("Asha"), "{told}");
 }
 
@@ -228,6 +230,56 @@ async fn everyone_sees_and_changes_only_what_is_theirs() {
         pilgrim.send(method.clone(), &path, Some(&json!({}))).await.expect_problem(403);
     }
     assert_eq!(pilgrim.get(&at("")).await.expect(200), booking);
+
+    // A device sends its own data and books nothing, by its key or by a token.
+    let place = app.place(1).await;
+    let code = app.new_device(&place, None).await;
+    let (email, password) = app.new_user("device", json!({"device_code": code})).await;
+    for device in [app.device(&code).await, app.login(&email, &password).await] {
+        for path in ["/api/bookings/", "/api/bookings/waitlist"] {
+            device.post(path, temple.wish(1)).await.expect_problem(403);
+        }
+        device.get(&at("")).await.expect_problem(404);
+        device.post(&at("/checkin"), json!({})).await.expect_problem(403);
+    }
+    assert_eq!(temple.sold(&app), 4);
+}
+
+/// The statements that read bookings, as they are run, use an index each and sort no page.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_statement_scans_the_bookings() {
+    let app = App::start().await;
+    Temple::new(&app, 10).await;
+    let live = "('confirmed', 'checked_in', 'exited', 'no_show')";
+    let day = "select b.id from bookings b where b.site = ? and b.date = ? and b.no > coalesce(?, 0)";
+    let mine = "select b.id from bookings b where b.user_id = ? and b.no < coalesce(?, 9223372036854775807)";
+    let statements = [
+        format!("{day} order by b.no limit 51"),
+        format!("{day} and +b.slot = ? and +b.status = ? order by b.no limit 51"),
+        format!("{mine} order by b.no desc limit 51"),
+        format!("{mine} and +b.status = ? and +b.site = ? and +b.date = ? order by b.no desc limit 51"),
+        format!("select sum(party_size) from bookings where site = ? and date = ? and slot = ? and status in {live}"),
+        "select sum(party_size), count(*) from bookings indexed by bookings_inside where site = ? and status = 'checked_in'".to_owned(),
+        "select status, sum(party_size) from bookings where site = ? and date = ? group by status".to_owned(),
+        "select site, date, slot, ?1 from bookings indexed by bookings_waiting where status = 'waitlisted' and starts_at > ?1
+         group by site, date, slot order by min(starts_at) limit 500"
+            .to_owned(),
+        "select no from bookings where status = 'confirmed' and ends_at < ? order by ends_at limit ?".to_owned(),
+        "select no from bookings where status = 'waitlisted' and starts_at <= ? order by starts_at limit ?".to_owned(),
+        "select no from bookings where status = 'checked_in' and ends_at < ? order by ends_at limit ?".to_owned(),
+        "select nonce from booking_scans where judged_at < ? order by judged_at limit ?".to_owned(),
+    ];
+    let db = app.db();
+    for statement in statements {
+        let mut explained = db.prepare(&format!("explain query plan {statement}")).expect(&statement);
+        let parameters = vec![rusqlite::types::Null; explained.parameter_count()];
+        let steps = explained.query_map(rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3)).expect(&statement);
+        let steps: Vec<_> = steps.map(Result::unwrap).collect();
+        assert!(!steps.iter().any(|step| step.starts_with("SCAN")), "{statement}: {steps:#?}");
+        let sorted = steps.iter().any(|step| step.contains("FOR ORDER BY")) && !statement.contains("group by");
+        assert!(!sorted, "{statement}: {steps:#?}");
+        assert!(!statement.contains("where site = ? and status") || steps[0].contains("bookings_inside"), "{statement}: {steps:#?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
