@@ -138,13 +138,27 @@ async fn new_pilgrims(app: &App) -> Vec<(String, String)> {
 }
 
 /// Takes all but a few of the places, so that the race is for the last ones.
-async fn take_most(pilgrim: &Client, temple: &Temple, heard: &Heard) {
+async fn take_most(pilgrim: &Client, temple: &Temple, heard: &Heard) -> Vec<Value> {
+    let mut taken = Vec::new();
     for party in [10, 10, 10, 10, 8] {
         let key = format!("first-{party}-{}", heard.ids().len());
         let (status, body) = send(pilgrim, Method::POST, "/api/bookings/", Some(&key), &temple.wish(party)).await.expect("an answer");
         assert_eq!(status, 201, "{body}");
         heard.booking(&key, &body);
+        taken.push(body);
     }
+    taken
+}
+
+/// Gives them back one by one, amid the race. None when the application is gone.
+async fn give_back(pilgrim: &Client, taken: &[Value], heard: &Heard) -> Option<()> {
+    for booking in taken {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let (status, body) = send(pilgrim, Method::PATCH, &format!("{}/cancel", path(booking)), None, &json!({})).await?;
+        assert_eq!(status, 200, "{body}");
+        heard.cancelled(id(booking));
+    }
+    Some(())
 }
 
 fn stored(app: &App, temple: &Temple) -> BTreeMap<String, String> {
@@ -161,7 +175,7 @@ async fn two_hundred_clients_never_overbook_the_last_places() {
     let known = new_pilgrims(&app).await;
     let pilgrims = pilgrims(&app, &known).await;
     let heard = Heard::default();
-    take_most(&pilgrims[0], &temple, &heard).await;
+    let taken = take_most(&pilgrims[0], &temple, &heard).await;
 
     let (over, watched) = (AtomicBool::new(false), AtomicUsize::new(0));
     let watcher = async {
@@ -176,9 +190,9 @@ async fn two_hundred_clients_never_overbook_the_last_places() {
     };
     let race = async {
         let clients = (0..CLIENTS).map(|client| play(&pilgrims[client % PILGRIMS], &temple, client, 0, &heard));
-        let finished = join_all(clients).await;
+        let (finished, given_back) = tokio::join!(join_all(clients), give_back(&pilgrims[0], &taken, &heard));
         over.store(true, Ordering::Relaxed);
-        assert!(finished.iter().all(Option::is_some), "the application is gone");
+        assert!(given_back.is_some() && finished.iter().all(Option::is_some), "the application is gone");
     };
     tokio::join!(watcher, race);
 
@@ -190,7 +204,7 @@ async fn two_hundred_clients_never_overbook_the_last_places() {
     }
     let counts = replay(&app.db(), &temple.slug, CAPACITY);
     eprintln!("{counts:?}");
-    assert!(counts.promoted > 0 && counts.waited > counts.promoted && counts.cancelled > 100 && counts.passed_over > 0, "{counts:?}");
+    assert!(counts.promoted > 10 && counts.waited > 100 && counts.cancelled > 100 && counts.passed_over > 0, "{counts:?}");
     let slots = app.anonymous().get(&temple.slots_path()).await.expect(200);
     assert_eq!(slots["items"][0]["booked"], temple.sold(&app));
     // Each place that was given was told of, once.
@@ -208,6 +222,7 @@ async fn kill_9_loses_no_booking_and_sells_none_twice() {
     let heard = Heard::default();
     let mut known = Vec::new();
     let mut temple = None;
+    let mut taken = Vec::new();
     for round in 0..2 {
         let server = Process::start(directory.path(), &[]);
         if temple.is_none() {
@@ -217,7 +232,7 @@ async fn kill_9_loses_no_booking_and_sells_none_twice() {
         let temple = temple.as_ref().unwrap();
         let pilgrims = pilgrims(&server.app, &known).await;
         if round == 0 {
-            take_most(&pilgrims[0], temple, &heard).await;
+            taken = take_most(&pilgrims[0], temple, &heard).await;
         }
         let before = heard.ids().len();
         let clients = (0..CLIENTS).map(|client| play(&pilgrims[client % PILGRIMS], temple, client, round, &heard));
@@ -227,7 +242,11 @@ async fn kill_9_loses_no_booking_and_sells_none_twice() {
             }
             server.kill_9();
         };
-        let (finished, ()) = tokio::join!(join_all(clients), killer);
+        let given_back = async {
+            // Two before each crash, if it comes to that.
+            give_back(&pilgrims[0], &taken[2 * round..2 * round + 2], &heard).await;
+        };
+        let (finished, (), ()) = tokio::join!(join_all(clients), killer, given_back);
         assert!(finished.iter().any(Option::is_none), "it was killed amid the race");
     }
 

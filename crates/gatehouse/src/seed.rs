@@ -1,4 +1,4 @@
-//! `gatehouse seed`: a demo car park, four temples, three users and weeks of plausible history, over HTTP, into any deployment.
+//! `gatehouse seed`: a demo car park, four temples with their darshan slots, three users and weeks of plausible history, over HTTP, into any deployment.
 //!
 //! What is there already is left as it is, so that seeding twice changes nothing. Everything but secrets follows from `--seed`.
 
@@ -13,6 +13,7 @@ use serde_json::json;
 
 pub(crate) mod api;
 mod credentials;
+mod darshan;
 mod history;
 mod news;
 pub(crate) mod pattern;
@@ -78,15 +79,35 @@ pub struct Summary {
     pub lot_counts: usize,
     /// Alerts.
     pub alerts: usize,
+    /// Slot templates of the temples.
+    pub slots: usize,
+    /// Bookings of the demo visitor.
+    pub bookings: usize,
     /// Where the credentials are.
     pub credentials: PathBuf,
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sites, zones, spots, devices, users, keys, readings, duplicates, rejected, lot_counts, alerts, credentials } = self;
+        let Self {
+            sites,
+            zones,
+            spots,
+            devices,
+            users,
+            keys,
+            readings,
+            duplicates,
+            rejected,
+            lot_counts,
+            alerts,
+            slots,
+            bookings,
+            credentials,
+        } = self;
         writeln!(f, "made {sites} sites, {zones} zones, {spots} spots, {devices} devices, {users} users, {keys} device keys")?;
         writeln!(f, "stored {readings} readings ({duplicates} were there, {rejected} refused), {lot_counts} lot counts, {alerts} alerts")?;
+        writeln!(f, "made {slots} darshan slots by weekday, {bookings} bookings")?;
         write!(f, "credentials: {}", credentials.display())
     }
 }
@@ -109,6 +130,8 @@ pub async fn run(args: Args) -> anyhow::Result<Summary> {
     // A key is shown once: those that were issued before a failure are kept all the same.
     credentials.save(&args.credentials)?;
     summary.keys = issued?;
+    summary.slots = darshan::templates(&admin).await?;
+    summary.bookings = darshan::bookings(&args.base_url, &credentials).await?;
 
     let history = history::History::until(api::now_ms(), args.seed, args.history_days, args.every_minutes);
     seed_readings(&admin, &history, &mut summary).await?;
