@@ -34,6 +34,7 @@ export function gatePage({ store, api, toasts, serverNow, temple, chooseSite, hu
   const view = gateView({
     temple,
     temples: temples(store.state),
+    now: serverNow,
     onTemple: chooseSite,
     onExits(value) {
       exits = value;
@@ -195,7 +196,7 @@ export function gatePage({ store, api, toasts, serverNow, temple, chooseSite, hu
 }
 
 /** What is seen of it. */
-function gateView({ temple, temples, onTemple, onExits, onScan }) {
+function gateView({ temple, temples, now, onTemple, onExits, onScan }) {
   const picker = h("select", { id: "gate-temple", on: { change: () => onTemple(picker.value) } },
     temples.map((one) => h("option", { value: one.slug, selected: one.slug === temple.slug }, one.name)));
   const name = h("input", { id: "gate-name", maxlength: "64", placeholder: "Such as North", value: localStorage.getItem(NAME_KEY) ?? "", autocomplete: "off" });
@@ -269,7 +270,7 @@ function gateView({ temple, temples, onTemple, onExits, onScan }) {
 
   function record(good, words) {
     empty.hidden = true;
-    log.prepend(h("li", { "data-good": String(good) }, icon(good ? "check" : "close"), h("span", {}, words), h("time", {}, clock(Date.now()))));
+    log.prepend(h("li", { "data-good": String(good) }, icon(good ? "check" : "close"), h("span", {}, words), h("time", {}, clock(now()))));
     while (log.children.length > KEPT_SCANS) log.lastElementChild.remove();
   }
 

@@ -179,6 +179,8 @@ async fn hold(browser: &Browser, ticket: &str) {
 
 async fn network(browser: &Browser, there: bool) {
     let conditions = json!({ "offline": !there, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+    // Requests obey it only once the domain is on.
+    browser.devtools("Network.enable", json!({})).await;
     browser.devtools("Network.emulateNetworkConditions", conditions).await;
 }
 
