@@ -1,10 +1,12 @@
 // The console's pages: what each is called, who may open it, and which of them the address names.
 
 import { temple } from "./model.js";
-import { crowdPage } from "./views/crowd.js";
-import { shuttlesPage } from "./views/shuttles.js";
 import { broadcastsPage } from "./views/broadcasts.js";
+import { crowdPage } from "./views/crowd.js";
+import { darshanPage } from "./views/darshan.js";
 import { emergenciesPage } from "./views/emergencies.js";
+import { gatePage } from "./views/gate.js";
+import { shuttlesPage } from "./views/shuttles.js";
 
 /**
  * A page is made when it is opened: `make(context)` gives `{ element, leave }`, and `leave()` (if any) ends what it began. `temples` marks
@@ -12,6 +14,8 @@ import { emergenciesPage } from "./views/emergencies.js";
  */
 export const PAGES = [
   { key: "parking", title: "Parking" },
+  { key: "darshan", title: "Darshan", make: darshanPage },
+  { key: "gate", title: "Gate", make: gatePage, operator: true, temples: true },
   { key: "crowd", title: "Crowd", make: crowdPage, temples: true },
   { key: "shuttles", title: "Shuttles", make: shuttlesPage, temples: true },
   { key: "emergencies", title: "Emergencies", make: emergenciesPage },

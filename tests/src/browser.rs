@@ -131,7 +131,8 @@ impl Browser {
         self.devtools("Emulation.setGeolocationOverride", place).await;
     }
 
-    async fn devtools(&self, command: &str, parameters: Value) {
+    /// Sends a command of the DevTools protocol.
+    pub async fn devtools(&self, command: &str, parameters: Value) {
         self.driver_call("goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await;
     }
 

@@ -54,8 +54,8 @@ async fn a_seeded_deployment_has_the_demo_and_seeding_again_changes_nothing() {
     // Between the two, a device may have come to its next reading.
     assert!(again.readings <= 180 && again.duplicates >= made.readings - 180, "{again}");
     assert_eq!(
-        (again.sites, again.zones, again.spots, again.devices, again.users, again.keys, again.alerts),
-        (0, 0, 0, 0, 0, 0, 0),
+        (again.sites, again.zones, again.spots, again.devices, again.users, again.keys, again.alerts, again.slots, again.bookings),
+        (0, 0, 0, 0, 0, 0, 0, 0, 0),
         "{again}"
     );
     // Three days of hours for each of the sixteen zones; between the two seedings a zone may have come to its next count.
@@ -100,6 +100,19 @@ async fn a_seeded_deployment_has_the_demo_and_seeding_again_changes_nothing() {
     let sum: i64 = ["free", "occupied", "reserved", "out_of_service"].iter().filter_map(|state| overview[*state].as_i64()).sum();
     assert_eq!(sum, 180);
     assert_eq!(overview["devices"]["healthy"], 180);
+
+    // Each temple has slots every day, and the visitor has tickets to show.
+    for temple in ["somnath", "dwarka", "ambaji", "pavagadh"] {
+        let templates = anyone.get(&format!("/api/sites/{temple}/slots?limit=500")).await.expect(200);
+        let weekdays: HashSet<_> = items(&templates).iter().filter_map(|slot| slot["weekday"].as_str()).collect();
+        assert_eq!(weekdays.len(), 7, "{temple}: {templates}");
+    }
+    let visitor = &credentials.users["visitor"];
+    let visitor = app.login(&visitor.email, &visitor.password).await;
+    let bookings = visitor.get("/api/bookings/my-bookings").await.expect(200);
+    // Of today's two, none may be left late in the evening.
+    assert!(items(&bookings).len() >= 2 && items(&bookings).len() == made.bookings, "{bookings}");
+    assert!(items(&bookings).iter().all(|booking| booking["status"] == "confirmed" && booking["ticket"].is_string()), "{bookings}");
 
     // History alone raises nothing, and what is seeded is not for dispatch.
     let alerts = operator.get("/api/alerts/?limit=500").await.expect(200);

@@ -1,4 +1,4 @@
-//! `gatehouse seed`: a demo car park, four temples, three users and weeks of plausible history, over HTTP, into any deployment.
+//! `gatehouse seed`: a demo car park, four temples with their darshan slots, three users and weeks of plausible history, over HTTP, into any deployment.
 //!
 //! What is there already is left as it is, so that seeding twice changes nothing. Everything but secrets follows from `--seed`.
 
@@ -14,6 +14,7 @@ use serde_json::json;
 pub(crate) mod api;
 mod credentials;
 pub(crate) mod crowd;
+mod darshan;
 mod history;
 mod news;
 pub(crate) mod pattern;
@@ -93,6 +94,10 @@ pub struct Summary {
     pub emergencies: usize,
     /// Incidents that were written down.
     pub incidents: usize,
+    /// Slot templates of the temples.
+    pub slots: usize,
+    /// Bookings of the demo visitor.
+    pub bookings: usize,
     /// Where the credentials are.
     pub credentials: PathBuf,
 }
@@ -100,9 +105,10 @@ pub struct Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { sites, zones, spots, devices, users, keys, readings, duplicates, rejected, lot_counts, alerts, .. } = self;
-        let Self { crowd_counts, routes, shuttles, resources, emergencies, incidents, credentials, .. } = self;
+        let Self { slots, bookings, crowd_counts, routes, shuttles, resources, emergencies, incidents, credentials, .. } = self;
         writeln!(f, "made {sites} sites, {zones} zones, {spots} spots, {devices} devices, {users} users, {keys} device keys")?;
         writeln!(f, "stored {readings} readings ({duplicates} were there, {rejected} refused), {lot_counts} lot counts, {alerts} alerts")?;
+        writeln!(f, "made {slots} darshan slots by weekday, {bookings} bookings")?;
         writeln!(f, "stored {crowd_counts} counts of crowds, made {routes} routes and {shuttles} shuttles")?;
         writeln!(f, "made {resources} resources, {emergencies} past emergencies, {incidents} incidents")?;
         write!(f, "credentials: {}", credentials.display())
@@ -127,6 +133,8 @@ pub async fn run(args: Args) -> anyhow::Result<Summary> {
     // A key is shown once: those that were issued before a failure are kept all the same.
     credentials.save(&args.credentials)?;
     summary.keys = issued?;
+    summary.slots = darshan::templates(&admin).await?;
+    summary.bookings = darshan::bookings(&args.base_url, &credentials).await?;
 
     let history = history::History::until(api::now_ms(), args.seed, args.history_days, args.every_minutes);
     seed_readings(&admin, &history, &mut summary).await?;
