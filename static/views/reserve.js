@@ -126,7 +126,7 @@ export function reservePage(context) {
       const body = {
         spot_id: picked, start: new Date(asked.start).toISOString(), end: new Date(asked.end).toISOString(), vehicle_plate: plate.value,
       };
-      const made = await api.post("/api/reservations", body, { "idempotency-key": key });
+      const made = await api.post("/api/reservations", body, { key });
       pick(null);
       await Promise.all([mine.load(), find()]);
       announce(`${made.spot_id} is ${words(made.status).toLowerCase()}`);

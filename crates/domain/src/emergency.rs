@@ -3,6 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use crate::geo::distance_m;
+use crate::time::MINUTE_MS;
+
+/// How many reports of one person, or one device, are taken within [`FLOOD_WINDOW_MS`]: somebody who is afraid presses more than once,
+/// and a child who plays with a phone does not keep the control room busy. Operators, who write down what others tell them, have no
+/// such limit.
+pub const FLOOD_REPORTS: i64 = 10;
+
+/// The stretch of time that [`FLOOD_REPORTS`] is for, milliseconds.
+pub const FLOOD_WINDOW_MS: i64 = 10 * MINUTE_MS;
 
 /// What an emergency is. The public sees this word, so it is always one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -18,6 +18,8 @@ async fn post(request_id: &str) -> Result<(), String> {
     let request = http::Request::post("http://self.alt/internal/dispatch")
         .header("x-tick-secret", secret)
         .header("x-request-id", request_id)
+        // No receiver that stalls keeps this instance waiting.
+        .header("prefer", "respond-async")
         .body(spin_sdk::http::EmptyBody::new())
         .map_err(|error| error.to_string())?;
     let response = spin_sdk::http::send(request).await.map_err(|error| format!("{error:?}"))?;

@@ -1,7 +1,11 @@
 //! Gates: every refusal with its reason, retries, offline scans, exits, how many are inside.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_compact::{KeyPair, Seed};
 use gatehouse_tests::{App, Client, unique};
 use serde_json::{Value, json};
+use sha2::Digest as _;
 
 use crate::support::{Temple, code, path};
 
@@ -202,6 +206,51 @@ async fn offline_scans_are_judged_alone_by_the_time_of_the_gate() {
     operator.post("/api/bookings/checkin/batch", nowhere).await.expect_invalid(&["temple_id"]);
 }
 
+/// An Ed25519 key pair from a seed, with the public key in base64url.
+fn key_pair(seed: u8) -> (KeyPair, String) {
+    let pair = KeyPair::from_seed(Seed::new([seed; 32]));
+    let public = URL_SAFE_NO_PAD.encode(pair.pk.as_ref());
+    (pair, public)
+}
+
+/// A ticket as docs/reference/tickets.md says, byte by byte.
+fn ticket_by(pair: &KeyPair, booking: &Value, temple: &str) -> String {
+    let starts = chrono::DateTime::parse_from_rfc3339(booking["starts_at"].as_str().unwrap()).unwrap().timestamp();
+    let mut payload = sha2::Sha256::digest(pair.pk.as_ref())[..4].to_vec();
+    payload.extend(uuid::Uuid::parse_str(booking["id"].as_str().unwrap()).unwrap().as_bytes());
+    payload.extend(u32::try_from(starts).unwrap().to_be_bytes());
+    payload.extend([0, 60, 4, 1]);
+    payload.extend(temple.as_bytes());
+    let signed = format!("GHT1.{}", URL_SAFE_NO_PAD.encode(payload));
+    let signature = pair.sk.sign(&signed, None);
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_key_is_rotated_tickets_of_both_are_good() {
+    let ((new, new_public), (old, old_public), (stranger, _)) = (key_pair(1), key_pair(2), key_pair(3));
+    let seed = URL_SAFE_NO_PAD.encode([1; 32]);
+    let public = format!("{new_public},{old_public}");
+    let variables = [("ticket_signing_key", seed.as_str()), ("ticket_public_keys", public.as_str())];
+    let Some(app) = App::embedded(&variables).await else { return };
+    let published = app.anonymous().get("/api/bookings/ticket-keys").await.expect(200);
+    let shown: Vec<_> = published["keys"].as_array().unwrap().iter().map(|key| key["x"].as_str().unwrap()).collect();
+    assert_eq!(shown, [&new_public, &old_public]);
+    let temple = Temple::new(&app, 100).await;
+    let pilgrim = app.visitor().await;
+    let (first, second) = (
+        pilgrim.post("/api/bookings/", temple.wish(4)).await.expect(201),
+        pilgrim.post("/api/bookings/", temple.wish(4)).await.expect(201),
+    );
+    assert_eq!(first["ticket"], ticket_by(&new, &first, &temple.slug), "the format is the documented one");
+    temple.go_to_slot(&app, &first, 60);
+    let operator = app.operator().await;
+    let question = |ticket: String| json!({"temple_id": temple.slug, "nonce": unique("nonce"), "ticket": ticket});
+    refused(&ask(&operator, &first, question(ticket_by(&stranger, &first, &temple.slug))).await, 422, "bad_signature");
+    ask(&operator, &first, question(ticket_by(&new, &first, &temple.slug))).await.expect(200);
+    ask(&operator, &second, question(ticket_by(&old, &second, &temple.slug))).await.expect(200);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gate_takes_the_day_s_list_with_it() {
     let app = App::start().await;
@@ -215,7 +264,8 @@ async fn a_gate_takes_the_day_s_list_with_it() {
     let first = operator.get(&format!("{path}&limit=2")).await.expect(200);
     let cursor = first["next_cursor"].as_str().unwrap();
     let second = operator.get(&format!("{path}&limit=2&cursor={cursor}")).await.expect(200);
-    let ids: Vec<_> = [first, second].iter().flat_map(|page| page["items"].as_array().unwrap().clone()).map(|it| it["id"].clone()).collect();
+    let ids: Vec<_> =
+        [first, second].iter().flat_map(|page| page["items"].as_array().unwrap().clone()).map(|it| it["id"].clone()).collect();
     assert_eq!(ids, made.iter().map(|it| it["id"].clone()).collect::<Vec<_>>());
     let filtered = operator.get(&format!("{path}&slot=07:00-08:00&status=confirmed")).await.expect(200);
     assert_eq!(filtered["items"][0]["id"], made[1]["id"]);
