@@ -18,6 +18,7 @@ pub mod page;
 pub mod problem;
 pub mod request;
 pub mod serve;
+pub mod spots;
 pub mod token;
 
 pub use problem::{Answer, Problem};
