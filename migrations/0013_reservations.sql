@@ -166,7 +166,8 @@ begin
     from reservation_notices where id = new.id and new.status in ('confirmed', 'cancelled', 'expired')
     on conflict do nothing;
     update alerts set status = 'resolved', resolved_at = new.updated_at, resolved_by = 'system', updated_at = new.updated_at, updated_by = 'system'
-    where old.status = 'overstayed' and source = 'system' and status <> 'resolved' and alert_type = 'overstay' and subject = new.id;
+    where old.status in ('overstayed', 'confirmed') and source = 'system' and status <> 'resolved'
+        and alert_type in ('overstay', 'spot_blocked') and subject = new.id;
     insert into system_alerts (alert_type, subject, site, zones, severity, message, at)
     select 'overstay', new.id, s.site, json_array(s.zone), 'warning', printf('%s on %s is past the end of its reservation', new.plate, new.spot_id),
         new.updated_at
@@ -183,8 +184,13 @@ begin
     insert into spot_news (spot_id, at) select new.spot_id, new.updated_at where new.announced and new.spot_id <> old.spot_id;
 end;
 
--- Its time has come: the spot is kept from now on.
+-- Its time has come: the spot is kept from now on. Somebody who stands on it already is not its driver, and is in the way.
 create trigger reservations_announced after update of announced on reservations when new.announced > old.announced
 begin
     insert into spot_news (spot_id, at) values (new.spot_id, new.updated_at);
+    insert into system_alerts (alert_type, subject, site, zones, severity, message, at)
+    select 'spot_blocked', new.id, s.site, json_array(s.zone), 'warning',
+        printf('%s is reserved for %s from now on, but somebody stands on it', new.spot_id, new.plate), new.updated_at
+    from spots s join devices v on v.spot_id = s.spot_id and v.is_active = 1 join device_state t on t.device_id = v.id
+    where s.spot_id = new.spot_id and new.status = 'confirmed' and t.occupied = 1;
 end;

@@ -9,6 +9,7 @@ create table payments (
     currency      text not null,
     intent        text unique,                         -- Stripe's id of it; null until Stripe has answered
     state         text not null default 'creating' check (state in ('creating', 'open', 'processing', 'succeeded', 'cancelled', 'failed')),
+    superseded    integer not null default 0 check (superseded in (0, 1)), -- its amount is no longer what is due: to be cancelled
     stripe_status text,                                -- in Stripe's words
     received      integer not null default 0 check (received >= 0),
     confirms      integer not null default 0,          -- attempts to confirm it here: part of their idempotency keys
@@ -23,7 +24,7 @@ create table payments (
 ) strict;
 
 -- A reservation has one payment at a time.
-create unique index payments_open on payments (reservation) where state in ('creating', 'open', 'processing');
+create unique index payments_open on payments (reservation) where state in ('creating', 'open', 'processing') and superseded = 0;
 
 create index payments_to_check on payments (next_check_at) where state in ('creating', 'open', 'processing');
 

@@ -20,5 +20,6 @@ pub mod request;
 pub mod serve;
 pub mod spots;
 pub mod token;
+pub mod trusted;
 
 pub use problem::{Answer, Problem};
