@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use domain::anomaly::{Change, FLAP_CLEAR, FLAP_WINDOW_MS, Kind, flapping, low_spots_of};
-use kit::{Problem, db, params};
+use kit::{Problem, db, params, spot_is_kept};
 use serde::Serialize;
 
 /// How many began and ended.
@@ -26,9 +26,12 @@ pub fn run(now: i64) -> Result<Summary, Problem> {
 
 fn low_spots(now: i64, summary: &mut Summary) -> Result<(), Problem> {
     let sites = db::run(
-        "with counts as (
+        concat!(
+            "with counts as (
              select s.site, count(*) filter (where s.status <> 'out_of_service') as total,
-                 count(*) filter (where s.status = 'in_service' and coalesce(t.occupied, 0) = 0) as free
+                 count(*) filter (where s.status = 'in_service' and coalesce(t.occupied, 0) = 0 and not ",
+            spot_is_kept!("s.spot_id", "?1"),
+            ") as free
              from spots s
              left join devices d on d.spot_id = s.spot_id and d.is_active = 1
              left join device_state t on t.device_id = d.id
@@ -36,8 +39,9 @@ fn low_spots(now: i64, summary: &mut Summary) -> Result<(), Problem> {
          )
          select c.site, x.name, x.low_spots, c.total, c.free, a.subject is not null
          from counts c join sites x on x.slug = c.site
-         left join anomalies a on a.kind = 'low_spots' and a.subject = c.site",
-        params![],
+         left join anomalies a on a.kind = 'low_spots' and a.subject = c.site"
+        ),
+        params![now],
     )?;
     for row in sites.iter() {
         let (site, threshold, total, free) = (row.text(0)?, row.int(2)?, row.int(3)?, row.int(4)?);

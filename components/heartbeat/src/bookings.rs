@@ -82,6 +82,11 @@ fn promote(now: i64) -> Result<i64, Problem> {
 /// room's own contacts are spared.
 pub fn contacts(tx: &Transaction, settings: &Settings, booking: &str) -> Result<Vec<Contact>, Problem> {
     let rows = tx.run("select u.email, u.phone from bookings b join users u on u.id = b.user_id where b.id = ?", params![booking])?;
+    personal(&rows, settings)
+}
+
+/// The contacts of a person whose e-mail and phone a row holds, if there is one, and the webhook.
+pub fn personal(rows: &db::Rows, settings: &Settings) -> Result<Vec<Contact>, Problem> {
     let mut contacts = Vec::new();
     if let Some(origin) = &settings.webhook_origin {
         contacts.push(Contact::new("webhook", format!("{origin}{}", settings.webhook_path)));

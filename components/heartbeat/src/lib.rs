@@ -3,16 +3,13 @@
 //! The cron trigger runs it every 30 s. Where a platform has none, POST `/internal/tick` does the same; POST `/internal/dispatch`
 //! delivers at once what cannot wait. Both ask for the variable `tick_secret`. This component alone holds the providers' secrets.
 
-use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use http::header::AUTHORIZATION;
-use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use kit::serve::Quiet;
-use kit::{Problem, config, host};
-use subtle::ConstantTimeEq as _;
+use kit::trusted::Trusted;
+use kit::{Problem, host};
 
 mod anomalies;
 mod bookings;
@@ -25,6 +22,7 @@ mod held_back;
 #[cfg_attr(not(target_family = "wasm"), allow(dead_code, reason = "only a component sends"))]
 mod outbound;
 mod queue;
+mod reservations;
 mod settings;
 mod tick;
 mod watch;
@@ -37,7 +35,7 @@ pub fn router() -> Router {
 kit::component!(router);
 
 async fn run_tick(_: Trusted) -> Result<(axum::Extension<Quiet>, Json<tick::Summary>), Problem> {
-    Ok((axum::Extension(Quiet), Json(tick::run().await?)))
+    Ok((axum::Extension(Quiet), Json(tick::run(tick::Caller::Route).await?)))
 }
 
 /// With `Prefer: respond-async` (RFC 7240) it answers 202 and works on behind it, or leaves the work to the run that is looking out:
@@ -75,35 +73,6 @@ fn behind(work: impl Future<Output = ()> + 'static) {
 #[cfg(not(target_family = "wasm"))]
 fn behind(_work: impl Future<Output = ()> + 'static) {}
 
-/// A caller who knows the secret: `X-Tick-Secret`, or `Authorization: Bearer` for schedulers that can send nothing else.
-struct Trusted;
-
-impl<S: Sync> FromRequestParts<S> for Trusted {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let secret = config::get("tick_secret").await?;
-        if is_secret(given(parts), &secret) { Ok(Self) } else { Err(Problem::unauthorized("send the secret in X-Tick-Secret")) }
-    }
-}
-
-fn given(parts: &Parts) -> &[u8] {
-    if let Some(value) = parts.headers.get("x-tick-secret") {
-        return value.as_bytes();
-    }
-    let bearer = parts.headers.get(AUTHORIZATION).map(http::HeaderValue::as_bytes).and_then(|value| value.split_at_checked(7));
-    match bearer {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => token.trim_ascii(),
-        _ => b"",
-    }
-}
-
-/// In a time that tells nothing about where they differ. Without a secret nobody is trusted.
-fn is_secret(given: &[u8], secret: &str) -> bool {
-    let same: bool = host::sha256(given).ct_eq(&host::sha256(secret.as_bytes())).into();
-    same && !secret.is_empty()
-}
-
 #[cfg(target_family = "wasm")]
 #[allow(unsafe_code, missing_docs)]
 mod cron {
@@ -114,7 +83,7 @@ mod cron {
 
     impl Guest for Cron {
         async fn handle_cron_event(_: Metadata) -> Result<(), Error> {
-            match crate::tick::run().await {
+            match crate::tick::run(crate::tick::Caller::Trigger).await {
                 Ok(_) => Ok(()),
                 Err(problem) => Err(Error::Other(problem.cause().unwrap_or(problem.detail()).to_owned())),
             }
@@ -126,32 +95,10 @@ mod cron {
 mod tests {
     use super::*;
 
-    fn presented(name: &str, value: &str) -> Vec<u8> {
-        let (parts, ()) = http::Request::post("/internal/tick").header(name, value).body(()).unwrap().into_parts();
-        given(&parts).to_vec()
-    }
-
-    #[test]
-    fn the_secret_comes_in_either_header() {
-        assert_eq!(presented("x-tick-secret", "abc"), b"abc");
-        assert_eq!(presented("authorization", "Bearer abc"), b"abc");
-        assert_eq!(presented("authorization", "bearer abc"), b"abc");
-        assert_eq!(presented("authorization", "Basic abc"), b"");
-        assert_eq!(presented("authorization", "Bear"), b"");
-    }
-
     #[test]
     fn an_answer_ahead_of_the_work_is_asked_for_by_name() {
         let with = |value: &str| prefers_async(&HeaderMap::from_iter([(http::HeaderName::from_static("prefer"), value.parse().unwrap())]));
         assert!(with("respond-async") && with("wait=1, Respond-Async"));
         assert!(!with("return=minimal") && !prefers_async(&HeaderMap::new()));
-    }
-
-    #[test]
-    fn without_a_secret_nobody_is_trusted() {
-        assert!(is_secret(b"abc", "abc"));
-        assert!(!is_secret(b"abd", "abc"));
-        assert!(!is_secret(b"", "abc"));
-        assert!(!is_secret(b"", ""));
     }
 }

@@ -5,10 +5,10 @@ use kit::db::Row;
 use kit::{Problem, db, host, params};
 use serde::Serialize;
 
-use crate::bookings;
 use crate::channels::Message;
 use crate::outbound::Reply;
 use crate::settings::Settings;
+use crate::{bookings, reservations};
 
 /// Rows of the outbox that one transaction turns into messages.
 const EXPAND: i64 = 200;
@@ -34,9 +34,10 @@ pub fn expand(settings: &Settings, now: i64) -> Result<usize, Problem> {
             )?;
             let mut messages = Vec::new();
             let mut rows = Vec::new();
-            let contacts = |row: &Row| match row.text(3)?.starts_with(bookings::TOPICS) {
-                true => bookings::contacts(tx, settings, row.text(4)?),
-                false => Ok(settings.contacts(row.int(1)?)),
+            let contacts = |row: &Row| match row.text(3)? {
+                topic if topic.starts_with(bookings::TOPICS) => bookings::contacts(tx, settings, row.text(4)?),
+                topic if reservations::tells(topic) => reservations::contacts(tx, settings, topic, row.text(4)?),
+                _ => Ok(settings.contacts(row.int(1)?)),
             };
             let contacts = waiting.iter().map(contacts).collect::<Result<Vec<_>, Problem>>()?;
             for (row, contacts) in waiting.iter().zip(&contacts) {

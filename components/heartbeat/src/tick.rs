@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::settings::Settings;
-use crate::{anomalies, bookings, cleanup, dispatch, escalation, health, held_back, outbound};
+use crate::{anomalies, bookings, cleanup, dispatch, escalation, health, held_back, outbound, reservations};
 
 /// How long a run may last before the next one takes it for dead, milliseconds.
 const LEASE_MS: i64 = 60_000;
@@ -24,6 +24,8 @@ pub struct Summary {
     pub bookings: bookings::Summary,
     /// Events of crowds and shuttles that had been held back.
     pub held_back: usize,
+    /// Reservations that time has overtaken.
+    pub reservations: reservations::Summary,
     /// Alerts that ended by themselves.
     pub expired: usize,
     /// Rungs that alerts and emergencies climbed.
@@ -36,9 +38,18 @@ pub struct Summary {
     pub pinged: bool,
 }
 
+/// Who runs it.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Caller {
+    /// The cron trigger, which runs the component of payments too.
+    Trigger,
+    /// POST `/internal/tick`, for all that there is to do.
+    Route,
+}
+
 /// One run. A step that fails does not keep the others from being done; the run is then no good one: it is an error, the dead-man's
 /// switch is not told, and `/ready` still sees the good run before.
-pub async fn run() -> Result<Summary, Problem> {
+pub async fn run(caller: Caller) -> Result<Summary, Problem> {
     let now = host::now_ms();
     let owner = host::new_id(now)?;
     if !begin(&owner, now)? {
@@ -50,9 +61,14 @@ pub async fn run() -> Result<Summary, Problem> {
         anomalies: steps.of("anomalies", anomalies::run(now)),
         bookings: steps.of("bookings", bookings::run(now)),
         held_back: steps.of("held-back events", held_back::run(now)),
+        reservations: steps.of("reservations", reservations::run(now)),
         expired: steps.of("expiry", escalation::expire(now)),
         ..Summary::default()
     };
+    if caller == Caller::Route {
+        // Before the messages are sent, since it makes some.
+        steps.of("payments", reservations::look_after_payments(&owner).await);
+    }
     match Settings::load().await {
         Ok(settings) => {
             summary.escalated = steps.of("escalation", escalation::climb(&settings, now));

@@ -1,5 +1,6 @@
 //! Places and devices (contract §3): sites, zones, spots, devices and their keys, the overview, S2's zones and slots, S1's lot counts.
 
+mod available;
 mod credentials;
 mod devices;
 mod lots;
@@ -8,6 +9,7 @@ mod place;
 mod sites;
 mod slots;
 mod spots;
+mod tariff;
 mod zones;
 
 use axum::Router;
@@ -21,6 +23,7 @@ pub fn router() -> Router {
         .route("/api/sites/{site}/zones", get(zones::list).post(zones::create))
         .route("/api/sites/{site}/zones/{zone}", patch(zones::change))
         .route("/api/spots", get(spots::list).post(spots::create))
+        .route("/api/spots/available", get(available::list))
         .route("/api/spots/{spot_id}", get(spots::detail).patch(spots::change))
         .route("/api/devices", get(devices::list).post(devices::create))
         .route("/api/devices/{code}", get(devices::detail).patch(devices::change).delete(devices::remove))

@@ -4,11 +4,15 @@ use kit::db::{DbError, Rows, Value};
 use kit::{Problem, db, params};
 
 /// A spot's state as an SQL expression over `spots s` and `device_state t`, in the words of `domain::overview::SpotState`: out of
-/// service beats occupied beats reserved beats free.
+/// service beats occupied beats reserved beats free. `$now` is the parameter of the time.
 macro_rules! spot_state {
-    () => {
-        "case when s.status = 'out_of_service' then 'out_of_service' when t.occupied = 1 then 'occupied' \
-         when s.status = 'reserved' then 'reserved' else 'free' end"
+    ($now:literal) => {
+        concat!(
+            "case when s.status = 'out_of_service' then 'out_of_service' when t.occupied = 1 then 'occupied' \
+             when s.status = 'reserved' or ",
+            kit::spot_is_kept!("s.spot_id", $now),
+            " then 'reserved' else 'free' end"
+        )
     };
 }
 

@@ -14,6 +14,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::place::Select;
+use crate::tariff;
 
 const KINDS: [&str; 3] = ["car_park", "temple", "campus"];
 const MAX_CAPACITY: i64 = 10_000_000;
@@ -105,14 +106,10 @@ impl Sent {
         };
         let zone = sent.time_zone.as_deref();
         fields.check(zone.is_none_or(domain::tz::is_zone_name), "time_zone", "must be an IANA name, such as Asia/Kolkata");
-        let currency = sent.tariff.as_deref().and_then(|tariff| serde_json::from_str::<serde_json::Value>(tariff).ok());
-        let currency = currency.and_then(|tariff| tariff.get("currency").cloned());
-        let is_code = |code: &str| code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase());
-        fields.check(
-            currency.is_none_or(|currency| currency.as_str().is_some_and(is_code)),
-            "tariff",
-            "its currency must be three capital letters, such as INR",
-        );
+        let tariff = sent.tariff.as_deref().and_then(|tariff| serde_json::from_str(tariff).ok());
+        for fault in tariff.iter().flat_map(tariff::faults) {
+            fields.refuse("tariff", fault);
+        }
         sent
     }
 

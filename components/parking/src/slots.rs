@@ -1,9 +1,9 @@
 //! S2's names for zones and spots: `/api/zones/` and `/api/slots/`.
 
-use kit::Answer;
 use kit::caller::{Caller, SignedIn};
 use kit::page::{Listing, Page};
-use kit::request::Query;
+use kit::request::{Now, Query};
+use kit::{Answer, spot_is_kept};
 use serde::Serialize;
 use serde_json::json;
 
@@ -19,17 +19,19 @@ pub struct Zone {
 }
 
 /// GET `/api/zones/`, filter `site`.
-pub async fn zones(_: Caller<SignedIn>, Query(query): Query) -> Answer<Page<Zone>> {
+pub async fn zones(_: Caller<SignedIn>, Now(now): Now, Query(query): Query) -> Answer<Page<Zone>> {
     let listing = Listing::parse(&query, &["site"])?;
     let rows = Select::after(
         concat!(
             "select z.code, z.name, z.site, (select count(*) from spots s where s.site = z.site and s.zone = z.code),
                 (select count(*) from ",
             spots_with_state!(),
-            " where s.site = z.site and s.zone = z.code and s.status = 'in_service' and t.occupied is not 1)
+            " where s.site = z.site and s.zone = z.code and s.status = 'in_service' and t.occupied is not 1 and not ",
+            spot_is_kept!("s.spot_id", "?1"),
+            ")
              from zones z where (z.site, z.code) > (coalesce(?, ''), coalesce(?, ''))"
         ),
-        vec![listing.after_text(0), listing.after_text(1)],
+        vec![now.into(), listing.after_text(0), listing.after_text(1)],
     )
     .and_if("z.site = ?", listing.filter("site"))
     .run("z.site, z.code", listing.fetch())?;
@@ -58,15 +60,17 @@ pub struct Slot {
 }
 
 /// GET `/api/slots/`, filters `zone_code` (any case) and `site`. `available` is where one may park.
-pub async fn slots(_: Caller<SignedIn>, Query(query): Query) -> Answer<Page<Slot>> {
+pub async fn slots(_: Caller<SignedIn>, Now(now): Now, Query(query): Query) -> Answer<Page<Slot>> {
     let listing = Listing::parse(&query, &["zone_code", "site"])?;
     let rows = Select::after(
         concat!(
-            "select s.spot_id, s.zone, s.site, s.kind, s.status = 'in_service' and t.occupied is not 1 from ",
+            "select s.spot_id, s.zone, s.site, s.kind, s.status = 'in_service' and t.occupied is not 1 and not ",
+            spot_is_kept!("s.spot_id", "?1"),
+            " from ",
             spots_with_state!(),
             " where s.spot_id > coalesce(?, '')"
         ),
-        vec![listing.after_text(0)],
+        vec![now.into(), listing.after_text(0)],
     )
     .and_if("s.zone = ?", listing.filter("zone_code"))
     .and_if("s.site = ?", listing.filter("site"))

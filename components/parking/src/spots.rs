@@ -9,13 +9,14 @@ use kit::db::Row;
 use kit::fields::Fields;
 use kit::page::{Listing, Page};
 use kit::request::{JsonBytes, Now, Query};
-use kit::{Answer, Problem, db, params};
+use kit::{Answer, Problem, db, params, spot_is_free};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::place::{Select, site_exists, spot_state, spots_with_state, unknown_zone};
 
-const KINDS: [&str; 5] = ["standard", "accessible", "ev", "two_wheeler", "vip"];
+/// The kinds of spots.
+pub const KINDS: [&str; 5] = ["standard", "accessible", "ev", "two_wheeler", "vip"];
 const STATES: [&str; 4] = ["free", "occupied", "reserved", "out_of_service"];
 
 /// What an administrator can set; whether a spot is taken is for its sensor to say.
@@ -33,7 +34,7 @@ pub struct Spot {
 
 macro_rules! select {
     () => {
-        concat!("select s.spot_id, s.site, s.zone, s.kind, ", spot_state!(), ", s.updated_at from ", spots_with_state!())
+        concat!("select s.spot_id, s.site, s.zone, s.kind, ", spot_state!("?1"), ", s.updated_at from ", spots_with_state!())
     };
 }
 
@@ -49,29 +50,29 @@ impl Spot {
         })
     }
 
-    fn find(spot_id: &str) -> Answer<Self> {
-        let rows = db::run(concat!(select!(), " where s.spot_id = ?"), params![spot_id])?;
+    fn find(spot_id: &str, now: i64) -> Answer<Self> {
+        let rows = db::run(concat!(select!(), " where s.spot_id = ?2"), params![now, spot_id])?;
         Self::of(rows.first().ok_or_else(|| Problem::not_found("spot"))?)
     }
 }
 
 /// GET `/api/spots`, filters `site`, `zone`, `kind`, `status`.
-pub async fn list(Query(query): Query) -> Answer<Page<Spot>> {
+pub async fn list(Now(now): Now, Query(query): Query) -> Answer<Page<Spot>> {
     let listing = Listing::parse(&query, &["site", "zone", "kind", "status"])?;
     let kind = listing.choice("kind", &KINDS)?;
     let status = listing.choice("status", &STATES)?;
-    let rows = Select::after(concat!(select!(), " where s.spot_id > coalesce(?, '')"), vec![listing.after_text(0)])
+    let rows = Select::after(concat!(select!(), " where s.spot_id > coalesce(?, '')"), vec![now.into(), listing.after_text(0)])
         .and_if("s.site = ?", listing.filter("site"))
         .and_if("s.zone = ?", listing.filter("zone"))
         .and_if("s.kind = ?", kind)
-        .and_if(concat!(spot_state!(), " = ?"), status)
+        .and_if(concat!(spot_state!("?1"), " = ?"), status)
         .run("s.spot_id", listing.fetch())?;
     listing.page(rows, |row| Ok(json!([row.text(0)?])), Spot::of)
 }
 
 /// GET `/api/spots/{spot_id}`.
-pub async fn detail(Path(spot_id): Path<String>) -> Answer<impl IntoResponse> {
-    Ok(axum::Json(Spot::find(&spot_id)?))
+pub async fn detail(Now(now): Now, Path(spot_id): Path<String>) -> Answer<impl IntoResponse> {
+    Ok(axum::Json(Spot::find(&spot_id, now)?))
 }
 
 /// The stored form of a settable state.
@@ -103,7 +104,9 @@ pub async fn create(caller: Caller<Admin>, Now(now): Now, JsonBytes(body): JsonB
     }
 }
 
-/// PATCH `/api/spots/{spot_id}`: its kind and its status. Spots are concrete: they do not move.
+/// PATCH `/api/spots/{spot_id}`: its kind and its status. Spots are concrete: they do not move. One that is reserved by drivers is taken out of
+/// service only with `"force": true`: 409 with `reason` `reserved` and their number otherwise; their reservations are then for staff to
+/// cancel, which gives all of the money back.
 pub async fn change(
     caller: Caller<Admin>,
     Now(now): Now,
@@ -116,18 +119,34 @@ pub async fn change(
     fields.check(id.is_none_or(|id| id.eq_ignore_ascii_case(&spot_id)), "spot_id", "cannot be changed");
     let kind = fields.opt_choice("kind", &KINDS);
     let status = stored(fields.opt_choice("status", &SETTABLE));
+    let force = fields.opt_bool("force").unwrap_or(false);
     fields.finish()?;
+    let closes = status.as_deref().is_some_and(|status| status != "in_service") && !force;
 
     let rows = db::run(
-        "update spots set kind = coalesce(?2, kind), status = coalesce(?3, status), updated_at = ?4, updated_by = ?5
-         where spot_id = ?1 and site = coalesce(?6, site) and zone = coalesce(?7, zone)
-         returning spot_id",
-        params![&spot_id, kind, status, now, caller.0.id, site.as_deref(), zone.as_deref()],
+        concat!(
+            "update spots set kind = coalesce(?2, kind), status = coalesce(?3, status), updated_at = ?4, updated_by = ?5
+             where spot_id = ?1 and site = coalesce(?6, site) and zone = coalesce(?7, zone) and (not ?8 or ",
+            spot_is_free!("?1", "?4", "9223372036854775807", "?4", "0"),
+            ") returning spot_id"
+        ),
+        params![&spot_id, kind, status, now, caller.0.id, site.as_deref(), zone.as_deref(), closes],
     )?;
-    let spot = Spot::find(&spot_id)?;
+    let spot = Spot::find(&spot_id, now)?;
+    let reserved = if rows.is_empty() && closes { reservations(&spot_id, now)? } else { 0 };
+    if reserved > 0 {
+        let detail = format!("{reserved} reservations of it lie ahead: say \"force\": true, and cancel them");
+        return Err(Problem::conflict(detail).because("reserved").with("reservations", reserved));
+    }
     if rows.is_empty() {
         let moved = if site.is_some_and(|site| site != spot.site) { "site" } else { "zone" };
         return Err(Problem::invalid_field(moved, "cannot be changed"));
     }
     Ok(axum::Json(spot))
+}
+
+/// How many reservations of a spot are under way or lie ahead.
+fn reservations(spot_id: &str, now: i64) -> Result<i64, Problem> {
+    let rows = db::run(concat!("select count(*) from ", kit::keeps_spot!("?1", "?2", "9223372036854775807", "?2")), params![spot_id, now])?;
+    rows.first().map_or(Ok(0), |row| row.int(0))
 }

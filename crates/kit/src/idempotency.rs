@@ -7,7 +7,7 @@ use http::request::Parts;
 use serde_json::Value as Json;
 
 use crate::caller::Principal;
-use crate::db::{self, Transaction};
+use crate::db::{self, DbError, Rows, Transaction, Value};
 use crate::{Problem, host, params, request};
 
 /// How long an answer is kept, milliseconds: a day.
@@ -48,20 +48,10 @@ impl IdempotencyKey {
         body: &[u8],
         work: impl FnOnce(&Transaction) -> Result<(StatusCode, Json), Problem>,
     ) -> Result<(Response, bool), Problem> {
-        let request_hash = host::sha256(&[self.target.as_bytes(), b"\n", body].concat());
+        let request_hash = self.hash(body);
         let (status, body, fresh) = db::transaction(|transaction| {
-            if let Some(key) = &self.key {
-                let kept = transaction.run(
-                    "select request_hash = ?, status, body from idempotency_keys where caller = ? and key = ? and created_at > ?",
-                    params![request_hash, &caller.id, key, self.now_ms - KEPT_MS],
-                )?;
-                if let Some(row) = kept.first() {
-                    if !row.bool(0)? {
-                        return Err(Problem::invalid_field("Idempotency-Key", "was used with another request"));
-                    }
-                    let status = u16::try_from(row.int(1)?).ok().and_then(|status| StatusCode::from_u16(status).ok());
-                    return Ok((status.unwrap_or(StatusCode::OK), row.text(2)?.to_owned(), false));
-                }
+            if let Some((status, body)) = self.kept(|sql, params| transaction.run(sql, params), caller, request_hash)? {
+                return Ok((status, body, false));
             }
             let (status, body) = work(transaction)?;
             let body = body.to_string();
@@ -73,10 +63,43 @@ impl IdempotencyKey {
             }
             Ok((status, body, true))
         })?;
-        let mut response = (status, [(http::header::CONTENT_TYPE, "application/json")], body).into_response();
-        if !fresh {
-            response.headers_mut().insert("idempotent-replayed", http::HeaderValue::from_static("true"));
-        }
-        Ok((response, fresh))
+        Ok((answer(status, body, fresh), fresh))
     }
+
+    /// The answer that this key was given before, for work that cannot be done inside one transaction: it asks here first, and ends with
+    /// [`once`](Self::once), which keeps the answer. 422 when the key was used with another body.
+    pub fn replay(&self, caller: &Principal, body: &[u8]) -> Result<Option<Response>, Problem> {
+        Ok(self.kept(db::run, caller, self.hash(body))?.map(|(status, body)| answer(status, body, false)))
+    }
+
+    fn hash(&self, body: &[u8]) -> [u8; 32] {
+        host::sha256(&[self.target.as_bytes(), b"\n", body].concat())
+    }
+
+    fn kept(
+        &self,
+        run: impl FnOnce(&str, Vec<Value>) -> Result<Rows, DbError>,
+        caller: &Principal,
+        request_hash: [u8; 32],
+    ) -> Result<Option<(StatusCode, String)>, Problem> {
+        let Some(key) = &self.key else { return Ok(None) };
+        let kept = run(
+            "select request_hash = ?, status, body from idempotency_keys where caller = ? and key = ? and created_at > ?",
+            params![request_hash, &caller.id, key, self.now_ms - KEPT_MS],
+        )?;
+        let Some(row) = kept.first() else { return Ok(None) };
+        if !row.bool(0)? {
+            return Err(Problem::invalid_field("Idempotency-Key", "was used with another request"));
+        }
+        let status = u16::try_from(row.int(1)?).ok().and_then(|status| StatusCode::from_u16(status).ok());
+        Ok(Some((status.unwrap_or(StatusCode::OK), row.text(2)?.to_owned())))
+    }
+}
+
+fn answer(status: StatusCode, body: String, fresh: bool) -> Response {
+    let mut response = (status, [(http::header::CONTENT_TYPE, "application/json")], body).into_response();
+    if !fresh {
+        response.headers_mut().insert("idempotent-replayed", http::HeaderValue::from_static("true"));
+    }
+    response
 }

@@ -18,6 +18,8 @@ pub mod page;
 pub mod problem;
 pub mod request;
 pub mod serve;
+pub mod spots;
 pub mod token;
+pub mod trusted;
 
 pub use problem::{Answer, Problem};

@@ -3,19 +3,25 @@
 
 /// After the answer has gone, asks the dispatcher (the component `heartbeat`) to drain the outbox now. Does not delay the answer and
 /// cannot fail it. Needs `http://self` and `tick_secret` in the manifest.
-#[cfg(target_family = "wasm")]
 pub fn wake_dispatcher(request_id: String) {
+    wake("/internal/dispatch", request_id);
+}
+
+/// The same for any route of ours that the secret opens: `/internal/payments` sends refunds that wait.
+#[cfg(target_family = "wasm")]
+pub fn wake(path: &'static str, request_id: String) {
     spin_sdk::wasip3::spawn(async move {
-        if let Err(error) = post(&request_id).await {
-            crate::host::log("warn", "dispatcher not woken", serde_json::json!({ "request_id": request_id, "error": error }));
+        if let Err(error) = post(path, &request_id).await {
+            crate::host::log("warn", "not woken", serde_json::json!({ "path": path, "request_id": request_id, "error": error }));
         }
     });
 }
 
+/// Asks one of our own routes that the secret opens to do its work, and waits until it has.
 #[cfg(target_family = "wasm")]
-async fn post(request_id: &str) -> Result<(), String> {
+pub async fn post(path: &str, request_id: &str) -> Result<(), String> {
     let secret = crate::config::get("tick_secret").await.map_err(|problem| problem.detail().to_owned())?;
-    let request = http::Request::post("http://self.alt/internal/dispatch")
+    let request = http::Request::post(format!("http://self.alt{path}"))
         .header("x-tick-secret", secret)
         .header("x-request-id", request_id)
         // No receiver that stalls keeps this instance waiting.
@@ -28,4 +34,10 @@ async fn post(request_id: &str) -> Result<(), String> {
 
 /// Outside a component nothing is sent.
 #[cfg(not(target_family = "wasm"))]
-pub fn wake_dispatcher(_request_id: String) {}
+pub fn wake(_path: &'static str, _request_id: String) {}
+
+/// Outside a component nothing is sent.
+#[cfg(not(target_family = "wasm"))]
+pub async fn post(_path: &str, _request_id: &str) -> Result<(), String> {
+    Err("there is no network outside Spin".to_owned())
+}

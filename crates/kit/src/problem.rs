@@ -23,6 +23,7 @@ pub struct Problem {
     detail: String,
     errors: FieldErrors,
     reason: Option<&'static str>,
+    members: BTreeMap<&'static str, serde_json::Value>,
     retry_after: Option<i64>,
     cause: Option<String>,
 }
@@ -30,7 +31,16 @@ pub struct Problem {
 impl Problem {
     /// A problem of any status; the slug ends its `type`, the status gives its `title`.
     pub fn new(status: StatusCode, slug: &'static str, detail: impl Into<String>) -> Self {
-        Self { slug, status, detail: detail.into(), errors: FieldErrors::new(), reason: None, retry_after: None, cause: None }
+        Self {
+            slug,
+            status,
+            detail: detail.into(),
+            errors: FieldErrors::new(),
+            reason: None,
+            members: BTreeMap::new(),
+            retry_after: None,
+            cause: None,
+        }
     }
 
     /// 400: what was sent cannot be read at all.
@@ -110,6 +120,13 @@ impl Problem {
         self
     }
 
+    /// With a further member of the document (RFC 9457 §3.2), such as when to come back.
+    #[must_use]
+    pub fn with(mut self, member: &'static str, value: impl Into<serde_json::Value>) -> Self {
+        self.members.insert(member, value.into());
+        self
+    }
+
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -123,6 +140,11 @@ impl Problem {
     /// The reasons by field, when the problem is one of validation.
     pub fn errors(&self) -> &FieldErrors {
         &self.errors
+    }
+
+    /// The stable word, if it has one.
+    pub fn reason(&self) -> Option<&'static str> {
+        self.reason
     }
 
     /// What is logged and not told.
@@ -142,6 +164,8 @@ impl Problem {
             errors: &'a FieldErrors,
             #[serde(skip_serializing_if = "Option::is_none")]
             reason: Option<&'static str>,
+            #[serde(flatten)]
+            members: &'a BTreeMap<&'static str, serde_json::Value>,
             request_id: &'a str,
         }
         let document = Document {
@@ -151,6 +175,7 @@ impl Problem {
             detail: &self.detail,
             errors: &self.errors,
             reason: self.reason,
+            members: &self.members,
             request_id,
         };
         serde_json::to_vec(&document).unwrap_or_default()

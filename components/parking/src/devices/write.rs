@@ -78,18 +78,7 @@ fn read(transaction: &Transaction, id: i64, now: i64) -> Answer<Device> {
 
 /// Tells the feed what a spot is after a device came to it or left it. When a sensor speaks, the schema's triggers tell it.
 fn announce_spot(transaction: &Transaction, spot_id: &str, now: i64) -> Answer<()> {
-    transaction.run(
-        concat!(
-            "insert into events (channel, kind, site, data, public_data, at)
-             select 'parking', 'spot', site, document, document, ?2
-             from (select s.site, json_object('spot_id', s.spot_id, 'zone', s.zone, 'kind', s.kind, 'status', ",
-            crate::place::spot_state!(),
-            ") as document from ",
-            crate::place::spots_with_state!(),
-            " where s.spot_id = ?1)"
-        ),
-        params![spot_id, now],
-    )?;
+    transaction.run("insert into spot_news (spot_id, at) select spot_id, ?2 from spots where spot_id = ?1", params![spot_id, now])?;
     Ok(())
 }
 

@@ -1,0 +1,82 @@
+//! What a driver gets back (contract §4).
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::MINUTE_MS;
+
+/// The longest time before the start that a rule may ask for, minutes.
+pub const MAX_NOTICE_MINUTES: i64 = 30 * 24 * 60;
+
+/// A site's rule for who cancels, in `sites.tariff` under `refund`. The earlier, the more: the percentages never rise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RefundRule {
+    /// All of it until so many minutes before the start.
+    pub full_until_minutes: i64,
+    /// Percent of it from then until the start.
+    pub late_percent: i64,
+    /// Percent of it after the start.
+    pub started_percent: i64,
+}
+
+impl Default for RefundRule {
+    fn default() -> Self {
+        Self { full_until_minutes: 60, late_percent: 50, started_percent: 0 }
+    }
+}
+
+impl RefundRule {
+    /// What is given back of `paid`, minor units, when a reservation that starts at `start` is given back at `now`. Rounded half up; from
+    /// 0 to `paid`, whatever the rule says.
+    pub fn refund(&self, paid: i64, start: i64, now: i64) -> i64 {
+        let notice = self.full_until_minutes.clamp(0, MAX_NOTICE_MINUTES) * MINUTE_MS;
+        let late = self.late_percent.clamp(0, 100);
+        let percent = if now <= start.saturating_sub(notice) {
+            100
+        } else if now < start {
+            late
+        } else {
+            self.started_percent.clamp(0, late)
+        };
+        let paid = paid.max(0);
+        let share = (i128::from(paid) * i128::from(percent) + 50) / 100;
+        i64::try_from(share).unwrap_or(paid).min(paid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::time::HOUR_MS;
+
+    const START: i64 = 1_770_201_000_000;
+
+    #[test]
+    fn the_earlier_the_more() {
+        let rule = RefundRule { full_until_minutes: 60, late_percent: 50, started_percent: 10 };
+        assert_eq!(rule.refund(4_001, START, START - HOUR_MS), 4_001);
+        assert_eq!(rule.refund(4_001, START, START - HOUR_MS + 1), 2_001);
+        assert_eq!(rule.refund(4_001, START, START), 400);
+        assert_eq!(rule.refund(0, START, 0), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_never_more_than_was_paid_and_never_grows(
+            full: i64, late: i64, started: i64, paid in 0..1_000_000_000_i64, a in -100 * HOUR_MS..100 * HOUR_MS, b in 0..100 * HOUR_MS,
+        ) {
+            let rule = RefundRule { full_until_minutes: full, late_percent: late, started_percent: started };
+            let sooner = rule.refund(paid, START, START + a);
+            prop_assert!((0..=paid).contains(&sooner));
+            prop_assert!(rule.refund(paid, START, START + a + b) <= sooner);
+        }
+
+        #[test]
+        fn nothing_panics(full: i64, late: i64, started: i64, paid: i64, start: i64, now: i64) {
+            let rule = RefundRule { full_until_minutes: full, late_percent: late, started_percent: started };
+            prop_assert!(rule.refund(paid, start, now) >= 0);
+        }
+    }
+}

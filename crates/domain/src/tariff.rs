@@ -1,0 +1,105 @@
+//! What a stay costs (contract §3, §4). Money is integer minor units of one currency: paise for INR, cents for EUR, yen for JPY.
+//!
+//! A stay is priced by the calendar days of the site's own clock. For each day: the milliseconds of the stay that fall into it, times the
+//! price of an hour, **rounded half up to the minor unit, once a day**, and no more than the day's cap. The free minutes at the start are
+//! not counted. Days are as long as the clock makes them: the night in which clocks go back is paid for with the hour it really lasts.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::booking_slot::{Date, Zone};
+use crate::refund::RefundRule;
+use crate::time::{DAY_MS, HOUR_MS, MAX_MS, MINUTE_MS};
+
+/// The most that an hour or a day may cost, in minor units.
+pub const MAX_PRICE: i64 = 100_000_000;
+/// The most minutes that may be free.
+pub const MAX_FREE_MINUTES: i64 = 24 * 60;
+/// A stay is priced for no more than this, milliseconds; what is longer costs the same.
+pub const MAX_PRICED_MS: i64 = 400 * DAY_MS;
+
+/// Prices, minor units. What a kind of spot does not say is as the site has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Prices {
+    /// For an hour.
+    pub per_hour: Option<i64>,
+    /// The most for one calendar day.
+    pub per_day: Option<i64>,
+    /// Minutes at the start that cost nothing.
+    pub free_minutes: Option<i64>,
+    /// The least for a stay that costs anything.
+    pub minimum: Option<i64>,
+}
+
+/// A site's tariff, as `sites.tariff` holds it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tariff {
+    /// ISO 4217, capital letters. A site without one takes no reservations.
+    pub currency: Option<String>,
+    /// For every kind of spot that says nothing of its own.
+    #[serde(flatten)]
+    pub prices: Prices,
+    /// By kind of spot.
+    pub kinds: BTreeMap<String, Prices>,
+    /// What is given back.
+    pub refund: RefundRule,
+}
+
+/// The prices of one kind of spot, nothing left open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rates {
+    per_hour: i64,
+    per_day: Option<i64>,
+    free_minutes: i64,
+    minimum: i64,
+}
+
+impl Tariff {
+    /// The prices of a kind of spot. None when the site has no price for an hour or no currency: then it takes no reservations.
+    pub fn rates(&self, kind: &str) -> Option<Rates> {
+        self.currency.as_ref()?;
+        let own = self.kinds.get(kind).copied().unwrap_or_default();
+        Some(Rates {
+            per_hour: own.per_hour.or(self.prices.per_hour)?.clamp(0, MAX_PRICE),
+            per_day: own.per_day.or(self.prices.per_day).map(|cap| cap.clamp(0, MAX_PRICE)),
+            free_minutes: own.free_minutes.or(self.prices.free_minutes).unwrap_or(0).clamp(0, MAX_FREE_MINUTES),
+            minimum: own.minimum.or(self.prices.minimum).unwrap_or(0).clamp(0, MAX_PRICE),
+        })
+    }
+}
+
+impl Rates {
+    /// The price of a stay from `start` to `end`, milliseconds, on a spot of a site whose clocks are those of `zone`. 0 when it is over
+    /// before its free minutes are.
+    pub fn price(&self, zone: Zone, start: i64, end: i64) -> i64 {
+        let start = start.clamp(0, MAX_MS);
+        let end = end.clamp(0, MAX_MS).min(start.saturating_add(MAX_PRICED_MS));
+        let mut from = start.saturating_add(self.free_minutes * MINUTE_MS);
+        let mut total = 0_i64;
+        let mut date = Date::at(from, zone);
+        for _ in 0..=MAX_PRICED_MS / DAY_MS + 2 {
+            if from >= end {
+                break;
+            }
+            date = date.plus_days(1);
+            // A day that a zone skipped (Samoa, 2011) is over as soon as it begins.
+            let until = zone.moment(date, 0).clamp(from, end);
+            total = total.saturating_add(self.of_one_day(until - from));
+            from = until;
+        }
+        if total > 0 { total.max(self.minimum) } else { 0 }
+    }
+
+    fn of_one_day(&self, ms: i64) -> i64 {
+        let exact = i128::from(self.per_hour) * i128::from(ms.max(0));
+        let rounded = (exact + i128::from(HOUR_MS) / 2) / i128::from(HOUR_MS);
+        let price = i64::try_from(rounded).unwrap_or(i64::MAX);
+        self.per_day.map_or(price, |cap| price.min(cap))
+    }
+}
+
+#[cfg(test)]
+mod tests;
