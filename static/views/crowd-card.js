@@ -90,7 +90,7 @@ export function crowdCard(zone, timeZone) {
     const booked = points[0].booked ? ` · ${points[0].booked.toLocaleString()} booked in the temple` : "";
     arrange(next, [
       h("span", {}, "From ", h("b", {}, clock.format(points[0].at)), ` about ${words(points[0])}${booked}`),
-      peak === points[0] ? null : h("span", {}, "fullest from ", h("b", {}, clock.format(peak.at)), ` about ${words(peak)}`),
+      peak === points[0] ? null : h("span", {}, "fullest at ", h("b", {}, clock.format(peak.at)), ` about ${words(peak)}`),
     ].filter(Boolean));
     const accuracy = zone.accuracy;
     text(error, accuracy

@@ -4,7 +4,7 @@ import { arrange, attribute, h } from "../dom.js";
 import { s } from "../svg.js";
 
 // On a phone the drawing has fewer units, so that its words are as large.
-const WIDE = { width: 1000, height: 600, edges: [140, 60], letter: 10.6 };
+const WIDE = { width: 1000, height: 600, edges: [180, 60], letter: 10.6 };
 const NARROW = { width: 540, height: 520, edges: [55, 45], letter: 10.6 };
 const COLOURS = 6;
 const LINE = 24;
