@@ -22,10 +22,11 @@ export function createApi({ onSignedOut }) {
   // Counts sessions, so that an answer which was under way when one ended is not taken into the next.
   let session = 0;
 
-  async function send(method, path, body, token, further = {}) {
-    const headers = { accept: "application/json", ...further };
+  async function send(method, path, body, token, { key } = {}) {
+    const headers = { accept: "application/json" };
     if (body !== undefined) headers["content-type"] = "application/json";
     if (token) headers.authorization = `Bearer ${token}`;
+    if (key) headers["idempotency-key"] = key;
     let response;
     try {
       response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), credentials: "omit" });
@@ -81,21 +82,22 @@ export function createApi({ onSignedOut }) {
     }
   }
 
-  async function request(method, path, body, further) {
+  async function request(method, path, body, options) {
     if (!access || Date.now() >= expiresAt) await refresh();
     const used = access;
     try {
-      return await send(method, path, body, used, further);
+      return await send(method, path, body, used, options);
     } catch (error) {
       if (error.status !== 401) throw error;
       if (used === access) await refresh();
-      return send(method, path, body, access, further);
+      return send(method, path, body, access, options);
     }
   }
 
   return {
     get: (path) => request("GET", path),
-    post: (path, body, further) => request("POST", path, body, further),
+    /** `options`: `key`, the idempotency key. */
+    post: (path, body, options) => request("POST", path, body, options),
     patch: (path, body) => request("PATCH", path, body),
 
     /** Every item of a list, page by page, at most `most` of them. */

@@ -245,7 +245,7 @@ function castForm({ store, api, toasts, serverNow, onSent }) {
       ...(minutes ? { expires_at: new Date(serverNow() + minutes * 60_000).toISOString() } : {}),
     };
     try {
-      const alert = await api.post("/api/alerts/", body, { "idempotency-key": key });
+      const alert = await api.post("/api/alerts/", body, { key });
       key = crypto.randomUUID();
       message.value = "";
       for (const input of zones.querySelectorAll("input:checked")) input.checked = false;

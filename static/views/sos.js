@@ -108,7 +108,7 @@ export function sosForm({ store, api, onSent }) {
       ...(severity.value ? { severity: severity.value } : {}),
     };
     try {
-      const document = await api.post("/api/emergency/", body, { "idempotency-key": key });
+      const document = await api.post("/api/emergency/", body, { key });
       key = crypto.randomUUID();
       description.value = "";
       severity.value = "";
