@@ -44,8 +44,10 @@ async fn a_pilgrim_books_and_gets_a_ticket() {
     assert_eq!(slot["slot"], "06:00-07:00");
     assert_eq!((&slot["capacity"], &slot["booked"], &slot["left"]), (&json!(20), &json!(4), &json!(16)));
     assert_eq!((&slot["status"], &day["closed"]), (&json!("available"), &json!(false)));
-    let told: String =
-        app.db().query_row("select payload from outbox where topic = 'booking.confirmed' and subject = ?", [id(&booking)], |row| row.get(0)).unwrap();
+    let told: String = app
+        .db()
+        .query_row("select payload from outbox where topic = 'booking.confirmed' and subject = ?", [id(&booking)], |row| row.get(0))
+        .unwrap();
     assert!(told.contains("is confirmed") && !told.contains("Asha"), "{told}");
 }
 

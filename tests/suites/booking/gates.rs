@@ -275,7 +275,8 @@ async fn a_gate_takes_the_day_s_list_with_it() {
     let first = operator.get(&format!("{path}&limit=2")).await.expect(200);
     let cursor = first["next_cursor"].as_str().unwrap();
     let second = operator.get(&format!("{path}&limit=2&cursor={cursor}")).await.expect(200);
-    let ids: Vec<_> = [first, second].iter().flat_map(|page| page["items"].as_array().unwrap().clone()).map(|it| it["id"].clone()).collect();
+    let ids: Vec<_> =
+        [first, second].iter().flat_map(|page| page["items"].as_array().unwrap().clone()).map(|it| it["id"].clone()).collect();
     assert_eq!(ids, made.iter().map(|it| it["id"].clone()).collect::<Vec<_>>());
     let filtered = operator.get(&format!("{path}&slot=07:00-08:00&status=confirmed")).await.expect(200);
     assert_eq!(filtered["items"][0]["id"], made[1]["id"]);

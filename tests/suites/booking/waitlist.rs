@@ -51,7 +51,8 @@ async fn it_moves_up_by_itself_in_order_and_passes_over_who_does_not_fit() {
 
     let db = app.db();
     let topic = |booking: &Value| -> i64 {
-        db.query_row("select count(*) from outbox where topic = 'booking.promoted' and subject = ?", [id(booking)], |row| row.get(0)).unwrap()
+        db.query_row("select count(*) from outbox where topic = 'booking.promoted' and subject = ?", [id(booking)], |row| row.get(0))
+            .unwrap()
     };
     assert_eq!(waiting.iter().map(topic).collect::<Vec<_>>(), [0, 1, 1, 1, 1]);
 }
@@ -68,7 +69,11 @@ async fn joining_is_judged_as_booking_is() {
     let waiting = keyed.post("/api/bookings/waitlist", temple.wish(2)).await.expect(201);
     assert_eq!(keyed.post("/api/bookings/waitlist", temple.wish(2)).await.expect(201), waiting);
     app.anonymous().post("/api/bookings/waitlist", temple.wish(2)).await.expect_problem(401);
-    let refused = app.operator().await.post(&format!("{}/checkin", path(&waiting)), json!({"temple_id": temple.slug, "nonce": "nonce-waiting"})).await;
+    let refused = app
+        .operator()
+        .await
+        .post(&format!("{}/checkin", path(&waiting)), json!({"temple_id": temple.slug, "nonce": "nonce-waiting"}))
+        .await;
     assert_eq!(refused.expect_problem(409)["reason"], "not_confirmed");
 }
 
