@@ -36,6 +36,11 @@ export function gravestFirst(emergencies) {
   return [...emergencies].sort((a, b) => rank(a) - rank(b) || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0));
 }
 
+/** The temple that was chosen; null for all of them, and where what was chosen is no temple: nobody's call is hidden behind a car park. */
+export function chosenTemple(state) {
+  return state.sites.find((one) => one.slug === state.site && one.kind === "temple")?.slug ?? null;
+}
+
 /** Metres in words. */
 export function distance(metres) {
   if (typeof metres !== "number") return "";

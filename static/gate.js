@@ -82,9 +82,14 @@ export async function isGenuine(ticket, keys) {
   return false;
 }
 
-/** The date on the wall of a time zone, `2026-02-05`. */
+/** The date on the wall of a time zone, `2026-02-05`; by UTC in a zone that the browser does not know. */
 export function dateAt(ms, timeZone) {
-  return new Intl.DateTimeFormat("en-CA", { timeZone, year: "numeric", month: "2-digit", day: "2-digit" }).format(ms);
+  const parts = { year: "numeric", month: "2-digit", day: "2-digit" };
+  try {
+    return new Intl.DateTimeFormat("en-CA", { timeZone, ...parts }).format(ms);
+  } catch {
+    return new Intl.DateTimeFormat("en-CA", { timeZone: "UTC", ...parts }).format(ms);
+  }
 }
 
 /** What a gate keeps of a booking: no names. */

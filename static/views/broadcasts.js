@@ -1,6 +1,7 @@
 // Broadcasts: what everybody is told now, and for operators the form that tells them, with what was told before.
 
 import { announce, arrange, attribute, h, icon, text } from "../dom.js";
+import { chosenTemple } from "../emergencies.js";
 import { ago, moment, words } from "../format.js";
 import { time } from "../model.js";
 
@@ -46,7 +47,7 @@ export function broadcastsPage(context) {
 
   function draw() {
     const now = serverNow();
-    const { site } = store.state;
+    const site = chosenTemple(store.state);
     const concerns = (alert) => !site || !alert.site || alert.site === site;
     const newest = (alerts) => [...alerts].sort((a, b) => (a.id < b.id ? 1 : -1));
     const rank = (alert) => -SEVERITIES.findIndex(([key]) => key === alert.severity);
@@ -98,7 +99,7 @@ export function broadcastsPage(context) {
     store.subscribe(["site", "sites"], draw),
     store.subscribe(["tick"], () => {
       const now = serverNow();
-      if ([...list.children].length !== [...known.values()].filter((alert) => inForce(alert, now)).length) draw();
+      if ([...list.children].some((card) => card.dataset.until && Number(card.dataset.until) <= now)) draw();
       for (const card of cards.values()) card.tick(now);
     }),
   ];
@@ -151,6 +152,7 @@ function castCard({ store, api, toasts }, id, take) {
         drawn = alert;
         at = time(alert.timestamp) ?? now;
         attribute(element, "data-severity", alert.severity);
+        attribute(element, "data-until", time(alert.expires_at));
         arrange(severity, [icon(SEVERITIES.some(([key]) => key === alert.severity) ? alert.severity : "info", "severity-icon"), words(alert.severity)]);
         const site = store.state.sites.find((one) => one.slug === alert.site)?.name ?? alert.site;
         text(place, [site ?? "Everywhere", ...(alert.zones ?? []).map(words)].join(" · "));

@@ -19,18 +19,19 @@ export function crowdCard(zone, timeZone) {
   const count = h("strong", { class: "crowd-count" }, "–");
   const of = h("span", { class: "crowd-share" });
   const part = h("span", { class: "crowd-part" });
+  const meter = h("div", { class: "crowd-meter", "aria-hidden": "true" }, part, LEVELS.slice(1).map((level) => h("span", { class: "crowd-bound", "data-level": level.key })));
   const density = h("span", { class: "crowd-density" });
   const trend = h("span", { class: "crowd-trend" });
-  const seen = h("span", { class: "crowd-age" });
+  const seen = h("span", { class: "crowd-age", title: "Last counted" });
   const next = h("p", { class: "crowd-next" });
   const error = h("p", { class: "crowd-error" });
   const chart = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "crowd-chart", role: "img" });
   const title = `zone-${zone.zone}`;
   const element = h("section", { class: "panel crowd-zone", "data-zone": zone.zone, "aria-labelledby": title },
     h("header", { class: "crowd-zone-head" }, h("h3", { id: title }, zone.name), badge),
-    h("p", { class: "crowd-figures" }, count, of, trend),
-    h("div", { class: "crowd-meter", "aria-hidden": "true" }, part, LEVELS.slice(1).map((level) => h("span", { class: "crowd-bound", "data-level": level.key }))),
-    h("p", { class: "crowd-facts" }, density, seen),
+    h("p", { class: "crowd-figures" }, count, of),
+    meter,
+    h("p", { class: "crowd-facts" }, density, trend, seen),
     chart,
     next,
     error);
@@ -46,10 +47,12 @@ export function crowdCard(zone, timeZone) {
       text(count, zone.count === null ? "–" : zone.count.toLocaleString());
       const known = zone.percent_of_capacity !== null && zone.percent_of_capacity !== undefined;
       text(of, zone.capacity ? `of ${zone.capacity.toLocaleString()}${known ? ` · ${Math.round(zone.percent_of_capacity)} %` : ""}` : "people");
+      // Where no capacity is known, there is nothing to be a part of.
+      attribute(meter, "data-unknown", !zone.capacity);
       part.style.inlineSize = `${Math.min(100, zone.percent_of_capacity ?? 0)}%`;
       text(density, typeof zone.density === "number" ? `${zone.density.toFixed(1)} persons/m²` : "");
       attribute(density, "data-level", zone.density_level);
-      text(seen, zone.count === null ? "not counted yet" : `${stale ? "not counted since" : "counted"} ${ago(now - zone.at)}`);
+      text(seen, zone.count === null ? "not counted yet" : `${stale ? "not counted since " : ""}${ago(now - zone.at)}`);
       drawTrend(zone, stale);
       // The lines move by a pixel in a minute or two: no need to draw them each second.
       const state = `${Math.floor(now / 60_000)} ${zone.at} ${zone.past.length} ${zone.forecast.length}`;
@@ -87,7 +90,7 @@ export function crowdCard(zone, timeZone) {
     const booked = points[0].booked ? ` · ${points[0].booked.toLocaleString()} booked in the temple` : "";
     arrange(next, [
       h("span", {}, "From ", h("b", {}, clock.format(points[0].at)), ` about ${words(points[0])}${booked}`),
-      peak === points[0] ? null : h("span", {}, "fullest from ", h("b", {}, clock.format(peak.at)), ` about ${words(peak)}`),
+      peak === points[0] ? null : h("span", {}, "fullest at ", h("b", {}, clock.format(peak.at)), ` about ${words(peak)}`),
     ].filter(Boolean));
     const accuracy = zone.accuracy;
     text(error, accuracy

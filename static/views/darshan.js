@@ -53,7 +53,11 @@ export function darshanPage({ store, api, serverNow, toasts, hub }) {
 
   const unsubscribe = store.subscribe(["sites", "site"], (state) => {
     const all = temples(state);
-    if (picker.options.length !== all.length) picker.replaceChildren(...all.map((one) => h("option", { value: one.slug }, one.name)));
+    const listed = [...picker.options].map((option) => option.value).join();
+    if (listed !== all.map((one) => one.slug).join()) {
+      picker.replaceChildren(...all.map((one) => h("option", { value: one.slug }, one.name)));
+      if (site) picker.value = site.slug;
+    }
     // The site that is picked above wins when it is a temple.
     const wanted = all.find((one) => one.slug === state.site) ?? (site ? null : temple(state));
     if (wanted) choose(wanted.slug);

@@ -130,7 +130,7 @@ export function gatePage({ store, api, toasts, serverNow, temple, chooseSite, hu
       reached(true);
     } catch (error) {
       if (isAway(error)) reached(false);
-      else toasts.show({ severity: "warning", title: "The gate is not up to date", text: error.message });
+      else if (!left) toasts.show({ severity: "warning", title: "The gate is not up to date", text: error.message });
     }
   }
 

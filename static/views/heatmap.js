@@ -69,7 +69,7 @@ export function heatMap({ api, temple, path }) {
     about,
     none,
     h("div", { class: "heat-scroll", tabindex: "0", role: "region", "aria-labelledby": "heat-title" }, table),
-    h("p", { class: "heat-scale" }, h("span", { class: "heat-legend" }, scale, h("span", { class: "heat-ticks" }, ticks)), h("span", { class: "heat-unknown" }, "not counted")));
+    h("p", { class: "heat-scale" }, h("span", { class: "heat-legend" }, scale, h("span", { class: "heat-ticks" }, ticks)), h("span", { class: "heat-unknown" }, "not counted; people where no capacity is known")));
   return {
     element,
     load,
@@ -83,7 +83,13 @@ function heatCell(zone, cell) {
   const percent = cell.percent_of_capacity;
   const known = typeof percent === "number";
   const said = cell.mean === null ? "not counted" : `${Math.round(cell.mean)} people${known ? `, ${Math.round(percent)} % of capacity` : ""}, ${cell.readings} counts`;
-  const element = h("td", { title: `${zone.name}, ${String(cell.hour).padStart(2, "0")}:00: ${said}`, "data-known": known }, known ? String(Math.round(percent)) : cell.mean === null ? "" : "·");
+  const element = h("td", { title: `${zone.name}, ${String(cell.hour).padStart(2, "0")}:00: ${said}`, "data-known": known }, known ? String(Math.round(percent)) : short(cell.mean));
   if (known) [element.style.background, element.style.color] = viridis(percent / 100);
   return element;
+}
+
+/** How many there were, where no capacity is known: `870`, `1.2k`. */
+function short(people) {
+  if (people === null) return "";
+  return people < 999.5 ? String(Math.round(people)) : `${(people / 1000).toFixed(people < 9_950 ? 1 : 0)}k`;
 }

@@ -4,8 +4,8 @@ import { arrange, attribute, h } from "../dom.js";
 import { s } from "../svg.js";
 
 // On a phone the drawing has fewer units, so that its words are as large.
-const WIDE = { width: 1000, height: 600, edge: 75, letter: 10.6 };
-const NARROW = { width: 540, height: 520, edge: 55, letter: 10.6 };
+const WIDE = { width: 1000, height: 600, edges: [180, 60], letter: 10.6 };
+const NARROW = { width: 540, height: 520, edges: [55, 45], letter: 10.6 };
 const COLOURS = 6;
 const LINE = 24;
 const GAP = 17;
@@ -76,14 +76,14 @@ export function routeMap() {
 
 /** From [latitude, longitude] to the drawing, north up, as large as fits; and the frame, which is no higher than that needs. */
 function projection(points, frame) {
-  const { width, edge } = frame;
+  const { width, edges: [aside, above] } = frame;
   const lats = points.map(([lat]) => lat);
   const lngs = points.map(([, lng]) => lng);
   const [south, north, west, east] = [Math.min(...lats), Math.max(...lats), Math.min(...lngs), Math.max(...lngs)];
   const narrow = Math.cos((((south + north) / 2) * Math.PI) / 180);
   const [across, up] = [Math.max((east - west) * narrow, 1e-6), Math.max(north - south, 1e-6)];
-  const scale = Math.min((width - 2 * edge) / across, (frame.height - 2 * edge) / up);
-  const height = Math.min(frame.height, Math.max(200, up * scale + 2 * edge));
+  const scale = Math.min((width - 2 * aside) / across, (frame.height - 2 * above) / up);
+  const height = Math.min(frame.height, Math.max(200, up * scale + 2 * above));
   const [left, top] = [(width - across * scale) / 2, (height - up * scale) / 2];
   return [([lat, lng]) => [left + (lng - west) * narrow * scale, top + (north - lat) * scale], { ...frame, height }];
 }

@@ -8,6 +8,8 @@ import { time } from "../model.js";
 const LOCATE_MS = 15_000;
 const FOLLOWED = 10;
 const LOOK_MS = 5000;
+// The steps as somebody who waits for help reads them, short enough for a phone.
+const SHORT = ["Sent", "Seen", "In hand", "Over"];
 
 /** The form; `onSent(document)` gets what was taken. */
 export function sosForm({ store, api, onSent }) {
@@ -239,7 +241,8 @@ function reportCard() {
   const age = h("time", { class: "report-age" });
   const description = h("p", { class: "report-text" });
   const help = h("p", { class: "report-help" });
-  const marks = STEPS.map(([key, label]) => {
+  const marks = STEPS.map(([key], index) => {
+    const label = SHORT[index];
     const at = h("span", { class: "step-at" });
     return { key, at, element: h("li", { class: "step" }, h("span", { class: "step-mark" }, icon("check")), h("span", {}, label), at) };
   });

@@ -1,7 +1,7 @@
 // The SOS board: what waits for an answer, what is in hand, what is over; the gravest first, each with what can be done about it.
 
 import { announce, arrange, attribute, h, icon, text } from "../dom.js";
-import { STEPS, distance, gravestFirst, lasting, typeLabel } from "../emergencies.js";
+import { STEPS, chosenTemple, distance, gravestFirst, lasting, typeLabel } from "../emergencies.js";
 import { moment, words } from "../format.js";
 import { time } from "../model.js";
 
@@ -16,7 +16,7 @@ function arrangeKeeping(parent, children) {
 }
 
 /** The board. `show(id)` leads to one emergency. */
-export function sosBoard({ store, api, toasts, serverNow, emergencies }) {
+export function sosBoard({ store, api, toasts, serverNow, emergencies, chooseSite }) {
   const cards = new Map();
   const column = (key, title, empty) => {
     const list = h("ul", { class: "sos-list", id: `sos-${key}` });
@@ -31,6 +31,8 @@ export function sosBoard({ store, api, toasts, serverNow, emergencies }) {
   const hand = column("hand", "In hand", "Nothing is in hand.");
   const overList = h("ul", { class: "sos-list" });
   const overSummary = h("summary", {}, "Over");
+  const elsewhere = h("button", { type: "button", class: "button sos-elsewhere", on: { click: () => chooseSite(null) } });
+  waiting.element.append(elsewhere);
   const over = h("details", { class: "past sos-over" }, overSummary, overList);
 
   function cardOf(emergency) {
@@ -41,8 +43,12 @@ export function sosBoard({ store, api, toasts, serverNow, emergencies }) {
   }
 
   function draw() {
-    const { site } = store.state;
-    const shown = [...emergencies.known.values()].filter((one) => !site || one.temple_id === site);
+    const site = chosenTemple(store.state);
+    const all = [...emergencies.known.values()];
+    const shown = all.filter((one) => !site || one.temple_id === site);
+    const others = all.filter((one) => one.status === "reported" && !shown.includes(one)).length;
+    text(elsewhere, others === 0 ? "" : `${others} more ${others === 1 ? "waits" : "wait"} at other temples: show all`);
+    elsewhere.hidden = others === 0;
     const of = (...statuses) => shown.filter((one) => statuses.includes(one.status));
     for (const [part, list] of [[waiting, of("reported")], [hand, of("acknowledged", "in_progress")]]) {
       arrangeKeeping(part.list, gravestFirst(list).map(cardOf));

@@ -188,6 +188,15 @@ async fn what_cannot_be_booked_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn old_clients_names_of_the_fields_are_read() {
+    let app = App::start().await;
+    let temple = Temple::new(&app, 20).await;
+    let wish = json!({"temple": temple.slug, "date": temple.date, "time_slot": "06:00-07:00", "number_of_visitors": 3});
+    let booking = app.visitor().await.post("/api/bookings/", wish).await.expect(201);
+    assert_eq!((&booking["party_size"], &booking["slot"]), (&json!(3), &json!("06:00-07:00")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_slot_takes_nobody_and_a_begin_time_names_a_slot() {
     let app = App::start().await;
     let temple = Temple::new(&app, 10).await;

@@ -55,7 +55,7 @@ impl Stage {
     /// Two shuttles of a straight route; their codes.
     async fn shuttles(&self) -> [String; 2] {
         let route = unique("R").to_uppercase();
-        let stop = |name: &str, lat: f64, offset: i64| json!({"id": format!("{route}-{name}"), "name": name, "lat": lat, "lng": 70.0, "offset_s": offset});
+        let stop = |name: &str, lat: f64, offset: i64| json!({"id": format!("{route}-{offset}"), "name": name, "lat": lat, "lng": 70.0, "offset_s": offset});
         let body = json!({
             "id": route, "temple_id": self.site, "name": "Car park to temple", "polyline": [[20.0, 70.0], [20.02, 70.0]], "typical_kmh": 36,
             "departures": ["06:00"], "stops": [stop("Car park", 20.0, 0), stop("Temple", 20.02, 240)],

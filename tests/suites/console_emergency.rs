@@ -186,6 +186,19 @@ async fn on_every_page_operators_see_that_somebody_waits() {
     let path = format!("/api/emergency/{}/acknowledge", critical["id"].as_str().unwrap());
     stage.desk.patch(&path, json!({})).await.expect(200);
     browser.see(&format!("#sos-hand #sos-{}", critical["id"].as_str().unwrap())).await;
+    // Neither a car park nor another temple that was chosen hides who waits.
+    let elsewhere = json!({"slug": "ambaji", "name": "Ambaji", "kind": "temple", "latitude": 24.3, "longitude": 72.8, "time_zone": "Asia/Kolkata", "capacity": 7000});
+    stage.app.admin().await.post("/api/sites", elsewhere).await.expect(201);
+    let car_park = stage.app.place(2).await.site;
+    browser.open("about:blank").await;
+    browser.open(&format!("{}/console/#/emergencies", stage.app.base_url())).await;
+    browser.see("#sos-waiting .sos-card").await;
+    browser.click(&format!("#site option[value='{car_park}']")).await;
+    browser.see("#sos-waiting .sos-card").await;
+    browser.click("#site option[value='ambaji']").await;
+    browser.read(".sos-elsewhere", |text| text == "2 more wait at other temples: show all").await;
+    browser.click(".sos-elsewhere").await;
+    browser.see("#sos-waiting .sos-card").await;
     browser.resize(390, 844).await;
     readable(&browser, "board-phone").await;
     quiet(&browser).await;

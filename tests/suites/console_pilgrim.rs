@@ -6,6 +6,8 @@ mod support;
 
 use std::time::Duration;
 
+use domain::booking::{Booked, EARLY_MS, Scan, Status, admit};
+use domain::booking_slot::{Date, Slot, Zone};
 use gatehouse_tests::browser::Browser;
 use gatehouse_tests::{App, eventually};
 use serde_json::{Value, json};
@@ -283,6 +285,92 @@ async fn who_waits_moves_up_and_gives_back_in_the_console() {
     browser.read(".past-bookings", |text| text.contains("cancelled")).await;
     // A visitor has no gate.
     assert_eq!(browser.run("return document.querySelectorAll('.pages a[href=\"#/gate\"]').length").await, 0);
+    quiet(&browser).await;
+    browser.close().await;
+}
+
+/// Runs an async script in the page, with the gate's rules as `gate`.
+async fn decide(browser: &Browser, script: &str) -> Value {
+    browser.run(&format!("return import('/console/gate.js').then(async (gate) => {{ {script} }})")).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_judges_offline_as_the_server_does() {
+    let app = App::start().await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&format!("{}/console/", app.base_url())).await;
+
+    let zone = Zone::parse("Asia/Kolkata").unwrap();
+    let date = Date::parse("2026-02-05").unwrap();
+    let (starts_at, ends_at) = Slot::parse("23:00-24:00").unwrap().moments(date, zone);
+    let mut cases = Vec::new();
+    let mut expected = Vec::new();
+    for status in Status::ALL {
+        for at in [
+            starts_at - 86_400_000,
+            starts_at - 23 * 3_600_000 - 1,
+            starts_at - EARLY_MS - 1,
+            starts_at - EARLY_MS,
+            starts_at,
+            ends_at,
+            ends_at + 1,
+            ends_at + 86_400_000,
+        ] {
+            for (number, site) in [(None, "somnath"), (Some(1), "somnath"), (Some(2), "somnath"), (Some(1), "dwarka")] {
+                let booked = Booked { site, date, starts_at, ends_at, status, ticket: 1 };
+                let judged = admit(&booked, &Scan { site: "somnath", zone, at, ticket: number });
+                expected.push(judged.err().map(|refusal| refusal.as_str()));
+                cases.push(json!({"status": status.as_str(), "at": at, "number": number, "site": site}));
+            }
+        }
+    }
+    let script = format!(
+        "return {}.map((one) => {{
+            const known = {{ id: 'b', code: 'K7P2-9QXM', date: '{date}', starts: {starts_at}, ends: {ends_at}, number: 1, status: one.status }};
+            const ticket = one.number === null ? null
+                : {{ booking: 'b', number: one.number, site: one.site, startsAt: {starts_at}, endsAt: {ends_at} }};
+            const asked = ticket ? {{ ticket, genuine: true }} : {{ code: 'K7P2-9QXM' }};
+            return gate.judge(asked, {{ site: 'somnath', timeZone: 'Asia/Kolkata', list: new Map([['b', known]]) }}, one.at).reason;
+        }})",
+        json!(cases)
+    );
+    let judged = decide(&browser, &script).await;
+    for ((case, expected), judged) in cases.iter().zip(&expected).zip(judged.as_array().unwrap()) {
+        assert_eq!(&json!(expected), judged, "{case}");
+    }
+
+    // The example of docs/reference/tickets.md, verified with the browser's own cryptography; not on the list, its own word counts.
+    let page = include_str!("../../docs/reference/tickets.md");
+    let line = |name: &str| page.lines().find_map(|line| line.strip_prefix(name)).expect("an example").trim().to_owned();
+    let (ticket, public, kid) = (line("ticket       "), line("public key   "), line("kid          "));
+    let script = format!(
+        "const keys = [{{ kid: {kid}, x: {public} }}];
+         const ticket = gate.readTicket({ticket});
+         const altered = gate.readTicket({ticket}.replace('SIADwE', 'SIADwF'));
+         const stranger = {{ ...ticket, kid: '00000000' }};
+         const at = (ticket, genuine, ms) =>
+             gate.judge({{ ticket, genuine }}, {{ site: 'somnath', timeZone: 'Asia/Kolkata', list: new Map() }}, ms).reason;
+         return {{
+             said: [ticket.booking, ticket.startsAt, ticket.endsAt, ticket.party, ticket.number, ticket.site, ticket.kid],
+             genuine: [await gate.isGenuine(ticket, keys), await gate.isGenuine(altered, keys), await gate.isGenuine(stranger, keys)],
+             unlisted: [at(ticket, true, ticket.startsAt), at(ticket, true, ticket.endsAt + 1), at(ticket, null, ticket.startsAt),
+                 at(ticket, false, ticket.startsAt)],
+             none: ['', 'GHT1.', 'GHT1..', 'GHT2' + {ticket}.slice(4), 'GHT1.AAAA.AAAA', {ticket} + 'A', 'A.'.repeat(200)]
+                 .map((text) => gate.readTicket(text)),
+             codes: ['k7p29qxm', ' K7P2 9qxm ', 'K7P2-9QX', 'K7P2-9QX0', ''].map(gate.parseCode),
+         }}",
+        kid = json!(kid),
+        public = json!(public),
+        ticket = json!(ticket),
+    );
+    let seen = decide(&browser, &script).await;
+    let start = 1_770_251_400_000_i64;
+    let said = json!(["019c2a5e-4b00-7000-8000-0123456789ab", start, start + 3_600_000, 4, 1, "somnath", kid]);
+    assert_eq!(seen["said"], said);
+    assert_eq!(seen["genuine"], json!([true, false, false]));
+    assert_eq!(seen["unlisted"], json!([null, "too_late", "bad_signature", "bad_signature"]));
+    assert_eq!(seen["none"], json!([null, null, null, null, null, null, null]));
+    assert_eq!(seen["codes"], json!(["K7P2-9QXM", "K7P2-9QXM", null, null, null]));
     quiet(&browser).await;
     browser.close().await;
 }

@@ -231,3 +231,36 @@ async fn a_fleet_without_keys_or_with_an_unknown_silent_device_is_refused() {
     let summary = simulate::run(args(Vec::new())).await.expect("a run");
     assert!(summary.sent > 0 && summary.errors == summary.sent, "{summary}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_live_demo_counts_crowds_and_drives_shuttles() {
+    let app = App::start().await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let seeding = seed::Args { history_days: 0, ..seeding(&app, directory.path()) };
+    seed::run(seeding.clone()).await.expect("seeding");
+    let credentials = Credentials::load(&seeding.credentials).expect("the credentials file");
+    let anyone = app.anonymous();
+    let seen = async || {
+        let mut times = Vec::new();
+        for temple in ["somnath", "dwarka", "ambaji", "pavagadh"] {
+            let crowd = anyone.get(&format!("/api/crowd/temple/{temple}/current")).await.expect(200);
+            times.extend(crowd["zones"].as_array().expect("zones").iter().map(|zone| zone["timestamp"].as_str().map(str::to_owned)));
+        }
+        let shuttles = anyone.get("/api/transport/shuttles?temple_id=somnath").await.expect(200);
+        times.extend(items(&shuttles).iter().map(|shuttle| shuttle["location"]["timestamp"].as_str().map(str::to_owned)));
+        times
+    };
+    let before = seen().await;
+    assert_eq!(before.len(), 16 + 6);
+    let stop = tokio_util::sync::CancellationToken::new();
+    let fleet = simulate::run_gentle(app.base_url(), &credentials, stop.clone());
+    let moved = gatehouse_tests::eventually("every zone and shuttle has moved", Duration::from_secs(30), || async {
+        let after = seen().await;
+        before.iter().zip(&after).all(|(before, after)| before < after).then_some(())
+    });
+    let (summary, ()) = tokio::join!(fleet, async {
+        moved.await;
+        stop.cancel();
+    });
+    summary.expect("a fleet");
+}

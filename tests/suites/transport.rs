@@ -190,6 +190,7 @@ async fn a_position_is_stored_once_and_never_moves_the_shuttle_back() {
     assert_eq!((&shown["shuttle_id"], &shown["location"]["lat"]), (&json!(line.shuttle), &json!(20.005)));
     assert_eq!((&shown["passengers"], &shown["free_places"], &shown["load_percent"]), (&json!(25), &json!(0), &json!(125.0)));
     assert_eq!(shown["location"]["stale"], false);
+    assert_eq!(app.anonymous().get(&format!("/api/transport/{}/location", line.shuttle)).await.expect(200)["shuttle_id"], line.shuttle);
 
     let names = ["heading", "lat", "lng", "passengers", "speed_kmh", "timestamp"];
     let bad = json!({"lat": 91, "lng": -181, "speed_kmh": -1, "heading": 361, "passengers": -1, "timestamp": "now"});

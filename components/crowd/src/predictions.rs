@@ -15,6 +15,8 @@ use crate::place::{Share, Temple, Zone, level_alone, nearest, people, rounded};
 
 /// Days of history that a forecast is made of.
 pub const DAYS: i64 = 42;
+/// The most zones of one answer: each is work. A temple with more is asked zone by zone.
+const MAX_FORECASTS: usize = 60;
 /// Hours ahead, where nothing else is asked for.
 const DEFAULT_HOURS: usize = 6;
 
@@ -77,7 +79,7 @@ struct Predictions {
     zones: Vec<ZoneForecast>,
 }
 
-/// Public. Filters `zone`, and `hours` (1 to 24).
+/// Public. Filters `zone`, and `hours` (1 to 24). Of a temple with more than sixty zones the first sixty, unless one is named.
 pub async fn predictions(Now(now): Now, Path(site): Path<String>, Query(query): Query) -> Answer<impl IntoResponse> {
     let listing = Listing::parse(&query, &["zone", "hours"])?;
     let hours = match listing.filter("hours").map(str::parse) {
@@ -90,7 +92,7 @@ pub async fn predictions(Now(now): Now, Path(site): Path<String>, Query(query): 
     let room = temple.room()?;
     let mut context = calendar::context(&temple, now)?;
     let mut forecasts = Vec::with_capacity(zones.len());
-    for zone in &zones {
+    for zone in zones.iter().take(MAX_FORECASTS) {
         context.prior = prior(zone, room);
         let forecast = of_zone(&temple.slug, zone, &context, now, hours)?;
         forecasts.push(answer(zone, &forecast, &context));

@@ -1,12 +1,12 @@
 //! Reporting an emergency.
 
-use axum::Extension;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
 use domain::emergency::{FLOOD_REPORTS, FLOOD_WINDOW_MS, Kind, Severity};
 use domain::role::Role;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use kit::caller::{Caller, Principal, SignedIn};
-use kit::db::{DbError, Transaction};
+use kit::db::{DbError, Rows};
 use kit::fields::Fields;
 use kit::idempotency::IdempotencyKey;
 use kit::request::{JsonBytes, Now, RequestId};
@@ -17,7 +17,8 @@ use crate::read::{self, View};
 
 /// POST `/api/emergency/`: `{temple_id, type, description, location: {lat, lng}, severity?}` → 201. Honours `Idempotency-Key`.
 ///
-/// One write: its triggers note what is to be sent. The dispatcher is woken after the answer has gone, so that the first attempt
+/// One write: its triggers note what is to be sent; without a key it is one statement, which shares its sync to disk with whatever else
+/// is written at that moment. The dispatcher is woken after the answer has gone, so that the first attempt
 /// comes within a second and the answer does not wait for it. A `type` that nobody knows is no reason to turn somebody away: it is
 /// filed as `other`, with the word kept for operators.
 ///
@@ -28,18 +29,24 @@ pub async fn report(
     Now(now): Now,
     Extension(RequestId(request_id)): Extension<RequestId>,
     key: IdempotencyKey,
+    headers: HeaderMap,
     JsonBytes(body): JsonBytes,
 ) -> Answer<Response> {
     let mut flooded = None;
-    let taken = key.once(&caller.0, &body, |transaction| {
+    let mut work = |run: Run<'_>| {
         let report = Report::parse(&body)?;
-        let document = insert(transaction, &report, &caller.0, now)?;
+        let document = insert(run, &report, &caller.0, now)?;
         let document = document.ok_or_else(|| {
             flooded = Some(report.temple_id);
             Problem::internal("a report beyond the limit")
         })?;
         Ok((StatusCode::CREATED, document))
-    });
+    };
+    let taken = if headers.contains_key("idempotency-key") {
+        key.once(&caller.0, &body, |transaction| work(&|sql, params| transaction.run(sql, params)))
+    } else {
+        work(&db::run).map(|(status, document)| ((status, Json(document)).into_response(), true))
+    };
     if let Some(temple) = flooded {
         return Err(flood(&temple, &caller.0, now)?);
     }
@@ -49,6 +56,9 @@ pub async fn report(
     }
     Ok(response)
 }
+
+/// What runs a statement: a transaction, or the instance's own connection.
+type Run<'a> = &'a dyn Fn(&str, Vec<db::Value>) -> Result<Rows, DbError>;
 
 /// A checked report, not yet stored.
 struct Report {
@@ -87,10 +97,10 @@ impl Report {
 }
 
 /// Stores it; none when its reporter has sent too many of late. That is a condition of the insert, so that many at once count.
-fn insert(transaction: &Transaction, report: &Report, caller: &Principal, now: i64) -> Result<Option<Value>, Problem> {
+fn insert(run: Run<'_>, report: &Report, caller: &Principal, now: i64) -> Result<Option<Value>, Problem> {
     let id = host::new_id(now)?;
     let is_operator = caller.role.holds(Role::Operator);
-    let inserted = transaction.run(
+    let inserted = run(
         "insert into emergencies (id, site, type, reported_type, severity, description, latitude, longitude, reported_by, created_at,
             updated_at, updated_by)
          select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?9
@@ -123,7 +133,7 @@ fn insert(transaction: &Transaction, report: &Report, caller: &Principal, now: i
         return Ok(None);
     }
     let view = if is_operator { View::Operator } else { View::Reporter };
-    read::document(|sql, params| transaction.run(sql, params), &id, view).map(Some)
+    read::document(run, &id, view).map(Some)
 }
 
 /// What a reporter beyond the limit is told. Operators are told too, once until they resolve that alert: behind it may be somebody who

@@ -3,6 +3,8 @@
 //! Any number of runs may be at work at once, in one process or in many: what keeps them apart is the lease of each message.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use domain::dispatch::{Outcome, throttle};
@@ -24,7 +26,7 @@ const AT_A_TIME: usize = 8;
 const FIRST_AT_A_TIME: usize = 64;
 
 /// How often a run whose receivers keep it waiting looks for more, milliseconds: a part of the second in which what is urgent is tried.
-const LOOKS_EVERY_MS: u64 = 100;
+const LOOKS_EVERY_MS: u64 = 50;
 
 /// How long a run takes up new messages. With the last attempt's time it stays below the lease of the scheduled run.
 const TAKES_UP: Duration = Duration::from_secs(20);
@@ -85,16 +87,36 @@ pub async fn drain(settings: &Settings) -> Result<Summary, Problem> {
             continue;
         }
         let full = flying.len() >= FIRST_AT_A_TIME;
-        match select(flying.next(), std::pin::pin!(outbound::pause(LOOKS_EVERY_MS))).await {
-            Either::Left((Some((leased, reply, duration)), _)) => {
+        let mut finished = None;
+        if !watch.is_held() && !late && !full && failure.is_none() {
+            // Polled once, attempts are on their way: those who are woken from here on need no run of their own. Whoever was woken before
+            // has seen no watch, and works by itself.
+            match poll_fn(|cx| Poll::Ready(flying.poll_next_unpin(cx))).await {
+                Poll::Ready(done) => finished = done,
+                Poll::Pending => {
+                    if let Err(problem) = watch.keep(host::now_ms()) {
+                        failure = Some(problem);
+                    }
+                }
+            }
+        }
+        let happened = match finished {
+            Some(done) => Either::Left(Some(done)),
+            None => match select(flying.next(), std::pin::pin!(outbound::pause(LOOKS_EVERY_MS))).await {
+                Either::Left((done, _)) => Either::Left(done),
+                Either::Right(_) => Either::Right(()),
+            },
+        };
+        match happened {
+            Either::Left(Some((leased, reply, duration))) => {
                 look = !late;
                 if let Err(problem) = conclude(&leased, &reply, duration, &mut summary) {
                     failure.get_or_insert(problem);
                 }
             }
-            Either::Left((None, _)) => {}
-            Either::Right(_) if late || full || failure.is_some() => {}
-            Either::Right(_) => match watch.keep(host::now_ms()) {
+            Either::Left(None) => {}
+            Either::Right(()) if late || full || failure.is_some() => {}
+            Either::Right(()) => match watch.keep(host::now_ms()) {
                 Ok(kept) => look = kept,
                 Err(problem) => failure = Some(problem),
             },

@@ -1,6 +1,6 @@
-//! The watch: of the runs that wait for slow receivers, one looks out for what comes in meanwhile. Whoever is woken while it is kept
-//! leaves the work to that run: in a storm of emergencies with a receiver that stalls, each would else hold an instance for as long as
-//! an attempt may last, until the host has no more.
+//! The watch: of the runs that have attempts on their way, one looks out for what comes in meanwhile. Whoever is woken while it is kept
+//! leaves the work to that run: in a storm of emergencies one run then takes many at a time, and with a receiver that stalls each would
+//! else hold an instance for as long as an attempt may last, until the host has no more.
 
 use kit::{Problem, db, host, params};
 
@@ -25,6 +25,11 @@ impl Watch {
     /// A run that does not keep it yet.
     pub fn new(now: i64) -> Result<Self, Problem> {
         Ok(Self { owner: host::new_id(now)?, until: None })
+    }
+
+    /// Whether this run keeps it, as far as it knows.
+    pub fn is_held(&self) -> bool {
+        self.until.is_some()
     }
 
     /// Takes it, or goes on keeping it: whether this run looks out now.

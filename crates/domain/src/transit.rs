@@ -31,6 +31,8 @@ const AT_STOP_M: f64 = 25.0;
 const NOISE_M: f64 = 150.0;
 /// How far a position may lie off without any speed: satellites are seen badly between houses, and clocks run wrong. Metres.
 const SLACK_M: f64 = 250.0;
+/// A position so long ago says nothing of one now, milliseconds.
+const FORGOTTEN_MS: u64 = 600_000;
 
 /// A place, in degrees.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,8 +62,11 @@ pub fn distance(from: Place, to: Place) -> f64 {
 }
 
 /// Whether a shuttle can have got from one place to another in this time, forward or back, milliseconds: what cannot be is a wrong
-/// position, or another vehicle's.
+/// position, or another vehicle's. After a while anything can: the one before may have been the wrong one.
 pub fn is_plausible(from: Place, to: Place, apart_ms: i64) -> bool {
+    if apart_ms.unsigned_abs() > FORGOTTEN_MS {
+        return true;
+    }
     #[expect(clippy::cast_precision_loss, reason = "a judgement about metres")]
     let seconds = apart_ms.unsigned_abs() as f64 / 1000.0;
     distance(from, to) <= SLACK_M + MOST_SPEED * seconds

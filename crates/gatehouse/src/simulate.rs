@@ -108,16 +108,14 @@ pub async fn run_gentle(base_url: &str, credentials: &Credentials, stop: Cancell
         sweep: true,
         show: false,
     };
-    let temples = match credentials.users.get("operator") {
-        Some(user) => Api::sign_in(base_url, &user.email, &user.password).await.ok(),
-        None => None,
-    };
-    let temples = temples.map(|operator| tokio::spawn(temples::live(operator, stop.clone())));
-    let summary = drive(base_url, credentials, plan, stop).await;
-    if let Some(temples) = temples {
-        temples.abort();
+    // Ends with this function, however that ends.
+    let mut temples = tokio::task::JoinSet::new();
+    if let Some(user) = credentials.users.get("operator")
+        && let Ok(operator) = Api::sign_in(base_url, &user.email, &user.password).await
+    {
+        temples.spawn(temples::live(operator, stop.clone()));
     }
-    summary
+    drive(base_url, credentials, plan, stop).await
 }
 
 struct Plan {

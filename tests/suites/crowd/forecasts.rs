@@ -121,14 +121,16 @@ async fn a_festival_and_a_closure_are_marked() {
     let app = App::start().await;
     let temple = Temple::new(&app).await;
     stage_history(&app, &temple, "HALL", 21);
-    let local = |plus_h: i64| {
-        let at = chrono::DateTime::from_timestamp_millis(app.now_ms() + plus_h * 3_600_000 + 19_800_000).unwrap();
-        at.format("%Y-%m-%d").to_string()
-    };
-    for date in std::collections::BTreeSet::from([local(0), local(24)]) {
-        offer_slots(&app, &temple, &date).await;
-    }
+    // The day, by the clocks of India, of the most of the next hour.
+    let next = (app.now_ms() / 3_600_000 + 1) * 3_600_000 + 1_800_000 + 19_800_000;
+    let date = chrono::DateTime::from_timestamp_millis(next).unwrap().format("%Y-%m-%d").to_string();
+    offer_slots(&app, &temple, &date).await;
     let answer = app.anonymous().get(&temple.path("predictions?zone=HALL&hours=3")).await.expect(200);
     let point = &answer["zones"][0]["predictions"][0];
     assert_eq!((&point["special_day"], &point["basis"]), (&json!("festival"), &json!("week")), "none is in the past to go by");
+
+    let path = format!("/api/sites/{}/slots/days/{date}", temple.site);
+    app.admin().await.put(&path, json!({"closed": true})).await.expect(200);
+    let answer = app.anonymous().get(&temple.path("predictions?zone=HALL&hours=1")).await.expect(200);
+    assert_eq!(answer["zones"][0]["predictions"][0]["special_day"], "closed");
 }

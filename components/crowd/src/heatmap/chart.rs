@@ -48,6 +48,15 @@ fn shortened(text: &str, most: usize) -> String {
     text.chars().take(most.saturating_sub(2)).chain("..".chars()).collect()
 }
 
+/// A figure that fits into a cell: `87`, `1.2k`, `12k`.
+fn short(value: f64) -> String {
+    match value {
+        it if it < 999.5 => format!("{it:.0}"),
+        it if it < 9_950.0 => format!("{:.1}k", it / 1000.0),
+        it => format!("{:.0}k", it / 1000.0),
+    }
+}
+
 /// A moment by the site's clock, `2026-02-04 16:00`.
 fn moment(map: &HeatMap, at: i64) -> String {
     let local = format_rfc3339(at.saturating_add(offset_ms(&map.time_zone, at)));
@@ -71,7 +80,7 @@ pub fn draw(map: &HeatMap, canvas: &mut impl Canvas) {
             let colour = part.map_or(UNKNOWN, viridis);
             canvas.rectangle(area(x, y, CELL_WIDTH - 1, CELL_HEIGHT - 1), colour);
             // Of a zone without a capacity it is known how many there were, and not how full it was.
-            let text = part.map(|part| part * 100.0).or(cell.mean).map(|value| format!("{:.0}", value.min(9_999.0)));
+            let text = part.map(|part| part * 100.0).or(cell.mean).map(short);
             if let Some(text) = text {
                 canvas.text((x + CELL_WIDTH / 2, middle), Anchor::Middle, false, on(colour), &text);
             }
@@ -116,4 +125,15 @@ fn legend(map: &HeatMap, canvas: &mut impl Canvas, y: i32) {
     let unsized_zone = map.zones.iter().any(|zone| zone.capacity.is_none());
     let words = if unsized_zone { "not counted; people where no capacity is known" } else { "not counted" };
     canvas.text((x + 40, y + HEIGHT / 2), Anchor::Start, false, INK, words);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_fit_into_cells() {
+        let texts = [0.4, 87.0, 999.4, 999.6, 1_240.0, 9_960.0, 1_000_000.0].map(short);
+        assert_eq!(texts, ["0", "87", "999", "1.0k", "1.2k", "10k", "1000k"]);
+    }
 }

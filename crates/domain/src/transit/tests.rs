@@ -63,7 +63,8 @@ fn a_leap_is_no_ride() {
     assert!(is_plausible(here, place(20.002, 70.0), 0), "noise, and clocks that run wrong");
     assert!(!is_plausible(here, there, 1_000));
     assert!(is_plausible(here, there, 30_000) && is_plausible(here, there, -30_000), "112 km/h");
-    assert!(is_plausible(here, place(-80.0, -170.0), i64::MIN));
+    assert!(!is_plausible(here, place(0.0, 0.0), 600_000));
+    assert!(is_plausible(here, place(0.0, 0.0), 600_001) && is_plausible(here, place(-80.0, -170.0), i64::MIN));
 }
 
 #[test]
