@@ -76,6 +76,8 @@ pub struct Summary {
     pub rejected: u64,
     /// Lot counts.
     pub lot_counts: usize,
+    /// Cameras.
+    pub cameras: usize,
     /// Alerts.
     pub alerts: usize,
     /// Where the credentials are.
@@ -84,9 +86,13 @@ pub struct Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sites, zones, spots, devices, users, keys, readings, duplicates, rejected, lot_counts, alerts, credentials } = self;
+        let Self { sites, zones, spots, devices, users, keys, readings, duplicates, rejected, lot_counts, cameras, alerts, credentials } =
+            self;
         writeln!(f, "made {sites} sites, {zones} zones, {spots} spots, {devices} devices, {users} users, {keys} device keys")?;
-        writeln!(f, "stored {readings} readings ({duplicates} were there, {rejected} refused), {lot_counts} lot counts, {alerts} alerts")?;
+        writeln!(
+            f,
+            "stored {readings} readings ({duplicates} were there, {rejected} refused), {lot_counts} lot counts, {cameras} cameras, {alerts} alerts"
+        )?;
         write!(f, "credentials: {}", credentials.display())
     }
 }
@@ -113,6 +119,8 @@ pub async fn run(args: Args) -> anyhow::Result<Summary> {
     let history = history::History::until(api::now_ms(), args.seed, args.history_days, args.every_minutes);
     seed_readings(&admin, &history, &mut summary).await?;
     summary.lot_counts = news::lot_counts(&admin, &history).await?;
+    summary.lot_counts += news::sample_lots(&admin, &history).await?;
+    summary.cameras = news::cameras(&admin).await?;
     summary.alerts = news::alerts(&admin).await?;
     Ok(summary)
 }
