@@ -87,6 +87,16 @@ begin
     );
 end;
 
+-- As before, but what the feed tells of a spot that was changed is its state, as everywhere else.
+drop trigger spots_updated;
+
+create trigger spots_updated after update on spots
+begin
+    insert into audit_log (at, actor, action, entity, subject, detail)
+    values (new.updated_at, new.updated_by, 'updated', 'spots', new.spot_id, json_object('status', new.status, 'kind', new.kind));
+    insert into spot_news (spot_id, at) select new.spot_id, new.updated_at where new.status <> old.status or new.kind <> old.kind;
+end;
+
 -- As before, but a spot that is left is `reserved` while a reservation keeps it.
 drop trigger device_occupancy_turned;
 
