@@ -338,21 +338,31 @@ async fn kill_9_in_the_middle_of_it_loses_nothing() {
     for round in 0..3_usize {
         let server = Process::start(directory.path(), &variables);
         if place.is_none() {
+            // Each round has hours of its own: those of the one before are sold.
             place = Some(support::car_park(&server.app, 12).await);
             base_ms = base(&server.app);
         }
         let place = place.as_ref().unwrap();
         let drivers = crowd::drivers(&server.app, &signing_key(directory.path()), DRIVERS / 2);
         let (tally, told) = (Tally::default(), Teller::of(&server.app));
-        let races = drivers
-            .iter()
-            .enumerate()
-            .map(|(seed, driver)| race(&told, place, &stripe, driver, 1_000 * (round + 1) + seed, 10_000, base_ms, &tally));
+        let races = drivers.iter().enumerate().map(|(seed, driver)| {
+            race(
+                &told,
+                place,
+                &stripe,
+                driver,
+                1_000 * (round + 1) + seed,
+                10_000,
+                base_ms + i64::try_from(round).unwrap() * 43_200_000,
+                &tally,
+            )
+        });
         let killer = async {
-            while tally.reserved.load(Ordering::Relaxed) < 15 {
+            // In the midst of payments.
+            while tally.paid.load(Ordering::Relaxed) < 6 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            tokio::time::sleep(Duration::from_millis(150 + 137 * round as u64)).await;
+            tokio::time::sleep(Duration::from_millis(20 + 67 * round as u64)).await;
             server.kill_9();
         };
         tokio::join!(join_all(races), killer);
