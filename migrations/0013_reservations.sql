@@ -52,7 +52,9 @@ create index reservations_by_user on reservations (user_id);
 
 create index reservations_by_spot on reservations (spot_id);
 
-create index reservations_by_site on reservations (site, starts_at);
+create index reservations_by_site on reservations (site);
+
+create index reservations_arriving on reservations (site, starts_at);
 
 create index reservations_by_status on reservations (status);
 
@@ -85,6 +87,16 @@ begin
     );
 end;
 
+-- As before, but what the feed tells of a spot that was changed is its state, as everywhere else.
+drop trigger spots_updated;
+
+create trigger spots_updated after update on spots
+begin
+    insert into audit_log (at, actor, action, entity, subject, detail)
+    values (new.updated_at, new.updated_by, 'updated', 'spots', new.spot_id, json_object('status', new.status, 'kind', new.kind));
+    insert into spot_news (spot_id, at) select new.spot_id, new.updated_at where new.status <> old.status or new.kind <> old.kind;
+end;
+
 -- As before, but a spot that is left is `reserved` while a reservation keeps it.
 drop trigger device_occupancy_turned;
 
@@ -103,7 +115,7 @@ begin
         where v.id = new.device_id and v.is_active = 1 and c.status in ('pending_payment', 'confirmed', 'arrived')
             and c.status = 'confirmed' and c.ends_at > new.occupied_at and c.starts_at <= new.occupied_at + 900000
             and not exists (
-                select 1 from reservations o
+                select 1 from reservations o indexed by reservations_there
                 where o.spot_id = v.spot_id and o.status in ('arrived', 'overstayed')
                     and (o.left_at is null or c.starts_at > new.occupied_at)
             )
@@ -111,16 +123,20 @@ begin
     );
     -- Who is back: a driver who moved the car a little.
     update reservations set left_at = null, updated_at = new.last_seen_at, updated_by = 'sensor'
-    where new.occupied = 1 and status in ('arrived', 'overstayed') and left_at is not null
-        and spot_id = (select spot_id from devices where id = new.device_id and is_active = 1)
-        and not exists (
-            select 1 from reservations o
-            where o.spot_id = reservations.spot_id and o.status in ('arrived', 'overstayed') and o.left_at is null
-        );
+    where new.occupied = 1 and no in (
+        select b.no from devices v join reservations b indexed by reservations_there on b.spot_id = v.spot_id
+        where v.id = new.device_id and v.is_active = 1 and b.status in ('arrived', 'overstayed') and b.left_at is not null
+            and not exists (
+                select 1 from reservations o indexed by reservations_there
+                where o.spot_id = v.spot_id and o.status in ('arrived', 'overstayed') and o.left_at is null
+            )
+    );
     -- Who leaves.
     update reservations set left_at = new.occupied_at, updated_at = new.last_seen_at, updated_by = 'sensor'
-    where new.occupied = 0 and status in ('arrived', 'overstayed') and left_at is null
-        and spot_id = (select spot_id from devices where id = new.device_id and is_active = 1);
+    where new.occupied = 0 and no in (
+        select b.no from devices v join reservations b indexed by reservations_there on b.spot_id = v.spot_id
+        where v.id = new.device_id and v.is_active = 1 and b.status in ('arrived', 'overstayed') and b.left_at is null
+    );
 end;
 
 -- What the driver is told; one place, so that all messages of a reservation agree.

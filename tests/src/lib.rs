@@ -15,8 +15,10 @@ use serde_json::{Value, json};
 mod answer;
 pub mod browser;
 mod client;
+pub mod localstripe;
 pub mod process;
 pub mod receiver;
+pub mod stripe;
 
 pub use answer::Answer;
 pub use client::Client;

@@ -1,8 +1,9 @@
 //! Alerts and the history of what was sent about them (contract §6): S1's from cameras, S3's broadcasts, and those that the system
-//! raises by itself.
+//! raises by itself. Also S1's cameras (§7).
 //!
 //! The schema's triggers write history, audit, feed and outbox in the transaction of each change, so nothing here does.
 
+mod cameras;
 mod inforce;
 mod messages;
 mod new;
@@ -21,6 +22,8 @@ fn router() -> Router {
         .route("/api/alerts/{id}", get(read::detail).patch(write::edit).put(write::edit).delete(write::delete))
         .route("/api/alerts/{id}/acknowledge", patch(steps::acknowledge).post(steps::acknowledge))
         .route("/api/alerts/{id}/resolve", patch(steps::resolve).post(steps::resolve))
+        .route("/api/cameras", get(cameras::list).post(cameras::create))
+        .route("/api/cameras/{id}", get(cameras::detail).patch(cameras::change).put(cameras::change).delete(cameras::delete))
         .route("/api/dispatch/messages", get(messages::list))
         .route("/api/dispatch/messages/{id}", get(messages::detail))
         .route("/api/dispatch/messages/{id}/replay", post(messages::replay))

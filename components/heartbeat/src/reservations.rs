@@ -52,13 +52,13 @@ pub fn run(now: i64) -> Result<Summary, Problem> {
         )?,
         expired: change(
             "update reservations set status = 'expired', ended_at = hold_expires_at, updated_at = ?1, updated_by = 'system'
-             where no in (select no from reservations where status = 'pending_payment' and hold_expires_at <= ?2
+             where no in (select no from reservations indexed by reservations_held where status = 'pending_payment' and hold_expires_at <= ?2
                  order by hold_expires_at limit ?3) returning 1",
             now,
         )?,
         completed: change(
             "update reservations set status = 'completed', ended_at = left_at, updated_at = ?1, updated_by = 'system'
-             where no in (select no from reservations where status in ('arrived', 'overstayed') and left_at is not null and left_at <= ?2
+             where no in (select no from reservations indexed by reservations_left where status in ('arrived', 'overstayed') and left_at is not null and left_at <= ?2
                  order by left_at limit ?3) returning 1",
             now - LEFT_MS,
         )?,
@@ -76,7 +76,7 @@ pub fn run(now: i64) -> Result<Summary, Problem> {
         )?,
         begun: change(
             "update reservations set announced = 1, updated_at = ?1, updated_by = 'system'
-             where no in (select no from reservations where status in ('pending_payment', 'confirmed', 'arrived') and starts_at <= ?2
+             where no in (select no from reservations indexed by reservations_live where status in ('pending_payment', 'confirmed', 'arrived') and starts_at <= ?2
                  and announced = 0 order by starts_at limit ?3) returning 1",
             now,
         )?,

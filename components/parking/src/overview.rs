@@ -63,7 +63,7 @@ macro_rules! statement {
                 ) n join zones z on z.site = n.site and z.code = n.zone
                 left join (
                     select s.site, s.zone, count(distinct s.spot_id) as spots
-                    from reservations r join ",
+                    from reservations r indexed by reservations_live join ",
             spots_with_state!(),
             " where r.spot_id = s.spot_id and r.status in ('pending_payment', 'confirmed', 'arrived')
                         and r.starts_at <= ?3 and r.ends_at > ?3 and (r.status <> 'pending_payment' or r.hold_expires_at > ?3)

@@ -20,7 +20,7 @@ pub fn faults(tariff: &Value) -> Vec<String> {
         fields.check(!priced || fields.has("currency"), "currency", "is required with a price");
     });
     match tariff.get("kinds") {
-        None | Some(Value::Null) => {}
+        None => {}
         Some(Value::Object(kinds)) => {
             for (kind, own) in kinds {
                 if KINDS.contains(&kind.as_str()) {
@@ -32,7 +32,7 @@ pub fn faults(tariff: &Value) -> Vec<String> {
         }
         Some(_) => faults.push("its kinds must be an object".to_owned()),
     }
-    if let Some(refund) = tariff.get("refund").filter(|refund| !refund.is_null()) {
+    if let Some(refund) = tariff.get("refund") {
         judge(refund, "refund.", &mut faults, |fields| {
             fields.opt_int("full_until_minutes", 0..=MAX_NOTICE_MINUTES);
             let late = fields.opt_int("late_percent", 0..=100);
@@ -52,8 +52,8 @@ fn prices(fields: &mut Fields) {
 }
 
 fn judge(value: &Value, prefix: &str, faults: &mut Vec<String>, read: impl FnOnce(&mut Fields)) {
-    // Numbers are whole here: `4000.0` would be read, but not kept as the rules want it.
-    let fractions = value.as_object().into_iter().flatten().filter(|(_, value)| value.is_f64());
+    // Numbers are whole and there, or left out: `4000.0` and null would be read, but not kept as the rules want them.
+    let fractions = value.as_object().into_iter().flatten().filter(|(_, value)| value.is_f64() || value.is_null());
     faults.extend(fractions.map(|(name, _)| format!("its {prefix}{name} must be a whole number")));
     match Fields::of(if value.is_object() { value.clone() } else { json!([]) }) {
         Ok(mut fields) => {
@@ -82,9 +82,9 @@ mod tests {
         assert_eq!(faults(&tariff), Vec::<String>::new());
         let read: Tariff = serde_json::from_value(tariff).unwrap();
         assert!(read.rates("ev").is_some() && read.refund.late_percent == 40);
-        for harmless in [json!({}), json!({"note": 1}), json!({"currency": "EUR"}), json!({"currency": "EUR", "kinds": null})] {
+        for harmless in [json!({}), json!({"note": 1}), json!({"currency": "EUR"}), json!({"currency": "EUR", "kinds": {}})] {
             assert_eq!(faults(&harmless), Vec::<String>::new());
-            serde_json::from_value::<Tariff>(harmless).unwrap_or_default();
+            serde_json::from_value::<Tariff>(harmless).unwrap();
         }
     }
 
@@ -97,5 +97,7 @@ mod tests {
         assert_eq!(found.len(), 9, "{found:#?}");
         assert_eq!(faults(&json!({"per_hour": 1})), ["its currency is required with a price"]);
         assert_eq!(faults(&json!({"kinds": [], "refund": 3})).len(), 2);
+        assert_eq!(faults(&json!({"kinds": null, "refund": null})).len(), 2);
+        assert_eq!(faults(&json!({"refund": {"late_percent": null}})), ["its refund.late_percent must be a whole number"]);
     }
 }

@@ -62,7 +62,7 @@ fn take(now: i64) -> Result<Option<Payment>, Problem> {
     let rows = db::run(
         "update payments set checks = checks + 1, next_check_at = ?1 + min(?3, ?2 << min(checks, 12))
          where no = (
-             select no from payments where state in ('creating', 'open', 'processing') and next_check_at <= ?1 order by next_check_at limit 1
+             select no from payments indexed by payments_to_check where state in ('creating', 'open', 'processing') and next_check_at <= ?1 order by next_check_at limit 1
          ) returning id",
         params![now, 30 * SECOND_MS, HOUR_MS],
     )?;

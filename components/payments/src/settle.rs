@@ -97,15 +97,16 @@ pub fn settle(tx: &Transaction, payment: &Payment, intent: &Intent, now: i64) ->
             if !tx.run(TAKE, params![&payment.reservation, received, now, currency])?.is_empty() {
                 return Ok(false);
             }
-            let rows = tx.run(
-                "select status in ('confirmed', 'arrived', 'overstayed', 'completed', 'no_show') from reservations where id = ?",
-                params![&payment.reservation],
-            )?;
-            let paid_already = rows.first().map_or(Ok(false), |row| row.bool(0))?;
+            // Why it is of no use: the reservation is paid already or was changed, was cancelled, or has lapsed.
             tx.run(
                 "insert into refunds (id, payment, amount, reason, next_attempt_at, created_at, updated_at, updated_by)
-                 values (?1, ?2, ?3, ?4, ?5, ?5, ?5, 'system')",
-                params![host::new_id(now)?, &payment.id, received, if paid_already { "duplicate" } else { "late" }, now],
+                 select ?1, ?2, ?3, case
+                     when status = 'cancelled' then 'cancelled'
+                     when status = 'expired' or (status = 'pending_payment' and hold_expires_at <= ?4) then 'late'
+                     else 'duplicate' end,
+                     ?4, ?4, ?4, 'system'
+                 from reservations where id = ?5",
+                params![host::new_id(now)?, &payment.id, received, now, &payment.reservation],
             )?;
             Ok(true)
         }

@@ -130,7 +130,7 @@ macro_rules! reserve {
             " and ",
             spot_is_free!("s.spot_id", "?5", "?6", "?12", "0"),
             " and (?8 <> 'pending_payment' or (
-                select count(*) from reservations h where h.user_id = ?2 and h.status = 'pending_payment' and h.hold_expires_at > ?12
+                select count(*) from reservations h indexed by reservations_held_by_user where h.user_id = ?2 and h.status = 'pending_payment' and h.hold_expires_at > ?12
              ) < ?13)
              order by ",
             best_first!("?5", "?6"),
@@ -209,7 +209,7 @@ pub const HOLD_MINUTES: i64 = HOLD_MS / MINUTE_MS;
 /// Whether this driver holds as many unpaid ones as one may.
 pub fn holds_too_many(user: &str, now: i64) -> Result<bool, Problem> {
     let rows = db::run(
-        "select count(*) from reservations where user_id = ? and status = 'pending_payment' and hold_expires_at > ?",
+        "select count(*) from reservations indexed by reservations_held_by_user where user_id = ? and status = 'pending_payment' and hold_expires_at > ?",
         params![user, now],
     )?;
     Ok(rows.first().map_or(Ok(0), |row| row.int(0))? >= MAX_HOLDS)

@@ -77,7 +77,7 @@ pub fn next_free_at(scope: &Scope, start: i64, end: i64, now: i64) -> Result<Opt
     let mut params = scope.params();
     params.extend(params![start, end - start, now, scope.except, SOON_MS + 1]);
     let rows = db::run(if scope.spot.is_some() { OF_SPOT } else { OF_KIND }, params)?;
-    Ok(rows.first().map(|row| row.int(0)).transpose()?)
+    rows.first().map(|row| row.int(0)).transpose()
 }
 
 /// The 409 for a stay that could not be had. `holder` is the driver, where an unpaid hold was asked for.

@@ -80,6 +80,8 @@ pub struct Summary {
     pub rejected: u64,
     /// Lot counts.
     pub lot_counts: usize,
+    /// Cameras.
+    pub cameras: usize,
     /// Alerts, announcements among them.
     pub alerts: usize,
     /// Counts of the temples' crowds.
@@ -104,10 +106,13 @@ pub struct Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sites, zones, spots, devices, users, keys, readings, duplicates, rejected, lot_counts, alerts, .. } = self;
+        let Self { sites, zones, spots, devices, users, keys, readings, duplicates, rejected, lot_counts, cameras, alerts, .. } = self;
         let Self { slots, bookings, crowd_counts, routes, shuttles, resources, emergencies, incidents, credentials, .. } = self;
         writeln!(f, "made {sites} sites, {zones} zones, {spots} spots, {devices} devices, {users} users, {keys} device keys")?;
-        writeln!(f, "stored {readings} readings ({duplicates} were there, {rejected} refused), {lot_counts} lot counts, {alerts} alerts")?;
+        writeln!(
+            f,
+            "stored {readings} readings ({duplicates} were there, {rejected} refused), {lot_counts} lot counts, {cameras} cameras, {alerts} alerts"
+        )?;
         writeln!(f, "made {slots} darshan slots by weekday, {bookings} bookings")?;
         writeln!(f, "stored {crowd_counts} counts of crowds, made {routes} routes and {shuttles} shuttles")?;
         writeln!(f, "made {resources} resources, {emergencies} past emergencies, {incidents} incidents")?;
@@ -139,6 +144,8 @@ pub async fn run(args: Args) -> anyhow::Result<Summary> {
     let history = history::History::until(api::now_ms(), args.seed, args.history_days, args.every_minutes);
     seed_readings(&admin, &history, &mut summary).await?;
     summary.lot_counts = news::lot_counts(&admin, &history).await?;
+    summary.lot_counts += news::sample_lots(&admin, &history).await?;
+    summary.cameras = news::cameras(&admin).await?;
     summary.alerts = news::alerts(&admin).await?;
     summary.crowd_counts = crowd::counts(&admin, args.seed, api::now_ms(), args.history_days).await?;
     (summary.routes, summary.shuttles) = shuttles::make(&admin).await?;

@@ -39,6 +39,39 @@ pub(super) async fn lot_counts(admin: &Api, history: &History) -> anyhow::Result
     Ok(made)
 }
 
+/// The parking security server's own sample: two lots of which one is nearly full, which is an alert by the rule for few spots.
+const SAMPLE: [(&str, i64); 2] = [("Lot A", 10), ("Lot B", 2)];
+
+/// Its counts, as of the end of the history; how many were new.
+pub(super) async fn sample_lots(admin: &Api, history: &History) -> anyhow::Result<usize> {
+    let (_, until) = history.span();
+    let at = rfc3339(until.div_euclid(STEP_MS) * STEP_MS);
+    let mut made = 0;
+    for (lot, free) in SAMPLE {
+        let count = json!({"parking_lot": lot, "available_spots": free, "timestamp": at});
+        made += usize::from(admin.make("/api/parking-data/add/", &count).await?);
+    }
+    Ok(made)
+}
+
+/// Cameras, which alerts name; how many were new.
+pub(super) async fn cameras(admin: &Api) -> anyhow::Result<usize> {
+    let mut made = 0;
+    for (camera_id, location, is_active) in [
+        ("CAM-B1-01", "Basement 1, ramp", true),
+        ("CAM-OUT-01", "Outside, entry lane", true),
+        ("CAM-OUT-02", "Outside, exit lane", true),
+        ("CAM-VIP-01", "VIP, lift lobby", false),
+    ] {
+        let camera = json!({
+            "camera_id": camera_id, "site": places::CITY_CENTRE, "location": location, "is_active": is_active,
+            "installation_date": "2024-11-04", "last_maintenance_date": "2026-01-12",
+        });
+        made += usize::from(admin.make("/api/cameras/", &camera).await?);
+    }
+    Ok(made)
+}
+
 /// A few alerts, unless the car park has some; how many. None is critical, so that nothing is sent to anyone.
 pub(super) async fn alerts(admin: &Api) -> anyhow::Result<usize> {
     let path = format!("/api/alerts/?site={}&limit=1", places::CITY_CENTRE);

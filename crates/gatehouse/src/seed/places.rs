@@ -103,7 +103,15 @@ pub(super) const SITES: &[Site] = &[
 impl Site {
     pub fn body(&self) -> Value {
         let tariff = match self.kind {
-            "car_park" => json!({"currency": "INR", "per_hour": 4_000, "per_day": 30_000}),
+            "car_park" => json!({
+                "currency": "INR", "per_hour": 4_000, "per_day": 30_000, "free_minutes": 10, "minimum": 2_000,
+                "kinds": {
+                    "ev": {"per_hour": 5_000, "per_day": 40_000},
+                    "two_wheeler": {"per_hour": 1_000, "per_day": 8_000, "minimum": 1_000},
+                    "vip": {"per_hour": 10_000, "per_day": 80_000, "free_minutes": 0},
+                },
+                "refund": {"full_until_minutes": 60, "late_percent": 50, "started_percent": 0},
+            }),
             _ => json!({}),
         };
         json!({

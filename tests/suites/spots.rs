@@ -1,0 +1,142 @@
+//! Contract §4: what may be had for a period, at what price.
+
+#[path = "reservations/support.rs"]
+mod support;
+
+use gatehouse_tests::{App, Place};
+use serde_json::{Value, json};
+use support::{car_park, paid, reserve, set_kind, wish};
+
+fn spots(page: &Value) -> Vec<&str> {
+    page["items"].as_array().expect("a list").iter().map(|item| item["spot_id"].as_str().unwrap()).collect()
+}
+
+async fn available(app: &App, place: &Place, more: &str) -> Value {
+    app.anonymous().get(&format!("/api/spots/available?site={}{more}", place.site)).await.expect(200)
+}
+
+fn period(app: &App, in_minutes: i64, minutes: i64) -> String {
+    format!("&from={}&to={}", app.time(in_minutes * 60), app.time((in_minutes + minutes) * 60))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_free_for_a_period_is_offered_with_its_price() {
+    let app = App::start().await;
+    let place = car_park(&app, 4).await;
+    set_kind(&app, &place.spots[3], "ev").await;
+    let driver = app.visitor().await;
+    let all = available(&app, &place, &period(&app, 60, 90)).await;
+    assert_eq!(spots(&all), place.spots);
+    assert_eq!((&all["items"][0]["price"], &all["items"][0]["currency"]), (&json!(6000), &json!("INR")));
+    assert_eq!(all["items"][3]["price"], json!(7500));
+    let ev = available(&app, &place, &format!("&kind=ev{}", period(&app, 60, 90))).await;
+    assert_eq!(spots(&ev), [&place.spots[3]]);
+
+    // Taken by a hold, by one that is paid; what only touches does not count.
+    reserve(&driver, wish(&app, &place.spots[0], 60, 60)).await;
+    paid(&app, &driver, wish(&app, &place.spots[1], 120, 60)).await;
+    assert_eq!(spots(&available(&app, &place, &period(&app, 90, 60)).await), place.spots[2..]);
+    let free = |in_minutes, minutes| {
+        let (app, place) = (&app, &place);
+        async move { spots(&available(app, place, &period(app, in_minutes, minutes)).await).len() }
+    };
+    assert_eq!(free(15, 44).await, 4);
+    assert_eq!(free(181, 60).await, 4);
+    assert_eq!(free(119, 62).await, 2);
+    // Out of service, or kept by the site.
+    let admin = app.admin().await;
+    admin.patch(&format!("/api/spots/{}", place.spots[2]), json!({"status": "out_of_service"})).await.expect(200);
+    admin.patch(&format!("/api/spots/{}", place.spots[3]), json!({"status": "reserved"})).await.expect(200);
+    assert_eq!(spots(&available(&app, &place, &period(&app, 300, 60)).await), place.spots[..2]);
+    // Pages.
+    let first = available(&app, &place, &format!("&limit=1{}", period(&app, 300, 60))).await;
+    assert_eq!(spots(&first), [&place.spots[0]]);
+    let next = format!("&limit=1&cursor={}{}", first["next_cursor"].as_str().unwrap(), period(&app, 300, 60));
+    assert_eq!(spots(&available(&app, &place, &next).await), [&place.spots[1]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spot_on_which_somebody_stands_is_not_offered_for_now() {
+    let app = App::start().await;
+    let place = car_park(&app, 2).await;
+    let device = app.new_device(&place, Some(0)).await;
+    let mut reading = app.reading(&device, 0);
+    reading["occupied"] = json!(true);
+    app.operator().await.post("/api/telemetry/", reading).await.expect(201);
+    assert_eq!(spots(&available(&app, &place, "").await), [&place.spots[1]]);
+    assert_eq!(spots(&available(&app, &place, &period(&app, 10, 60)).await), [&place.spots[1]]);
+    assert_eq!(spots(&available(&app, &place, &period(&app, 16, 60)).await), place.spots);
+    let driver = app.visitor().await;
+    let refused = support::expect_taken(&driver.post("/api/reservations", wish(&app, &place.spots[0], 0, 60)).await);
+    assert!(refused["next_free_at"].is_string());
+    reserve(&driver, wish(&app, &place.spots[0], 20, 60)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unpaid_hold_is_ignored_from_the_second_it_ends() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let place = car_park(&app, 1).await;
+    let driver = app.visitor().await;
+    let body = wish(&app, &place.spots[0], 60, 60);
+    let held = reserve(&driver, body.clone()).await;
+    assert_eq!(spots(&available(&app, &place, &period(&app, 60, 60)).await).len(), 0);
+    app.advance(std::time::Duration::from_secs(15 * 60 - 5));
+    let anyone = app.anonymous();
+    let path =
+        format!("/api/spots/available?site={}&from={}&to={}", place.site, held["start"].as_str().unwrap(), held["end"].as_str().unwrap());
+    assert_eq!(spots(&anyone.get(&path).await.expect(200)).len(), 0);
+    app.advance(std::time::Duration::from_secs(6));
+    // No scheduled run has come by.
+    assert_eq!(spots(&anyone.get(&path).await.expect(200)).len(), 1);
+    let driver = app.visitor().await;
+    let taken = reserve(&driver, body).await;
+    assert_eq!(taken["status"], "pending_payment");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_questions_are_refused() {
+    let app = App::start().await;
+    let anyone = app.anonymous();
+    anyone.get("/api/spots/available?colour=red&limit=0").await.expect_invalid(&["colour", "limit"]);
+    anyone.get("/api/spots/available?kind=boat").await.expect_invalid(&["kind"]);
+    anyone.get("/api/spots/available?from=noon").await.expect_invalid(&["from"]);
+    anyone.get("/api/spots/available?from=2026-02-04T10:00:00Z&to=2026-02-04T10:00:00Z").await.expect_invalid(&["to"]);
+    anyone.get("/api/spots/available?from=2026-02-04T10:00:00Z&to=2026-04-04T10:00:00Z").await.expect_invalid(&["to"]);
+    assert_eq!(anyone.get("/api/spots/available?site=no-such-site").await.expect(200)["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tariff_is_checked_when_it_is_set() {
+    let app = App::start().await;
+    let place = app.place(1).await;
+    let admin = app.admin().await;
+    let path = format!("/api/sites/{}", place.site);
+    let bad = json!({"currency": "rupees", "per_hour": -1, "kinds": {"boat": {"per_hour": 1}}, "refund": {"late_percent": 101}});
+    let problem = admin.patch(&path, json!({"tariff": bad})).await.expect_invalid(&["tariff"]);
+    assert_eq!(problem["errors"]["tariff"].as_array().unwrap().len(), 4, "{problem}");
+    app.operator().await.patch(&path, json!({"tariff": support::tariff()})).await.expect_problem(403);
+    // Without a tariff nothing is sold, and nothing has a price.
+    let offers = available(&app, &place, &period(&app, 60, 60)).await;
+    assert_eq!(offers["items"][0]["price"], Value::Null);
+    let refused = app.visitor().await.post("/api/reservations", wish(&app, &place.spots[0], 60, 60)).await.expect_problem(409);
+    assert_eq!(refused["reason"], "no_tariff");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spot_that_is_reserved_is_closed_only_by_force() {
+    let app = App::start().await;
+    let place = car_park(&app, 1).await;
+    let driver = app.visitor().await;
+    let reservation = paid(&app, &driver, wish(&app, &place.spots[0], 60, 60)).await;
+    let admin = app.admin().await;
+    let path = format!("/api/spots/{}", place.spots[0]);
+    let refused = admin.patch(&path, json!({"status": "out_of_service"})).await.expect_problem(409);
+    assert_eq!((&refused["reason"], &refused["reservations"]), (&json!("reserved"), &json!(1)));
+    assert_eq!(admin.get(&path).await.expect(200)["status"], "free");
+    admin.patch(&path, json!({"status": "out_of_service", "force": true})).await.expect(200);
+    // Staff cancels what it cannot keep, and gives everything back.
+    let cancelled = app.operator().await.delete(&support::path(&reservation)).await.expect(200);
+    assert_eq!((&cancelled["status"], &cancelled["refund"]), (&json!("cancelled"), &json!(4000)));
+    let refused = driver.post("/api/reservations", wish(&app, &place.spots[0], 60, 60)).await.expect_problem(409);
+    assert_eq!(refused["reason"], "out_of_service");
+}
