@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use domain::reservation::{HOLD_MS, HORIZON_MS, MAX_HOLDS, MAX_STAY_MS, MIN_STAY_MS, PAST_MS, plate};
+use domain::role::Role;
 use domain::time::MINUTE_MS;
 use http::StatusCode;
 use kit::caller::{Caller, Principal, SignedIn};
@@ -163,7 +164,7 @@ pub async fn create(caller: Caller<SignedIn>, Now(now): Now, key: IdempotencyKey
     });
     match (answered, refused) {
         // Why is looked up when the writers' lock is free again: losers must not hold up the others.
-        (Err(_), Some(wish)) => Err(taken::explain(&Scope::of(&wish.which), wish.start, wish.end, now, Some(&caller.0.id))?),
+        (Err(_), Some(wish)) => Err(taken::explain(&Scope::of(&wish.which), wish.start, wish.end, now, limited(&caller.0))?),
         (answered, _) => answered.map(|(response, _)| response),
     }
 }
@@ -193,7 +194,7 @@ fn insert(tx: &Transaction, wish: &Wish, caller: &Principal, now: i64) -> Result
             priced.currency(),
             hold,
             now,
-            MAX_HOLDS,
+            limited(caller).map_or(i64::MAX, |_| MAX_HOLDS),
             spot,
         ],
     )?;
@@ -201,6 +202,11 @@ fn insert(tx: &Transaction, wish: &Wish, caller: &Principal, now: i64) -> Result
         return Ok(None);
     }
     Ok(Some(Reservation::find(|sql, params| tx.run(sql, params), &id)?.json(now)))
+}
+
+/// The driver, when there is a limit to what they may hold unpaid.
+fn limited(caller: &Principal) -> Option<&str> {
+    (!caller.role.holds(Role::Operator)).then_some(&caller.id)
 }
 
 /// How long a hold lasts, in words, for messages.
