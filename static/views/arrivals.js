@@ -93,7 +93,7 @@ export function arrivalsPage({ store, api, toasts, serverNow, hub }) {
   const off = hub.on(["open"], load);
   const timer = setInterval(load, REFRESH_MS);
   return {
-    element: h("div", { class: "page" },
+    element: h("div", { class: "page arrivals-page" },
       h("section", { class: "panel arrivals", "aria-labelledby": "arrivals-title" },
         h("header", { class: "panel-head" }, h("h2", { id: "arrivals-title" }, "Arrivals today ", count),
           h("div", { class: "arrivals-filter" }, search, h("label", { for: "arrivals-past" }, past, " also those that are over"))),

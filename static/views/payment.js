@@ -6,7 +6,7 @@ import { countdown, money } from "../reservations.js";
 
 const METHODS = [
   ["pm_card_visa", "Test card that is accepted"],
-  ["pm_card_chargeDeclined", "Test card that is declined"],
+  ["pm_card_visa_chargeDeclined", "Test card that is declined"],
 ];
 
 /** The dialog. `pay(reservation)` opens it; `onPaid` is told when the server has said that it is paid. */

@@ -155,7 +155,7 @@ export function reservePage(context) {
   const off = hub.on(["open"], () => mine.load());
   mine.load();
   const timer = setInterval(mine.tick, 1000);
-  const element = h("div", { class: "page reserve-page" },
+  const element = h("div", { class: "page reserve reserve-page" },
     h("section", { class: "reserve-main", "aria-labelledby": "reserve-title" },
       h("h2", { id: "reserve-title" }, "Reserve a spot"), form, problem, found, zones, chosen),
     mine.element, payment.element);
