@@ -91,11 +91,12 @@ export function countdown(ms) {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
-/** The local day of `now` from midnight to midnight, as RFC 3339 times. */
+/** The local day of `now`, and six hours on either side of it: a night shift sees who comes after midnight. RFC 3339 times. */
 export function today(now) {
   const from = new Date(now);
   from.setHours(0, 0, 0, 0);
   const to = new Date(from);
   to.setDate(to.getDate() + 1);
-  return { from: from.toISOString(), to: to.toISOString() };
+  const at = (ms) => new Date(ms).toISOString();
+  return { from: at(Math.min(from.getTime(), now - 6 * HOUR_MS)), to: at(Math.max(to.getTime(), now + 6 * HOUR_MS)) };
 }
