@@ -6,19 +6,17 @@ import { sosBoard } from "./sosboard.js";
 
 /** The page. */
 export function emergenciesPage(context) {
-  const { store, toasts } = context;
-  return store.state.operator ? board(context) : own(context, toasts);
+  return context.store.state.operator ? board(context) : own(context);
 }
 
-function own(context, toasts) {
+function own(context) {
   const reports = ownReports(context);
   const form = sosForm({
     ...context,
-    onSent(document) {
-      reports.follow(document);
-      toasts.show({ severity: "info", title: "Your SOS was taken", text: "The control room has it. Follow it under “My reports”." });
-      reports.element.scrollIntoView({ block: "nearest" });
-      document.getElementById?.("reports-title")?.focus();
+    // Its card says that the control room has it.
+    onSent(report) {
+      reports.follow(report);
+      reports.show();
     },
   });
   const element = h("div", { class: "page sos-page" },
@@ -38,11 +36,11 @@ function board(context) {
   const view = sosBoard(context);
   const form = sosForm({
     ...context,
-    onSent(document) {
-      context.emergencies.take(document);
+    onSent(report) {
+      context.emergencies.take(report);
       fold.open = false;
       announce("Reported: it is on the board.");
-      view.show(document.id);
+      view.show(report.id);
     },
   });
   const fold = h("details", { class: "panel sos-panel sos-fold" },

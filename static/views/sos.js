@@ -150,7 +150,7 @@ export function sosForm({ store, api, onSent }) {
   return { element: form, leave: unsubscribe };
 }
 
-/** What one has reported, step by step. `follow(document)` adds one that was just sent. */
+/** What one has reported, step by step. `follow(report)` adds one that was just sent. */
 export function ownReports({ store, api, hub, serverNow }) {
   const list = h("ol", { class: "reports" });
   const none = h("p", { class: "empty" }, "Nothing reported by you.");
@@ -221,11 +221,19 @@ export function ownReports({ store, api, hub, serverNow }) {
   // Who was sent is nothing that the feed tells the public: while something is open it is asked for.
   const slow = setInterval(() => [...reports.values()].some((report) => report.status !== "resolved") && load(), LOOK_MS);
   load();
+  const title = h("h2", { id: "reports-title", tabindex: "-1" }, "My reports");
   const element = h("section", { class: "panel reports-panel", "aria-labelledby": "reports-title" },
-    h("header", { class: "panel-head" }, h("h2", { id: "reports-title", tabindex: "-1" }, "My reports")), none, list);
+    h("header", { class: "panel-head" }, title), none, list);
   return {
     element,
     follow: take,
+
+    /** Leads there. */
+    show() {
+      element.scrollIntoView({ block: "start" });
+      title.focus({ preventScroll: true });
+    },
+
     leave() {
       left = true;
       end();

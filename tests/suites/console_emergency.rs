@@ -106,6 +106,7 @@ async fn a_visitor_calls_and_an_operator_answers_and_both_see_it_go() {
     readable(&browser, "visitor-form").await;
     browser.click("#sos-send").await;
     browser.read(".report[data-status='reported'] .report-text", |text| text.contains("My father")).await;
+    assert_eq!(browser.run("return document.activeElement.id").await, "reports-title");
 
     // The operator's board has it, without a reload.
     browser.go_to_tab(0).await;
@@ -172,8 +173,11 @@ async fn on_every_page_operators_see_that_somebody_waits() {
     browser.click(".toast[data-severity='critical'] button:not([aria-label])").await;
     browser.see(&format!("#sos-waiting #sos-{}", critical["id"].as_str().unwrap())).await;
     browser.miss(".sos-strip").await;
-    let focused = browser.run("return document.activeElement.id").await;
-    assert_eq!(focused, format!("sos-{}", critical["id"].as_str().unwrap()));
+    let wanted = format!("sos-{}", critical["id"].as_str().unwrap());
+    gatehouse_tests::eventually("it has the focus", Duration::from_secs(5), async || {
+        (browser.run("return document.activeElement.id").await == json!(wanted)).then_some(())
+    })
+    .await;
 
     // The gravest first, and of equals the newest.
     stage.sos("fire", "critical", "Smoke from the kitchen").await;
