@@ -170,12 +170,14 @@ async fn what_cannot_be_booked_is_refused_and_changes_nothing() {
     }
     let today = support::date(&app, 0);
     let begun = pilgrim.post("/api/bookings/", temple.wish_with("date", json!(today))).await;
-    if begun.status != 201 {
+    // In the first hours of the temple's day its slot is still ahead.
+    let early = begun.status == 201;
+    if !early {
         assert_eq!(begun.expect_problem(409)["reason"], "begun");
     }
     pilgrim.send_bytes(Method::POST, "/api/bookings/", "application/json", "{").await.expect_problem(400);
     pilgrim.send_bytes(Method::POST, "/api/bookings/", "text/plain", "{}").await.expect_problem(415);
-    assert_eq!(temple.sold(&app), 0);
+    assert_eq!(temple.sold(&app), if early { 4 } else { 0 });
 
     let anonymous = app.anonymous();
     anonymous.get("/api/bookings/temple/nowhere/slots").await.expect_problem(404);
