@@ -105,7 +105,10 @@ async fn a_driver_picks_a_spot_pays_and_gives_it_back() {
     let driver = stage.app.login(&stage.driver.0, &stage.driver.1).await;
     let mine = driver.get("/api/reservations").await.expect(200)["items"].clone();
     assert_eq!(mine.as_array().unwrap().len(), 1, "{mine}");
-    assert_eq!((&mine[0]["spot_id"], &mine[0]["status"], &mine[0]["paid"]), (&json!(stage.place.spots[2]), &json!("confirmed"), &json!(8000)));
+    assert_eq!(
+        (&mine[0]["spot_id"], &mine[0]["status"], &mine[0]["paid"]),
+        (&json!(stage.place.spots[2]), &json!("confirmed"), &json!(8000))
+    );
     browser.see(&format!("{}[aria-disabled]", stage.bay(2))).await;
     looks_right(&browser, "reserved").await;
 
