@@ -4,7 +4,7 @@ use crate::time::{DAY_MS, MINUTE_MS};
 
 /// How long an unpaid reservation holds its spot, milliseconds.
 pub const HOLD_MS: i64 = 15 * MINUTE_MS;
-/// The unpaid reservations that one driver may hold at a time.
+/// The reservations that one driver may have at a time without having paid: holds, and what is free of charge.
 pub const MAX_HOLDS: i64 = 5;
 /// The shortest stay, milliseconds.
 pub const MIN_STAY_MS: i64 = 15 * MINUTE_MS;
