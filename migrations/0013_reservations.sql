@@ -38,7 +38,7 @@ create index reservations_live on reservations (starts_at, ends_at, spot_id) whe
 
 create index reservations_held on reservations (hold_expires_at) where status = 'pending_payment';
 
-create index reservations_held_by_user on reservations (user_id) where status = 'pending_payment';
+create index reservations_live_by_user on reservations (user_id) where status in ('pending_payment', 'confirmed', 'arrived');
 
 create index reservations_ending on reservations (status, ends_at) where status in ('confirmed', 'arrived');
 

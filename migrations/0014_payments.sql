@@ -1,5 +1,6 @@
 -- Payments through Stripe (contract §4). A row is written before Stripe is asked, and its id is the idempotency key there: a program that
--- dies in between asks again and gets the same intent. No card data is seen or stored, nor the intent's client secret.
+-- dies in between asks again and gets the same intent. No card data is seen or stored; the intent's client secret is not here, and for a day in
+-- the answer that an idempotency key was given.
 create table payments (
     no            integer primary key autoincrement,
     id            text not null unique,

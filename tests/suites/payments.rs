@@ -5,6 +5,8 @@
 mod local;
 #[path = "reservations/support.rs"]
 mod support;
+#[path = "payments/told.rs"]
+mod told;
 #[path = "payments/trouble.rs"]
 mod trouble;
 #[path = "payments/webhook.rs"]
@@ -15,7 +17,7 @@ use gatehouse_tests::stripe::Stripe;
 use gatehouse_tests::{App, Client, Place, unique};
 use reqwest::Method;
 use serde_json::{Value, json};
-use support::{car_park, id, path, reserve, told, wish};
+use support::{car_park, id, path, reserve, wish};
 
 /// An application that pays at the double.
 pub async fn with_stripe(stripe: &Stripe) -> Option<App> {
@@ -73,7 +75,7 @@ async fn a_driver_pays_and_the_reservation_is_confirmed() {
     assert_eq!((&confirmed["status"], &confirmed["reservation_status"]), (&json!("succeeded"), &json!("confirmed")));
     let shown = driver.get(&path(&reservation)).await.expect(200);
     assert_eq!((&shown["status"], &shown["paid"], &shown["due"]), (&json!("confirmed"), &json!(4000), &json!(0)));
-    assert_eq!(told(&app, id(&reservation)), ["reservation.confirmed"]);
+    assert_eq!(support::told(&app, id(&reservation)), ["reservation.confirmed"]);
     // Once more changes nothing, and there is nothing left to pay.
     driver.post("/api/payments/confirm", json!({"payment_id": payment["payment_id"]})).await.expect(200);
     let refused = driver.post("/api/payments/create-intent", json!({"reservation_id": id(&reservation)})).await.expect_problem(409);
@@ -204,7 +206,7 @@ async fn a_cancelled_reservation_is_refunded_at_stripe_and_its_driver_told() {
     })
     .await;
     assert_eq!((&refund["amount"], &refund["reason"]), (&json!(4000), &json!("cancelled")));
-    assert_eq!(told(&app, refund["id"].as_str().unwrap()), ["payment.refunded"]);
+    assert_eq!(support::told(&app, refund["id"].as_str().unwrap()), ["payment.refunded"]);
     let asked = stripe.asked().into_iter().filter(|asked| asked.line == "POST /v1/refunds").collect::<Vec<_>>();
     assert_eq!((asked.len(), asked[0].key.as_str()), (1, refund["id"].as_str().unwrap()));
     let tick = app.tick().await;

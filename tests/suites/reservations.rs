@@ -114,6 +114,15 @@ async fn nobody_hoards_unpaid_holds() {
     let held = driver.get("/api/reservations?status=pending_payment").await.expect(200)["items"][0].clone();
     driver.delete(&path(&held)).await.expect(200);
     reserve(&driver, wish_kind(&app, &place, "standard", 60, 60)).await;
+
+    // What is free of charge is no way around it.
+    let other = app.visitor().await;
+    set_kind(&app, &place.spots[0], "accessible").await;
+    for hour in 10..15 {
+        reserve(&other, wish_kind(&app, &place, "accessible", hour * 60, 60)).await;
+    }
+    let refused = other.post("/api/reservations", wish_kind(&app, &place, "accessible", 20 * 60, 60)).await.expect_problem(409);
+    assert_eq!(refused["reason"], "too_many_holds");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,7 +38,7 @@ struct Overview {
     critical_devices: i64,
 }
 
-/// What reservations keep is counted from their side, since few are in force at a time: a look at each spot would cost more than all else.
+/// The spots that reservations keep are found once, since few are in force at a time: asking for each spot would cost more than all else.
 /// `?3` is now; `?1` and `?2` are the last moments at which a heartbeat makes a device healthy and not yet offline. The zones' JSON is made here,
 /// so that one row crosses into the component.
 macro_rules! statement {
@@ -47,30 +47,25 @@ macro_rules! statement {
             "select p.total, p.occupied, p.reserved, p.out_of_service, p.by_zone, v.healthy, v.warning, v.offline, v.unknown
              from (
                 select coalesce(sum(n.total), 0) as total, coalesce(sum(n.occupied), 0) as occupied,
-                    coalesce(sum(n.reserved + coalesce(k.spots, 0)), 0) as reserved, coalesce(sum(n.out_of_service), 0) as out_of_service,
+                    coalesce(sum(n.reserved), 0) as reserved, coalesce(sum(n.out_of_service), 0) as out_of_service,
                     json_group_array(json_object('site', n.site, 'zone', n.zone, 'name', z.name, 'total', n.total,
-                        'free', n.total - n.occupied - n.reserved - coalesce(k.spots, 0) - n.out_of_service, 'occupied', n.occupied,
-                        'reserved', n.reserved + coalesce(k.spots, 0), 'out_of_service', n.out_of_service)
+                        'free', n.total - n.occupied - n.reserved - n.out_of_service, 'occupied', n.occupied,
+                        'reserved', n.reserved, 'out_of_service', n.out_of_service)
                         order by n.site, z.position, n.zone) as by_zone
                 from (
                     select s.site, s.zone, count(*) as total, sum(s.status = 'out_of_service') as out_of_service,
                         sum(s.status <> 'out_of_service' and t.occupied is 1) as occupied,
-                        sum(s.status = 'reserved' and t.occupied is not 1) as reserved
+                        sum(t.occupied is not 1 and (s.status = 'reserved' or (s.status = 'in_service' and s.spot_id in (
+                            select r.spot_id from reservations r indexed by reservations_live
+                            where r.status in ('pending_payment', 'confirmed', 'arrived') and r.starts_at <= ?3 and r.ends_at > ?3
+                                and (r.status <> 'pending_payment' or r.hold_expires_at > ?3)
+                                and (r.due_until is null or r.due_until > ?3 or r.paid_ends_at > ?3)
+                        )))) as reserved
                     from ",
             spots_with_state!(),
             $spots,
             " group by s.site, s.zone
                 ) n join zones z on z.site = n.site and z.code = n.zone
-                left join (
-                    select s.site, s.zone, count(distinct s.spot_id) as spots
-                    from reservations r indexed by reservations_live join ",
-            spots_with_state!(),
-            " where r.spot_id = s.spot_id and r.status in ('pending_payment', 'confirmed', 'arrived')
-                        and r.starts_at <= ?3 and r.ends_at > ?3 and (r.status <> 'pending_payment' or r.hold_expires_at > ?3)
-                        and (r.due_until is null or r.due_until > ?3 or r.paid_ends_at > ?3)
-                        and s.status = 'in_service' and t.occupied is not 1
-                    group by s.site, s.zone
-                ) k on k.site = n.site and k.zone = n.zone
              ) p,
              (
                 select coalesce(sum(t.last_seen_at >= ?1), 0) as healthy,

@@ -116,6 +116,21 @@ macro_rules! best_first {
 
 pub(crate) use best_first;
 
+/// `reservations h where …`: a driver's that keep a spot and that nothing was paid for: holds, and what is free of charge.
+macro_rules! unpaid {
+    ($user:literal, $now:literal) => {
+        concat!(
+            "reservations h indexed by reservations_live_by_user where h.user_id = ",
+            $user,
+            " and h.status in ('pending_payment', 'confirmed', 'arrived') and h.paid = 0 and h.ends_at > ",
+            $now,
+            " and (h.status <> 'pending_payment' or h.hold_expires_at > ",
+            $now,
+            ")"
+        )
+    };
+}
+
 /// The one insert.
 macro_rules! reserve {
     ($which:literal) => {
@@ -130,9 +145,9 @@ macro_rules! reserve {
             spot_is_usable!("?5", "?12"),
             " and ",
             spot_is_free!("s.spot_id", "?5", "?6", "?12", "0"),
-            " and (?8 <> 'pending_payment' or (
-                select count(*) from reservations h indexed by reservations_held_by_user where h.user_id = ?2 and h.status = 'pending_payment' and h.hold_expires_at > ?12
-             ) < ?13)
+            " and (select count(*) from ",
+            unpaid!("?2", "?12"),
+            ") < ?13
              order by ",
             best_first!("?5", "?6"),
             " limit 1 returning id"
@@ -212,12 +227,9 @@ fn limited(caller: &Principal) -> Option<&str> {
 /// How long a hold lasts, in words, for messages.
 pub const HOLD_MINUTES: i64 = HOLD_MS / MINUTE_MS;
 
-/// Whether this driver holds as many unpaid ones as one may.
+/// Whether this driver has as many that nothing was paid for as one may.
 pub fn holds_too_many(user: &str, now: i64) -> Result<bool, Problem> {
-    let rows = db::run(
-        "select count(*) from reservations indexed by reservations_held_by_user where user_id = ? and status = 'pending_payment' and hold_expires_at > ?",
-        params![user, now],
-    )?;
+    let rows = db::run(concat!("select count(*) from ", unpaid!("?1", "?2")), params![user, now])?;
     Ok(rows.first().map_or(Ok(0), |row| row.int(0))? >= MAX_HOLDS)
 }
 

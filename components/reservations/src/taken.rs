@@ -86,7 +86,7 @@ pub fn explain(scope: &Scope, start: i64, end: i64, now: i64, holder: Option<&st
         && holds_too_many(user, now)?
     {
         let detail = format!(
-            "you hold {MAX_HOLDS} unpaid reservations: pay or cancel one, or wait until it lapses, {HOLD_MINUTES} minutes after it was made"
+            "you have {MAX_HOLDS} reservations that nothing was paid for: pay or cancel one; unpaid, it lapses {HOLD_MINUTES} minutes after it was made"
         );
         return Ok(Problem::conflict(detail).because("too_many_holds"));
     }

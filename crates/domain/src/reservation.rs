@@ -4,7 +4,8 @@ use crate::time::{DAY_MS, MINUTE_MS};
 
 /// How long an unpaid reservation holds its spot, milliseconds.
 pub const HOLD_MS: i64 = 15 * MINUTE_MS;
-/// The unpaid reservations that one driver may hold at a time; staff, who reserve for others, are not held to it.
+/// The reservations that one driver may have at a time without having paid: holds, and what is free of charge. Staff, who reserve for
+/// others, are not held to it.
 pub const MAX_HOLDS: i64 = 20;
 /// The shortest stay, milliseconds.
 pub const MIN_STAY_MS: i64 = 15 * MINUTE_MS;
