@@ -160,7 +160,7 @@ const ANY: &str = reserve!("?14 is null");
 
 /// POST `/api/reservations`: `{spot_id or site and kind, start, end, vehicle_plate}` → 201, `pending_payment` with `price`, `currency` and
 /// `hold_expires_at`; `confirmed` when it costs nothing. Honours `Idempotency-Key`. 409 with `reason` `taken` (and `next_free_at`, when a
-/// stay as long could begin), `out_of_service`, `too_many_holds`, `no_tariff`.
+/// stay as long could begin), `out_of_service`, `too_many_holds`.
 pub async fn create(caller: Caller<SignedIn>, Now(now): Now, key: IdempotencyKey, JsonBytes(body): JsonBytes) -> Answer<Response> {
     if !caller.0.role.is_person() {
         return Err(Problem::forbidden("a device makes no reservations"));

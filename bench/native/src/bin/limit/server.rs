@@ -226,14 +226,14 @@ struct Wish<'a> {
 }
 
 /// What the fixture's site charges, from its own row.
-fn priced(app: &App, site: &str, start: i64, end: i64) -> rusqlite::Result<Option<i64>> {
+fn priced(app: &App, site: &str, start: i64, end: i64) -> rusqlite::Result<i64> {
     store::read(&app.path, |connection| {
         let terms: (String, String) = connection
             .prepare_cached("select tariff, time_zone from sites where slug = ?")?
             .query_row([site], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let tariff: domain::tariff::Tariff = serde_json::from_str(&terms.0).map_err(|_| rusqlite::Error::InvalidQuery)?;
         let zone = domain::booking_slot::Zone::parse(&terms.1).ok_or(rusqlite::Error::InvalidQuery)?;
-        Ok(tariff.rates("standard").map(|rates| rates.price(zone, start, end)))
+        Ok(tariff.rates("standard").price(zone, start, end))
     })
 }
 
@@ -248,7 +248,7 @@ async fn reserve(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -
         return Err(invalid("end"));
     }
     let failed = |error: String| refuse(StatusCode::SERVICE_UNAVAILABLE, error);
-    let price = priced(&app, "bench", start, end).map_err(|error| failed(error.to_string()))?.ok_or_else(|| invalid("site"))?;
+    let price = priced(&app, "bench", start, end).map_err(|error| failed(error.to_string()))?;
     let id = format!("{:012x}-{:016x}", now, fastrand());
     let answer = json!({
         "id": id, "spot_id": wish.spot_id, "site": "bench", "start": format_rfc3339(start), "end": format_rfc3339(end),
@@ -286,7 +286,7 @@ struct Offer {
     kind: String,
     from: String,
     to: String,
-    price: Option<i64>,
+    price: i64,
     currency: &'static str,
 }
 
