@@ -343,7 +343,7 @@ async fn kill_9_in_the_middle_of_it_loses_nothing() {
             base_ms = base(&server.app);
         }
         let place = place.as_ref().unwrap();
-        let drivers = crowd::drivers(&server.app, &signing_key(directory.path()), DRIVERS / 2);
+        let drivers = crowd::drivers(&server.app, &signing_key(directory.path()), DRIVERS);
         let (tally, told) = (Tally::default(), Teller::of(&server.app));
         let races = drivers.iter().enumerate().map(|(seed, driver)| {
             race(

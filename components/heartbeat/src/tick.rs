@@ -40,6 +40,7 @@ pub struct Summary {
 
 /// Who runs it.
 #[derive(Clone, Copy, PartialEq)]
+#[cfg_attr(not(target_family = "wasm"), allow(dead_code, reason = "only a component has a cron trigger"))]
 pub enum Caller {
     /// The cron trigger, which runs the component of payments too.
     Trigger,
