@@ -68,6 +68,9 @@ create table bookings (
 
 create index bookings_by_slot on bookings (site, date, slot, status, party_size);
 
+-- A gate's list of the day, in the order in which they came.
+create index bookings_by_day on bookings (site, date);
+
 create index bookings_by_user on bookings (user_id);
 
 create index bookings_inside on bookings (site, party_size) where status = 'checked_in';
@@ -130,6 +133,7 @@ begin
     );
 end;
 
+-- Apart from `bookings_changed`, which would else not run for those who move up: a trigger does not run within itself.
 create trigger bookings_released after update of status on bookings
 when old.status = 'confirmed' and new.status in ('cancelled', 'revoked')
 begin

@@ -40,6 +40,42 @@ create table crowd_state (
     foreign key (site, zone) references zones (site, code)
 ) strict, without rowid;
 
+-- How many people have booked each slot, by how many hours ahead: what a forecast could know when. `lead` is the difference between the
+-- slot's hour and the one in which it was booked or left the waitlist, both counted since 1970.
+create table crowd_booked (
+    site      text not null,
+    starts_at integer not null,
+    ends_at   integer not null check (ends_at > starts_at),
+    lead      integer not null check (lead between 0 and 25), -- 25 stands for more, too
+    people    integer not null,
+    primary key (site, starts_at, ends_at, lead)
+) strict, without rowid;
+
+create trigger crowd_booking_made after insert on bookings when new.status in ('confirmed', 'checked_in', 'exited', 'no_show')
+begin
+    insert into crowd_booked (site, starts_at, ends_at, lead, people)
+    values (new.site, new.starts_at, new.ends_at,
+        min(25, max(0, new.starts_at / 3600000 - coalesce(new.promoted_at, new.created_at) / 3600000)), new.party_size)
+    on conflict do update set people = people + excluded.people;
+end;
+
+create trigger crowd_booking_counts after update of status on bookings
+when old.status not in ('confirmed', 'checked_in', 'exited', 'no_show') and new.status in ('confirmed', 'checked_in', 'exited', 'no_show')
+begin
+    insert into crowd_booked (site, starts_at, ends_at, lead, people)
+    values (new.site, new.starts_at, new.ends_at,
+        min(25, max(0, new.starts_at / 3600000 - coalesce(new.promoted_at, new.created_at) / 3600000)), new.party_size)
+    on conflict do update set people = people + excluded.people;
+end;
+
+create trigger crowd_booking_gone after update of status on bookings
+when old.status in ('confirmed', 'checked_in', 'exited', 'no_show') and new.status not in ('confirmed', 'checked_in', 'exited', 'no_show')
+begin
+    update crowd_booked set people = people - old.party_size
+    where site = old.site and starts_at = old.starts_at and ends_at = old.ends_at
+        and lead = min(25, max(0, old.starts_at / 3600000 - coalesce(old.promoted_at, old.created_at) / 3600000));
+end;
+
 create trigger crowd_counted after insert on crowd_readings
 begin
     insert into crowd_quarters (site, zone, start, readings, total)
@@ -49,14 +85,16 @@ begin
     where device_id = new.device_id;
 end;
 
--- An event at most every 5 s for each zone. What was held back goes out with the next count of any zone of the site.
+-- An event at most every 5 s for each zone. What was held back goes out with the next count of any zone of the site, or with the
+-- scheduled run.
 create trigger crowd_began after insert on crowd_state
 begin
     update crowd_state set published_at = new.received_at, published_up_to = at where site = new.site and zone = new.zone;
     insert into system_alerts (alert_type, subject, site, zones, severity, message, at)
     select iif(new.level = 'critical', 'crowd_critical', 'crowd_high'), site || '/' || code, site, json_array(code),
         iif(new.level = 'critical', 'critical', 'warning'),
-        printf('%s is %s: %d people', name, iif(new.level = 'critical', 'critically crowded', 'highly crowded'), new.count), new.received_at
+        printf('%s at %s is %s: %d people', name, (select name from sites where slug = site),
+            iif(new.level = 'critical', 'critically crowded', 'highly crowded'), new.count), new.received_at
     from zones where site = new.site and code = new.zone and new.level in ('high', 'critical');
 end;
 
@@ -87,13 +125,14 @@ create trigger crowd_level_turned after update of level on crowd_state when new.
 begin
     update alerts set status = 'resolved', resolved_at = new.received_at, resolved_by = 'system',
         updated_at = new.received_at, updated_by = 'system'
-    where source = 'system' and status <> 'resolved' and subject = new.site || '/' || (select code from zones where site = new.site and code = new.zone)
-        and ((alert_type = 'crowd_high' and new.level is not 'high')
-            or (alert_type in ('crowd_high', 'crowd_critical') and coalesce(new.level, 'low') in ('low', 'moderate')));
+    where source = 'system' and status <> 'resolved' and alert_type in ('crowd_high', 'crowd_critical')
+        and subject = new.site || '/' || (select code from zones where site = new.site and code = new.zone)
+        and ((alert_type = 'crowd_high' and new.level is not 'high') or coalesce(new.level, 'low') in ('low', 'moderate'));
     insert into system_alerts (alert_type, subject, site, zones, severity, message, at)
     select iif(new.level = 'critical', 'crowd_critical', 'crowd_high'), site || '/' || code, site, json_array(code),
         iif(new.level = 'critical', 'critical', 'warning'),
-        printf('%s is %s: %d people', name, iif(new.level = 'critical', 'critically crowded', 'highly crowded'), new.count), new.received_at
+        printf('%s at %s is %s: %d people', name, (select name from sites where slug = site),
+            iif(new.level = 'critical', 'critically crowded', 'highly crowded'), new.count), new.received_at
     from zones
     where site = new.site and code = new.zone
         and (new.level = 'critical' or (new.level = 'high' and old.level is not 'critical'));

@@ -46,6 +46,9 @@ create index shuttles_by_site on shuttles (site, id);
 
 create index shuttles_by_route on shuttles (route, id);
 
+-- A device rides in one shuttle: it tells where that one is, and no other.
+create unique index shuttles_one_a_device on shuttles (device_code) where device_code is not null and is_active = 1;
+
 -- Where a shuttle was. A repeat is refused; a late one is stored and never moves it back.
 create table shuttle_positions (
     shuttle     text not null collate nocase references shuttles (id),
@@ -74,7 +77,8 @@ create table shuttle_state (
     published_up_to integer not null default -1        -- the `at` that this event told
 ) strict, without rowid;
 
--- The newest time wins. An event at most every 10 s for each shuttle; what was held back goes out with the next position of any.
+-- The newest time wins. An event at most every 10 s for each shuttle; what was held back goes out with the next position of any of the
+-- site's, or with the scheduled run.
 create trigger shuttle_moved after insert on shuttle_positions
 begin
     insert into shuttle_state (shuttle, at, received_at, lat, lng, speed_kmh, heading, passengers, passengers_at)

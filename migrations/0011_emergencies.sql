@@ -123,16 +123,27 @@ select
     json_object('id', e.id, 'temple_id', e.site, 'type', e.type, 'severity', e.severity, 'status', e.status) as public_document
 from emergencies e;
 
+-- One that is over when it is written down (from the records of before) is news to nobody.
 create trigger emergencies_reported after insert on emergencies
 begin
-    insert into emergency_history (emergency_id, at, actor, action) values (new.id, new.created_at, new.reported_by, 'reported');
+    insert into emergency_history (emergency_id, at, actor, action)
+    select new.id, at, actor, action
+    from (
+        select new.created_at as at, new.reported_by as actor, 'reported' as action
+        union all select new.acknowledged_at, new.acknowledged_by, 'acknowledged'
+        union all select new.in_progress_at, new.in_progress_by, 'in_progress'
+        union all select new.resolved_at, new.resolved_by, 'resolved'
+    )
+    where at is not null;
     insert into audit_log (at, actor, action, entity, subject, detail)
-    values (new.created_at, new.reported_by, 'created', 'emergencies', new.id,
+    values (new.updated_at, new.updated_by, 'created', 'emergencies', new.id,
         json_object('type', new.type, 'severity', new.severity, 'temple_id', new.site));
     insert into events (channel, kind, site, data, public_data, at)
-    select 'emergency', 'emergency', new.site, document, public_document, new.created_at from emergency_documents where id = new.id;
+    select 'emergency', 'emergency', new.site, document, public_document, new.created_at
+    from emergency_documents where id = new.id and new.status <> 'resolved';
     insert into outbox (topic, subject, urgent, payload, created_at)
-    select 'emergency.reported', new.id, 1, document, new.created_at from emergency_documents where id = new.id
+    select 'emergency.reported', new.id, 1, document, new.created_at
+    from emergency_documents where id = new.id and new.status <> 'resolved'
     on conflict do nothing;
 end;
 
@@ -177,3 +188,13 @@ begin
     select 'emergency', 'emergency', e.site, d.document, new.released_at
     from emergencies e join emergency_documents d on d.id = e.id where e.id = new.emergency_id and e.status <> 'resolved';
 end;
+
+-- What is urgent and was never tried goes out before all that is to be repeated.
+create index messages_first on messages (next_attempt_at) where state = 'queued' and urgent = 1 and attempts = 0;
+
+-- Alerts in force (contract §6): those that everybody may read, all of them, and those whose end comes next.
+create index alerts_public_in_force on alerts (id) where is_public = 1 and status <> 'resolved';
+
+create index alerts_in_force on alerts (id) where status <> 'resolved';
+
+create index alerts_to_expire on alerts (expires_at) where status <> 'resolved';

@@ -8,9 +8,19 @@ export class ApiError extends Error {
   constructor(status, problem, retryAfter) {
     super(problem?.detail ?? (status ? `The server answered ${status}.` : "The server cannot be reached."));
     this.status = status;
+    this.reason = problem?.reason ?? null;
     this.errors = problem?.errors ?? {};
     this.retryAfter = retryAfter;
   }
+}
+
+function asDataUrl(blob) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(blob);
+  });
 }
 
 /** The API as one user. `onSignedOut` is called when the session has ended for good. */
@@ -22,19 +32,23 @@ export function createApi({ onSignedOut }) {
   // Counts sessions, so that an answer which was under way when one ended is not taken into the next.
   let session = 0;
 
-  async function send(method, path, body, token) {
-    const headers = { accept: "application/json" };
+  async function send(method, path, body, token, { key, within, picture } = {}) {
+    const headers = { accept: picture ? "image/*, application/json" : "application/json" };
     if (body !== undefined) headers["content-type"] = "application/json";
     if (token) headers.authorization = `Bearer ${token}`;
-    let response;
+    if (key) headers["idempotency-key"] = key;
+    const signal = within ? AbortSignal.timeout(within) : undefined;
     try {
-      response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), credentials: "omit" });
-    } catch {
-      throw new ApiError(0);
+      const response = await fetch(path, {
+        method, headers, body: body === undefined ? undefined : JSON.stringify(body), credentials: "omit", signal,
+      });
+      if (picture && response.ok) return await asDataUrl(await response.blob());
+      const document = response.status === 204 ? null : await response.json().catch(() => null);
+      if (!response.ok) throw new ApiError(response.status, document, Number(response.headers.get("retry-after")) || 0);
+      return document;
+    } catch (error) {
+      throw error instanceof ApiError ? error : new ApiError(0);
     }
-    const document = response.status === 204 ? null : await response.json().catch(() => null);
-    if (!response.ok) throw new ApiError(response.status, document, Number(response.headers.get("retry-after")) || 0);
-    return document;
   }
 
   function keep(answer) {
@@ -81,30 +95,36 @@ export function createApi({ onSignedOut }) {
     }
   }
 
-  async function request(method, path, body) {
+  async function request(method, path, body, options) {
     if (!access || Date.now() >= expiresAt) await refresh();
     const used = access;
     try {
-      return await send(method, path, body, used);
+      return await send(method, path, body, used, options);
     } catch (error) {
       if (error.status !== 401) throw error;
       if (used === access) await refresh();
-      return send(method, path, body, access);
+      return send(method, path, body, access, options);
     }
   }
 
   return {
-    get: (path) => request("GET", path),
-    post: (path, body) => request("POST", path, body),
+    /** `options`: `within`, milliseconds after which the server counts as away. */
+    get: (path, options) => request("GET", path, undefined, options),
+    /** `options`: also `key`, the idempotency key. */
+    post: (path, body, options) => request("POST", path, body, options),
     patch: (path, body) => request("PATCH", path, body),
+    delete: (path) => request("DELETE", path),
+
+    /** A picture as a `data:` address, which an `<img>` can show: it sends no token itself. */
+    picture: (path) => request("GET", path, undefined, { picture: true }),
 
     /** Every item of a list, page by page, at most `most` of them. */
-    async all(path, most = 5000) {
+    async all(path, most = 5000, options) {
       const items = [];
       let cursor = null;
       do {
         const query = cursor ? `${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}` : "";
-        const page = await request("GET", path + query);
+        const page = await request("GET", path + query, undefined, options);
         items.push(...page.items);
         cursor = page.next_cursor;
       } while (cursor && items.length < most);

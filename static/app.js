@@ -2,6 +2,7 @@
 
 import { createApi } from "./api.js";
 import { announce } from "./dom.js";
+import { createEmergencies } from "./emergencies.js";
 import { createFeed } from "./feed.js";
 import { words } from "./format.js";
 import { device, healthAt, isOperator, takeAlert, time } from "./model.js";
@@ -12,6 +13,7 @@ import { devicesView } from "./views/devices.js";
 import { consoleShell } from "./views/header.js";
 import { loginView } from "./views/login.js";
 import { planView } from "./views/plan.js";
+import { sosNotice } from "./views/sosnotice.js";
 import { summaryView } from "./views/summary.js";
 import { createToasts } from "./views/toasts.js";
 
@@ -39,6 +41,9 @@ const hub = createHub();
 
 let store = null;
 let shell = null;
+// For operators: the emergencies, and the strip that tells of them on every page.
+let emergencies = null;
+let notice = null;
 // The load that is under way, whether another must follow it, and the events that arrive meanwhile.
 let loading = null;
 let loadAgain = false;
@@ -70,18 +75,24 @@ const serverNow = () => Date.now() + (store?.state.skew ?? 0);
 async function enter() {
   const user = await api.get("/api/users/me");
   store = createStore(emptyState(user));
-  const context = { store, api, toasts, serverNow, chooseSite, signOut, hub };
+  emergencies = store.state.operator ? createEmergencies({ api, hub }) : null;
+  const context = { store, api, toasts, serverNow, chooseSite, signOut, hub, emergencies };
   shell = consoleShell(context, {
     summary: summaryView(context),
     plan: planView(context),
     alerts: store.state.operator ? alertsView(context) : null,
     devices: store.state.operator ? devicesView(context) : null,
   });
-  root.replaceChildren(shell.element);
+  notice = emergencies && sosNotice(context);
+  root.replaceChildren(shell.element, ...(notice ? [notice.element] : []));
   timers = [
     setInterval(tick, 1000),
     setInterval(() => refresh().catch(() => {}), REFRESH_MS),
-    setTimeout(() => !store.state.loaded && load(), FEED_LATE_MS),
+    setTimeout(() => {
+      if (store.state.loaded) return;
+      load();
+      emergencies?.load();
+    }, FEED_LATE_MS),
   ];
   feed.start();
 }
@@ -93,6 +104,10 @@ function leave(message) {
   timers = [];
   shell?.leave();
   shell = null;
+  notice?.leave();
+  notice = null;
+  emergencies?.leave();
+  emergencies = null;
   store = null;
   arrived = [];
   toasts.clear();
@@ -221,6 +236,8 @@ function apply(kind, data) {
     store.touch("devices", known.device_code);
   } else if (kind === "alert" && state.operator) {
     applyAlert(data);
+  } else if (kind === "alert_deleted" && state.alerts.delete(data.id)) {
+    store.touch("alerts", data.id);
   }
 }
 

@@ -1,7 +1,7 @@
 // The event feed: Server-Sent Events by a ticket, taken anew for each connection, resumed after the last event that was seen.
 
 const CHANNELS = "alerts,emergency,crowd,transport,parking";
-const KINDS = ["spot", "device", "alert", "lot", "crowd", "shuttle", "emergency", "reset"];
+const KINDS = ["spot", "device", "alert", "alert_deleted", "lot", "crowd", "shuttle", "emergency", "reset"];
 const SLOWEST_MS = 15_000;
 // The server ends each stream now and then; a gap shorter than this is not worth a word.
 const UNNOTICED_MS = 1500;

@@ -32,5 +32,7 @@ export const ICONS = {
   offline: { filled: true, path: "M4 4h16v16H4z" },
   unknown: { path: "M12 12m-8 0a8 8 0 1 0 16 0a8 8 0 1 0-16 0" },
   leave: { path: "M14 4h5v16h-5M10 8l-4 4 4 4M6 12h9" },
+  place: { path: "M12 21s-7-6.2-7-11.5a7 7 0 0 1 14 0C19 14.8 12 21 12 21zM12 9.5m-2.5 0a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0-5 0" },
+  megaphone: { path: "M4 10v4h3l8 4V6L7 10zM18.5 9.5a4 4 0 0 1 0 5M8 14.5l1.5 5" },
   search: { path: "M10.5 10.5m-6.5 0a6.5 6.5 0 1 0 13 0a6.5 6.5 0 1 0-13 0M15.5 15.5L20.5 20.5" },
 };

@@ -1,6 +1,14 @@
 // The console's pages: what each is called, who may open it, and which of them the address names.
 
 import { temple } from "./model.js";
+import { arrivalsPage } from "./views/arrivals.js";
+import { broadcastsPage } from "./views/broadcasts.js";
+import { crowdPage } from "./views/crowd.js";
+import { darshanPage } from "./views/darshan.js";
+import { emergenciesPage } from "./views/emergencies.js";
+import { gatePage } from "./views/gate.js";
+import { reservePage } from "./views/reserve.js";
+import { shuttlesPage } from "./views/shuttles.js";
 
 /**
  * A page is made when it is opened: `make(context)` gives `{ element, leave }`, and `leave()` (if any) ends what it began. `temples` marks
@@ -8,6 +16,14 @@ import { temple } from "./model.js";
  */
 export const PAGES = [
   { key: "parking", title: "Parking" },
+  { key: "reserve", title: "Reserve", make: reservePage },
+  { key: "arrivals", title: "Arrivals", make: arrivalsPage, operator: true },
+  { key: "darshan", title: "Darshan", make: darshanPage },
+  { key: "gate", title: "Gate", make: gatePage, operator: true, temples: true },
+  { key: "crowd", title: "Crowd", make: crowdPage, temples: true },
+  { key: "shuttles", title: "Shuttles", make: shuttlesPage, temples: true },
+  { key: "emergencies", title: "Emergencies", make: emergenciesPage },
+  { key: "broadcasts", title: "Broadcasts", make: broadcastsPage },
 ];
 
 /** The pages that this user may open. */

@@ -1,4 +1,4 @@
-"""The three routes in FastAPI, for uvicorn: `uvicorn fastapi_peer:app`.
+"""The five routes in FastAPI, for uvicorn: `uvicorn fastapi_peer:app`.
 
 Handlers that touch the database are plain functions, so that FastAPI runs them in its thread pool, each thread with a connection
 that it keeps: while one waits for the disk, others work. (As `async def` with SQLite in place they were measured at less than half.)
@@ -7,11 +7,12 @@ that it keeps: while one waits for the disk, others work. (As `async def` with S
 import os
 import sqlite3
 import threading
-from datetime import datetime
+import uuid
+from datetime import datetime, timezone
 from typing import Annotated
 
 import jwt
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
@@ -138,3 +139,43 @@ def overview(_: Annotated[dict, Depends(caller)]):
     zones = db.execute(rules.BY_ZONE).fetchall()
     devices = db.execute(rules.DEVICES, rules.device_parameters(now)).fetchone()
     return JSONResponse(rules.overview(zones, devices, now))
+
+
+class Wish(BaseModel):
+    spot_id: str = Field(min_length=1, max_length=64)
+    start: datetime
+    end: datetime
+    vehicle_plate: str = Field(pattern=rules.PLATE.pattern)
+
+
+@app.post("/api/reservations", status_code=201)
+def reserve(wish: Wish, _: Annotated[dict, Depends(caller)]):
+    now = rules.now_ms()
+    start, end = rules.to_ms(wish.start), rules.to_ms(wish.end)
+    if start < now or not 900_000 <= end - start <= 30 * 86_400_000:
+        raise HTTPException(422, "the stay is not one that is offered")
+    price = rules.price(local.db.execute(rules.TERMS, ("bench",)).fetchone(), wish.start, wish.end)
+    parameters = {
+        "id": str(uuid.uuid4()), "spot_id": wish.spot_id, "start": start, "end": end, "plate": wish.vehicle_plate, "price": price, "now": now,
+    }
+    with rules.WRITER:
+        stored = local.db.execute(rules.RESERVE, parameters).rowcount
+    if stored != 1:
+        raise HTTPException(409, "taken")
+    answer = {
+        "id": parameters["id"], "spot_id": wish.spot_id, "site": "bench", "start": rules.rfc3339(wish.start), "end": rules.rfc3339(wish.end),
+        "vehicle_plate": wish.vehicle_plate, "status": "pending_payment", "price": price, "currency": "INR",
+        "hold_expires_at": rules.rfc3339(datetime.fromtimestamp(now / 1000 + 900, timezone.utc)), "created_at": rules.rfc3339(datetime.now(timezone.utc)),
+    }
+    return JSONResponse(answer, 201)
+
+
+@app.get("/api/spots/available")
+def available(site: str, start: Annotated[datetime, Query(alias="from")], to: datetime, limit: Annotated[int, Query(ge=1, le=500)] = 50):
+    db = local.db
+    price = rules.price(db.execute(rules.TERMS, (site,)).fetchone(), start, to)
+    period = {"start": rules.to_ms(start), "end": rules.to_ms(to), "now": rules.now_ms(), "site": site, "limit": limit}
+    spots = db.execute(rules.AVAILABLE, period).fetchall()
+    until = {"from": rules.rfc3339(start), "to": rules.rfc3339(to), "price": price, "currency": "INR"}
+    items = [{"spot_id": spot, "site": site, "zone": zone, "kind": kind, **until} for spot, zone, kind in spots]
+    return JSONResponse({"items": items, "next_cursor": None})

@@ -4,9 +4,11 @@ The schema, with its triggers, is the product's own (migrations/*.sql), so a pee
 does. `SINGLE` is the statement of components/telemetry.
 """
 
+import json
 import re
 import threading
 from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 SECRET = "benchmark-secret-of-32-bytes-or-more"
 ISSUER = AUDIENCE = "gatehouse"
@@ -43,6 +45,41 @@ select coalesce(sum(t.last_seen_at >= ?), 0), coalesce(sum(t.last_seen_at < ? an
     coalesce(sum(t.last_seen_at < ?), 0), coalesce(sum(t.last_seen_at is null), 0)
 from devices d join device_state t on t.device_id = d.id where d.is_active = 1
 """
+
+# What keeps a spot, as crates/kit/src/spots.rs has it: from :start to :end, as seen at :now.
+IS_FREE = """
+s.status = 'in_service'
+and (:start > :now + 900000 or not exists (
+    select 1 from devices v join device_state t on t.device_id = v.id where v.spot_id = s.spot_id and v.is_active = 1 and t.occupied = 1))
+and not exists (
+    select 1 from reservations r
+    where r.spot_id = s.spot_id and r.status in ('pending_payment', 'confirmed', 'arrived') and r.ends_at > :start and r.starts_at < :end
+        and (r.status <> 'pending_payment' or r.hold_expires_at > :now)
+        and (r.due_until is null or r.due_until > :now or r.paid_ends_at > :start))
+"""
+RESERVE = f"""
+insert into reservations (id, user_id, spot_id, site, kind, starts_at, ends_at, plate, status, price, currency, hold_expires_at,
+    created_at, updated_at, updated_by)
+select :id, 'bench', s.spot_id, s.site, s.kind, :start, :end, :plate, 'pending_payment', :price, 'INR', :now + 900000, :now, :now, 'bench'
+from spots s where s.spot_id = :spot_id and {IS_FREE}
+"""
+AVAILABLE = f"select s.spot_id, s.zone, s.kind from spots s where s.site = :site and {IS_FREE} order by s.spot_id limit :limit"
+TERMS = "select tariff, time_zone from sites where slug = ?"
+PLATE = re.compile(r"^[A-Z0-9]{2,16}$")
+DAY = timedelta(days=1)
+
+
+def price(terms, start, end):
+    """What a stay costs, minor units: each day of the site's own clock by its hours, rounded half up, capped."""
+    tariff, zone = json.loads(terms[0]), ZoneInfo(terms[1])
+    total, at = 0, start
+    while at < end:
+        midnight = (at.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0) + DAY).astimezone(timezone.utc)
+        until = min(end, midnight)
+        part = (tariff["per_hour"] * round((until - at).total_seconds() * 1000) + 1_800_000) // 3_600_000
+        total += min(part, tariff.get("per_day", part))
+        at = until
+    return total
 
 
 def now_ms():

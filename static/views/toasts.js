@@ -12,9 +12,14 @@ export function createToasts(region) {
   }
 
   return {
-    /** Shows one; with `focus`, the id of an element that it leads to. */
-    show({ severity, title, text, focus }) {
-      const go = () => {
+    /** Shows one; with `focus`, the id of an element that it leads to, on the page `page` where that is another than the one shown. */
+    show({ severity, title, text, focus, page }) {
+      const go = async () => {
+        if (page && location.hash !== page) {
+          location.hash = page;
+          // The page is made when the address has changed.
+          await new Promise((done) => setTimeout(done, 100));
+        }
         const target = document.getElementById(focus);
         target?.scrollIntoView({ block: "center" });
         target?.focus({ preventScroll: true });

@@ -110,7 +110,29 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] })).await;
     }
 
-    async fn devtools(&self, command: &str, parameters: Value) {
+    /// Opens a further tab, as large as the first is said to be, and goes there. Each has a session of its own.
+    pub async fn new_tab(&self, width: u32, height: u32) {
+        let tab = self.client.new_window(true).await.expect("a tab opens");
+        self.client.switch_to_window(tab.handle).await.expect("the tab is there");
+        self.resize(width, height).await;
+    }
+
+    /// Goes to the tab of this index, in the order in which they were opened.
+    pub async fn go_to_tab(&self, index: usize) {
+        let mut tabs = self.client.windows().await.expect("tabs");
+        self.client.switch_to_window(tabs.swap_remove(index)).await.expect("the tab is there");
+        self.devtools("Page.bringToFront", json!({})).await;
+    }
+
+    /// Where the machine stands from now on, for pages that ask, which all may.
+    pub async fn stand_at(&self, latitude: f64, longitude: f64) {
+        self.devtools("Browser.grantPermissions", json!({ "permissions": ["geolocation"] })).await;
+        let place = json!({ "latitude": latitude, "longitude": longitude, "accuracy": 12 });
+        self.devtools("Emulation.setGeolocationOverride", place).await;
+    }
+
+    /// Sends a command of the DevTools protocol.
+    pub async fn devtools(&self, command: &str, parameters: Value) {
         self.driver_call("goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await;
     }
 

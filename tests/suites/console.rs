@@ -26,6 +26,8 @@ async fn the_files_are_compressed_tagged_and_locked_down() {
             assert!(policy.contains(rule), "{path}: {policy}");
         }
         assert!(!policy.contains("unsafe"), "{policy}");
+        // A gate reads QR codes, whoever calls for help says where they are; nobody else asks for anything.
+        assert_eq!(plain.header("permissions-policy"), "camera=(self), geolocation=(self), microphone=(), payment=()", "{path}");
         for (name, value) in [("x-content-type-options", "nosniff"), ("x-frame-options", "DENY"), ("referrer-policy", "no-referrer")] {
             assert_eq!(plain.header(name), value, "{path}");
         }

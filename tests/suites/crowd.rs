@@ -1,5 +1,10 @@
 //! Contract §6: how crowded a temple is. Counts, levels, alerts, events, history, the heat map and forecasts.
 
+#[path = "crowd/forecasts.rs"]
+mod forecasts;
+#[path = "crowd/many.rs"]
+mod many;
+
 use std::time::Duration;
 
 use gatehouse_tests::{Answer, App, Client, unique};
@@ -109,7 +114,7 @@ async fn what_is_refused_names_every_bad_field_and_changes_nothing() {
     let good = json!({"zone": "HALL", "count": 1, "timestamp": app.time(0)});
     temple.operator.post("/api/crowd/temple/nowhere/update", good.clone()).await.expect_problem(404);
     temple.operator.send_bytes(Method::POST, &path, "application/json", "{").await.expect_problem(400);
-    temple.operator.send_bytes(Method::POST, &path, "application/json", "[]").await.expect_invalid(&["body"]);
+    temple.operator.send_bytes(Method::POST, &path, "application/json", "7").await.expect_invalid(&["body"]);
     temple.operator.send_bytes(Method::POST, &path, "text/plain", good.to_string()).await.expect_problem(415);
     app.anonymous().post(&path, good.clone()).await.expect_problem(401);
     app.visitor().await.post(&path, good).await.expect_problem(403);
@@ -230,6 +235,28 @@ async fn events_are_public_and_at_most_every_five_seconds_a_zone() {
     app.advance(Duration::from_secs(6));
     temple.count(&app, "HALL", 1, -4000).await.expect(201);
     assert_eq!(temple.events(&app).len(), 4);
+    // Where nothing follows, the scheduled run tells of it, once.
+    temple.count(&app, "HALL", 120, -5).await.expect(201);
+    temple.count(&app, "HALL", 130, -4).await.expect(201);
+    assert_eq!(temple.events(&app).len(), 5);
+    app.advance(Duration::from_secs(6));
+    assert_eq!((app.tick().await["held_back"].clone(), app.tick().await["held_back"].clone()), (json!(1), json!(0)));
+    assert_eq!(temple.events(&app)[5]["count"], 130);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_are_kept_for_a_hundred_days_and_their_sums_for_longer() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let temple = Temple::new(&app).await;
+    for (days, count) in [(99, 10), (101, 20), (399, 30), (401, 40)] {
+        temple.count(&app, "HALL", count, -days * 86_400).await.expect(201);
+    }
+    app.tick().await;
+    let rows = |table: &str| -> i64 {
+        app.db().query_row(&format!("select count(*) from {table} where site = ?"), [&temple.site], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((rows("crowd_readings"), rows("crowd_quarters")), (1, 3));
+    assert_eq!(temple.now(&app, "HALL").await["count"], 10, "the newest state stays");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -281,29 +308,6 @@ async fn history_is_paged_and_put_in_buckets() {
     anyone.get("/api/crowd/temple/nowhere/history").await.expect_problem(404);
 }
 
-/// Weeks of counts by quarter of an hour, up to now: as a people counter would have left them.
-fn stage_history(app: &App, temple: &Temple, zone: &str, days: i64) {
-    let mut db = app.db();
-    let transaction = db.transaction().unwrap();
-    let end = app.now_ms() / 900_000;
-    for quarter in end - days * 96..=end {
-        let hour = (quarter / 4 + 5) % 24;
-        let weekend = if quarter / 96 % 7 < 2 { 2 } else { 1 };
-        let noise = quarter * 7919 % 61;
-        let count = weekend
-            * [20, 10, 10, 20, 60, 180, 300, 340, 320, 280, 220, 180, 150, 130, 140, 180, 240, 320, 380, 340, 240, 140, 60, 30]
-                [usize::try_from(hour).unwrap()]
-            + noise;
-        transaction
-            .execute(
-                "insert into crowd_quarters (site, zone, start, readings, total) values (?, ?, ?, 3, ?)",
-                (&temple.site, zone, quarter * 900_000, count * 3),
-            )
-            .unwrap();
-    }
-    transaction.commit().unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_heat_map_is_data_and_a_picture() {
     let app = App::start().await;
@@ -326,12 +330,20 @@ async fn the_heat_map_is_data_and_a_picture() {
     assert_eq!((&hall["hours"][16]["mean"], &hall["hours"][14]["mean"]), (&json!(900.0), &Value::Null));
     assert_eq!(temple.operator.get(&temple.path(&format!("heatmap?{span}"))).await.expect(200), map);
 
-    stage_history(&app, &temple, "HALL", 6);
+    forecasts::stage_history(&app, &temple, "HALL", 6);
     let svg = temple.operator.get(&temple.path("heatmap.svg")).await;
     assert_eq!((svg.status, svg.header("content-type")), (200, "image/svg+xml"));
     let text = svg.text();
-    for part in ["<svg", "HALL", "YARD", "Hour of the day (Asia/Kolkata)", "100 %", "A temple &amp; its &lt;yard&gt;", ">23<", "not known"]
-    {
+    for part in [
+        "<svg",
+        "Great hall",
+        "Yard",
+        "Hour of the day (Asia/Kolkata)",
+        "% of capacity",
+        "A temple &amp; its &lt;yard&gt;",
+        "\n23\n",
+        "not counted",
+    ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
     assert!(!text.contains("<yard>"));
@@ -350,43 +362,6 @@ async fn the_heat_map_is_data_and_a_picture() {
         temple.operator.get(&temple.path(&format!("{end}?colour=red"))).await.expect_invalid(&["colour"]);
         temple.operator.get(&format!("/api/crowd/temple/nowhere/{end}")).await.expect_problem(404);
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn forecasts_carry_an_interval_and_their_measured_error() {
-    let app = App::start().await;
-    let temple = Temple::new(&app).await;
-    let anyone = app.anonymous();
-    let none = anyone.get(&temple.path("predictions")).await.expect(200);
-    assert_eq!((&none["zones"][0]["basis"], &none["zones"][0]["predictions"]), (&Value::Null, &json!([])));
-    temple.count(&app, "YARD", 40, -5).await.expect(201);
-    let little = anyone.get(&temple.path("predictions?zone=yard")).await.expect(200);
-    let yard = &little["zones"][0];
-    assert_eq!((&yard["basis"], &yard["accuracy"], &yard["predictions"][0]["count"]), (&json!("last_value"), &Value::Null, &json!(40)));
-    assert_eq!(yard["predictions"][0]["lower"], Value::Null);
-
-    stage_history(&app, &temple, "HALL", 42);
-    let answer = anyone.get(&temple.path("predictions?zone=HALL&hours=12")).await.expect(200);
-    let hall = &answer["zones"][0];
-    assert_eq!((&answer["hours"], &hall["basis"], &answer["interval"]), (&json!(12), &json!("week"), &json!(0.8)));
-    let points = hall["predictions"].as_array().unwrap();
-    assert_eq!(points.len(), 12);
-    for point in points {
-        let number = |field: &str| point[field].as_i64().unwrap_or_else(|| panic!("{field} in {point}"));
-        assert!(0 <= number("lower") && number("lower") <= number("count") && number("count") <= number("upper"), "{point}");
-        assert!(point["level"].is_string() && point["percent_of_capacity"].is_number());
-    }
-    let first = chrono::DateTime::parse_from_rfc3339(points[0]["timestamp"].as_str().unwrap()).unwrap().timestamp_millis();
-    assert!(first > app.now_ms() && first <= app.now_ms() + 3_600_000);
-    let accuracy = &hall["accuracy"];
-    let number = |field: &str| accuracy[field].as_f64().unwrap_or_else(|| panic!("{field} in {accuracy}"));
-    assert!(number("forecasts") > 500.0 && number("mae") >= 0.0 && number("seasonal_naive_mae") >= 0.0);
-    assert!((0.5..=1.0).contains(&number("interval_coverage")), "{accuracy}");
-
-    anyone.get(&temple.path("predictions?hours=25")).await.expect_invalid(&["hours"]);
-    anyone.get(&temple.path("predictions?hours=x")).await.expect_invalid(&["hours"]);
-    anyone.get(&temple.path("predictions?zone=none")).await.expect_invalid(&["zone"]);
-    anyone.get("/api/crowd/temple/nowhere/predictions").await.expect_problem(404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

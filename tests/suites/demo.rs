@@ -54,10 +54,14 @@ async fn a_seeded_deployment_has_the_demo_and_seeding_again_changes_nothing() {
     // Between the two, a device may have come to its next reading.
     assert!(again.readings <= 180 && again.duplicates >= made.readings - 180, "{again}");
     assert_eq!(
-        (again.sites, again.zones, again.spots, again.devices, again.users, again.keys, again.alerts),
-        (0, 0, 0, 0, 0, 0, 0),
+        (again.sites, again.zones, again.spots, again.devices, again.users, again.keys, again.alerts, again.slots, again.bookings),
+        (0, 0, 0, 0, 0, 0, 0, 0, 0),
         "{again}"
     );
+    // Three days of hours for each of the sixteen zones; between the two seedings a zone may have come to its next count.
+    assert!(made.crowd_counts >= 16 * 3 * 24 && again.crowd_counts <= 32, "{made}\n{again}");
+    assert_eq!((made.routes, made.shuttles, again.routes, again.shuttles), (2, 6, 0, 0), "{made}\n{again}");
+    assert_eq!((again.resources, again.emergencies, again.incidents), (0, 0, 0), "{again}");
 
     let anyone = app.anonymous();
     let sites = anyone.get("/api/sites?limit=500").await.expect(200);
@@ -68,6 +72,17 @@ async fn a_seeded_deployment_has_the_demo_and_seeding_again_changes_nothing() {
     let zones = anyone.get("/api/sites/city-centre/zones").await.expect(200);
     let codes: HashSet<_> = items(&zones).iter().filter_map(|zone| zone["code"].as_str()).collect();
     assert_eq!(codes, HashSet::from(["B1", "B2", "OUT", "VIP"]));
+
+    // A newcomer's temple is alive: counted, forecast, served by shuttles that are on their way.
+    let crowd = anyone.get("/api/crowd/temple/somnath/current").await.expect(200);
+    let counted = crowd["zones"].as_array().expect("zones").iter();
+    assert!(counted.clone().all(|zone| zone["count"].is_number() && zone["stale"] == false), "{crowd}");
+    assert!(counted.clone().all(|zone| zone["level"] == "low" || zone["level"] == "moderate"), "{crowd}");
+    let next = anyone.get("/api/crowd/temple/somnath/predictions?zone=sanctum").await.expect(200);
+    assert_eq!(next["zones"][0]["predictions"].as_array().map(Vec::len), Some(6), "{next}");
+    let shuttle = anyone.get("/api/transport/shuttles/SH-101/location").await.expect(200);
+    assert_eq!((&shuttle["location"]["stale"], shuttle["stops"].as_array().map(Vec::len)), (&Value::Bool(false), Some(7)));
+    assert!(shuttle["stops"].as_array().is_some_and(|stops| stops.iter().all(|stop| stop["basis"] != "timetable")), "{shuttle}");
 
     let credentials = Credentials::load(&args.credentials).expect("the credentials file");
     assert_eq!(credentials.devices.len(), 180);
@@ -86,6 +101,19 @@ async fn a_seeded_deployment_has_the_demo_and_seeding_again_changes_nothing() {
     assert_eq!(sum, 180);
     assert_eq!(overview["devices"]["healthy"], 180);
 
+    // Each temple has slots every day, and the visitor has tickets to show.
+    for temple in ["somnath", "dwarka", "ambaji", "pavagadh"] {
+        let templates = anyone.get(&format!("/api/sites/{temple}/slots?limit=500")).await.expect(200);
+        let weekdays: HashSet<_> = items(&templates).iter().filter_map(|slot| slot["weekday"].as_str()).collect();
+        assert_eq!(weekdays.len(), 7, "{temple}: {templates}");
+    }
+    let visitor = &credentials.users["visitor"];
+    let visitor = app.login(&visitor.email, &visitor.password).await;
+    let bookings = visitor.get("/api/bookings/my-bookings").await.expect(200);
+    // Of today's two, none may be left late in the evening.
+    assert!(items(&bookings).len() >= 2 && items(&bookings).len() == made.bookings, "{bookings}");
+    assert!(items(&bookings).iter().all(|booking| booking["status"] == "confirmed" && booking["ticket"].is_string()), "{bookings}");
+
     // History alone raises nothing, and what is seeded is not for dispatch.
     let alerts = operator.get("/api/alerts/?limit=500").await.expect(200);
     // Of the two sample lots one is nearly full: the rule for few spots says so.
@@ -95,6 +123,38 @@ async fn a_seeded_deployment_has_the_demo_and_seeding_again_changes_nothing() {
         "{alerts}"
     );
     assert_eq!(items(&alerts).iter().filter(|alert| sample(alert)).count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_temples_have_crews_and_a_past_that_pages_nobody() {
+    let app = App::start().await;
+    let directory = tempfile::tempdir().expect("a directory");
+    seed::run(seed::Args { history_days: 0, ..seeding(&app, directory.path()) }).await.expect("seeding");
+    let operator = app.operator().await;
+    for temple in ["somnath", "dwarka", "ambaji", "pavagadh"] {
+        let crews = operator.get(&format!("/api/resources/?temple_id={temple}&status=available")).await.expect(200);
+        let kinds: HashSet<_> = items(&crews).iter().filter_map(|crew| crew["type"].as_str()).collect();
+        assert!(kinds.contains("ambulance") && kinds.contains("security"), "{temple}: {kinds:?}");
+        let figures = operator.get(&format!("/api/emergency/stats/temple/{temple}")).await.expect(200);
+        assert!(figures["total"].as_i64() >= Some(2) && figures["active"] == 0, "{figures}");
+        assert!(figures["time_to_acknowledge"]["median_seconds"].as_f64() >= Some(60.0), "{figures}");
+    }
+    let incidents = operator.get("/api/incidents/").await.expect(200);
+    assert!(items(&incidents).iter().all(|incident| incident["status"] == "closed" && incident["emergency_id"].is_string()));
+    assert!(items(&incidents).len() >= 4);
+    let told = app.anonymous().get("/api/alerts/temple/dwarka").await.expect(200);
+    assert!(items(&told)[0]["message"].as_str().is_some_and(|message| message.contains("tide")), "{told}");
+
+    // Nothing is to be sent, save to the demo visitor of their bookings, and nothing climbs.
+    app.tick().await;
+    for sql in [
+        "select count(*) from outbox where topic not like 'booking.%'",
+        "select count(*) from messages",
+        "select count(*) from events where channel = 'emergency'",
+    ] {
+        let count: i64 = app.db().query_row(sql, [], |row| row.get(0)).expect("a count");
+        assert_eq!(count, 0, "{sql}");
+    }
 }
 
 #[cfg(unix)]
@@ -180,4 +240,37 @@ async fn a_fleet_without_keys_or_with_an_unknown_silent_device_is_refused() {
     // A deployment that does not answer is counted, not an error.
     let summary = simulate::run(args(Vec::new())).await.expect("a run");
     assert!(summary.sent > 0 && summary.errors == summary.sent, "{summary}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_live_demo_counts_crowds_and_drives_shuttles() {
+    let app = App::start().await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let seeding = seed::Args { history_days: 0, ..seeding(&app, directory.path()) };
+    seed::run(seeding.clone()).await.expect("seeding");
+    let credentials = Credentials::load(&seeding.credentials).expect("the credentials file");
+    let anyone = app.anonymous();
+    let seen = async || {
+        let mut times = Vec::new();
+        for temple in ["somnath", "dwarka", "ambaji", "pavagadh"] {
+            let crowd = anyone.get(&format!("/api/crowd/temple/{temple}/current")).await.expect(200);
+            times.extend(crowd["zones"].as_array().expect("zones").iter().map(|zone| zone["timestamp"].as_str().map(str::to_owned)));
+        }
+        let shuttles = anyone.get("/api/transport/shuttles?temple_id=somnath").await.expect(200);
+        times.extend(items(&shuttles).iter().map(|shuttle| shuttle["location"]["timestamp"].as_str().map(str::to_owned)));
+        times
+    };
+    let before = seen().await;
+    assert_eq!(before.len(), 16 + 6);
+    let stop = tokio_util::sync::CancellationToken::new();
+    let fleet = simulate::run_gentle(app.base_url(), &credentials, stop.clone());
+    let moved = gatehouse_tests::eventually("every zone and shuttle has moved", Duration::from_secs(30), || async {
+        let after = seen().await;
+        before.iter().zip(&after).all(|(before, after)| before < after).then_some(())
+    });
+    let (summary, ()) = tokio::join!(fleet, async {
+        moved.await;
+        stop.cancel();
+    });
+    summary.expect("a fleet");
 }

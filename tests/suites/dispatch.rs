@@ -8,6 +8,7 @@ use futures::future::{join, join_all};
 use gatehouse_tests::process::{Process, serve_if_asked};
 use gatehouse_tests::receiver::{NTFY_TOKEN, Received, Receiver, SENDGRID_KEY, TWILIO_ACCOUNT, TWILIO_TOKEN, WEBHOOK_SECRET};
 use gatehouse_tests::{App, eventually};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -391,4 +392,35 @@ async fn a_channel_that_cannot_work_as_configured_is_a_dead_letter_that_says_why
     assert_eq!(dispatch(&app).await["dead"], 1);
     assert_eq!(only(&app).last_error.as_deref(), Some("mail_from is not set"));
     assert!(receiver.requests().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_receiver_stalls_one_run_looks_out_for_what_comes_in() {
+    let receiver = Receiver::start().await;
+    let Some(app) = with_webhook(&receiver).await else { return };
+    receiver.stall();
+    let wake = async || {
+        let caller = app.anonymous().header("x-tick-secret", app.tick_secret()).header("prefer", "respond-async");
+        caller.send(Method::POST, "/internal/dispatch", None).await.expect(202)["watched"].clone()
+    };
+    app.anonymous().header("prefer", "respond-async").send(Method::POST, "/internal/dispatch", None).await.expect_problem(401);
+    stage(&app, 1);
+    let began = Instant::now();
+    assert_eq!(wake().await, false);
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    eventually("the first is attempted", Duration::from_secs(2), async || (receiver.requests().len() == 1).then_some(())).await;
+    // That run stays for its receiver's answer: who comes now leaves the work to it.
+    eventually("a run looks out", Duration::from_secs(2), async || (wake().await == true).then_some(())).await;
+    stage(&app, 12);
+    eventually("it takes what comes in", Duration::from_secs(1), async || (receiver.requests().len() == 13).then_some(())).await;
+    let told: BTreeSet<_> = ids(&receiver.requests()).into_iter().collect();
+    assert_eq!(told.len(), 13, "each once");
+    receiver.recover();
+    // What it had at hand ends badly, since the receiver says so; it is tried again, and then nobody looks out any more.
+    eventually("all is told", Duration::from_secs(20), async || {
+        app.internal("/internal/dispatch").await.expect(200);
+        messages(&app).iter().all(|message| message.state == "sent").then_some(())
+    })
+    .await;
+    eventually("nobody looks out", Duration::from_secs(3), async || (wake().await == false).then_some(())).await;
 }

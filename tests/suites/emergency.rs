@@ -145,6 +145,43 @@ async fn a_report_repeated_with_its_key_is_one_report() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_one_reporter_is_refused_in_words_and_told_to_operators() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let (email, password) = app.new_user("visitor", json!({})).await;
+    let visitor = app.login(&email, &password).await;
+    let (operator, other) = (app.operator().await, app.visitor().await);
+    let temple = temple(&app).await;
+    let keyed = visitor.header("idempotency-key", "the first");
+    let first = keyed.post("/api/emergency/", sos(&temple)).await.expect(201);
+    let mut answers = Vec::new();
+    for _ in 0..25 {
+        answers.extend(join_all((0..25).map(|_| visitor.post("/api/emergency/", sos(&temple)))).await);
+    }
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status == 429).collect();
+    assert_eq!((answers.iter().filter(|answer| answer.status == 201).count(), refused.len()), (599, 26));
+    let problem = refused[0].expect_problem(429);
+    assert!(problem["detail"].as_str().unwrap().starts_with("This report was not taken"), "{problem}");
+    let wait: u64 = refused[0].header("retry-after").parse().expect("seconds");
+    assert!((1..=600).contains(&wait), "{wait}");
+    // Operators hear of it, once; nobody else's reports suffer, nor those that an operator writes down.
+    let alerts = operator.get("/api/alerts/?alert_type=sos_flood").await.expect(200);
+    assert_eq!(alerts["items"].as_array().unwrap().len(), 1, "{alerts}");
+    assert_eq!((&alerts["items"][0]["subject"], &alerts["items"][0]["site"]), (&my_id(&visitor).await, &json!(temple)));
+    assert_eq!(alerts["items"][0]["is_public"], false);
+    report(&other, &temple).await;
+    for _ in 0..12 {
+        report(&operator, &temple).await;
+    }
+    // A report that was taken is answered again, whatever came since.
+    assert_eq!(keyed.post("/api/emergency/", sos(&temple)).await.expect(201), first);
+    let taken: i64 = app.db().query_row("select count(*) from emergencies where type = 'medical'", [], |row| row.get(0)).unwrap();
+    assert_eq!(taken, 600 + 1 + 12);
+    app.advance(Duration::from_secs(wait + 1));
+    let visitor = app.login(&email, &password).await;
+    report(&visitor, &temple).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_operators_see_the_lists_and_take_steps() {
     let app = App::start().await;
     let visitor = app.visitor().await;
@@ -318,6 +355,53 @@ async fn the_figures_of_a_temple_are_those_of_its_emergencies() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_emergency_of_before_is_written_down_and_told_to_nobody() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let temple = temple(&app).await;
+    let mut body = sos(&temple);
+    let times = [("reported_at", -7200), ("acknowledged_at", -7140), ("in_progress_at", -7000), ("resolved_at", -3600)];
+    for (name, plus_s) in times {
+        body[name] = json!(app.time(plus_s));
+    }
+    body["resolution"] = json!("Brought home");
+    let stored = admin.header("idempotency-key", "old-1").post("/api/emergency/past", body.clone()).await.expect(201);
+    let again = admin.header("idempotency-key", "old-1").post("/api/emergency/past", body.clone()).await.expect(201);
+    assert_eq!(stored, again);
+    for (name, _) in times {
+        assert_eq!(stored[name], body[name], "{name}");
+    }
+    assert_eq!((&stored["status"], &stored["resolution"]), (&json!("resolved"), &json!("Brought home")));
+    let shown = admin.get(&path(&stored)).await.expect(200);
+    let actions: Vec<_> = shown["history"].as_array().unwrap().iter().map(|step| step["action"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(actions, ["reported", "acknowledged", "in_progress", "resolved"]);
+    app.tick().await;
+    for sql in ["select count(*) from outbox", "select count(*) from events where channel = 'emergency'"] {
+        assert_eq!(app.db().query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap(), 0, "{sql}");
+    }
+    let figures = admin.get(&format!("/api/emergency/stats/temple/{temple}")).await.expect(200);
+    assert_eq!((&figures["total"], &figures["time_to_acknowledge"]["median_seconds"]), (&json!(1), &json!(60.0)));
+
+    for (caller, status) in [(app.anonymous(), 401), (app.visitor().await, 403), (app.operator().await, 403)] {
+        caller.post("/api/emergency/past", body.clone()).await.expect_problem(status);
+    }
+    let with = |field: &str, value: Value| {
+        let mut body = body.clone();
+        body[field] = value;
+        body
+    };
+    admin.post("/api/emergency/past", sos(&temple)).await.expect_invalid(&[
+        "acknowledged_at",
+        "in_progress_at",
+        "reported_at",
+        "resolved_at",
+    ]);
+    admin.post("/api/emergency/past", with("resolved_at", json!(app.time(600)))).await.expect_invalid(&["resolved_at"]);
+    admin.post("/api/emergency/past", with("acknowledged_at", json!(app.time(-9000)))).await.expect_invalid(&["acknowledged_at"]);
+    admin.post("/api/emergency/past", with("temple_id", json!("atlantis"))).await.expect_invalid(&["temple_id"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn kill_9_after_the_201_loses_no_emergency_and_nothing_that_is_to_be_sent() {
     if std::env::var("GATEHOUSE_BASE_URL").is_ok() {
         return;
@@ -327,7 +411,8 @@ async fn kill_9_after_the_201_loses_no_emergency_and_nothing_that_is_to_be_sent(
     for _ in 0..2 {
         let server = Process::start(directory.path(), &[]);
         let temple = temple(&server.app).await;
-        let visitor = server.app.visitor().await;
+        // An operator: of a visitor only so many are taken.
+        let visitor = server.app.operator().await;
         let heard = Mutex::new(Vec::new());
         let senders = (0..8).map(|_| async {
             loop {

@@ -120,6 +120,26 @@ async fn it_is_exported_as_csv_and_as_ndjson() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_line_of_a_spreadsheet_is_a_formula() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    for subject in ["=cmd|' /C calc'!A0", "+1", "-1", "@sum(a1)", "  =1", "\tx"] {
+        app.db()
+            .execute(
+                "insert into audit_log (at, actor, action, entity, subject) values (?, 'formulas', 'noted', 'tests', ?)",
+                (app.now_ms(), subject),
+            )
+            .unwrap();
+    }
+    let csv = admin.get("/api/event-logs/?actor=formulas&format=csv").await;
+    let subjects: Vec<_> = csv.text().lines().skip(1).map(|line| line.split(',').nth(5).unwrap().to_owned()).collect();
+    assert_eq!(subjects, ["'\tx", "'  =1", "'@sum(a1)", "'-1", "'+1", "'=cmd|' /C calc'!A0"]);
+    // As it is where nothing is reckoned.
+    let ndjson = admin.get("/api/event-logs/?actor=formulas&format=ndjson").await;
+    assert!(ndjson.text().contains("\"=cmd|' /C calc'!A0\""), "{}", ndjson.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_long_export_leads_on_to_its_rest() {
     let app = App::start().await;
     let admin = app.admin().await;

@@ -103,10 +103,10 @@ async fn a_retry_with_its_key_reserves_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_hoards_unpaid_holds() {
     let app = App::start().await;
-    let place = car_park(&app, 7).await;
+    let place = car_park(&app, 23).await;
     let driver = app.visitor().await;
-    let answers = join_all((0..7).map(|_| driver.post("/api/reservations", wish_kind(&app, &place, "standard", 60, 60)))).await;
-    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 5);
+    let answers = join_all((0..22).map(|_| driver.post("/api/reservations", wish_kind(&app, &place, "standard", 60, 60)))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 20);
     for refused in answers.iter().filter(|answer| answer.status != 201) {
         assert_eq!(refused.expect_problem(409)["reason"], "too_many_holds");
     }

@@ -1,5 +1,7 @@
 //! Contract §6: resources, their maintenance and their time; and past incidents.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use gatehouse_tests::{App, Client, unique};
 use reqwest::Method;
@@ -178,6 +180,32 @@ async fn maintenance_never_overlaps() {
     operator.delete(&one).await.expect(204);
     operator.delete(&one).await.expect_problem(404);
     assert_eq!(listed(&operator, &calendar).await, [id(&first)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn maintenance_that_is_over_stays_as_it_was() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let operator = app.operator().await;
+    let temple = temple(&app).await;
+    let resource = make(&operator, &temple).await;
+    let calendar = format!("{}/maintenance", path(&resource));
+    let window = async |from: i64, to: i64| {
+        let made = operator.post(&calendar, json!({"start": app.time(from), "end": app.time(to)})).await.expect(201);
+        format!("{calendar}/{}", id(&made))
+    };
+    let (first, later) = (window(10, 100).await, window(1000, 2000).await);
+    // No window is moved to where nobody can keep to it.
+    operator.patch(&first, json!({"start": app.time(-100), "end": app.time(-50)})).await.expect_invalid(&["end"]);
+    app.advance(Duration::from_secs(200));
+    operator.patch(&first, json!({"end": app.time(300)})).await.expect_problem(409);
+    let told = operator.patch(&first, json!({"reason": "New brakes"})).await.expect(200);
+    assert_eq!(told["reason"], "New brakes");
+    // Nor does one begin under a crew that is out.
+    let sos = json!({"temple_id": temple, "type": "medical", "description": "A fall", "location": {"lat": 20.9, "lng": 70.4}});
+    let emergency = operator.post("/api/emergency/", sos).await.expect(201);
+    operator.patch(&format!("/api/emergency/{}/assign", id(&emergency)), json!({"resource_id": id(&resource)})).await.expect(200);
+    operator.patch(&later, json!({"start": app.time(-1)})).await.expect_problem(409);
+    operator.patch(&later, json!({"start": app.time(600)})).await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

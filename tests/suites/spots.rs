@@ -115,11 +115,15 @@ async fn a_tariff_is_checked_when_it_is_set() {
     let problem = admin.patch(&path, json!({"tariff": bad})).await.expect_invalid(&["tariff"]);
     assert_eq!(problem["errors"]["tariff"].as_array().unwrap().len(), 4, "{problem}");
     app.operator().await.patch(&path, json!({"tariff": support::tariff()})).await.expect_problem(403);
-    // Without a tariff nothing is sold, and nothing has a price.
+    // Without a tariff it is free of charge.
     let offers = available(&app, &place, &period(&app, 60, 60)).await;
-    assert_eq!(offers["items"][0]["price"], Value::Null);
-    let refused = app.visitor().await.post("/api/reservations", wish(&app, &place.spots[0], 60, 60)).await.expect_problem(409);
-    assert_eq!(refused["reason"], "no_tariff");
+    assert_eq!((&offers["items"][0]["price"], &offers["items"][0]["currency"]), (&json!(0), &Value::Null));
+    let free = reserve(&app.visitor().await, wish(&app, &place.spots[0], 60, 60)).await;
+    assert_eq!((&free["status"], &free["price"], &free["currency"]), (&json!("confirmed"), &json!(0), &Value::Null));
+    let other = json!({"currency": "INR", "per_hour": 4000, "daily_cap": 6000, "by_kind": {"standard": {"per_hour": 5000}}});
+    admin.patch(&path, json!({"tariff": other})).await.expect(200);
+    let offers = available(&app, &place, &period(&app, 180, 60)).await;
+    assert_eq!((&offers["items"][0]["price"], &offers["items"][0]["currency"]), (&json!(5000), &json!("INR")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

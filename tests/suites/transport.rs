@@ -190,6 +190,7 @@ async fn a_position_is_stored_once_and_never_moves_the_shuttle_back() {
     assert_eq!((&shown["shuttle_id"], &shown["location"]["lat"]), (&json!(line.shuttle), &json!(20.005)));
     assert_eq!((&shown["passengers"], &shown["free_places"], &shown["load_percent"]), (&json!(25), &json!(0), &json!(125.0)));
     assert_eq!(shown["location"]["stale"], false);
+    assert_eq!(app.anonymous().get(&format!("/api/transport/{}/location", line.shuttle)).await.expect(200)["shuttle_id"], line.shuttle);
 
     let names = ["heading", "lat", "lng", "passengers", "speed_kmh", "timestamp"];
     let bad = json!({"lat": 91, "lng": -181, "speed_kmh": -1, "heading": 361, "passengers": -1, "timestamp": "now"});
@@ -221,7 +222,37 @@ async fn a_device_tells_only_its_own_shuttles_position() {
     assert_eq!(line.operator.get(&format!("/api/devices/{code}")).await.expect(200)["health"], "healthy");
     let other = Line::new(&app).await;
     device.post(&other.location(), body(-1)).await.expect_problem(403);
+    // One device, one shuttle.
+    other.operator.patch(&format!("{SHUTTLES}/{}", other.shuttle), json!({"device_code": code})).await.expect_problem(409);
+    device.post(&other.location(), body(-1)).await.expect_problem(403);
     device.post(SHUTTLES, json!({})).await.expect_problem(403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_position_that_no_shuttle_can_have_got_to_is_refused() {
+    let app = App::start().await;
+    let line = Line::new(&app).await;
+    line.at(&app, 100.0, -60).await.expect(201);
+    let leap = json!({"lat": 20.5, "lng": 70.0, "timestamp": app.time(-30)});
+    let problem = line.operator.post(&line.location(), leap).await.expect_invalid(&["lat"]);
+    assert!(problem["errors"]["lat"][0].as_str().unwrap().contains("no shuttle goes so fast"), "{problem}");
+    // Late ones are judged by the same rule; what can be is taken.
+    line.operator.post(&line.location(), json!({"lat": 20.5, "lng": 70.0, "timestamp": app.time(-90)})).await.expect_invalid(&["lat"]);
+    line.at(&app, 1_500.0, -20).await.expect(201);
+    assert!((app.anonymous().get(&line.location()).await.expect(200)["location"]["lat"].as_f64().unwrap() - 20.01349).abs() < 1e-4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn positions_are_kept_for_a_week_and_the_newest_for_good() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let (line, silent) = (Line::new(&app).await, Line::new(&app).await);
+    line.at(&app, 0.0, -8 * 86_400).await.expect(201);
+    line.at(&app, 10.0, -6 * 86_400).await.expect(201);
+    silent.at(&app, 0.0, -8 * 86_400).await.expect(201);
+    app.tick().await;
+    let rows: i64 = app.db().query_row("select count(*) from shuttle_positions", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 1);
+    assert_eq!(app.anonymous().get(&silent.location()).await.expect(200)["location"]["lat"], 20.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -266,7 +297,7 @@ async fn arrivals_say_what_they_rest_on() {
     assert_eq!((&shown["location"]["stale"], &shown["stops"][2]["basis"]), (&json!(true), &json!("timetable")));
 
     // Off the route.
-    let away = json!({"lat": 20.5, "lng": 70.5, "timestamp": app.time(0)});
+    let away = json!({"lat": 20.003, "lng": 70.01, "timestamp": app.time(0)});
     line.operator.post(&line.location(), away).await.expect(201);
     assert_eq!(line.eta(&app, 1).await["without_position"], json!([line.shuttle]));
     app.anonymous().get("/api/transport/stops/none/eta").await.expect_problem(404);
@@ -292,4 +323,8 @@ async fn events_are_public_and_at_most_every_ten_seconds_a_shuttle() {
     line.at(&app, 60.0, 0).await.expect(201);
     assert_eq!(events().len(), 2);
     assert!((events()[1]["lat"].as_f64().unwrap() - 20.00045).abs() < 1e-5);
+    // What was held back goes out with the scheduled run.
+    app.advance(Duration::from_secs(11));
+    assert_eq!((app.tick().await["held_back"].clone(), events().len()), (json!(1), 3));
+    assert!((events()[2]["lat"].as_f64().unwrap() - 20.00054).abs() < 1e-5);
 }

@@ -1,4 +1,5 @@
-//! What the limit and the load generator share: the readings that every server gets, and the command line's options.
+//! What the limit and the load generator share: the readings and reservations that every server gets, and the
+//! command line's options.
 
 use std::collections::HashMap;
 
@@ -40,6 +41,30 @@ pub fn write_json(out: &mut Vec<u8>, n: u64, base_ms: i64) {
         r#"{{"device_code":"BENCH-S{device:03}","voltage":{:.1},"current":{CURRENT},"power_factor":{POWER_FACTOR},"occupied":false,"battery":{BATTERY},"timestamp":"{}"}}"#,
         voltage(n),
         domain::time::format_rfc3339(at),
+    );
+}
+
+/// How long a reservation of the load lasts, milliseconds.
+pub const STAY_MS: i64 = 900_000;
+
+/// The spots of the fixture that can be reserved: neither kept nor out of service.
+pub fn reservable() -> impl Iterator<Item = u64> {
+    (0..DEVICES).filter(|number| number % 20 != 0 && number % 33 != 1)
+}
+
+/// Writes reservation number `n` as JSON: the spots in turn, a quarter of an hour each, so that none is in another's way.
+pub fn write_reservation(out: &mut Vec<u8>, n: u64, base_ms: i64) {
+    use std::io::Write as _;
+
+    let spots = reservable().count() as u64;
+    let spot = reservable().nth((n % spots) as usize).unwrap_or_default();
+    let start = base_ms + (n / spots).cast_signed() * STAY_MS;
+    let _ = write!(
+        out,
+        r#"{{"spot_id":"BENCH-{spot:03}","start":"{}","end":"{}","vehicle_plate":"GJ01AB{:04}"}}"#,
+        domain::time::format_rfc3339(start),
+        domain::time::format_rfc3339(start + STAY_MS),
+        n % 10_000,
     );
 }
 

@@ -4,6 +4,7 @@
 //! The schema's triggers write history, audit, feed and outbox in the transaction of each change, so nothing here does.
 
 mod cameras;
+mod inforce;
 mod messages;
 mod new;
 mod read;
@@ -16,6 +17,8 @@ use axum::routing::{get, patch, post};
 fn router() -> Router {
     Router::new()
         .route("/api/alerts", get(read::list).post(write::create))
+        .route("/api/alerts/active", get(inforce::all))
+        .route("/api/alerts/temple/{temple_id}", get(inforce::of_temple))
         .route("/api/alerts/{id}", get(read::detail).patch(write::edit).put(write::edit).delete(write::delete))
         .route("/api/alerts/{id}/acknowledge", patch(steps::acknowledge).post(steps::acknowledge))
         .route("/api/alerts/{id}/resolve", patch(steps::resolve).post(steps::resolve))

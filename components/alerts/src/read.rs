@@ -6,7 +6,7 @@ use domain::alert::{Severity, Status};
 use kit::caller::{Caller, Operator};
 use kit::db::{self, Value};
 use kit::page::{Listing, Page};
-use kit::request::Query;
+use kit::request::{Now, Query};
 use kit::{Answer, Problem, params};
 use serde_json::Value as Json_;
 use serde_json::value::RawValue;
@@ -14,12 +14,28 @@ use serde_json::value::RawValue;
 /// Above every UUID in SQLite's order of text: where the first page of a list that runs downwards begins.
 pub const ABOVE_ALL: &str = "~";
 
+/// Ends the alerts whose `expires_at` has come, as the scheduled run does: called before each look, so that none is shown as active
+/// from the second in which it expires.
+pub fn expire(now: i64) -> Result<(), Problem> {
+    let due = "select 1 from alerts indexed by alerts_to_expire where status <> 'resolved' and expires_at <= ? limit 1";
+    if !db::run(due, params![now])?.is_empty() {
+        db::run(
+            "update alerts indexed by alerts_to_expire
+             set status = 'resolved', resolved_at = expires_at, resolved_by = 'system', updated_at = ?1, updated_by = 'system'
+             where status <> 'resolved' and expires_at <= ?1",
+            params![now],
+        )?;
+    }
+    Ok(())
+}
+
 /// GET `/api/alerts/`: newest first; filters `site`, `severity`, `status`, `alert_type`, `source`, `camera_id`.
-pub async fn list(_: Caller<Operator>, Query(query): Query) -> Answer<Page<Box<RawValue>>> {
+pub async fn list(_: Caller<Operator>, Now(now): Now, Query(query): Query) -> Answer<Page<Box<RawValue>>> {
     let listing = Listing::parse(&query, &["site", "severity", "status", "alert_type", "source", "camera_id"])?;
     listing.choice("severity", &Severity::ALL.map(Severity::as_str))?;
     listing.choice("status", &Status::ALL.map(Status::as_str))?;
     listing.choice("source", &["manual", "system"])?;
+    expire(now)?;
     let mut filtered = String::new();
     let mut params = vec![below(&listing)];
     // Only the filters that were given, so that SQLite sees which index fits.
@@ -59,7 +75,8 @@ pub fn below(listing: &Listing) -> Value {
 }
 
 /// GET `/api/alerts/{id}`: the alert with its `history`, each step with who and when.
-pub async fn detail(_: Caller<Operator>, Path(id): Path<String>) -> Answer<Json<Json_>> {
+pub async fn detail(_: Caller<Operator>, Now(now): Now, Path(id): Path<String>) -> Answer<Json<Json_>> {
+    expire(now)?;
     let rows = db::run(
         "select document,
             (select json_group_array(json_object('at', at, 'actor', actor, 'action', action, 'detail', json(detail)))

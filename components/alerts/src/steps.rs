@@ -22,6 +22,8 @@ pub async fn resolve(caller: Caller<Operator>, Now(now): Now, Path(id): Path<Str
 
 /// Of many at once, one makes the step: the status it may start from is a condition of the update.
 fn step(caller: &Principal, now: i64, id: &str, action: Action) -> Result<Value, Problem> {
+    // What has expired is over: nobody takes it in hand any more.
+    read::expire(now)?;
     let from: Vec<_> = Status::ALL.into_iter().filter(|from| transition(*from, action).is_ok()).map(Status::as_str).collect();
     let sql = match action {
         Action::Acknowledge => {

@@ -98,6 +98,7 @@ pub async fn edit(
     JsonBytes(body): JsonBytes,
 ) -> Answer<Json<Json_>> {
     let edit = Edit::parse(&body, now)?;
+    read::expire(now)?;
     let critical = edit.critical;
     let document = db::transaction(|transaction| edit.apply(transaction, &id, &caller.0, now))?;
     if critical {

@@ -80,7 +80,7 @@ fn visitors(value: &Value) -> Option<Vec<Value>> {
 }
 
 /// POST `/api/bookings/`: `{temple_id, date, slot, party_size, visitors?}` → 201 with the booking's code and its ticket. Honours
-/// `Idempotency-Key`. 409 with `reason` `full`, `closed` or `begun`.
+/// `Idempotency-Key`. 409 with `reason` `full`, `closed` or `begun`; 403 for a device.
 pub async fn create(caller: Caller<SignedIn>, Now(now): Now, key: IdempotencyKey, JsonBytes(body): JsonBytes) -> Answer<Response> {
     place(&caller.0, now, key, &body, Kind::Booking).await
 }
@@ -98,12 +98,14 @@ enum Kind {
 }
 
 async fn place(caller: &Principal, now: i64, key: IdempotencyKey, body: &[u8], kind: Kind) -> Answer<Response> {
+    if !caller.role.is_person() {
+        return Err(Problem::forbidden("a device books nothing"));
+    }
     let keys = ticket::keys().await?;
-    // Judged inside, since what is asked for again may have been good only then: its slot may have begun.
-    let (response, _) = key.once(caller, body, |transaction| {
-        let wish = Wish::parse(body)?;
-        Ok((StatusCode::CREATED, insert(transaction, &wish, caller, now, kind, &keys)?))
-    })?;
+    let wish = Wish::parse(body)?;
+    // The rest is judged inside, since what is asked for again may have been good only then: its slot may have begun.
+    let (response, _) =
+        key.once(caller, body, |transaction| Ok((StatusCode::CREATED, insert(transaction, &wish, caller, now, kind, &keys)?)))?;
     Ok(response)
 }
 

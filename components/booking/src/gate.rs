@@ -13,7 +13,7 @@ use kit::caller::{Caller, Operator};
 use kit::db::Transaction;
 use kit::fields::Fields;
 use kit::request::{JsonBytes, Now};
-use kit::{Answer, Problem, db, params};
+use kit::{Answer, Problem, db, host, params};
 use serde_json::{Value, json};
 
 use crate::lists::{by_id_or_code, not_found};
@@ -50,9 +50,9 @@ pub struct Judged {
     pub replayed: bool,
 }
 
-/// Reads `nonce`: 8 to 64 letters, digits and `-._`, drawn by the gate for each scan.
+/// Reads `nonce`: up to 64 letters, digits and `-._`, drawn by the gate for each scan.
 pub fn nonce(fields: &mut Fields) -> Option<String> {
-    let nonce = fields.opt_text("nonce", 8..=64)?;
+    let nonce = fields.opt_text("nonce", 1..=64)?;
     let plain = nonce.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
     fields.check(plain, "nonce", "must have only letters, digits and - . _");
     Some(nonce)
@@ -210,22 +210,25 @@ fn answered(shown: Value, replayed: bool) -> Response {
     response
 }
 
-/// POST `/api/bookings/{id}/checkin`, by id or code: `{temple_id, nonce, ticket?, gate?}` → the booking, checked in. Refusals are 409
-/// (422 for a bad signature) with `reason`: see `domain::booking::Refusal`.
+/// POST `/api/bookings/{id}/checkin`, by id or code: `{temple_id?, nonce?, ticket?, gate?}` → the booking, checked in. Refusals are 409
+/// (422 for a bad signature) with `reason`: see `domain::booking::Refusal`. Who names no temple is taken to stand at the booking's own;
+/// without a nonce a retry is a question of its own.
 pub async fn check_in(caller: Caller<Operator>, Now(now): Now, Path(id): Path<String>, JsonBytes(body): JsonBytes) -> Answer<Response> {
     let keys = ticket::keys().await?;
-    let mut fields = Fields::parse(&body)?;
-    fields.alias("ticket", "token");
-    let temple = fields.text("temple_id", 1..=64);
-    let nonce = nonce(&mut fields).unwrap_or_default();
-    if nonce.is_empty() && !fields.errors().contains_key("nonce") {
-        fields.refuse("nonce", "is required");
-    }
+    let mut fields = if body.is_empty() { Fields::of(json!({}))? } else { Fields::parse(&body)? };
+    fields.alias("ticket", "token").alias("ticket", "qr_token").alias("temple_id", "temple");
+    let temple = fields.opt_text("temple_id", 1..=64);
+    let nonce = nonce(&mut fields);
     let text = fields.opt_text("ticket", 1..=1000);
     let gate = gate(&mut fields);
     fields.finish()?;
 
+    let temple = match temple {
+        Some(temple) => temple,
+        None => by_id_or_code(db::run, &id)?.site,
+    };
     let temple = Temple::of_field(db::run, &temple)?;
+    let nonce = nonce.map_or_else(|| host::new_id(now), Ok)?;
     // A code is the same however it was typed.
     let question = Question { nonce, booking: Some(parse_code(&id).unwrap_or(id)), ticket: text, gate, at: now };
     let judged = db::transaction(|tx| judge(tx, &keys, &temple, &question, &caller.0.id, now))?;
@@ -283,7 +286,7 @@ pub async fn inside(_: Caller<Operator>, Now(now): Now, Path(temple): Path<Strin
     let temple = Temple::at_path(db::run, &temple)?;
     let today = temple.today(now).to_string();
     let rows = db::run(
-        "select coalesce(sum(party_size), 0), count(*) from bookings where site = ? and status = 'checked_in'",
+        "select coalesce(sum(party_size), 0), count(*) from bookings indexed by bookings_inside where site = ? and status = 'checked_in'",
         params![&temple.site],
     )?;
     let row = rows.first().ok_or_else(not_found)?;

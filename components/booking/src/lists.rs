@@ -81,7 +81,8 @@ pub async fn day(_: Caller<Operator>, Now(now): Now, Path(temple): Path<String>,
     let mut sql = concat!(select!(), " where b.site = ? and b.date = ? and b.no > coalesce(?, 0)").to_owned();
     let mut params = params![&temple.site, date.to_string()];
     params.push(listing.after_int(0));
-    for (name, condition) in [("slot", " and b.slot = ?"), ("status", " and b.status = ?")] {
+    // `+` keeps to the index by day, which is in the list's order.
+    for (name, condition) in [("slot", " and +b.slot = ?"), ("status", " and +b.status = ?")] {
         if let Some(value) = listing.filter(name) {
             sql.push_str(condition);
             params.push(value.into());

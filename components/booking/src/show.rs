@@ -16,8 +16,8 @@ macro_rules! select {
     () => {
         "select b.no, b.id, b.code, b.user_id, b.site, b.date, b.slot, b.starts_at, b.ends_at, b.party_size, b.visitors, b.status,
             b.ticket, b.reason, b.promoted_at, b.checked_in_at, b.gate, b.exited_at, b.ended_at, b.created_at, b.updated_at,
-            iif(b.status = 'waitlisted', (select count(*) from bookings w where w.site = b.site and w.date = b.date and w.slot = b.slot
-                and w.status = 'waitlisted' and w.no <= b.no), null)
+            iif(b.status = 'waitlisted', (select count(*) from bookings w indexed by bookings_by_slot where w.site = b.site
+                and w.date = b.date and w.slot = b.slot and w.status = 'waitlisted' and w.no <= b.no), null)
          from bookings b"
     };
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::Path;
 use domain::booking::fullness;
 use domain::time::format_rfc3339;
-use kit::page::Listing;
+use kit::page::{Listing, cursor};
 use kit::request::{Now, Query};
 use kit::{Answer, db};
 use serde_json::{Value, json};
@@ -18,7 +18,15 @@ pub async fn list(Now(now): Now, Path(temple): Path<String>, Query(query): Query
     let temple = Temple::at_path(db::run, &temple)?;
     let date = listing.filter("date").map(date_of_query).transpose()?.unwrap_or_else(|| temple.today(now));
     let day = Day::load(db::run, &temple.site, date)?;
-    let items = day.slots.iter().map(|it| {
+    let limit = usize::try_from(listing.fetch() - 1).unwrap_or_default();
+    let after = match listing.after_int(0) {
+        db::Value::Integer(starts) => starts,
+        _ => -1,
+    };
+    let mut rest = day.slots.iter().filter(|it| i64::from(it.slot.starts()) > after).peekable();
+    let page: Vec<_> = rest.by_ref().take(limit).collect();
+    let next_cursor = page.last().filter(|_| rest.peek().is_some()).map(|last| cursor(&json!([last.slot.starts()])));
+    let items = page.iter().map(|it| {
         let (starts_at, ends_at) = it.slot.moments(date, temple.zone);
         json!({
             "slot": it.slot.to_string(),
@@ -40,6 +48,6 @@ pub async fn list(Now(now): Now, Path(temple): Path<String>, Query(query): Query
         "special": day.special,
         "reason": day.reason,
         "items": items.collect::<Vec<_>>(),
-        "next_cursor": null,
+        "next_cursor": next_cursor,
     })))
 }

@@ -101,7 +101,11 @@ pub async fn create(
     let mut fields = Fields::parse(&body)?;
     let one = fields.opt_choice("weekday", &WEEKDAYS);
     let several = fields.opt_texts("weekdays", WEEKDAYS.len());
-    if one.is_none() && several.is_none() && !fields.errors().contains_key("weekday") && !fields.errors().contains_key("weekdays") {
+    if one.is_none()
+        && several.as_ref().is_none_or(Vec::is_empty)
+        && !fields.errors().contains_key("weekday")
+        && !fields.errors().contains_key("weekdays")
+    {
         fields.refuse("weekdays", "is required");
     }
     let names: Vec<String> = several.unwrap_or_default().into_iter().chain(one).collect();

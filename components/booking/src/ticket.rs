@@ -117,6 +117,17 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_example_is_what_we_sign() {
+        let page = include_str!("../../../docs/reference/tickets.md");
+        let keys = Keys::of(SEED, &[PUBLIC.to_owned()]).unwrap();
+        let booking = uuid::Uuid::parse_str("019c2a5e-4b00-7000-8000-0123456789ab").unwrap().into_bytes();
+        let text = keys.sign(Ticket { booking, ..ticket() });
+        assert!(page.contains(&format!("ticket       {text}\n")), "{text}");
+        assert!(page.contains(&format!("kid          {}\n", hex(keys.own))));
+        assert_eq!(keys.verify(&text).unwrap().starts_s, 1_770_251_400);
+    }
+
+    #[test]
     fn a_key_that_does_not_match_is_refused() {
         assert!(Keys::of(SEED, &[]).is_err());
         assert!(Keys::of("short", &[PUBLIC.to_owned()]).is_err());

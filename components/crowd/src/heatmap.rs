@@ -59,6 +59,8 @@ pub struct HeatMap {
     from: String,
     to: String,
     zones: Vec<Row>,
+    #[serde(skip)]
+    span: (i64, i64),
 }
 
 /// As [`as_svg`], for programs.
@@ -110,6 +112,7 @@ fn read(site: &str, query: &str, now: i64) -> Answer<HeatMap> {
         from: format_rfc3339(from),
         to: format_rfc3339(to),
         zones: rows,
+        span: (from, to),
     })
 }
 

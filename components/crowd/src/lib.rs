@@ -3,12 +3,14 @@
 //! A count is stored with the zone's new state in one transaction; what the levels turn to is `domain::crowd`'s to say. Triggers keep the
 //! sums by quarter of an hour, the event feed and the alerts (migrations/0009_crowd.sql).
 
+mod calendar;
 mod current;
 mod heatmap;
 mod history;
 mod place;
 mod predictions;
 mod update;
+mod updates;
 
 use axum::Router;
 use axum::routing::{get, post};

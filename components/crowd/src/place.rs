@@ -36,6 +36,12 @@ impl Temple {
         }
         rows.iter().map(Zone::of).collect()
     }
+
+    /// What all its zones hold together, as far as that is known.
+    pub fn room(&self) -> Answer<i64> {
+        let rows = db::run("select coalesce(sum(capacity), 0) from zones where site = ?", params![&self.slug])?;
+        rows.first().map_or(Ok(0), |row| row.int(0))
+    }
 }
 
 /// A zone's name and size.
@@ -81,10 +87,15 @@ pub fn rounded(value: f64, decimals: i32) -> f64 {
     (value * shift).round() / shift
 }
 
-/// The nearest whole number of people.
+/// The nearest whole number.
 #[expect(clippy::cast_possible_truncation, reason = "counts are far below the limit, and `as` holds to it")]
+pub fn nearest(value: f64) -> i64 {
+    value.round() as i64
+}
+
+/// The nearest whole number of people.
 pub fn people(value: f64) -> i64 {
-    value.round().max(0.0) as i64
+    nearest(value).max(0)
 }
 
 /// The filters `from` and `to`, milliseconds, both included; 422 naming each that is bad. None where it was not given.

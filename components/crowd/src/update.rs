@@ -1,8 +1,8 @@
-//! POST `/api/crowd/temple/{id}/update`: how many people are in a zone.
+//! POST `/api/crowd/temple/{id}/update`: how many people are in a zone, or are and were in several.
 
 use axum::Extension;
 use axum::extract::Path;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse as _, Response};
 use domain::crowd::{Density, Level, MAX_COUNT, Size, State};
 use domain::reading::check_timestamp;
 use domain::role::Role;
@@ -17,6 +17,7 @@ use kit::{Answer, Problem, outbox, params};
 use serde::Serialize;
 
 use crate::place::Share;
+use crate::updates;
 
 /// A stored count, and the zone's state after it.
 #[derive(Debug, Serialize)]
@@ -38,15 +39,15 @@ pub struct Stored {
 }
 
 /// What was sent.
-struct Sent {
-    zone: String,
-    count: i64,
-    at: i64,
+pub struct Sent {
+    pub zone: String,
+    pub count: i64,
+    pub at: i64,
 }
 
 impl Sent {
-    fn parse(body: &[u8], now: i64) -> Answer<Self> {
-        let mut fields = Fields::parse(body)?;
+    /// Reads it; what is wrong is with the fields then.
+    pub fn read(fields: &mut Fields, now: i64) -> Self {
         let zone = fields.alias("zone", "zone_code").text("zone", 1..=64);
         let count = fields.int("count", 0..=MAX_COUNT);
         let timestamp = fields.text("timestamp", 1..=64);
@@ -57,26 +58,34 @@ impl Sent {
                 fields.refuse(field, reason);
             }
         }
-        fields.finish()?;
-        Ok(Self { zone, count, at: at.unwrap_or(now) })
+        Self { zone, count, at: at.unwrap_or(now) }
     }
 }
 
-/// 201 with the zone's state, durable. 403 for a device that does not stand on the zone, 404 for an unknown temple or an inactive
-/// device, 409 for a repeat, 422 naming each bad field.
+/// An object `{zone, count, timestamp}` → 201 with the zone's state, durable. 403 for a device that does not stand on the zone, 404 for an
+/// unknown temple or an inactive device, 409 for a repeat, 422 naming each bad field. An array of such objects, each judged alone: see
+/// [`updates`].
 pub async fn send(
     caller: Caller<Sender>,
     Now(now): Now,
     Extension(RequestId(request_id)): Extension<RequestId>,
     Path(site): Path<String>,
     JsonBytes(body): JsonBytes,
-) -> Answer<impl IntoResponse> {
-    let sent = Sent::parse(&body, now)?;
-    let (stored, alarming) = db::transaction(|transaction| store(transaction, &caller.0, &site, &sent, now))?;
+) -> Answer<Response> {
+    let (mut response, alarming) = if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        let sent = updates::parse(&body, now)?;
+        let (tally, alarming) = db::transaction(|transaction| updates::store(transaction, &caller.0, &site, sent, now))?;
+        (axum::Json(tally).into_response(), alarming)
+    } else {
+        let mut fields = Fields::parse(&body)?;
+        let sent = Sent::read(&mut fields, now);
+        fields.finish()?;
+        let (stored, alarming) = db::transaction(|transaction| store(transaction, &caller.0, &site, &sent, now))?;
+        ((StatusCode::CREATED, axum::Json(stored)).into_response(), alarming)
+    };
     if alarming {
         outbox::wake_dispatcher(request_id);
     }
-    let mut response = (StatusCode::CREATED, axum::Json(stored)).into_response();
     response.extensions_mut().insert(Quiet);
     Ok(response)
 }
@@ -92,14 +101,17 @@ fn store(transaction: &Transaction, caller: &Principal, site: &str, sent: &Sent,
     )?;
     let row = rows.first().ok_or_else(|| Problem::not_found("temple"))?;
     let zone = row.opt_text(0)?.ok_or_else(|| Problem::invalid_field("zone", "is not a zone of this temple"))?;
-    let device_id = counter(transaction, caller, site, zone)?;
+    let counter = Counter::find(transaction, caller)?;
+    if !counter.counts(site, zone) {
+        return Err(Problem::forbidden(NOT_ITS_ZONE));
+    }
     let size = Size { capacity: row.opt_int(1)?, area_m2: row.opt_real(2)? };
     let newest = row.opt_int(3)?;
     let before = state(row)?;
 
     let inserted = transaction.run(
         "insert into crowd_readings (site, zone, at, received_at, count, device_id, sent_by) values (?, ?, ?, ?, ?, ?, ?)",
-        params![site, zone, sent.at, now, sent.count, device_id, &caller.id],
+        params![site, zone, sent.at, now, sent.count, counter.id(), &caller.id],
     );
     match inserted {
         Err(DbError::Unique(_)) => return Err(Problem::conflict("this zone's count of that time is stored already")),
@@ -108,28 +120,7 @@ fn store(transaction: &Transaction, caller: &Principal, site: &str, sent: &Sent,
     let late = newest.is_some_and(|newest| sent.at < newest);
     let after = if late { before } else { before.after(sent.count, &size) };
     if !late {
-        transaction.run(
-            "insert into crowd_state (site, zone, count, at, received_at, level, share_level, share_alone, density_level, density_alone,
-                level_changed_at)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?5)
-             on conflict do update set count = excluded.count, at = excluded.at, received_at = excluded.received_at,
-                level = excluded.level, share_level = excluded.share_level, share_alone = excluded.share_alone,
-                density_level = excluded.density_level, density_alone = excluded.density_alone,
-                level_changed_at = iif(excluded.level is level, level_changed_at, excluded.level_changed_at)
-             where excluded.at > crowd_state.at",
-            params![
-                site,
-                zone,
-                sent.count,
-                sent.at,
-                now,
-                after.level().map(Level::as_str),
-                after.share.map(|(level, _)| level.as_str()),
-                after.share.map(|(_, alone)| alone.as_str()),
-                after.density.map(|(level, _)| level.as_str()),
-                after.density.map(|(_, alone)| alone.as_str()),
-            ],
-        )?;
+        write_state(transaction, site, zone, sent, &after, now)?;
     }
     let stored = Stored {
         temple_id: site.to_owned(),
@@ -144,21 +135,81 @@ fn store(transaction: &Transaction, caller: &Principal, site: &str, sent: &Sent,
         density_level: after.density.map(|(level, _)| level.as_str()),
         late,
     };
+    Ok((stored, turns_critical(&before, &after)))
+}
+
+/// Whether the world must hear of it at once.
+pub fn turns_critical(before: &State, after: &State) -> bool {
     let critical = |state: &State| state.level() == Some(Level::Critical);
-    Ok((stored, critical(&after) && !critical(&before)))
+    critical(after) && !critical(before)
 }
 
-/// The row id of the device that counts; none for an operator. A device counts only the zone that it stands on.
-fn counter(transaction: &Transaction, caller: &Principal, site: &str, zone: &str) -> Answer<Option<i64>> {
-    let Some(code) = caller.device.as_deref().filter(|_| caller.role == Role::Device) else { return Ok(None) };
-    let rows =
-        transaction.run("select id, site = ?2 and zone = ?3 from devices where code = ?1 and is_active = 1", params![code, site, zone])?;
-    let row = rows.first().ok_or_else(|| Problem::not_found("active device"))?;
-    if row.bool(1)? { Ok(Some(row.int(0)?)) } else { Err(Problem::forbidden("a device counts only the zone that it stands on")) }
+/// Writes the zone's state after its newest count; triggers tell of it.
+pub fn write_state(transaction: &Transaction, site: &str, zone: &str, newest: &Sent, after: &State, now: i64) -> Answer<()> {
+    transaction.run(
+        "insert into crowd_state (site, zone, count, at, received_at, level, share_level, share_alone, density_level, density_alone,
+            level_changed_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?5)
+         on conflict do update set count = excluded.count, at = excluded.at, received_at = excluded.received_at,
+            level = excluded.level, share_level = excluded.share_level, share_alone = excluded.share_alone,
+            density_level = excluded.density_level, density_alone = excluded.density_alone,
+            level_changed_at = iif(excluded.level is level, level_changed_at, excluded.level_changed_at)
+         where excluded.at > crowd_state.at",
+        params![
+            site,
+            zone,
+            newest.count,
+            newest.at,
+            now,
+            after.level().map(Level::as_str),
+            after.share.map(|(level, _)| level.as_str()),
+            after.share.map(|(_, alone)| alone.as_str()),
+            after.density.map(|(level, _)| level.as_str()),
+            after.density.map(|(_, alone)| alone.as_str()),
+        ],
+    )?;
+    Ok(())
 }
 
-/// What is remembered of the zone.
-fn state(row: &Row) -> Answer<State> {
+/// Why a device's count is refused.
+pub const NOT_ITS_ZONE: &str = "a device counts only the zone that it stands on";
+
+/// Who counts.
+pub enum Counter {
+    /// An operator, who counts wherever they are.
+    Person,
+    /// A people counter: its row, and the zone that it stands on.
+    Device { id: i64, site: String, zone: String },
+}
+
+impl Counter {
+    /// 404 for a device that is not active.
+    pub fn find(transaction: &Transaction, caller: &Principal) -> Answer<Self> {
+        let Some(code) = caller.device.as_deref().filter(|_| caller.role == Role::Device) else { return Ok(Self::Person) };
+        let rows = transaction.run("select id, site, zone from devices where code = ? and is_active = 1", params![code])?;
+        let row = rows.first().ok_or_else(|| Problem::not_found("active device"))?;
+        Ok(Self::Device { id: row.int(0)?, site: row.text(1)?.to_owned(), zone: row.text(2)?.to_owned() })
+    }
+
+    /// Whether they may count this zone.
+    pub fn counts(&self, site: &str, zone: &str) -> bool {
+        match self {
+            Self::Person => true,
+            Self::Device { site: own, zone: stands_on, .. } => own == site && stands_on.eq_ignore_ascii_case(zone),
+        }
+    }
+
+    /// The device's row id.
+    pub fn id(&self) -> Option<i64> {
+        match self {
+            Self::Person => None,
+            Self::Device { id, .. } => Some(*id),
+        }
+    }
+}
+
+/// What is remembered of the zone: the columns from 4 on.
+pub fn state(row: &Row) -> Answer<State> {
     let share = |index: usize| row.opt_text(index).map(|name| name.and_then(Level::parse));
     let density = |index: usize| row.opt_text(index).map(|name| name.and_then(Density::parse));
     Ok(State { share: share(4)?.zip(share(5)?), density: density(6)?.zip(density(7)?) })

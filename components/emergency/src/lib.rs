@@ -3,18 +3,20 @@
 //! The schema's triggers write history, audit, feed and outbox in the transaction of each change, so nothing here does.
 
 mod assign;
+mod past;
 mod read;
 mod report;
 mod stats;
 mod steps;
 
 use axum::Router;
-use axum::routing::{get, patch};
+use axum::routing::{get, patch, post};
 
 /// Every route of this component.
 pub fn router() -> Router {
     Router::new()
         .route("/api/emergency", get(read::list).post(report::report))
+        .route("/api/emergency/past", post(past::record))
         .route("/api/emergency/active", get(read::active))
         .route("/api/emergency/temple/{temple_id}", get(read::of_temple))
         .route("/api/emergency/stats/temple/{temple_id}", get(stats::of_temple))

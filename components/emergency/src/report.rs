@@ -1,41 +1,64 @@
 //! Reporting an emergency.
 
-use axum::Extension;
-use axum::response::Response;
-use domain::emergency::{Kind, Severity};
+use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
+use domain::emergency::{FLOOD_REPORTS, FLOOD_WINDOW_MS, Kind, Severity};
 use domain::role::Role;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use kit::caller::{Caller, Principal, SignedIn};
-use kit::db::{DbError, Transaction};
+use kit::db::{DbError, Rows};
 use kit::fields::Fields;
 use kit::idempotency::IdempotencyKey;
 use kit::request::{JsonBytes, Now, RequestId};
-use kit::{Answer, Problem, host, outbox, params};
+use kit::{Answer, Problem, db, host, outbox, params};
 use serde_json::Value;
 
 use crate::read::{self, View};
 
 /// POST `/api/emergency/`: `{temple_id, type, description, location: {lat, lng}, severity?}` → 201. Honours `Idempotency-Key`.
 ///
-/// One write: its triggers note what is to be sent. The dispatcher is woken after the answer has gone, so that the first attempt
+/// One write: its triggers note what is to be sent; without a key it is one statement, which shares its sync to disk with whatever else
+/// is written at that moment. The dispatcher is woken after the answer has gone, so that the first attempt
 /// comes within a second and the answer does not wait for it. A `type` that nobody knows is no reason to turn somebody away: it is
 /// filed as `other`, with the word kept for operators.
+///
+/// 429 for a reporter's eleventh report within ten minutes: the answer says that it was not taken and what to do, and the control room
+/// is told by an alert, so that nobody is shut out unseen.
 pub async fn report(
     caller: Caller<SignedIn>,
     Now(now): Now,
     Extension(RequestId(request_id)): Extension<RequestId>,
     key: IdempotencyKey,
+    headers: HeaderMap,
     JsonBytes(body): JsonBytes,
 ) -> Answer<Response> {
-    let (response, fresh) = key.once(&caller.0, &body, |transaction| {
+    let mut flooded = None;
+    let mut work = |run: Run<'_>| {
         let report = Report::parse(&body)?;
-        Ok((StatusCode::CREATED, insert(transaction, &report, &caller.0, now)?))
-    })?;
+        let document = insert(run, &report, &caller.0, now)?;
+        let document = document.ok_or_else(|| {
+            flooded = Some(report.temple_id);
+            Problem::internal("a report beyond the limit")
+        })?;
+        Ok((StatusCode::CREATED, document))
+    };
+    let taken = if headers.contains_key("idempotency-key") {
+        key.once(&caller.0, &body, |transaction| work(&|sql, params| transaction.run(sql, params)))
+    } else {
+        work(&db::run).map(|(status, document)| ((status, Json(document)).into_response(), true))
+    };
+    if let Some(temple) = flooded {
+        return Err(flood(&temple, &caller.0, now)?);
+    }
+    let (response, fresh) = taken?;
     if fresh {
         outbox::wake_dispatcher(request_id);
     }
     Ok(response)
 }
+
+/// What runs a statement: a transaction, or the instance's own connection.
+type Run<'a> = &'a dyn Fn(&str, Vec<db::Value>) -> Result<Rows, DbError>;
 
 /// A checked report, not yet stored.
 struct Report {
@@ -73,12 +96,18 @@ impl Report {
     }
 }
 
-fn insert(transaction: &Transaction, report: &Report, caller: &Principal, now: i64) -> Result<Value, Problem> {
+/// Stores it; none when its reporter has sent too many of late. That is a condition of the insert, so that many at once count.
+fn insert(run: Run<'_>, report: &Report, caller: &Principal, now: i64) -> Result<Option<Value>, Problem> {
     let id = host::new_id(now)?;
-    let inserted = transaction.run(
+    let is_operator = caller.role.holds(Role::Operator);
+    let inserted = run(
         "insert into emergencies (id, site, type, reported_type, severity, description, latitude, longitude, reported_by, created_at,
             updated_at, updated_by)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?9)",
+         select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?9
+         where ?11 or coalesce(
+             (select created_at from emergencies where reported_by = ?9 order by id desc limit 1 offset ?12), -9223372036854775808
+         ) <= ?10 - ?13
+         returning id",
         params![
             &id,
             &report.temple_id,
@@ -90,15 +119,49 @@ fn insert(transaction: &Transaction, report: &Report, caller: &Principal, now: i
             report.location.1,
             &caller.id,
             now,
+            is_operator,
+            FLOOD_REPORTS - 1,
+            FLOOD_WINDOW_MS,
         ],
     );
-    inserted.map_err(|error| match error {
+    let inserted = inserted.map_err(|error| match error {
         // Its one foreign key.
         DbError::Foreign => Problem::invalid_field("temple_id", "there is no such temple"),
         other => other.into(),
     })?;
-    let view = if caller.role.holds(Role::Operator) { View::Operator } else { View::Reporter };
-    read::document(|sql, params| transaction.run(sql, params), &id, view)
+    if inserted.is_empty() {
+        return Ok(None);
+    }
+    let view = if is_operator { View::Operator } else { View::Reporter };
+    read::document(run, &id, view).map(Some)
+}
+
+/// What a reporter beyond the limit is told. Operators are told too, once until they resolve that alert: behind it may be somebody who
+/// needs help more than anybody.
+fn flood(temple: &str, caller: &Principal, now: i64) -> Result<Problem, Problem> {
+    let rows = db::run(
+        "select created_at from emergencies where reported_by = ? order by id desc limit 1 offset ?",
+        params![&caller.id, FLOOD_REPORTS - 1],
+    )?;
+    let free_at = rows.first().map_or(Ok(now), |row| row.int(0))? + FLOOD_WINDOW_MS;
+    db::run(
+        "insert into system_alerts (alert_type, subject, site, severity, message, at)
+         select 'sos_flood', ?1, slug, 'warning', ?3, ?4 from sites where slug = ?2",
+        params![
+            &caller.id,
+            temple,
+            format!("{FLOOD_REPORTS} emergencies of one reporter within {} minutes: further ones are refused", FLOOD_WINDOW_MS / 60_000),
+            now,
+        ],
+    )?;
+    Ok(Problem::too_many(
+        format!(
+            "This report was not taken: the control room has {FLOOD_REPORTS} of yours from the last {} minutes and was told that you sent \
+             more. If somebody is in danger, call the emergency number or the staff near you.",
+            FLOOD_WINDOW_MS / 60_000
+        ),
+        (free_at - now + 999) / 1000,
+    ))
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ fn promote(now: i64) -> Result<i64, Problem> {
         let before = count(tx.run(waiting, params![])?)?;
         tx.run(
             "insert into waitlist_moves (site, date, slot, at)
-             select site, date, slot, ?1 from bookings where status = 'waitlisted' and starts_at > ?1
+             select site, date, slot, ?1 from bookings indexed by bookings_waiting where status = 'waitlisted' and starts_at > ?1
              group by site, date, slot order by min(starts_at) limit 500",
             params![now],
         )?;

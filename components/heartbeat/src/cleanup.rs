@@ -17,6 +17,13 @@ const EVENTS_KEPT: i64 = 1_000;
 /// How long what was sent can be looked up, milliseconds.
 const MESSAGES_KEPT_MS: i64 = 30 * DAY_MS;
 
+/// How long each count of a crowd is kept, and the sums by quarter of an hour that heat maps and forecasts are made of, milliseconds.
+const COUNTS_KEPT_MS: i64 = 100 * DAY_MS;
+const QUARTERS_KEPT_MS: i64 = 400 * DAY_MS;
+
+/// How long a shuttle's way is kept, milliseconds. Its newest position stays.
+const POSITIONS_KEPT_MS: i64 = 7 * DAY_MS;
+
 /// How many rows were removed.
 #[derive(Debug, Default, Serialize)]
 pub struct Summary {
@@ -26,6 +33,8 @@ pub struct Summary {
     pub expired: usize,
     /// Messages that were sent long ago, with their deliveries.
     pub messages: usize,
+    /// Counts of crowds and positions of shuttles.
+    pub movements: usize,
 }
 
 /// Removes them.
@@ -69,7 +78,41 @@ pub fn run(now: i64) -> Result<Summary, Problem> {
          ) returning 1",
         now - DAY_MS,
     )?;
-    Ok(Summary { events: events.len(), expired, messages: messages(now - MESSAGES_KEPT_MS)? })
+    Ok(Summary { events: events.len(), expired, messages: messages(now - MESSAGES_KEPT_MS)?, movements: movements(now)? })
+}
+
+/// Removes what crowds and shuttles did long ago, zone by zone and shuttle by shuttle, the oldest first: their keys find it without an
+/// index of time.
+fn movements(now: i64) -> Result<usize, Problem> {
+    let mut gone = 0;
+    for (table, key, time, parts, kept) in [
+        ("crowd_readings", ["site", "zone"], "at", "crowd_state", COUNTS_KEPT_MS),
+        ("crowd_quarters", ["site", "zone"], "start", "crowd_state", QUARTERS_KEPT_MS),
+        ("shuttle_positions", ["shuttle", "shuttle"], "at", "shuttle_state", POSITIONS_KEPT_MS),
+        ("crowd_booked", ["site", "site"], "starts_at", "(select slug as site from sites)", QUARTERS_KEPT_MS),
+    ] {
+        let [one, other] = key;
+        let of_part = format!("{one} = ?1 and {other} = ?2");
+        let old = db::run(
+            &format!(
+                "select distinct {one}, {other} from {parts} p
+                 where exists (select 1 from {table} t where t.{one} = p.{one} and t.{other} = p.{other} and t.{time} < ?1) limit ?2"
+            ),
+            params![now - kept, BATCH],
+        )?;
+        for part in old.iter() {
+            let removed = db::run(
+                &format!(
+                    "delete from {table} where {of_part} and {time} < min(?3, coalesce(
+                         (select {time} from {table} where {of_part} order by {time} limit 1 offset ?4), ?3
+                     )) returning 1"
+                ),
+                params![part.text(0)?, part.text(1)?, now - kept, BATCH],
+            )?;
+            gone += removed.len();
+        }
+    }
+    Ok(gone)
 }
 
 /// Removes what was sent before this time. Dead letters stay until an administrator replays them.

@@ -3,9 +3,12 @@
 //! Any number of runs may be at work at once, in one process or in many: what keeps them apart is the lease of each message.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use domain::dispatch::{Outcome, throttle};
+use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use kit::{Problem, host};
 use serde::Serialize;
@@ -14,9 +17,16 @@ use crate::channels;
 use crate::outbound::{self, Reply};
 use crate::queue::{self, Leased};
 use crate::settings::Settings;
+use crate::watch::Watch;
 
 /// Attempts that one run makes at a time.
 const AT_A_TIME: usize = 8;
+
+/// The same, of what is urgent and was never tried: behind receivers that stall it would come too late.
+const FIRST_AT_A_TIME: usize = 64;
+
+/// How often a run whose receivers keep it waiting looks for more, milliseconds: a part of the second in which what is urgent is tried.
+const LOOKS_EVERY_MS: u64 = 50;
 
 /// How long a run takes up new messages. With the last attempt's time it stays below the lease of the scheduled run.
 const TAKES_UP: Duration = Duration::from_secs(20);
@@ -36,17 +46,28 @@ pub struct Summary {
     pub throttled: usize,
 }
 
-/// Sends what is due, until nothing is or the run has lasted long enough. When the database fails, what is on its way is still
-/// written down as far as that goes, and the first failure is the answer.
+/// Sends what is due, until nothing is or the run has lasted long enough. While receivers keep it waiting it looks out for what comes
+/// in ([`crate::watch`]). When the database fails, what is on its way is still written down as far as that goes, and the first failure
+/// is the answer.
 pub async fn drain(settings: &Settings) -> Result<Summary, Problem> {
     let began = Instant::now();
     let mut summary = Summary::default();
     let mut failure = None;
     let mut flying = FuturesUnordered::new();
+    let mut watch = Watch::new(host::now_ms())?;
+    let mut look = true;
     loop {
+        let late = began.elapsed() >= TAKES_UP;
+        if failure.is_none() && (late || flying.len() >= FIRST_AT_A_TIME) {
+            // Others must not rely on this run any more; what came until now is still its own.
+            match watch.end() {
+                Ok(ended) => look |= ended,
+                Err(problem) => failure = Some(problem),
+            }
+        }
         let mut idle = true;
-        if failure.is_none() && flying.len() < AT_A_TIME && began.elapsed() < TAKES_UP {
-            match take(settings, AT_A_TIME - flying.len(), &mut summary) {
+        if std::mem::take(&mut look) && failure.is_none() {
+            match take(settings, flying.len(), &mut summary) {
                 Ok((took, admitted)) => {
                     idle = took == 0;
                     flying.extend(admitted.into_iter().map(|leased| attempt(leased, settings)));
@@ -54,23 +75,64 @@ pub async fn drain(settings: &Settings) -> Result<Summary, Problem> {
                 Err(problem) => failure = Some(problem),
             }
         }
-        match flying.next().await {
-            Some((leased, reply, duration)) => {
+        if flying.is_empty() {
+            look = !idle && !late && failure.is_none();
+            if !look {
+                match watch.end() {
+                    Ok(true) if failure.is_none() => look = true,
+                    Ok(_) => return failure.map_or(Ok(summary), Err),
+                    Err(problem) => return Err(failure.unwrap_or(problem)),
+                }
+            }
+            continue;
+        }
+        let full = flying.len() >= FIRST_AT_A_TIME;
+        let mut finished = None;
+        if !watch.is_held() && !late && !full && failure.is_none() {
+            // Polled once, attempts are on their way: those who are woken from here on need no run of their own. Whoever was woken before
+            // has seen no watch, and works by itself.
+            match poll_fn(|cx| Poll::Ready(flying.poll_next_unpin(cx))).await {
+                Poll::Ready(done) => finished = done,
+                Poll::Pending => {
+                    if let Err(problem) = watch.keep(host::now_ms()) {
+                        failure = Some(problem);
+                    }
+                }
+            }
+        }
+        let happened = match finished {
+            Some(done) => Either::Left(Some(done)),
+            None => match select(flying.next(), std::pin::pin!(outbound::pause(LOOKS_EVERY_MS))).await {
+                Either::Left((done, _)) => Either::Left(done),
+                Either::Right(_) => Either::Right(()),
+            },
+        };
+        match happened {
+            Either::Left(Some((leased, reply, duration))) => {
+                look = !late;
                 if let Err(problem) = conclude(&leased, &reply, duration, &mut summary) {
                     failure.get_or_insert(problem);
                 }
             }
-            None if idle => return failure.map_or(Ok(summary), Err),
-            None => {}
+            Either::Left(None) => {}
+            Either::Right(()) if late || full || failure.is_some() => {}
+            Either::Right(()) => match watch.keep(host::now_ms()) {
+                Ok(kept) => look = kept,
+                Err(problem) => failure = Some(problem),
+            },
         }
     }
 }
 
-/// Takes at most `limit` messages: how many, and those of them to be sent now.
-fn take(settings: &Settings, limit: usize, summary: &mut Summary) -> Result<(usize, Vec<Leased>), Problem> {
+/// Takes what is due beside so many attempts that are under way: how many messages, and those of them to be sent now.
+fn take(settings: &Settings, flying: usize, summary: &mut Summary) -> Result<(usize, Vec<Leased>), Problem> {
     let now = host::now_ms();
     summary.queued += queue::expand(settings, now)?;
-    let leased = queue::lease(now, limit)?;
+    let mut leased = queue::lease_first(now, FIRST_AT_A_TIME.saturating_sub(flying))?;
+    let room = AT_A_TIME.saturating_sub(flying + leased.len());
+    if room > 0 {
+        leased.extend(queue::lease(now, room)?);
+    }
     let took = leased.len();
     let (admitted, spared) = admit(leased, now)?;
     summary.throttled += spared;

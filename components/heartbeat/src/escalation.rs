@@ -4,11 +4,13 @@ use kit::{Problem, db, params};
 
 use crate::settings::Settings;
 
-/// Resolves alerts whose `expires_at` has come; how many.
+/// Resolves alerts whose `expires_at` has come; how many. Whoever reads alerts does the same beforehand, so that none is in force a
+/// second longer.
 pub fn expire(now: i64) -> Result<usize, Problem> {
     let rows = db::run(
-        "update alerts set status = 'resolved', resolved_at = ?1, resolved_by = 'system', updated_at = ?1, updated_by = 'system'
-         where status in ('active', 'acknowledged') and expires_at <= ?1
+        "update alerts indexed by alerts_to_expire
+         set status = 'resolved', resolved_at = expires_at, resolved_by = 'system', updated_at = ?1, updated_by = 'system'
+         where status <> 'resolved' and expires_at <= ?1
          returning id",
         params![now],
     )?;

@@ -63,6 +63,12 @@ pub async fn send(request: Request<Bytes>) -> Reply {
     }
 }
 
+/// Waits, milliseconds.
+#[cfg(target_family = "wasm")]
+pub async fn pause(ms: u64) {
+    spin_sdk::wasip3::clocks::monotonic_clock::wait_for(ms * 1_000_000).await;
+}
+
 #[cfg(target_family = "wasm")]
 async fn exchange(request: Request<Bytes>) -> Reply {
     use http_body_util::BodyExt as _;
@@ -90,6 +96,10 @@ async fn exchange(request: Request<Bytes>) -> Reply {
     }
     Reply::answered(parts.status.as_u16(), &parts.headers, kit::host::now_ms())
 }
+
+/// Outside a component there is nothing to wait for.
+#[cfg(not(target_family = "wasm"))]
+pub async fn pause(_ms: u64) {}
 
 /// Outside a component nothing is sent.
 #[cfg(not(target_family = "wasm"))]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::settings::Settings;
-use crate::{anomalies, bookings, cleanup, dispatch, escalation, health, outbound, reservations};
+use crate::{anomalies, bookings, cleanup, dispatch, escalation, health, held_back, outbound, reservations};
 
 /// How long a run may last before the next one takes it for dead, milliseconds.
 const LEASE_MS: i64 = 60_000;
@@ -22,6 +22,8 @@ pub struct Summary {
     pub anomalies: anomalies::Summary,
     /// Bookings that time has overtaken.
     pub bookings: bookings::Summary,
+    /// Events of crowds and shuttles that had been held back.
+    pub held_back: usize,
     /// Reservations that time has overtaken.
     pub reservations: reservations::Summary,
     /// Alerts that ended by themselves.
@@ -59,6 +61,7 @@ pub async fn run(caller: Caller) -> Result<Summary, Problem> {
         health: steps.of("health", health::run(now)),
         anomalies: steps.of("anomalies", anomalies::run(now)),
         bookings: steps.of("bookings", bookings::run(now)),
+        held_back: steps.of("held-back events", held_back::run(now)),
         reservations: steps.of("reservations", reservations::run(now)),
         expired: steps.of("expiry", escalation::expire(now)),
         ..Summary::default()

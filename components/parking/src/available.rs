@@ -25,7 +25,7 @@ pub struct Offer {
     kind: String,
     from: String,
     to: String,
-    /// Minor units; null where the site takes no reservations.
+    /// Minor units; null where the site's time zone is not known.
     price: Option<i64>,
     currency: Option<String>,
 }
@@ -69,7 +69,7 @@ pub async fn list(Now(now): Now, Query(query): Query) -> Answer<Page<Offer>> {
         let own = terms.get(&site);
         let price = *prices.entry((site.clone(), kind.clone())).or_insert_with(|| {
             let (tariff, zone) = own.map(|own| (&own.tariff, own.zone))?;
-            Some(tariff.rates(&kind)?.price(zone?, from, to))
+            Some(tariff.rates(&kind).price(zone?, from, to))
         });
         Ok(Offer {
             spot_id: row.text(0)?.to_owned(),

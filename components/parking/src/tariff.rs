@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::spots::KINDS;
 
-/// What is wrong with a tariff: empty when nothing is. `{currency, per_hour, per_day?, free_minutes?, minimum?, kinds?: {kind: {…}}, refund?:
+/// What is wrong with a tariff: empty when nothing is. `{currency, per_hour?, per_day?, free_minutes?, minimum?, kinds?: {kind: {…}}, refund?:
 /// {full_until_minutes?, late_percent?, started_percent?}}`; further fields are left alone.
 pub fn faults(tariff: &Value) -> Vec<String> {
     let mut faults = Vec::new();
@@ -16,10 +16,13 @@ pub fn faults(tariff: &Value) -> Vec<String> {
         let is_code = |code: &str| code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase());
         fields.check(code.as_deref().is_none_or(is_code), "currency", "must be three capital letters, such as INR");
         prices(fields);
-        let priced = ["per_hour", "per_day", "minimum"].iter().any(|name| fields.has(name));
+        let priced = ["per_hour", "per_day", "daily_cap", "minimum"].iter().any(|name| fields.has(name));
         fields.check(!priced || fields.has("currency"), "currency", "is required with a price");
     });
-    match tariff.get("kinds") {
+    if tariff.get("kinds").is_some() && tariff.get("by_kind").is_some() {
+        faults.push("its kinds and by_kind are the same: send one".to_owned());
+    }
+    match tariff.get("kinds").or_else(|| tariff.get("by_kind")) {
         None => {}
         Some(Value::Object(kinds)) => {
             for (kind, own) in kinds {
@@ -50,7 +53,8 @@ const NUMBERS: [&str; 4] = ["per_hour", "per_day", "minimum", "free_minutes"];
 const SHARES: [&str; 3] = ["full_until_minutes", "late_percent", "started_percent"];
 
 fn prices(fields: &mut Fields) {
-    for name in ["per_hour", "per_day", "minimum"] {
+    fields.check(!(fields.has("per_day") && fields.has("daily_cap")), "daily_cap", "is the same as per_day: send one");
+    for name in ["per_hour", "per_day", "daily_cap", "minimum"] {
         fields.opt_int(name, 0..=MAX_PRICE);
     }
     fields.opt_int("free_minutes", 0..=MAX_FREE_MINUTES);
@@ -95,7 +99,8 @@ mod tests {
         });
         assert_eq!(faults(&tariff), Vec::<String>::new());
         let read: Tariff = serde_json::from_value(tariff).unwrap();
-        assert!(read.rates("ev").is_some() && read.refund.late_percent == 40);
+        assert_eq!(read.refund.late_percent, 40);
+        assert_eq!(faults(&json!({"currency": "INR", "per_day": 1, "daily_cap": 1, "kinds": {}, "by_kind": {}})).len(), 2);
         for harmless in [json!({}), json!({"note": 1}), json!({"currency": "EUR"}), json!({"currency": "EUR", "kinds": {}})] {
             assert_eq!(faults(&harmless), Vec::<String>::new());
             serde_json::from_value::<Tariff>(harmless).unwrap();

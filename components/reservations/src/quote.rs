@@ -26,9 +26,7 @@ impl Priced {
         let tariff: Tariff = serde_json::from_str(row.text(3)?).unwrap_or_default();
         let zone = Zone::parse(name)
             .ok_or_else(|| Problem::conflict(format!("the site's time zone {name} is not known: an administrator must correct it")))?;
-        let rates = tariff.rates(&kind).ok_or_else(|| {
-            Problem::conflict("the site takes no reservations of this kind: it has no tariff for it").because("no_tariff")
-        })?;
+        let rates = tariff.rates(&kind);
         Ok(Self { spot_id: row.text(0)?.to_owned(), site, kind, tariff, zone, rates })
     }
 
@@ -59,7 +57,7 @@ impl Priced {
         self.rates.price(self.zone, start, end)
     }
 
-    /// What it is paid in.
+    /// What it is paid in; empty where nothing costs anything.
     pub fn currency(&self) -> &str {
         self.tariff.currency.as_deref().unwrap_or_default()
     }

@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use domain::reservation::{HOLD_MS, HORIZON_MS, MAX_HOLDS, MAX_STAY_MS, MIN_STAY_MS, PAST_MS, plate};
+use domain::role::Role;
 use domain::time::MINUTE_MS;
 use http::StatusCode;
 use kit::caller::{Caller, Principal, SignedIn};
@@ -159,7 +160,7 @@ const ANY: &str = reserve!("?14 is null");
 
 /// POST `/api/reservations`: `{spot_id or site and kind, start, end, vehicle_plate}` → 201, `pending_payment` with `price`, `currency` and
 /// `hold_expires_at`; `confirmed` when it costs nothing. Honours `Idempotency-Key`. 409 with `reason` `taken` (and `next_free_at`, when a
-/// stay as long could begin), `out_of_service`, `too_many_holds`, `no_tariff`.
+/// stay as long could begin), `out_of_service`, `too_many_holds`.
 pub async fn create(caller: Caller<SignedIn>, Now(now): Now, key: IdempotencyKey, JsonBytes(body): JsonBytes) -> Answer<Response> {
     if !caller.0.role.is_person() {
         return Err(Problem::forbidden("a device makes no reservations"));
@@ -178,7 +179,7 @@ pub async fn create(caller: Caller<SignedIn>, Now(now): Now, key: IdempotencyKey
     });
     match (answered, refused) {
         // Why is looked up when the writers' lock is free again: losers must not hold up the others.
-        (Err(_), Some(wish)) => Err(taken::explain(&Scope::of(&wish.which), wish.start, wish.end, now, Some(&caller.0.id))?),
+        (Err(_), Some(wish)) => Err(taken::explain(&Scope::of(&wish.which), wish.start, wish.end, now, limited(&caller.0))?),
         (answered, _) => answered.map(|(response, _)| response),
     }
 }
@@ -208,7 +209,7 @@ fn insert(tx: &Transaction, wish: &Wish, caller: &Principal, now: i64) -> Result
             priced.currency(),
             hold,
             now,
-            MAX_HOLDS,
+            limited(caller).map_or(i64::MAX, |_| MAX_HOLDS),
             spot,
         ],
     )?;
@@ -216,6 +217,11 @@ fn insert(tx: &Transaction, wish: &Wish, caller: &Principal, now: i64) -> Result
         return Ok(None);
     }
     Ok(Some(Reservation::find(|sql, params| tx.run(sql, params), &id)?.json(now)))
+}
+
+/// The driver, when there is a limit to what they may hold unpaid.
+fn limited(caller: &Principal) -> Option<&str> {
+    (!caller.role.holds(Role::Operator)).then_some(&caller.id)
 }
 
 /// How long a hold lasts, in words, for messages.

@@ -99,7 +99,7 @@ impl Reservation {
             "vehicle_plate": self.plate,
             "status": status.as_str(),
             "price": self.price,
-            "currency": self.currency,
+            "currency": Some(&self.currency).filter(|currency| !currency.is_empty()),
             "paid": self.paid,
             "due": if held || self.due_until.is_some_and(|at| at > now) { (self.price - self.paid).max(0) } else { 0 },
             "hold_expires_at": time(self.hold_expires_at.filter(|_| held)),

@@ -133,9 +133,10 @@ fn csv<'a>(rows: impl Iterator<Item = &'a Row>) -> Result<Vec<u8>, Problem> {
     writer.into_inner().map_err(Problem::internal)
 }
 
-/// A field that a spreadsheet would take for a formula is led by an apostrophe.
+/// A field that a spreadsheet would take for a formula is led by an apostrophe: spaces before it do not make it harmless.
 fn inert(field: &str) -> std::borrow::Cow<'_, str> {
-    if field.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{field}").into() } else { field.into() }
+    let risky = field.starts_with(['\t', '\r', '\n']) || field.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
+    if risky { format!("'{field}").into() } else { field.into() }
 }
 
 fn ndjson<'a>(rows: impl Iterator<Item = &'a Row>) -> Result<Vec<u8>, Problem> {
@@ -177,6 +178,8 @@ mod tests {
     #[test]
     fn no_field_is_a_formula() {
         assert_eq!(inert("=1+1"), "'=1+1");
+        assert_eq!(inert("  @sum(a1)"), "'  @sum(a1)");
+        assert_eq!(inert("\nx"), "'\nx");
         assert_eq!(inert("somnath"), "somnath");
     }
 }

@@ -110,7 +110,8 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(Maintenance::of(row)?)))
 }
 
-/// PATCH `/api/resources/{id}/maintenance/{window}`: moves it or says why; what is not sent stays. 409 when it would overlap another.
+/// PATCH `/api/resources/{id}/maintenance/{window}`: moves it or says why; what is not sent stays. 409 when it would overlap another,
+/// when it would begin while the resource is at an emergency, and for times of a window that is over.
 pub async fn change(
     caller: Caller<Operator>,
     Now(now): Now,
@@ -123,6 +124,7 @@ pub async fn change(
     let has_reason = fields.has("reason");
     let reason = fields.opt_text("reason", 1..=500);
     check(&mut fields, start, end);
+    fields.check(end.is_none_or(|end| end > now), "end", "must lie ahead");
     fields.finish()?;
     let rows = db::run(
         &format!(
@@ -130,6 +132,10 @@ pub async fn change(
                 reason = iif(?5, ?6, reason), updated_at = ?7, updated_by = ?8
              where id = ?2 and resource_id = ?1 and coalesce(?3, starts_at) < coalesce(?4, ends_at)
                  and coalesce(?4, ends_at) - coalesce(?3, starts_at) <= ?9
+                 and (ends_at > ?7 or (?3 is null and ?4 is null))
+                 and not (?3 <= ?7 and starts_at > ?7 and exists (
+                     select 1 from assignments a where a.resource_id = ?1 and a.released_at is null
+                 ))
                  and not exists (
                      select 1 from resource_maintenance m
                      where m.resource_id = ?1 and m.id <> ?2 and m.starts_at < coalesce(?4, resource_maintenance.ends_at)
@@ -147,7 +153,10 @@ pub async fn change(
     let mut fields = Fields::parse(b"{}")?;
     check(&mut fields, Some(start.unwrap_or(row.int(0)?)), Some(end.unwrap_or(row.int(1)?)));
     fields.finish()?;
-    Err(Problem::conflict("the resource is in maintenance in this time already"))
+    if row.int(1)? <= now {
+        return Err(Problem::conflict("this maintenance is over: when it was does not change"));
+    }
+    Err(Problem::conflict("the resource is in maintenance in this time already, or at an emergency"))
 }
 
 /// DELETE `/api/resources/{id}/maintenance/{window}` → 204.

@@ -20,6 +20,8 @@ pub fn router() -> Router {
         .route("/api/transport/shuttles", get(shuttles::list).post(shuttles::create))
         .route("/api/transport/shuttles/{id}", get(shuttles::detail).patch(shuttles::change).delete(shuttles::remove))
         .route("/api/transport/shuttles/{id}/location", get(location::detail).post(location::send).patch(location::send))
+        // As a client reads it that takes the contract's `/{id}/location` to follow `/api/transport`.
+        .route("/api/transport/{id}/location", get(location::detail).post(location::send).patch(location::send))
         .route("/api/transport/routes", get(routes::list).post(routes::create))
         .route("/api/transport/routes/{id}", get(routes::detail).patch(routes::change).delete(routes::remove))
         .route("/api/transport/stops/{id}/eta", get(stops::arrivals))

@@ -5,9 +5,10 @@ use axum::response::IntoResponse;
 use domain::reading::check_timestamp;
 use domain::role::Role;
 use domain::time::format_rfc3339;
+use domain::transit::{Place, distance, is_plausible};
 use http::StatusCode;
 use kit::caller::{Caller, Sender};
-use kit::db::{self, DbError};
+use kit::db::{self, DbError, Transaction};
 use kit::fields::Fields;
 use kit::request::{JsonBytes, Now};
 use kit::serve::Quiet;
@@ -73,7 +74,7 @@ struct Stored {
 }
 
 /// POST or PATCH by an operator, or by the shuttle's own device: `{lat, lng, timestamp, speed_kmh?, heading?, passengers?}` → 201 (PATCH:
-/// 200), durable. A repeat is 409; a late one is stored and never moves the shuttle back.
+/// 200), durable. A repeat is 409; a late one is stored and never moves the shuttle back; 422 for one that the shuttle cannot have got to.
 pub async fn send(
     caller: Caller<Sender>,
     method: http::Method,
@@ -98,34 +99,31 @@ pub async fn send(
     fields.finish()?;
 
     let device = caller.0.device.as_deref().filter(|_| caller.0.role == Role::Device);
-    let rows = db::run(
-        "select s.id, s.is_active, s.device_code is ?2, exists (select 1 from devices d where d.code = s.device_code and d.is_active = 1)
-         from shuttles s where s.id = ?1",
-        params![&id, device],
-    )?;
-    let row = rows.first().ok_or_else(|| Problem::not_found("shuttle"))?;
-    if device.is_some() && !row.bool(2)? {
-        return Err(Problem::forbidden("a device sends only its own shuttle's position"));
-    }
-    if !row.bool(1)? || (device.is_some() && !row.bool(3)?) {
-        return Err(Problem::not_found("active shuttle"));
-    }
-    let shuttle = row.text(0)?;
-    // Whether it may is a condition of the insert: a shuttle that is taken out of service meanwhile stays where it was.
-    let stored = db::run(
-        "insert into shuttle_positions (shuttle, at, received_at, lat, lng, speed_kmh, heading, passengers, sent_by)
-         select s.id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 from shuttles s where s.id = ?1 and s.is_active = 1
-         returning at < (select at from shuttle_state where shuttle = shuttle_positions.shuttle)",
-        params![shuttle, at, now, lat, lng, speed_kmh, heading, passengers, caller.0.id],
-    );
-    let rows = match stored {
-        Err(DbError::Unique(_)) => return Err(Problem::conflict("this shuttle's position of that time is stored already")),
-        other => other?,
-    };
-    // What `returning` reads of other tables is from before the triggers: a state that is not there yet is not newer.
-    let late = rows.first().ok_or_else(|| Problem::not_found("active shuttle"))?.opt_int(0)?.is_some_and(|late| late != 0);
+    let (shuttle, late) = db::transaction(|transaction| {
+        let (shuttle, newest) = sender_of(transaction, &id, device)?;
+        if let Some((then, before)) = newest
+            && !is_plausible(before, Place { lat, lng }, at.saturating_sub(then))
+        {
+            let (metres, seconds) = (distance(before, Place { lat, lng }).round(), at.saturating_sub(then) / 1000);
+            let reason =
+                format!("is {metres} m from where the shuttle was {} s {}", seconds.abs(), if seconds < 0 { "later" } else { "before" });
+            return Err(Problem::invalid_field("lat", format!("{reason}: no shuttle goes so fast")));
+        }
+        // The trigger that tells of a device's life knows it by this.
+        let sent_by = device.map_or_else(|| caller.0.id.clone(), |code| format!("device:{code}"));
+        let stored = transaction.run(
+            "insert into shuttle_positions (shuttle, at, received_at, lat, lng, speed_kmh, heading, passengers, sent_by)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![&shuttle, at, now, lat, lng, speed_kmh, heading, passengers, sent_by],
+        );
+        match stored {
+            Err(DbError::Unique(_)) => Err(Problem::conflict("this shuttle's position of that time is stored already")),
+            Err(other) => Err(other.into()),
+            Ok(_) => Ok((shuttle, newest.is_some_and(|(then, _)| at < then))),
+        }
+    })?;
     let answer = Stored {
-        shuttle_id: shuttle.to_owned(),
+        shuttle_id: shuttle,
         lat,
         lng,
         speed_kmh,
@@ -139,4 +137,26 @@ pub async fn send(
     let mut response = (status, axum::Json(answer)).into_response();
     response.extensions_mut().insert(Quiet);
     Ok(response)
+}
+
+/// The shuttle's id and its newest position, for one who may send: 404 when it is not there or not in service, 403 for another's device.
+fn sender_of(transaction: &Transaction, id: &str, device: Option<&str>) -> Answer<(String, Option<(i64, Place)>)> {
+    let rows = transaction.run(
+        "select s.id, s.is_active, s.device_code is ?2, exists (select 1 from devices d where d.code = s.device_code and d.is_active = 1),
+            p.at, p.lat, p.lng
+         from shuttles s left join shuttle_state p on p.shuttle = s.id where s.id = ?1",
+        params![id, device],
+    )?;
+    let row = rows.first().ok_or_else(|| Problem::not_found("shuttle"))?;
+    if device.is_some() && !row.bool(2)? {
+        return Err(Problem::forbidden("a device sends only its own shuttle's position"));
+    }
+    if !row.bool(1)? || (device.is_some() && !row.bool(3)?) {
+        return Err(Problem::not_found("active shuttle"));
+    }
+    let newest = match (row.opt_int(4)?, row.opt_real(5)?, row.opt_real(6)?) {
+        (Some(at), Some(lat), Some(lng)) => Some((at, Place { lat, lng })),
+        _ => None,
+    };
+    Ok((row.text(0)?.to_owned(), newest))
 }

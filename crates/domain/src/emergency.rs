@@ -3,6 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use crate::geo::distance_m;
+use crate::time::MINUTE_MS;
+
+/// How many reports of one person, or one device, are taken within [`FLOOD_WINDOW_MS`]: more than any hand can send, since somebody who
+/// is afraid presses more than once and one account may stand for a help desk; but a program that goes wild does not bury the others.
+/// Operators have no such limit.
+pub const FLOOD_REPORTS: i64 = 600;
+
+/// The stretch of time that [`FLOOD_REPORTS`] is for, milliseconds.
+pub const FLOOD_WINDOW_MS: i64 = 10 * MINUTE_MS;
 
 /// What an emergency is. The public sees this word, so it is always one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

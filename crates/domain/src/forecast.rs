@@ -1,9 +1,16 @@
 //! Forecasts of hourly series: the pattern of the week and of the day, brought to the present level, with an interval and with the
 //! error measured on held-out hours against the seasonal-naive forecast (contract §6, §9).
 //!
-//! The pattern of an hour is the mean of the same hour in weeks and days before, newer ones weighing more. To it comes the part of
-//! the last hours' departure from their own pattern that is expected to last. Nothing is tuned to the data, so that a rolling origin over
-//! the past measures what the forecast would have been worth: each forecast there is made of what lay before its origin only.
+//! The pattern of an hour is the mean of the same hour in weeks and days before, newer ones weighing more; festivals and closures are
+//! kept apart and follow their own kind ([`Special`]). To it comes what the bookings of that hour are above or below their own pattern
+//! ([`Booked`]), weighed as the past has shown, and the part of the last hours' departure from all this that is expected to last.
+//!
+//! Only the weight of bookings is fitted, on hours before those held out, so that a rolling origin over the past measures what the
+//! forecast would have been worth: each forecast there is made of what was known at its origin.
+
+mod context;
+
+pub use context::{Booked, Context, MAX_LEAD, Special};
 
 /// Hours in a day.
 const DAY: i64 = 24;
@@ -22,6 +29,12 @@ const DEPARTURE_SHARE: f64 = 0.6;
 const PERSISTENCE: f64 = 0.85;
 /// What the days weigh beside the weeks, where there are both: little, since the days of a week differ.
 const DAY_WEIGHT: f64 = 0.1;
+/// How far back days of the same kind are looked for, where a day is special.
+const SPECIAL_DAYS: i64 = 42;
+/// What the prior weight of bookings counts for, in hours that have more or fewer of them than usual.
+const PRIOR_HOURS: f64 = 48.0;
+/// More people than this for each one who booked is no effect of bookings.
+const MOST_WEIGHT: f64 = 2.0;
 /// How many past hours tell the present level.
 const RECENT: i64 = 3;
 /// The part of outcomes that an interval is meant to hold.
@@ -75,6 +88,8 @@ impl Series {
 /// What a forecast is made of, the strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Basis {
+    /// The same hours of days before that were festivals too, or closures.
+    SpecialDay,
     /// The same hours of weeks and days before.
     Week,
     /// The same hours of days before: there is less than a week of history.
@@ -87,6 +102,7 @@ impl Basis {
     /// The stable name.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::SpecialDay => "special_day",
             Self::Week => "week",
             Self::Day => "day",
             Self::LastValue => "last_value",
@@ -103,6 +119,10 @@ pub struct Point {
     pub value: f64,
     /// An interval meant to hold [`COVERAGE`] of outcomes; none while there is too little history to know the errors.
     pub interval: Option<(f64, f64)>,
+    /// What it rests on.
+    pub basis: Basis,
+    /// The part of the value that bookings beyond the usual add or, below 0, take away.
+    pub by_bookings: f64,
 }
 
 /// How good forecasts like this one were on held-out hours.
@@ -136,14 +156,15 @@ pub struct Forecast {
     pub accuracy: Option<Accuracy>,
 }
 
-/// The pattern of `hour`, of what is known up to `origin`.
-fn pattern(series: &Series, hour: i64, origin: i64) -> Option<(f64, Basis)> {
-    let mean = |season: i64, count: i64, decay: f64| {
+/// The pattern of `hour`, of what `at` knows up to `origin`.
+fn pattern(at: impl Fn(i64) -> Option<f64>, context: &Context, hour: i64, origin: i64) -> Option<(f64, Basis)> {
+    let mean = |season: i64, count: i64, decay: f64, kind: Option<Special>| {
         let (mut sum, mut weights, mut weight) = (0.0, 0.0, 1.0);
         for back in 1..=count {
             let then = hour.saturating_sub(season * back);
             if then <= origin
-                && let Some(value) = series.at(then)
+                && context.special(then) == kind
+                && let Some(value) = at(then)
             {
                 sum += weight * value;
                 weights += weight;
@@ -152,7 +173,12 @@ fn pattern(series: &Series, hour: i64, origin: i64) -> Option<(f64, Basis)> {
         }
         (weights > 0.0).then(|| sum / weights)
     };
-    let (weeks, days) = (mean(WEEK, WEEKS, WEEK_DECAY), mean(DAY, DAYS, DAY_DECAY));
+    if let Some(kind) = context.special(hour)
+        && let Some(value) = mean(DAY, SPECIAL_DAYS, 1.0, Some(kind))
+    {
+        return Some((value, Basis::SpecialDay));
+    }
+    let (weeks, days) = (mean(WEEK, WEEKS, WEEK_DECAY, None), mean(DAY, DAYS, DAY_DECAY, None));
     match (weeks, days) {
         (Some(weeks), Some(days)) => Some((weeks * (1.0 - DAY_WEIGHT) + days * DAY_WEIGHT, Basis::Week)),
         (Some(weeks), None) => Some((weeks, Basis::Week)),
@@ -161,25 +187,77 @@ fn pattern(series: &Series, hour: i64, origin: i64) -> Option<(f64, Basis)> {
     }
 }
 
-/// How far the last hours up to `origin` lay above their pattern.
-fn departure(series: &Series, origin: i64) -> f64 {
-    let (mut sum, mut weights, mut weight) = (0.0, 0.0, 1.0);
-    for back in 0..RECENT {
-        let hour = origin.saturating_sub(back);
-        if let (Some(value), Some((usual, _))) = (series.at(hour), pattern(series, hour, hour.saturating_sub(1))) {
-            sum += weight * (value - usual);
-            weights += weight;
-        }
-        weight *= 0.5;
-    }
-    if weights > 0.0 { sum / weights } else { 0.0 }
+/// A series, what else is known of its hours, and how much of a booking beyond the usual is a person here.
+struct Model<'a> {
+    series: &'a Series,
+    context: &'a Context,
+    weight: f64,
 }
 
-/// The value expected `ahead` hours after `origin`, of what is known up to `origin`.
-fn expected(series: &Series, origin: i64, departure: f64, ahead: i64) -> Option<f64> {
-    let (usual, _) = pattern(series, origin.saturating_add(ahead), origin)?;
-    let lasting = DEPARTURE_SHARE * PERSISTENCE.powi(i32::try_from(ahead).unwrap_or(i32::MAX));
-    Some((usual + departure * lasting).max(0.0))
+impl<'a> Model<'a> {
+    /// Fitted on hours up to `until`.
+    fn fitted(series: &'a Series, context: &'a Context, until: i64) -> Self {
+        let mut model = Self { series, context, weight: context.prior };
+        if context.booked.is_empty() {
+            return model;
+        }
+        // Least squares, drawn towards the prior as if that had been seen for two days of usual departures.
+        let (mut xx, mut xy, mut seen) = (0.0, 0.0, 0.0);
+        for hour in series.first..=until {
+            let before = hour.saturating_sub(1);
+            let (x, y) = (model.booked_beyond(hour, 1, before), series.at(hour).zip(model.usual(hour, before)));
+            if let (true, Some((value, (usual, _)))) = (x != 0.0, y) {
+                xx += x * x;
+                xy += x * (value - usual);
+                seen += 1.0;
+            }
+        }
+        if seen > 0.0 {
+            let prior = PRIOR_HOURS * xx / seen;
+            model.weight = ((xy + prior * context.prior) / (xx + prior)).clamp(0.0, MOST_WEIGHT);
+        }
+        model
+    }
+
+    fn usual(&self, hour: i64, origin: i64) -> Option<(f64, Basis)> {
+        pattern(|hour| self.series.at(hour), self.context, hour, origin)
+    }
+
+    /// How many more have booked `hour` than usual, of those who had `ahead` hours before; 0 where nothing is usual.
+    fn booked_beyond(&self, hour: i64, ahead: i64, origin: i64) -> f64 {
+        if self.context.booked.is_empty() {
+            return 0.0;
+        }
+        let booked = |hour: i64| self.context.booked.known(hour, ahead);
+        // The pattern of the same hours as that of the counts.
+        let usual = pattern(|hour| self.series.at(hour).map(|_| booked(hour)), self.context, hour, origin);
+        usual.map_or(0.0, |(usual, _)| booked(hour) - usual)
+    }
+
+    /// How far the last hours up to `origin` lay above what was usual and booked.
+    fn departure(&self, origin: i64) -> f64 {
+        let (mut sum, mut weights, mut weight) = (0.0, 0.0, 1.0);
+        for back in 0..RECENT {
+            let hour = origin.saturating_sub(back);
+            let before = hour.saturating_sub(1);
+            if let (Some(value), Some((usual, _))) = (self.series.at(hour), self.usual(hour, before)) {
+                sum += weight * (value - usual - self.weight * self.booked_beyond(hour, 1, before));
+                weights += weight;
+            }
+            weight *= 0.5;
+        }
+        if weights > 0.0 { sum / weights } else { 0.0 }
+    }
+
+    /// What is expected `ahead` hours after `origin`, of what is known up to `origin`: the value, what it rests on, and the bookings'
+    /// part in it.
+    fn expected(&self, origin: i64, departure: f64, ahead: i64) -> Option<(f64, Basis, f64)> {
+        let hour = origin.saturating_add(ahead);
+        let (usual, basis) = self.usual(hour, origin)?;
+        let by_bookings = self.weight * self.booked_beyond(hour, ahead, origin);
+        let lasting = DEPARTURE_SHARE * PERSISTENCE.powi(i32::try_from(ahead).unwrap_or(i32::MAX));
+        Some(((usual + by_bookings + departure * lasting).max(0.0), basis, by_bookings))
+    }
 }
 
 /// The seasonal-naive forecast of `hour`, of what is known up to `origin`.
@@ -198,14 +276,14 @@ struct Trial {
     actual: f64,
 }
 
-fn trials(series: &Series, horizon: i64, from: i64, to: i64) -> Vec<Trial> {
+fn trials(model: &Model, horizon: i64, from: i64, to: i64) -> Vec<Trial> {
     let mut trials = Vec::new();
     for origin in from..to {
-        let departure = departure(series, origin);
+        let departure = model.departure(origin);
         for ahead in 1..=horizon {
             let hour = origin.saturating_add(ahead);
-            let (Some(actual), Some(value), Some(naive)) =
-                (series.at(hour), expected(series, origin, departure, ahead), naive(series, hour, origin))
+            let (Some(actual), Some((value, ..)), Some(naive)) =
+                (model.series.at(hour), model.expected(origin, departure, ahead), naive(model.series, hour, origin))
             else {
                 continue;
             };
@@ -215,7 +293,7 @@ fn trials(series: &Series, horizon: i64, from: i64, to: i64) -> Vec<Trial> {
     trials
 }
 
-/// The interval's bounds around a forecast so far ahead, of errors that were made that far ahead.
+/// The interval's bounds around a forecast so far ahead, of errors that were made that far ahead, by their scale.
 fn quantiles(errors: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     let mut errors: Vec<f64> = errors.collect();
     if errors.len() < LEAST_HELD_OUT {
@@ -239,7 +317,7 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 
 /// Forecasts the hours after `now` (hours since 1970), at most [`MAX_HORIZON`]; what is known of `now` itself counts. Values are taken
 /// to be never below 0.
-pub fn predict(series: &Series, now: i64, horizon: usize) -> Forecast {
+pub fn predict(series: &Series, context: &Context, now: i64, horizon: usize) -> Forecast {
     let horizon = i64::try_from(horizon.clamp(1, MAX_HORIZON)).unwrap_or(1);
     let Some(last) = series.last() else {
         return Forecast { basis: None, points: Vec::new(), accuracy: None };
@@ -247,14 +325,22 @@ pub fn predict(series: &Series, now: i64, horizon: usize) -> Forecast {
     // Errors of the last fortnight: the older half makes intervals whose worth is measured on the newer, held-out half.
     let end = last.min(now);
     let split = end.saturating_sub(HELD_OUT);
-    let all = trials(series, horizon, split.saturating_sub(HELD_OUT).max(series.first), end);
+    let model = Model::fitted(series, context, split);
+    let all = trials(&model, horizon, split.saturating_sub(HELD_OUT).max(series.first), end);
     let (older, held_out): (Vec<&Trial>, Vec<&Trial>) = all.iter().partition(|trial| trial.origin < split);
-    let of = |trials: &[&Trial], ahead: i64| quantiles(trials.iter().filter(|trial| trial.ahead == ahead).map(|trial| trial.error));
+    // Errors grow with what is expected, though not as fast: nights are surer than noons.
+    let base = mean(all.iter().map(|trial| trial.actual)).max(1.0) / 10.0;
+    let scale = |value: f64| (value.max(0.0) + base).sqrt();
+    let of = |trials: &[&Trial], ahead: i64| {
+        quantiles(trials.iter().filter(|trial| trial.ahead == ahead).map(|trial| trial.error / scale(trial.value)))
+    };
+    let around = |value: f64, (low, high): (f64, f64)| ((value + low * scale(value)).max(0.0), value + high * scale(value));
 
     let old_bounds: Vec<_> = (1..=horizon).map(|ahead| of(&older, ahead)).collect();
     let hits = held_out.iter().filter_map(|trial| {
         let bounds = usize::try_from(trial.ahead - 1).ok().and_then(|index| old_bounds.get(index).copied().flatten());
-        bounds.map(|(low, high)| f64::from(u8::from((trial.value + low).max(0.0) <= trial.actual && trial.actual <= trial.value + high)))
+        let (low, high) = around(trial.value, bounds?);
+        Some(f64::from(u8::from(low <= trial.actual && trial.actual <= high)))
     });
     let hits: Vec<f64> = hits.collect();
     let accuracy = (held_out.len() >= LEAST_HELD_OUT).then(|| Accuracy {
@@ -265,7 +351,8 @@ pub fn predict(series: &Series, now: i64, horizon: usize) -> Forecast {
     });
 
     let everything: Vec<&Trial> = all.iter().collect();
-    let departure = departure(series, end);
+    let model = Model::fitted(series, context, end);
+    let departure = model.departure(end);
     let newest = series.at(last).unwrap_or_default().max(0.0);
     let mut basis = None;
     let mut points = Vec::new();
@@ -273,17 +360,20 @@ pub fn predict(series: &Series, now: i64, horizon: usize) -> Forecast {
         let hour = now.saturating_add(ahead);
         // From the newest known hour, which is `now` unless the counter has been silent.
         let distance = hour.saturating_sub(end);
-        let usual = pattern(series, hour, end).map(|(_, basis)| basis);
-        let point = match usual.zip(expected(series, end, departure, distance)) {
-            Some((_, value)) => {
-                let interval = of(&everything, ahead).map(|(low, high)| ((value + low).max(0.0), value + high));
-                Point { hour, value, interval }
+        let point = match model.expected(end, departure, distance) {
+            Some((value, basis, by_bookings)) => {
+                let interval = of(&everything, ahead).map(|bounds| around(value, bounds));
+                Point { hour, value, interval, basis, by_bookings }
             }
-            None => Point { hour, value: newest, interval: None },
+            None => {
+                // Nothing is usual yet: as it is now, and who has booked more than for now.
+                let more = context.booked.known(hour, ahead) - context.booked.known(last, 0);
+                let value = (newest + model.weight * more).max(0.0);
+                Point { hour, value, interval: None, basis: Basis::LastValue, by_bookings: value - newest }
+            }
         };
         // The forecast is as weak as its weakest hour.
-        let weaker = usual.unwrap_or(Basis::LastValue);
-        basis = basis.max(Some(weaker));
+        basis = basis.max(Some(point.basis));
         points.push(point);
     }
     Forecast { basis, points, accuracy }

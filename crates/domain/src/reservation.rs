@@ -4,8 +4,9 @@ use crate::time::{DAY_MS, MINUTE_MS};
 
 /// How long an unpaid reservation holds its spot, milliseconds.
 pub const HOLD_MS: i64 = 15 * MINUTE_MS;
-/// The reservations that one driver may have at a time without having paid: holds, and what is free of charge.
-pub const MAX_HOLDS: i64 = 5;
+/// The reservations that one driver may have at a time without having paid: holds, and what is free of charge. Staff, who reserve for
+/// others, are not held to it.
+pub const MAX_HOLDS: i64 = 20;
 /// The shortest stay, milliseconds.
 pub const MIN_STAY_MS: i64 = 15 * MINUTE_MS;
 /// The longest stay, milliseconds.

@@ -25,7 +25,8 @@ pub const MAX_PRICED_MS: i64 = 400 * DAY_MS;
 pub struct Prices {
     /// For an hour.
     pub per_hour: Option<i64>,
-    /// The most for one calendar day.
+    /// The most for one calendar day; `daily_cap` is understood too.
+    #[serde(alias = "daily_cap")]
     pub per_day: Option<i64>,
     /// Minutes at the start that cost nothing.
     pub free_minutes: Option<i64>,
@@ -37,12 +38,13 @@ pub struct Prices {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Tariff {
-    /// ISO 4217, capital letters. A site without one takes no reservations.
+    /// ISO 4217, capital letters. A site without one is free of charge.
     pub currency: Option<String>,
     /// For every kind of spot that says nothing of its own.
     #[serde(flatten)]
     pub prices: Prices,
-    /// By kind of spot.
+    /// By kind of spot; `by_kind` is understood too.
+    #[serde(alias = "by_kind")]
     pub kinds: BTreeMap<String, Prices>,
     /// What is given back.
     pub refund: RefundRule,
@@ -58,16 +60,16 @@ pub struct Rates {
 }
 
 impl Tariff {
-    /// The prices of a kind of spot. None when the site has no price for an hour or no currency: then it takes no reservations.
-    pub fn rates(&self, kind: &str) -> Option<Rates> {
-        self.currency.as_ref()?;
+    /// The prices of a kind of spot. Where the site says no price, or no currency, it is free of charge.
+    pub fn rates(&self, kind: &str) -> Rates {
         let own = self.kinds.get(kind).copied().unwrap_or_default();
-        Some(Rates {
-            per_hour: own.per_hour.or(self.prices.per_hour)?.clamp(0, MAX_PRICE),
+        let per_hour = own.per_hour.or(self.prices.per_hour).filter(|_| self.currency.is_some());
+        Rates {
+            per_hour: per_hour.unwrap_or(0).clamp(0, MAX_PRICE),
             per_day: own.per_day.or(self.prices.per_day).map(|cap| cap.clamp(0, MAX_PRICE)),
             free_minutes: own.free_minutes.or(self.prices.free_minutes).unwrap_or(0).clamp(0, MAX_FREE_MINUTES),
             minimum: own.minimum.or(self.prices.minimum).unwrap_or(0).clamp(0, MAX_PRICE),
-        })
+        }
     }
 }
 

@@ -17,6 +17,8 @@ pub const STALE_MS: i64 = 2 * MINUTE_MS;
 pub const OFF_ROUTE_M: f64 = 300.0;
 /// The span over which the recent speed is measured, milliseconds.
 pub const SPEED_WINDOW_MS: i64 = 5 * MINUTE_MS;
+/// How many ways that begin at different passes of the line are tried.
+const MOST_WAYS: usize = 8;
 /// A shorter span measures no speed.
 const LEAST_SPAN_MS: i64 = 10_000;
 /// A shuttle slower than this is standing, at a stop or in traffic: its speed says nothing of when it arrives. Metres a second.
@@ -25,6 +27,12 @@ const LEAST_SPEED: f64 = 0.8;
 const MOST_SPEED: f64 = 45.0;
 /// A stop so little behind the shuttle is where it is, metres.
 const AT_STOP_M: f64 = 25.0;
+/// On a loop, a position so little behind the one before is noise and not almost a whole round, metres.
+const NOISE_M: f64 = 150.0;
+/// How far a position may lie off without any speed: satellites are seen badly between houses, and clocks run wrong. Metres.
+const SLACK_M: f64 = 250.0;
+/// A position so long ago says nothing of one now, milliseconds.
+const FORGOTTEN_MS: u64 = 600_000;
 
 /// A place, in degrees.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,6 +59,17 @@ fn offset(from: Place, to: Place) -> (f64, f64) {
 pub fn distance(from: Place, to: Place) -> f64 {
     let (east, north) = offset(from, to);
     east.hypot(north)
+}
+
+/// Whether a shuttle can have got from one place to another in this time, forward or back, milliseconds: what cannot be is a wrong
+/// position, or another vehicle's. After a while anything can: the one before may have been the wrong one.
+pub fn is_plausible(from: Place, to: Place, apart_ms: i64) -> bool {
+    if apart_ms.unsigned_abs() > FORGOTTEN_MS {
+        return true;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a judgement about metres")]
+    let seconds = apart_ms.unsigned_abs() as f64 / 1000.0;
+    distance(from, to) <= SLACK_M + MOST_SPEED * seconds
 }
 
 /// Where a place lies by a line.
@@ -101,6 +120,13 @@ impl Line {
     /// The line's nearest point. Where the line comes near the place more than once, the first at or after `from_m` metres that is about as
     /// near as the nearest: a line that crosses itself or returns on its own way.
     pub fn project(&self, place: Place, from_m: f64) -> Projection {
+        let (candidates, nearest) = self.near(place);
+        let later = candidates.iter().filter(|candidate| candidate.along_m >= from_m - AT_STOP_M);
+        later.min_by(|a, b| (a.along_m).total_cmp(&b.along_m)).copied().unwrap_or(nearest)
+    }
+
+    /// Each of the line's segments' points that are about as near to the place as the nearest, and the nearest.
+    fn near(&self, place: Place) -> (Vec<Projection>, Projection) {
         let mut nearest = Projection { along_m: 0.0, off_m: f64::INFINITY };
         let mut candidates = Vec::with_capacity(self.points.len());
         for ((start, end), along) in self.points.iter().zip(self.points.iter().skip(1)).zip(&self.along) {
@@ -114,14 +140,20 @@ impl Line {
             }
             candidates.push(candidate);
         }
-        let near = |candidate: &&Projection| candidate.off_m <= nearest.off_m + 15.0 && candidate.along_m >= from_m - AT_STOP_M;
-        candidates.iter().filter(near).min_by(|a, b| (a.along_m).total_cmp(&b.along_m)).copied().unwrap_or(nearest)
+        candidates.retain(|candidate| candidate.off_m <= nearest.off_m + 15.0);
+        (candidates, nearest)
     }
 
     /// Metres to go from one place along the line to another; none when it lies behind and the line is no loop.
     pub fn ahead(&self, from_m: f64, to_m: f64) -> Option<f64> {
         let metres = to_m - from_m;
         if metres >= -AT_STOP_M { Some(metres.max(0.0)) } else { self.is_loop.then(|| metres + self.length()) }
+    }
+
+    /// Metres travelled from one fix to the next: a fix that is a little behind is noise and no way travelled.
+    fn step(&self, from_m: f64, to_m: f64) -> f64 {
+        let back = from_m - to_m;
+        if (0.0..=NOISE_M).contains(&back) && back < self.length() / 2.0 { 0.0 } else { self.ahead(from_m, to_m).unwrap_or(0.0) }
     }
 }
 
@@ -150,30 +182,61 @@ impl Basis {
 /// A position's time in milliseconds, and its place.
 pub type Fix = (i64, Place);
 
+/// A way along the line that fixes show.
+struct Track {
+    /// Where it ends.
+    here: Projection,
+    /// Metres travelled along the line.
+    travelled: f64,
+    /// How long it took, milliseconds.
+    span: i64,
+    /// Whether all of it lay on the route.
+    on_route: bool,
+}
+
+impl Track {
+    /// The shortest way that explains these fixes, which are in the order of time: where the line returns on its own way, it tells on
+    /// which of the two the shuttle is. None without a fix.
+    fn of(line: &Line, fixes: &[Fix]) -> Option<Self> {
+        let ((first_at, first), (last_at, _)) = (fixes.first()?, fixes.last()?);
+        let from = |start: Projection| {
+            let mut track = Self { here: start, travelled: 0.0, span: last_at.saturating_sub(*first_at), on_route: true };
+            for (_, place) in fixes {
+                let next = line.project(*place, track.here.along_m);
+                track.on_route &= next.off_m <= OFF_ROUTE_M;
+                track.travelled += line.step(track.here.along_m, next.along_m);
+                track.here = next;
+            }
+            track
+        };
+        let (candidates, nearest) = line.near(*first);
+        let mut ways = candidates.iter().take(MOST_WAYS).copied().map(from);
+        let shortest = ways.next().map(|way| ways.fold(way, |best, way| if way.travelled + 1.0 < best.travelled { way } else { best }));
+        Some(shortest.unwrap_or_else(|| from(nearest)))
+    }
+
+    /// Metres a second. None when it took too little time, when the shuttle stood or went back, or when no shuttle goes so fast.
+    fn speed(&self) -> Option<f64> {
+        if self.span < LEAST_SPAN_MS || !self.on_route {
+            return None;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a span of minutes")]
+        let speed = self.travelled * 1000.0 / self.span as f64;
+        (LEAST_SPEED..=MOST_SPEED).contains(&speed).then_some(speed)
+    }
+}
+
+/// The fixes of the last minutes before the newest.
+fn recent(fixes: &[Fix]) -> &[Fix] {
+    let Some((newest, _)) = fixes.last() else { return fixes };
+    let begins = fixes.iter().position(|(at, _)| newest.saturating_sub(*at) <= SPEED_WINDOW_MS).unwrap_or_default();
+    fixes.get(begins..).unwrap_or_default()
+}
+
 /// Metres a second along the line between the oldest and the newest of these fixes, which are in the order of time. None when they span
 /// too little, when the shuttle stood or went back, or when no shuttle goes so fast.
 pub fn recent_speed(line: &Line, fixes: &[Fix]) -> Option<f64> {
-    let (newest, _) = fixes.last()?;
-    let (mut before, mut travelled, mut first) = (None::<f64>, 0.0, *newest);
-    for (at, place) in fixes.iter().filter(|(at, _)| newest.saturating_sub(*at) <= SPEED_WINDOW_MS) {
-        let here = line.project(*place, before.unwrap_or(0.0));
-        if here.off_m > OFF_ROUTE_M {
-            return None;
-        }
-        match before {
-            None => first = *at,
-            // A fix that is a little behind is noise and no way travelled.
-            Some(before) => travelled += line.ahead(before, here.along_m).unwrap_or(0.0),
-        }
-        before = Some(here.along_m);
-    }
-    let span = newest.saturating_sub(first);
-    if span < LEAST_SPAN_MS {
-        return None;
-    }
-    #[expect(clippy::cast_precision_loss, reason = "a span of minutes")]
-    let speed = travelled * 1000.0 / span as f64;
-    (LEAST_SPEED..=MOST_SPEED).contains(&speed).then_some(speed)
+    Track::of(line, recent(fixes))?.speed()
 }
 
 /// A shuttle's way to its stops.
@@ -203,17 +266,15 @@ pub struct Estimate {
 impl Approach {
     /// Of a shuttle's fixes in the order of time. None when there is none, when the newest is stale, or when it lies off the route.
     pub fn of(line: &Line, fixes: &[Fix], typical_kmh: f64, now: i64) -> Option<Self> {
-        let (at, place) = *fixes.last()?;
-        // Where it was before tells which of two ways on top of each other it is on.
-        let from = fixes.iter().rev().nth(1).map_or(0.0, |(_, place)| line.project(*place, 0.0).along_m);
-        let here = line.project(place, from);
-        if now.saturating_sub(at) > STALE_MS || here.off_m > OFF_ROUTE_M {
+        let (at, _) = *fixes.last()?;
+        let track = Track::of(line, recent(fixes))?;
+        if now.saturating_sub(at) > STALE_MS || track.here.off_m > OFF_ROUTE_M {
             return None;
         }
-        let recent = recent_speed(line, fixes);
+        let recent = track.speed();
         let speed = recent.unwrap_or((typical_kmh / 3.6).max(LEAST_SPEED));
         let basis = if recent.is_some() { Basis::RecentSpeed } else { Basis::TypicalSpeed };
-        Some(Self { along_m: here.along_m, at, speed, basis })
+        Some(Self { along_m: track.here.along_m, at, speed, basis })
     }
 
     /// The arrival at a stop so far along the line. None when the shuttle has passed it and the line is no loop.

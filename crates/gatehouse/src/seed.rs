@@ -1,4 +1,4 @@
-//! `gatehouse seed`: a demo car park, four temples, three users and weeks of plausible history, over HTTP, into any deployment.
+//! `gatehouse seed`: a demo car park, four temples with their darshan slots, three users and weeks of plausible history, over HTTP, into any deployment.
 //!
 //! What is there already is left as it is, so that seeding twice changes nothing. Everything but secrets follows from `--seed`.
 
@@ -13,10 +13,14 @@ use serde_json::json;
 
 pub(crate) mod api;
 mod credentials;
+pub(crate) mod crowd;
+mod darshan;
 mod history;
 mod news;
 pub(crate) mod pattern;
 mod places;
+mod services;
+pub(crate) mod shuttles;
 
 pub use credentials::{Credentials, User};
 
@@ -45,7 +49,7 @@ pub struct Args {
     /// What the history follows from: the same number, the same history.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// How many days of readings; 0 for the newest of each device alone.
+    /// How many days of readings; crowds are counted for three times as many. 0 for the newest of each device and zone alone.
     #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u32).range(0..=366))]
     pub history_days: u32,
     /// Minutes from one reading of a device to its next.
@@ -78,21 +82,40 @@ pub struct Summary {
     pub lot_counts: usize,
     /// Cameras.
     pub cameras: usize,
-    /// Alerts.
+    /// Alerts, announcements among them.
     pub alerts: usize,
+    /// Counts of the temples' crowds.
+    pub crowd_counts: u64,
+    /// Shuttle routes.
+    pub routes: usize,
+    /// Shuttles.
+    pub shuttles: usize,
+    /// Crews, rooms and the like.
+    pub resources: usize,
+    /// Emergencies that are over.
+    pub emergencies: usize,
+    /// Incidents that were written down.
+    pub incidents: usize,
+    /// Slot templates of the temples.
+    pub slots: usize,
+    /// Bookings of the demo visitor.
+    pub bookings: usize,
     /// Where the credentials are.
     pub credentials: PathBuf,
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sites, zones, spots, devices, users, keys, readings, duplicates, rejected, lot_counts, cameras, alerts, credentials } =
-            self;
+        let Self { sites, zones, spots, devices, users, keys, readings, duplicates, rejected, lot_counts, cameras, alerts, .. } = self;
+        let Self { slots, bookings, crowd_counts, routes, shuttles, resources, emergencies, incidents, credentials, .. } = self;
         writeln!(f, "made {sites} sites, {zones} zones, {spots} spots, {devices} devices, {users} users, {keys} device keys")?;
         writeln!(
             f,
             "stored {readings} readings ({duplicates} were there, {rejected} refused), {lot_counts} lot counts, {cameras} cameras, {alerts} alerts"
         )?;
+        writeln!(f, "made {slots} darshan slots by weekday, {bookings} bookings")?;
+        writeln!(f, "stored {crowd_counts} counts of crowds, made {routes} routes and {shuttles} shuttles")?;
+        writeln!(f, "made {resources} resources, {emergencies} past emergencies, {incidents} incidents")?;
         write!(f, "credentials: {}", credentials.display())
     }
 }
@@ -115,6 +138,8 @@ pub async fn run(args: Args) -> anyhow::Result<Summary> {
     // A key is shown once: those that were issued before a failure are kept all the same.
     credentials.save(&args.credentials)?;
     summary.keys = issued?;
+    summary.slots = darshan::templates(&admin).await?;
+    summary.bookings = darshan::bookings(&args.base_url, &credentials).await?;
 
     let history = history::History::until(api::now_ms(), args.seed, args.history_days, args.every_minutes);
     seed_readings(&admin, &history, &mut summary).await?;
@@ -122,6 +147,11 @@ pub async fn run(args: Args) -> anyhow::Result<Summary> {
     summary.lot_counts += news::sample_lots(&admin, &history).await?;
     summary.cameras = news::cameras(&admin).await?;
     summary.alerts = news::alerts(&admin).await?;
+    summary.crowd_counts = crowd::counts(&admin, args.seed, api::now_ms(), args.history_days).await?;
+    (summary.routes, summary.shuttles) = shuttles::make(&admin).await?;
+    let services = services::make(&admin).await?;
+    summary.alerts += services.broadcasts;
+    (summary.resources, summary.emergencies, summary.incidents) = (services.resources, services.emergencies, services.incidents);
     Ok(summary)
 }
 

@@ -17,6 +17,7 @@ use crate::seed::api::{self, Api};
 mod faults;
 mod fleet;
 mod tally;
+mod temples;
 
 pub use faults::Faults;
 pub use tally::Summary;
@@ -88,8 +89,8 @@ pub async fn run(args: Args) -> anyhow::Result<Summary> {
     summary
 }
 
-/// A gentle fleet for a demo: every device speaks once in the first seconds and then each minute or so, with few faults, until
-/// `stop`.
+/// A gentle fleet for a demo: every device speaks once in the first seconds and then each minute or so, with few faults, the temples'
+/// crowds are counted and their shuttles go round, until `stop`.
 ///
 /// # Errors
 /// As [`run`].
@@ -107,6 +108,13 @@ pub async fn run_gentle(base_url: &str, credentials: &Credentials, stop: Cancell
         sweep: true,
         show: false,
     };
+    // Ends with this function, however that ends.
+    let mut temples = tokio::task::JoinSet::new();
+    if let Some(user) = credentials.users.get("operator")
+        && let Ok(operator) = Api::sign_in(base_url, &user.email, &user.password).await
+    {
+        temples.spawn(temples::live(operator, stop.clone()));
+    }
     drive(base_url, credentials, plan, stop).await
 }
 

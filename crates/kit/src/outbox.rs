@@ -24,6 +24,8 @@ pub async fn post(path: &str, request_id: &str) -> Result<(), String> {
     let request = http::Request::post(format!("http://self.alt{path}"))
         .header("x-tick-secret", secret)
         .header("x-request-id", request_id)
+        // No receiver that stalls keeps this instance waiting.
+        .header("prefer", "respond-async")
         .body(spin_sdk::http::EmptyBody::new())
         .map_err(|error| error.to_string())?;
     let response = spin_sdk::http::send(request).await.map_err(|error| format!("{error:?}"))?;

@@ -34,6 +34,7 @@ async fn templates_are_made_changed_and_deleted_by_an_administrator() {
         (json!({"weekdays": ["funday"], "start": "25:00", "end": "07:00", "capacity": 0}), &["capacity", "start", "weekdays"]),
         (json!({"weekday": "monday", "start": "09:00", "end": "08:00", "capacity": 5}), &["end"]),
         (json!({"weekday": "monday", "slot": "dawn", "capacity": 5}), &["slot"]),
+        (json!({"weekdays": [], "slot": "09:00-10:00", "capacity": 5}), &["weekdays"]),
     ] {
         admin.post(&at, body).await.expect_invalid(fields);
     }
@@ -146,6 +147,19 @@ async fn a_day_that_makes_no_sense_is_refused() {
     operator.delete(&day).await.expect_problem(403);
     app.anonymous().put(&day, json!({"closed": true})).await.expect_problem(401);
     admin.get(&day).await.expect_problem(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_s_slots_are_paged() {
+    let app = App::start().await;
+    let temple = Temple::new(&app, 10).await;
+    let first = app.anonymous().get(&format!("{}&limit=1", temple.slots_path())).await.expect(200);
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = app.anonymous().get(&format!("{}&limit=1&cursor={cursor}", temple.slots_path())).await.expect(200);
+    let slots: Vec<_> = [&first, &second].iter().map(|page| page["items"].as_array().unwrap().clone()).collect();
+    assert_eq!((slots[0].len(), slots[1].len()), (1, 1));
+    assert_eq!((&slots[0][0]["slot"], &slots[1][0]["slot"]), (&json!("06:00-07:00"), &json!("07:00-08:00")));
+    assert!(second["next_cursor"].is_null());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,11 @@
 //! Gates: every refusal with its reason, retries, offline scans, exits, how many are inside.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_compact::{KeyPair, Seed};
 use gatehouse_tests::{App, Client, unique};
 use serde_json::{Value, json};
+use sha2::Digest as _;
 
 use crate::support::{Temple, code, path};
 
@@ -41,6 +45,17 @@ async fn ask(operator: &Client, booking: &Value, question: Value) -> gatehouse_t
 fn refused(answer: &gatehouse_tests::Answer, status: u16, reason: &str) {
     let problem = answer.expect_problem(status);
     assert_eq!(problem["reason"], reason, "{problem}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_that_says_nothing_of_itself_lets_in_once() {
+    let Some(scene) = Scene::new().await else { return };
+    let booking = scene.book(4).await;
+    scene.temple.go_to_slot(&scene.app, &booking, -60);
+    let operator = scene.app.operator().await;
+    assert_eq!(ask(&operator, &booking, json!({})).await.expect(200)["status"], "checked_in");
+    refused(&ask(&operator, &booking, json!({"token": booking["ticket"]})).await, 409, "already_checked_in");
+    ask(&operator, &json!({"id": "no-such-booking"}), json!({})).await.expect_problem(404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,8 +141,8 @@ async fn each_refusal_names_its_reason() {
     refused(&operator.post(&format!("{}/exit", path(&booking)), json!({})).await, 409, "not_inside");
 
     for (question, fields) in [
-        (json!({}), &["nonce", "temple_id"][..]),
-        (json!({"temple_id": scene.temple.slug, "nonce": "short"}), &["nonce"]),
+        (json!({"temple_id": 3, "nonce": ""}), &["nonce", "temple_id"][..]),
+        (json!({"temple_id": scene.temple.slug, "nonce": "n".repeat(65)}), &["nonce"]),
         (json!({"temple_id": scene.temple.slug, "nonce": "with a space"}), &["nonce"]),
         (json!({"temple_id": "nowhere", "nonce": "a-good-nonce"}), &["temple_id"]),
         (json!({"temple_id": scene.temple.slug, "nonce": "a-good-nonce", "ticket": 3, "gate": ""}), &["gate", "ticket"]),
@@ -200,6 +215,51 @@ async fn offline_scans_are_judged_alone_by_the_time_of_the_gate() {
     let scans = json!([{"nonce": "batch-0009", "booking": code(&late), "scanned_at": at(1)}]);
     let nowhere = json!({"temple_id": "nowhere", "scans": scans});
     operator.post("/api/bookings/checkin/batch", nowhere).await.expect_invalid(&["temple_id"]);
+}
+
+/// An Ed25519 key pair from a seed, with the public key in base64url.
+fn key_pair(seed: u8) -> (KeyPair, String) {
+    let pair = KeyPair::from_seed(Seed::new([seed; 32]));
+    let public = URL_SAFE_NO_PAD.encode(pair.pk.as_ref());
+    (pair, public)
+}
+
+/// A ticket as docs/reference/tickets.md says, byte by byte.
+fn ticket_by(pair: &KeyPair, booking: &Value, temple: &str) -> String {
+    let starts = chrono::DateTime::parse_from_rfc3339(booking["starts_at"].as_str().unwrap()).unwrap().timestamp();
+    let mut payload = sha2::Sha256::digest(pair.pk.as_ref())[..4].to_vec();
+    payload.extend(uuid::Uuid::parse_str(booking["id"].as_str().unwrap()).unwrap().as_bytes());
+    payload.extend(u32::try_from(starts).unwrap().to_be_bytes());
+    payload.extend([0, 60, 4, 1]);
+    payload.extend(temple.as_bytes());
+    let signed = format!("GHT1.{}", URL_SAFE_NO_PAD.encode(payload));
+    let signature = pair.sk.sign(&signed, None);
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_key_is_rotated_tickets_of_both_are_good() {
+    let ((new, new_public), (old, old_public), (stranger, _)) = (key_pair(1), key_pair(2), key_pair(3));
+    let seed = URL_SAFE_NO_PAD.encode([1; 32]);
+    let public = format!("{new_public},{old_public}");
+    let variables = [("ticket_signing_key", seed.as_str()), ("ticket_public_keys", public.as_str())];
+    let Some(app) = App::embedded(&variables).await else { return };
+    let published = app.anonymous().get("/api/bookings/ticket-keys").await.expect(200);
+    let shown: Vec<_> = published["keys"].as_array().unwrap().iter().map(|key| key["x"].as_str().unwrap()).collect();
+    assert_eq!(shown, [&new_public, &old_public]);
+    let temple = Temple::new(&app, 100).await;
+    let pilgrim = app.visitor().await;
+    let (first, second) = (
+        pilgrim.post("/api/bookings/", temple.wish(4)).await.expect(201),
+        pilgrim.post("/api/bookings/", temple.wish(4)).await.expect(201),
+    );
+    assert_eq!(first["ticket"], ticket_by(&new, &first, &temple.slug), "the format is the documented one");
+    temple.go_to_slot(&app, &first, 60);
+    let operator = app.operator().await;
+    let question = |ticket: String| json!({"temple_id": temple.slug, "nonce": unique("nonce"), "ticket": ticket});
+    refused(&ask(&operator, &first, question(ticket_by(&stranger, &first, &temple.slug))).await, 422, "bad_signature");
+    ask(&operator, &first, question(ticket_by(&new, &first, &temple.slug))).await.expect(200);
+    ask(&operator, &second, question(ticket_by(&old, &second, &temple.slug))).await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -78,6 +78,21 @@ async fn joining_is_judged_as_booking_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_scheduled_run_moves_it_up_too() {
+    let app = App::start().await;
+    let temple = Temple::new(&app, 4).await;
+    let pilgrim = app.visitor().await;
+    pilgrim.post("/api/bookings/", temple.wish(4)).await.expect(201);
+    let (first, second) = (wait(&pilgrim, &temple, 2).await, wait(&pilgrim, &temple, 1).await);
+    // Places that came to be behind the application's back.
+    app.db().execute("update slot_templates set capacity = 6 where site = ?", [&temple.slug]).unwrap();
+    app.tick().await;
+    assert_eq!(status(&pilgrim, &first).await, "confirmed");
+    assert_eq!(status(&pilgrim, &second).await, "waitlisted");
+    assert_eq!(app.tick().await["bookings"]["promoted"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_revokes_moves_it_up_too() {
     let app = App::start().await;
     let temple = Temple::new(&app, 4).await;

@@ -1,7 +1,7 @@
 //! The load generator: keep-alive connections over raw sockets, so that it takes as little of the machine as it can.
 //!
 //! Prints one JSON object: requests that were answered as they should be, everything else by its status, the rate, the latencies
-//! and the number of the next reading.
+//! and the number of the next reading or reservation.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use gatehouse_bench::{Options, write_json};
+use gatehouse_bench::{Options, write_json, write_reservation};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 enum Kind {
     Single,
     Bulk,
+    Reserve,
     Get,
 }
 
@@ -44,6 +45,7 @@ fn main() -> anyhow::Result<()> {
     let kind = match options.text("kind")? {
         "single" => Kind::Single,
         "bulk" => Kind::Bulk,
+        "reserve" => Kind::Reserve,
         "get" => Kind::Get,
         other => bail!("there is no kind {other}"),
     };
@@ -143,6 +145,11 @@ impl Run {
                 }
                 body.push(b']');
             }
+            Kind::Reserve => {
+                let n = self.next.get();
+                self.next.set(n + 1);
+                write_reservation(body, n, self.base_ms);
+            }
             Kind::Get => {}
         }
         let _ = write!(request, "{method} {} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n", self.path, self.addr, self.token);
@@ -156,7 +163,7 @@ impl Run {
     /// Stored means 201; a bulk is good when every reading of it was stored.
     fn is_good(&self, status: u16, answer: &[u8]) -> bool {
         match self.kind {
-            Kind::Single => status == 201,
+            Kind::Single | Kind::Reserve => status == 201,
             Kind::Get => status == 200,
             Kind::Bulk => {
                 let text = String::from_utf8_lossy(answer);

@@ -6,7 +6,7 @@ use embedded_graphics::Pixel;
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{OriginDimensions, Point, Size};
 use embedded_graphics::mono_font::MonoTextStyle;
-use embedded_graphics::mono_font::iso_8859_1::{FONT_9X15, FONT_10X20};
+use embedded_graphics::mono_font::iso_8859_1::{FONT_9X15_BOLD, FONT_10X20};
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::{Drawable as _, RgbColor as _};
 use embedded_graphics::primitives::{Primitive as _, PrimitiveStyle, Rectangle};
@@ -76,7 +76,8 @@ impl Canvas for Svg {
         };
         let node = svg::node::element::Text::new(text).set("x", x).set("y", y).set("fill", hex(colour));
         let size = if large { 18 } else { 13 };
-        self.add(node.set("font-size", size).set("text-anchor", anchor).set("dominant-baseline", "central"));
+        let weight = if large { 650 } else { 400 };
+        self.add(node.set("font-size", size).set("font-weight", weight).set("text-anchor", anchor).set("dominant-baseline", "central"));
     }
 }
 
@@ -150,7 +151,7 @@ impl Canvas for Bitmap {
             Anchor::Middle => Alignment::Center,
             Anchor::End => Alignment::Right,
         };
-        let font = if large { &FONT_10X20 } else { &FONT_9X15 };
+        let font = if large { &FONT_10X20 } else { &FONT_9X15_BOLD };
         let style = TextStyleBuilder::new().alignment(alignment).baseline(Baseline::Middle).build();
         match Text::with_text_style(text, Point::new(x, y), MonoTextStyle::new(font, rgb(colour)), style).draw(self) {
             Ok(_) => {}

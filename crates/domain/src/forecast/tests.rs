@@ -20,7 +20,7 @@ fn temple(hours: i64, noise: f64) -> Vec<(i64, f64)> {
 }
 
 fn predicted(points: &[(i64, f64)], now: i64, horizon: usize) -> Forecast {
-    predict(&Series::of(points, 10_000), now, horizon)
+    predict(&Series::of(points, 10_000), &Context::default(), now, horizon)
 }
 
 #[test]
@@ -74,10 +74,87 @@ fn what_comes_after_an_origin_does_not_change_what_was_forecast_there() {
     let cut = Series::of(&points[..usize::try_from(3 * WEEK + 1).unwrap()], 10_000);
     let origin = 3 * WEEK;
     for ahead in 1..=24 {
-        let of = |series: &Series| expected(series, origin, departure(series, origin), ahead);
+        let context = Context::default();
+        let of = |series: &Series| {
+            let model = Model { series, context: &context, weight: 0.0 };
+            model.expected(origin, model.departure(origin), ahead)
+        };
         assert_eq!(of(&series), of(&cut));
         assert_eq!(naive(&series, origin + ahead, origin), naive(&cut, origin + ahead, origin));
     }
+}
+
+/// Each hour's bookings, made the day before: `extra` more at each hour that `more` holds for.
+fn bookings(hours: i64, extra: f64, more: impl Fn(i64) -> bool) -> Booked {
+    let points: Vec<_> = (0..hours).map(|hour| (hour, 24, 40.0 + if more(hour) { extra } else { 0.0 })).collect();
+    Booked::of(&points)
+}
+
+#[test]
+fn more_bookings_than_usual_are_more_people() {
+    let now = 5 * WEEK - 1;
+    let points = temple(5 * WEEK, 0.0);
+    let series = Series::of(&points, 10_000);
+    let forecast = |booked: Booked| predict(&series, &Context { booked, prior: 0.25, ..Context::default() }, now, 6);
+    let usual = forecast(bookings(6 * WEEK, 0.0, |_| false));
+    let full = forecast(bookings(6 * WEEK, 80.0, |hour| hour == now + 3));
+    for (usual, full) in usual.points.iter().zip(&full.points) {
+        let more = if full.hour == now + 3 { 20.0 } else { 0.0 };
+        assert!((full.value - usual.value - more).abs() < 1e-6 && (full.by_bookings - more).abs() < 1e-6, "{full:?}");
+        assert!(usual.by_bookings.abs() < 1e-6);
+    }
+    // Without any history the bookings of the hour are compared with those of now.
+    let context = Context { booked: bookings(110, 80.0, |hour| hour > 100), prior: 0.25, ..Context::default() };
+    let little = predict(&Series::of(&[(100, 50.0)], 10), &context, 100, 1);
+    assert!((little.points[0].value - 70.0).abs() < 1e-6 && little.basis == Some(Basis::LastValue));
+}
+
+#[test]
+fn the_weight_of_bookings_is_learnt_and_makes_the_forecast_better() {
+    let often = |hour: i64| hour * 7919 % 11 < 3;
+    let mut points = temple(6 * WEEK, 4.0);
+    for (hour, value) in &mut points {
+        *value += if often(*hour) { 0.7 * 60.0 } else { 0.0 };
+    }
+    let series = Series::of(&points, 10_000);
+    let booked = bookings(7 * WEEK, 60.0, often);
+    let knowing = predict(&series, &Context { booked, prior: 0.1, ..Context::default() }, 6 * WEEK - 1, 6);
+    let blind = predict(&series, &Context::default(), 6 * WEEK - 1, 6);
+    let (knowing, blind) = (knowing.accuracy.unwrap(), blind.accuracy.unwrap());
+    assert!(knowing.mae < 0.5 * blind.mae && knowing.mae < 0.5 * knowing.naive_mae, "{knowing:?} {blind:?}");
+}
+
+#[test]
+fn what_was_booked_too_late_is_not_known() {
+    let booked = Booked::of(&[(10, 0, 3.0), (10, 5, 4.0), (10, 99, 5.0), (12, 1, f64::NAN)]);
+    assert_eq!([0, 1, 5, 6, 25, 99].map(|ahead| booked.known(10, ahead)), [12.0, 9.0, 9.0, 5.0, 5.0, 5.0]);
+    assert_eq!((booked.known(9, 0), booked.known(i64::MIN, 0), booked.known(i64::MAX, i64::MIN)), (0.0, 0.0, 0.0));
+    assert!(Booked::of(&[]).is_empty() && Booked::of(&[(i64::MIN, 0, 1.0), (i64::MAX, 0, 1.0)]).known(i64::MAX, 0) > 0.0);
+}
+
+#[test]
+fn festivals_follow_festivals_and_spoil_no_ordinary_day() {
+    // A festival a week ago, twice as full; the day to come is ordinary, then it is a festival too.
+    let festival = 4 * WEEK..4 * WEEK + DAY;
+    let mut points = temple(5 * WEEK, 0.0);
+    for (hour, value) in &mut points {
+        *value *= if festival.contains(hour) { 3.0 } else { 1.0 };
+    }
+    let series = Series::of(&points, 10_000);
+    let of = |days: &[i64]| {
+        let special = days.iter().flat_map(|day| (0..DAY).map(move |hour| (day * DAY + hour, Special::Festival))).collect();
+        predict(&series, &Context { special, ..Context::default() }, 5 * WEEK - 1, 24)
+    };
+    let (ordinary, again) = (of(&[28]), of(&[28, 35]));
+    assert_eq!((ordinary.basis, again.basis), (Some(Basis::Week), Some(Basis::SpecialDay)));
+    let (truth, plain) = (temple(6 * WEEK, 0.0), predicted(&temple(5 * WEEK, 0.0), 5 * WEEK - 1, 24));
+    for ((ordinary, plain), again) in ordinary.points.iter().zip(&plain.points).zip(&again.points) {
+        let (_, value) = truth[usize::try_from(ordinary.hour).unwrap()];
+        assert!((ordinary.value - plain.value).abs() < 0.1 * value + 1.0, "{ordinary:?} {plain:?}");
+        assert!((again.value - 3.0 * value).abs() < 0.3 * value + 1.0, "{again:?} {value}");
+    }
+    // The first of its kind is taken as its weekday.
+    assert_eq!(of(&[35]).basis, Some(Basis::Week));
 }
 
 proptest! {
@@ -87,10 +164,11 @@ proptest! {
     fn no_series_panics_and_no_forecast_is_below_zero(
         points in prop::collection::vec((any::<i64>(), any::<f64>()), 0..20),
         near in prop::collection::vec((0_i64..200, -1e6..1e6_f64), 0..200),
-        now: i64, horizon in 0_usize..100,
+        now: i64, horizon in 0_usize..100, booked in prop::collection::vec((0_i64..250, any::<i64>(), 0.0..1e6_f64), 0..100),
     ) {
+        let context = Context { booked: Booked::of(&booked), prior: 0.3, ..Context::default() };
         for (points, now) in [(points, now), (near, 199)] {
-            let forecast = predicted(&points, now, horizon);
+            let forecast = predict(&Series::of(&points, 10_000), &context, now, horizon);
             for point in forecast.points {
                 prop_assert!(point.value.is_nan() || point.value >= 0.0);
                 if let Some((low, high)) = point.interval {

@@ -76,13 +76,16 @@ fn a_kind_has_its_own_prices_or_the_sites() {
         r#"{"currency": "INR", "per_hour": 4000, "per_day": 30000, "kinds": {"ev": {"per_hour": 5000}, "accessible": {"per_hour": 0}}}"#,
     )
     .unwrap();
-    assert_eq!(tariff.rates("standard"), Some(rates(4_000, Some(30_000), 0)));
-    assert_eq!(tariff.rates("ev"), Some(rates(5_000, Some(30_000), 0)));
-    assert_eq!(tariff.rates("accessible"), Some(rates(0, Some(30_000), 0)));
+    assert_eq!(tariff.rates("standard"), rates(4_000, Some(30_000), 0));
+    assert_eq!(tariff.rates("ev"), rates(5_000, Some(30_000), 0));
+    assert_eq!(tariff.rates("accessible"), rates(0, Some(30_000), 0));
     assert_eq!(tariff.refund, RefundRule::default());
     for none in ["{}", r#"{"per_hour": 1}"#, r#"{"currency": "INR"}"#] {
-        assert_eq!(serde_json::from_str::<Tariff>(none).unwrap().rates("standard"), None, "{none}");
+        assert_eq!(serde_json::from_str::<Tariff>(none).unwrap().rates("standard"), rates(0, None, 0), "{none}");
     }
+    let other: Tariff =
+        serde_json::from_str(r#"{"currency": "INR", "per_hour": 1, "daily_cap": 9, "by_kind": {"ev": {"daily_cap": 8}}}"#).unwrap();
+    assert_eq!((other.rates("vip"), other.rates("ev")), (rates(1, Some(9), 0), rates(1, Some(8), 0)));
 }
 
 fn zones() -> impl Strategy<Value = Zone> {
@@ -130,6 +133,6 @@ proptest! {
             prices: Prices { per_hour: Some(per_hour), per_day, free_minutes: Some(free), minimum: Some(minimum) },
             ..Tariff::default()
         };
-        prop_assert!(tariff.rates("standard").unwrap().price(zone, start, end) >= 0);
+        prop_assert!(tariff.rates("standard").price(zone, start, end) >= 0);
     }
 }

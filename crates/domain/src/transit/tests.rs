@@ -37,6 +37,37 @@ fn a_way_there_and_back_is_told_apart_by_where_the_shuttle_was() {
 }
 
 #[test]
+fn on_the_way_back_over_the_same_street_a_shuttle_comes_from_the_far_end() {
+    let line = Line::new(vec![place(20.0, 70.0), place(20.01, 70.0), place(20.0, 70.0)], true).unwrap();
+    // It comes back towards the start, 5 m/s, in small steps.
+    let back = fixes(&[(60, 700.0), (57, 685.0), (40, 600.0), (20, 500.0), (16, 480.0), (0, 400.0)]);
+    let approach = Approach::of(&line, &back, 20.0, NOW).unwrap();
+    assert!((approach.along_m - (line.length() - 400.0)).abs() < 1.0, "{approach:?}");
+    assert!((approach.speed - 5.0).abs() < 0.1, "{approach:?}");
+    // And goes out again.
+    let out = fixes(&[(40, 100.0), (20, 200.0), (0, 300.0)]);
+    assert!((Approach::of(&line, &out, 20.0, NOW).unwrap().along_m - 300.0).abs() < 1.0);
+}
+
+#[test]
+fn on_a_loop_noise_is_not_a_whole_round() {
+    let round = bend(true);
+    let standing = fixes(&[(90, 500.0), (60, 440.0), (30, 510.0), (0, 450.0)]);
+    let approach = Approach::of(&round, &standing, 36.0, NOW).unwrap();
+    assert_eq!(approach.basis, Basis::TypicalSpeed, "{approach:?}");
+}
+
+#[test]
+fn a_leap_is_no_ride() {
+    let (here, there) = (place(20.0, 70.0), place(20.01, 70.0));
+    assert!(is_plausible(here, place(20.002, 70.0), 0), "noise, and clocks that run wrong");
+    assert!(!is_plausible(here, there, 1_000));
+    assert!(is_plausible(here, there, 30_000) && is_plausible(here, there, -30_000), "112 km/h");
+    assert!(!is_plausible(here, place(0.0, 0.0), 600_000));
+    assert!(is_plausible(here, place(0.0, 0.0), 600_001) && is_plausible(here, place(-80.0, -170.0), i64::MIN));
+}
+
+#[test]
 fn the_recent_speed_gives_the_arrival() {
     let line = bend(false);
     let moving = fixes(&[(60, 0.0), (30, 150.0), (0, 300.0)]);

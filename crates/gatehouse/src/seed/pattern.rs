@@ -11,7 +11,7 @@ pub(crate) const HOUR_MS: i64 = 60 * MINUTE_MS;
 pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// The demo's places keep Indian time, which knows no summer time.
-const LOCAL_OFFSET_MS: i64 = 5 * HOUR_MS + 30 * MINUTE_MS;
+pub(crate) const LOCAL_OFFSET_MS: i64 = 5 * HOUR_MS + 30 * MINUTE_MS;
 /// How long a vehicle stays, in the mean.
 const STAY_MS: f64 = 95.0 * 60_000.0;
 

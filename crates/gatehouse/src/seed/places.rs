@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 pub(super) struct Site {
     pub slug: &'static str,
     name: &'static str,
-    kind: &'static str,
+    pub kind: &'static str,
     latitude: f64,
     longitude: f64,
     capacity: i64,
@@ -15,10 +15,10 @@ pub(super) struct Site {
 
 /// A zone: of spots, or an area with a capacity.
 pub(super) struct Zone {
-    code: &'static str,
+    pub code: &'static str,
     name: &'static str,
     area_m2: Option<f64>,
-    capacity: i64,
+    pub capacity: i64,
 }
 
 const fn lot(code: &'static str, name: &'static str, spots: i64) -> Zone {

@@ -1,4 +1,4 @@
-//! The three routes.
+//! The five routes.
 
 #![expect(clippy::result_large_err, reason = "an answer is what a handler refuses with")]
 
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -15,12 +15,12 @@ use axum::routing::{get, post};
 use axum::serve::ListenerExt as _;
 use bytes::Bytes;
 use domain::reading::{RawReading, Reading, check, electrical_state, judge};
-use domain::time::format_rfc3339;
+use domain::time::{format_rfc3339, parse_rfc3339};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::store::{self, Refused, Writer};
+use crate::store::{self, Refused, Reservation, Writer};
 use crate::token::{Keys, Role};
 
 /// A heartbeat this old makes a device healthy still, and one this old not yet offline: milliseconds.
@@ -67,6 +67,8 @@ pub async fn serve(listen: &str, path: &str, keys: Keys) -> anyhow::Result<()> {
         .route("/api/telemetry/", post(single))
         .route("/api/telemetry/bulk/", post(bulk))
         .route("/api/dashboard/overview/", get(overview))
+        .route("/api/spots/available", get(available))
+        .route("/api/reservations", post(reserve))
         .with_state(app);
     let listener = tokio::net::TcpListener::bind(listen).await?.tap_io(|socket| {
         let _ = socket.set_nodelay(true);
@@ -213,4 +215,103 @@ async fn overview(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Res
         Ok(overview) => Ok(axum::Json(overview).into_response()),
         Err(error) => Err(refuse(StatusCode::SERVICE_UNAVAILABLE, error.to_string())),
     }
+}
+
+#[derive(Deserialize)]
+struct Wish<'a> {
+    spot_id: &'a str,
+    start: &'a str,
+    end: &'a str,
+    vehicle_plate: &'a str,
+}
+
+/// What the fixture's site charges, from its own row.
+fn priced(app: &App, site: &str, start: i64, end: i64) -> rusqlite::Result<i64> {
+    store::read(&app.path, |connection| {
+        let terms: (String, String) = connection
+            .prepare_cached("select tariff, time_zone from sites where slug = ?")?
+            .query_row([site], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let tariff: domain::tariff::Tariff = serde_json::from_str(&terms.0).map_err(|_| rusqlite::Error::InvalidQuery)?;
+        let zone = domain::booking_slot::Zone::parse(&terms.1).ok_or(rusqlite::Error::InvalidQuery)?;
+        Ok(tariff.rates("standard").price(zone, start, end))
+    })
+}
+
+async fn reserve(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Response> {
+    let now = now_ms();
+    authorised(&app, &headers, Role::Visitor, now)?;
+    let wish: Wish<'_> = serde_json::from_slice(&body).map_err(|error| refuse(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let invalid = |field: &str| refuse(StatusCode::UNPROCESSABLE_ENTITY, field);
+    let (Some(start), Some(end)) = (parse_rfc3339(wish.start), parse_rfc3339(wish.end)) else { return Err(invalid("start")) };
+    let plate = domain::reservation::plate(wish.vehicle_plate).ok_or_else(|| invalid("vehicle_plate"))?;
+    if start < now || end - start < domain::reservation::MIN_STAY_MS || end - start > domain::reservation::MAX_STAY_MS {
+        return Err(invalid("end"));
+    }
+    let failed = |error: String| refuse(StatusCode::SERVICE_UNAVAILABLE, error);
+    let price = priced(&app, "bench", start, end).map_err(|error| failed(error.to_string()))?;
+    let id = format!("{:012x}-{:016x}", now, fastrand());
+    let answer = json!({
+        "id": id, "spot_id": wish.spot_id, "site": "bench", "start": format_rfc3339(start), "end": format_rfc3339(end),
+        "vehicle_plate": plate, "status": "pending_payment", "price": price, "currency": "INR",
+        "hold_expires_at": format_rfc3339(now + domain::reservation::HOLD_MS), "created_at": format_rfc3339(now),
+    });
+    let reservation = Reservation { id, spot_id: wish.spot_id.to_owned(), start, end, plate, price };
+    match app.writer.reserve(reservation, now).await {
+        Ok(()) => Ok((StatusCode::CREATED, axum::Json(answer)).into_response()),
+        Err(Refused::Repeat | Refused::Unknown) => Err(refuse(StatusCode::CONFLICT, "taken")),
+        Err(Refused::Failed) => Err(failed("the database does not answer".to_owned())),
+    }
+}
+
+/// Sixty-four bits that do not repeat: enough for an id here.
+fn fastrand() -> u64 {
+    use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+
+    RandomState::new().build_hasher().finish()
+}
+
+#[derive(Deserialize)]
+struct Period {
+    from: String,
+    to: String,
+    site: String,
+    limit: u32,
+}
+
+#[derive(Serialize)]
+struct Offer {
+    spot_id: String,
+    site: String,
+    zone: String,
+    kind: String,
+    from: String,
+    to: String,
+    price: i64,
+    currency: &'static str,
+}
+
+async fn available(State(app): State<Arc<App>>, Query(period): Query<Period>) -> Result<Response, Response> {
+    let now = now_ms();
+    let (Some(from), Some(to)) = (parse_rfc3339(&period.from), parse_rfc3339(&period.to)) else {
+        return Err(refuse(StatusCode::UNPROCESSABLE_ENTITY, "from"));
+    };
+    let failed = |error: rusqlite::Error| refuse(StatusCode::SERVICE_UNAVAILABLE, error.to_string());
+    let price = priced(&app, &period.site, from, to).map_err(failed)?;
+    let offers = store::read(&app.path, |connection| {
+        let mut statement = connection.prepare_cached(store::AVAILABLE)?;
+        let rows = statement.query_map(rusqlite::params![from, to, now, period.site, period.limit], |row| {
+            Ok(Offer {
+                spot_id: row.get(0)?,
+                site: period.site.clone(),
+                zone: row.get(1)?,
+                kind: row.get(2)?,
+                from: period.from.clone(),
+                to: period.to.clone(),
+                price,
+                currency: "INR",
+            })
+        })?;
+        rows.collect::<rusqlite::Result<Vec<_>>>()
+    });
+    Ok(axum::Json(json!({"items": offers.map_err(failed)?, "next_cursor": null})).into_response())
 }
