@@ -48,7 +48,7 @@ pub fn faults(tariff: &Value) -> Vec<String> {
 }
 
 /// What prices are made of.
-const NUMBERS: [&str; 4] = ["per_hour", "per_day", "minimum", "free_minutes"];
+const NUMBERS: [&str; 5] = ["per_hour", "per_day", "daily_cap", "minimum", "free_minutes"];
 /// What a refund rule is made of.
 const SHARES: [&str; 3] = ["full_until_minutes", "late_percent", "started_percent"];
 
