@@ -118,10 +118,10 @@ async fn nobody_hoards_unpaid_holds() {
     // What is free of charge is no way around it.
     let other = app.visitor().await;
     set_kind(&app, &place.spots[0], "accessible").await;
-    for hour in 10..15 {
+    for hour in 10..30 {
         reserve(&other, wish_kind(&app, &place, "accessible", hour * 60, 60)).await;
     }
-    let refused = other.post("/api/reservations", wish_kind(&app, &place, "accessible", 20 * 60, 60)).await.expect_problem(409);
+    let refused = other.post("/api/reservations", wish_kind(&app, &place, "accessible", 40 * 60, 60)).await.expect_problem(409);
     assert_eq!(refused["reason"], "too_many_holds");
 }
 
