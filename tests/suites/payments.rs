@@ -31,18 +31,22 @@ pub async fn held(app: &App, place: &Place, spot: usize) -> (Client, Value) {
     (driver, reservation)
 }
 
+/// Makes its payment intent.
 pub async fn intend(driver: &Client, reservation: &Value) -> Value {
     driver.post("/api/payments/create-intent", json!({"reservation_id": id(reservation)})).await.expect(201)
 }
 
+/// Stripe's id of it.
 pub fn intent(payment: &Value) -> &str {
     payment["payment_intent_id"].as_str().expect("an intent")
 }
 
+/// Confirms its payment with a payment method of Stripe's.
 pub async fn confirm(driver: &Client, reservation: &Value, method: &str) -> gatehouse_tests::Answer {
     driver.post("/api/payments/confirm", json!({"reservation_id": id(reservation), "payment_method": method})).await
 }
 
+/// The reservation's state.
 pub async fn status(driver: &Client, reservation: &Value) -> String {
     driver.get(&path(reservation)).await.expect(200)["status"].as_str().unwrap().to_owned()
 }

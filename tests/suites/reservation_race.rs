@@ -69,18 +69,19 @@ fn now_s() -> i64 {
     i64::try_from(std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap()
 }
 
+/// Where and when a race takes place, and who keeps its score.
+struct Course<'a> {
+    place: &'a Place,
+    base_ms: i64,
+    teller: &'a Teller,
+    stripe: &'a Stripe,
+    tally: &'a Tally,
+}
+
 /// One driver's attempts: at a spot, or at any of the kind, for one of a few hours that everybody wants. Of what they get they pay, or cancel,
 /// or forget. False when the application has gone away.
-async fn race(
-    teller: &Teller,
-    place: &Place,
-    stripe: &Stripe,
-    driver: &Client,
-    seed: usize,
-    attempts: usize,
-    base_ms: i64,
-    tally: &Tally,
-) -> bool {
+async fn race(course: &Course<'_>, driver: &Client, seed: usize, attempts: usize) -> bool {
+    let Course { place, base_ms, teller, stripe, tally } = course;
     let mut dice = Dice(seed as u64);
     for _ in 0..attempts {
         let hour = i64::try_from(dice.roll(6)).unwrap();
@@ -248,7 +249,8 @@ async fn two_hundred_drivers_race_for_the_same_spots() {
     let drivers = crowd::drivers(&app, app.variable("jwt_signing_key"), DRIVERS);
     let (tally, base_ms, teller) = (Tally::default(), base(&app), Teller::of(&app));
     let began = std::time::Instant::now();
-    let races = drivers.iter().enumerate().map(|(seed, driver)| race(&teller, &place, &stripe, driver, seed, ATTEMPTS, base_ms, &tally));
+    let course = Course { place: &place, base_ms, teller: &teller, stripe: &stripe, tally: &tally };
+    let races = drivers.iter().enumerate().map(|(seed, driver)| race(&course, driver, seed, ATTEMPTS));
     assert!(join_all(races).await.into_iter().all(|all| all), "the application went away");
     let (reserved, taken, held) = (tally.reserved.into_inner(), tally.taken.into_inner(), tally.too_many_holds.into_inner());
     let (paid, busy) = (tally.paid.into_inner(), tally.busy.into_inner());
@@ -345,18 +347,9 @@ async fn kill_9_in_the_middle_of_it_loses_nothing() {
         let place = place.as_ref().unwrap();
         let drivers = crowd::drivers(&server.app, &signing_key(directory.path()), DRIVERS);
         let (tally, told) = (Tally::default(), Teller::of(&server.app));
-        let races = drivers.iter().enumerate().map(|(seed, driver)| {
-            race(
-                &told,
-                place,
-                &stripe,
-                driver,
-                1_000 * (round + 1) + seed,
-                10_000,
-                base_ms + i64::try_from(round).unwrap() * 43_200_000,
-                &tally,
-            )
-        });
+        let base_ms = base_ms + i64::try_from(round).unwrap() * 43_200_000;
+        let course = Course { place, base_ms, teller: &told, stripe: &stripe, tally: &tally };
+        let races = drivers.iter().enumerate().map(|(seed, driver)| race(&course, driver, 1_000 * (round + 1) + seed, 10_000));
         let killer = async {
             // In the midst of payments.
             while tally.paid.load(Ordering::Relaxed) < 6 {

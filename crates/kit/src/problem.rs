@@ -20,12 +20,11 @@ pub type FieldErrors = BTreeMap<String, Vec<String>>;
 pub struct Problem {
     slug: &'static str,
     status: StatusCode,
-    detail: String,
+    detail: Box<str>,
     errors: FieldErrors,
-    reason: Option<&'static str>,
     members: BTreeMap<&'static str, serde_json::Value>,
     retry_after: Option<i64>,
-    cause: Option<String>,
+    cause: Option<Box<str>>,
 }
 
 impl Problem {
@@ -34,9 +33,8 @@ impl Problem {
         Self {
             slug,
             status,
-            detail: detail.into(),
+            detail: detail.into().into_boxed_str(),
             errors: FieldErrors::new(),
-            reason: None,
             members: BTreeMap::new(),
             retry_after: None,
             cause: None,
@@ -109,15 +107,14 @@ impl Problem {
     pub fn internal(cause: impl Display) -> Self {
         let mut problem =
             Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong here; the request's id finds it in the log");
-        problem.cause = Some(cause.to_string());
+        problem.cause = Some(cause.to_string().into_boxed_str());
         problem
     }
 
     /// With a stable word for machines, as the member `reason`.
     #[must_use]
-    pub fn because(mut self, reason: &'static str) -> Self {
-        self.reason = Some(reason);
-        self
+    pub fn because(self, reason: &'static str) -> Self {
+        self.with("reason", reason)
     }
 
     /// With a further member of the document (RFC 9457 §3.2), such as when to come back.
@@ -142,11 +139,6 @@ impl Problem {
         &self.errors
     }
 
-    /// The stable word, if it has one.
-    pub fn reason(&self) -> Option<&'static str> {
-        self.reason
-    }
-
     /// What is logged and not told.
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
@@ -162,8 +154,6 @@ impl Problem {
             detail: &'a str,
             #[serde(skip_serializing_if = "BTreeMap::is_empty")]
             errors: &'a FieldErrors,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            reason: Option<&'static str>,
             #[serde(flatten)]
             members: &'a BTreeMap<&'static str, serde_json::Value>,
             request_id: &'a str,
@@ -174,7 +164,6 @@ impl Problem {
             status: self.status.as_u16(),
             detail: &self.detail,
             errors: &self.errors,
-            reason: self.reason,
             members: &self.members,
             request_id,
         };

@@ -19,9 +19,11 @@ struct Round {
     kmh: f64,
     /// Minutes from one departure to the next.
     every_min: usize,
-    /// Latitude, longitude, and the name and code of a stop where there is one.
-    points: &'static [(f64, f64, Option<(&'static str, &'static str)>)],
+    points: &'static [Point],
 }
+
+/// Latitude, longitude, and the name and code of a stop where there is one.
+type Point = (f64, f64, Option<(&'static str, &'static str)>);
 
 const ROUNDS: [Round; 2] = [
     Round {
