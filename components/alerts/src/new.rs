@@ -2,7 +2,7 @@
 
 use domain::alert::Severity;
 use domain::time::MINUTE_MS;
-use kit::db::Transaction;
+use kit::db::Run;
 use kit::fields::Fields;
 use kit::{Problem, params};
 use serde_json::Value;
@@ -152,9 +152,9 @@ pub fn expiry(fields: &mut Fields, now: i64) -> Option<i64> {
 }
 
 /// The zones as the site writes them, as a JSON array; 422 naming those that it does not have.
-pub fn canonical_zones(transaction: &Transaction, site: Option<&str>, zones: &[String]) -> Result<String, Problem> {
+pub fn canonical_zones(run: Run<'_>, site: Option<&str>, zones: &[String]) -> Result<String, Problem> {
     let asked = serde_json::to_string(zones).map_err(Problem::internal)?;
-    let rows = transaction.run(
+    let rows = run(
         "select asked.value, z.code from json_each(?) as asked
          left join zones z on z.site = ? and z.code = asked.value
          order by asked.key",

@@ -6,7 +6,7 @@ use axum::{Extension, Json};
 use domain::alert::Severity;
 use http::StatusCode;
 use kit::caller::{Caller, Operator, Principal};
-use kit::db::{self, DbError, Transaction, Value};
+use kit::db::{self, DbError, Run, Transaction, Value};
 use kit::idempotency::IdempotencyKey;
 use kit::request::{JsonBytes, Now, RequestId};
 use kit::{Answer, Problem, host, outbox, params};
@@ -25,10 +25,10 @@ pub async fn create(
 ) -> Answer<Response> {
     let mut critical = false;
     // Judged inside, since what is asked for again may have been good only then: its `expires_at` may have come.
-    let (response, fresh) = key.once(&caller.0, &body, |transaction| {
+    let (response, fresh) = key.once_by_one(&caller.0, &body, |run| {
         let alert = NewAlert::parse(&body, now)?;
         critical = alert.severity == Severity::Critical;
-        Ok((StatusCode::CREATED, insert(transaction, &alert, &caller.0, now)?))
+        Ok((StatusCode::CREATED, insert(run, &alert, &caller.0, now)?))
     })?;
     if fresh && critical {
         outbox::wake_dispatcher(request_id);
@@ -36,11 +36,11 @@ pub async fn create(
     Ok(response)
 }
 
-fn insert(transaction: &Transaction, alert: &NewAlert, caller: &Principal, now: i64) -> Result<Json_, Problem> {
+fn insert(run: Run<'_>, alert: &NewAlert, caller: &Principal, now: i64) -> Result<Json_, Problem> {
     let site = alert.site.as_deref();
-    let zones = alert.zones.as_ref().map(|zones| new::canonical_zones(transaction, site, zones)).transpose()?;
+    let zones = alert.zones.as_ref().map(|zones| new::canonical_zones(run, site, zones)).transpose()?;
     let id = host::new_id(now)?;
-    let inserted = transaction.run(
+    let inserted = run(
         "insert into alerts (id, alert_type, severity, message, site, zones, vehicle_id, location, camera, camera_id, is_public,
             source, at, expires_at, created_at, created_by, updated_at, updated_by)
          values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'manual', ?12, ?13, ?14, ?15, ?14, ?15)",
@@ -63,7 +63,7 @@ fn insert(transaction: &Transaction, alert: &NewAlert, caller: &Principal, now: 
         ],
     );
     inserted.map_err(refused)?;
-    read::document(|sql, params| transaction.run(sql, params), &id)
+    read::document(run, &id)
 }
 
 /// The one foreign key of an alert is its site.
@@ -182,7 +182,9 @@ impl Edit {
             self.zones = Some(Some(zones));
         }
         if let Some(zones) = self.zones.take() {
-            let zones = zones.map(|zones| new::canonical_zones(transaction, site.as_deref(), &zones)).transpose()?;
+            let zones = zones
+                .map(|zones| new::canonical_zones(&|sql, params| transaction.run(sql, params), site.as_deref(), &zones))
+                .transpose()?;
             self.changes.set("zones", zones);
         }
         if self.hides {

@@ -5,7 +5,7 @@ use domain::booking::{MAX_PARTY, MAX_WAITING, code};
 use domain::booking_slot::HORIZON_DAYS;
 use http::StatusCode;
 use kit::caller::{Caller, Principal, SignedIn};
-use kit::db::{DbError, Rows, Transaction};
+use kit::db::{DbError, Rows, Run};
 use kit::fields::Fields;
 use kit::idempotency::IdempotencyKey;
 use kit::request::{JsonBytes, Now};
@@ -104,8 +104,7 @@ async fn place(caller: &Principal, now: i64, key: IdempotencyKey, body: &[u8], k
     let keys = ticket::keys().await?;
     let wish = Wish::parse(body)?;
     // The rest is judged inside, since what is asked for again may have been good only then: its slot may have begun.
-    let (response, _) =
-        key.once(caller, body, |transaction| Ok((StatusCode::CREATED, insert(transaction, &wish, caller, now, kind, &keys)?)))?;
+    let (response, _) = key.once_by_one(caller, body, |run| Ok((StatusCode::CREATED, insert(run, &wish, caller, now, kind, &keys)?)))?;
     Ok(response)
 }
 
@@ -145,8 +144,7 @@ const WAIT: &str = concat!(
      returning no"
 );
 
-fn insert(tx: &Transaction, wish: &Wish, caller: &Principal, now: i64, kind: Kind, keys: &Keys) -> Result<Value, Problem> {
-    let run = |sql: &str, params| tx.run(sql, params);
+fn insert(run: Run<'_>, wish: &Wish, caller: &Principal, now: i64, kind: Kind, keys: &Keys) -> Result<Value, Problem> {
     let temple = Temple::of_field(run, &wish.temple)?;
     let date = domain::booking_slot::Date::parse(&wish.date).ok_or_else(|| Problem::internal("a date that was checked is none"))?;
     let today = temple.today(now);
@@ -182,10 +180,10 @@ fn insert(tx: &Transaction, wish: &Wish, caller: &Principal, now: i64, kind: Kin
             now,
         ];
         match kind {
-            Kind::Booking => tx.run(BOOK, params),
+            Kind::Booking => run(BOOK, params),
             Kind::Waiting => {
                 params.push(MAX_WAITING.into());
-                tx.run(WAIT, params)
+                run(WAIT, params)
             }
         }
     };
@@ -199,6 +197,9 @@ fn insert(tx: &Transaction, wish: &Wish, caller: &Principal, now: i64, kind: Kin
         }
     }
     if inserted?.is_empty() {
+        // As it is now: between the look and the insert somebody else may have come.
+        let day = Day::load(run, &temple.site, date)?;
+        let Some(slot) = day.find(&wish.slot) else { return Err(Problem::conflict("the slot is not offered any more").because("closed")) };
         return Err(refused(slot, wish.party_size, starts_at <= now, kind));
     }
     by_id_or_code(run, &id)?.json_with_ticket(keys)

@@ -1,12 +1,12 @@
 //! Reporting an emergency.
 
-use axum::response::{IntoResponse as _, Response};
-use axum::{Extension, Json};
+use axum::Extension;
+use axum::response::Response;
 use domain::emergency::{FLOOD_REPORTS, FLOOD_WINDOW_MS, Kind, Severity};
 use domain::role::Role;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use kit::caller::{Caller, Principal, SignedIn};
-use kit::db::{DbError, Rows};
+use kit::db::{DbError, Run};
 use kit::fields::Fields;
 use kit::idempotency::IdempotencyKey;
 use kit::request::{JsonBytes, Now, RequestId};
@@ -22,18 +22,17 @@ use crate::read::{self, View};
 /// comes within a second and the answer does not wait for it. A `type` that nobody knows is no reason to turn somebody away: it is
 /// filed as `other`, with the word kept for operators.
 ///
-/// 429 for a reporter's eleventh report within ten minutes: the answer says that it was not taken and what to do, and the control room
+/// 429 for what one reporter sends beyond [`FLOOD_REPORTS`]: the answer says that it was not taken and what to do, and the control room
 /// is told by an alert, so that nobody is shut out unseen.
 pub async fn report(
     caller: Caller<SignedIn>,
     Now(now): Now,
     Extension(RequestId(request_id)): Extension<RequestId>,
     key: IdempotencyKey,
-    headers: HeaderMap,
     JsonBytes(body): JsonBytes,
 ) -> Answer<Response> {
     let mut flooded = None;
-    let mut work = |run: Run<'_>| {
+    let taken = key.once_by_one(&caller.0, &body, |run| {
         let report = Report::parse(&body)?;
         let document = insert(run, &report, &caller.0, now)?;
         let document = document.ok_or_else(|| {
@@ -41,12 +40,7 @@ pub async fn report(
             Problem::internal("a report beyond the limit")
         })?;
         Ok((StatusCode::CREATED, document))
-    };
-    let taken = if headers.contains_key("idempotency-key") {
-        key.once(&caller.0, &body, |transaction| work(&|sql, params| transaction.run(sql, params)))
-    } else {
-        work(&db::run).map(|(status, document)| ((status, Json(document)).into_response(), true))
-    };
+    });
     if let Some(temple) = flooded {
         return Err(flood(&temple, &caller.0, now)?);
     }
@@ -56,9 +50,6 @@ pub async fn report(
     }
     Ok(response)
 }
-
-/// What runs a statement: a transaction, or the instance's own connection.
-type Run<'a> = &'a dyn Fn(&str, Vec<db::Value>) -> Result<Rows, DbError>;
 
 /// A checked report, not yet stored.
 struct Report {

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::Path;
 use domain::reservation::{Actor, HOLD_MS, Move, Status, transition};
 use kit::caller::{Caller, Principal, SignedIn};
-use kit::db::{self, Transaction};
+use kit::db::{self, Run, Transaction};
 use kit::fields::Fields;
 use kit::request::{JsonBytes, Now, RequestId};
 use kit::{Answer, Problem, outbox, params, spot_is_free, spot_is_usable};
@@ -108,7 +108,7 @@ fn apply(tx: &Transaction, caller: &Principal, id: &str, wish: &Wish, now: i64, 
         return Err(Problem::conflict("pay the rest for the longer stay first, or wait until it lapses").because("due"));
     }
     let (start, end) = (wish.start.unwrap_or(old.starts_at), wish.end.unwrap_or(old.ends_at));
-    let priced = place(tx, wish, &old, start, end, now)?;
+    let priced = place(&run, wish, &old, start, end, now)?;
     let Some(priced) = priced else {
         if let Some(which) = &wish.which {
             *refused = Some((Scope::of(which).except(old.no), start, end));
@@ -152,14 +152,14 @@ fn apply(tx: &Transaction, caller: &Principal, id: &str, wish: &Wish, now: i64, 
 }
 
 /// The spot that it is to have, with its prices; none when there is none that will do.
-fn place(tx: &Transaction, wish: &Wish, old: &Reservation, start: i64, end: i64, now: i64) -> Result<Option<Priced>, Problem> {
+fn place(run: Run<'_>, wish: &Wish, old: &Reservation, start: i64, end: i64, now: i64) -> Result<Option<Priced>, Problem> {
     match &wish.which {
-        None => Priced::spot(tx, &old.spot_id).map(Some),
-        Some(Which::Spot(spot)) => Priced::spot(tx, spot).map(Some),
+        None => Priced::spot(run, &old.spot_id).map(Some),
+        Some(Which::Spot(spot)) => Priced::spot(run, spot).map(Some),
         Some(Which::Kind { site, kind }) => {
-            Priced::kind(tx, site, kind)?;
-            let rows = tx.run(BEST, params![site, kind, start, end, now, old.no, &old.spot_id])?;
-            rows.first().map(|row| Priced::spot(tx, row.text(0)?)).transpose()
+            Priced::kind(run, site, kind)?;
+            let rows = run(BEST, params![site, kind, start, end, now, old.no, &old.spot_id])?;
+            rows.first().map(|row| Priced::spot(run, row.text(0)?)).transpose()
         }
     }
 }

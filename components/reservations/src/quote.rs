@@ -2,7 +2,7 @@
 
 use domain::booking_slot::Zone;
 use domain::tariff::{Rates, Tariff};
-use kit::db::{Row, Transaction};
+use kit::db::{Row, Run};
 use kit::{Problem, params};
 
 /// A spot with what it takes to price it.
@@ -31,8 +31,8 @@ impl Priced {
     }
 
     /// Of one spot; 422 for `spot_id` when there is none.
-    pub fn spot(tx: &Transaction, spot_id: &str) -> Result<Self, Problem> {
-        let rows = tx.run(
+    pub fn spot(run: Run<'_>, spot_id: &str) -> Result<Self, Problem> {
+        let rows = run(
             "select p.spot_id, p.site, p.kind, s.tariff, s.time_zone from spots p join sites s on s.slug = p.site where p.spot_id = ?",
             params![spot_id],
         )?;
@@ -40,8 +40,8 @@ impl Priced {
     }
 
     /// Of a site and a kind; 422 for `site` or `kind` when there is none.
-    pub fn kind(tx: &Transaction, site: &str, kind: &str) -> Result<Self, Problem> {
-        let rows = tx.run(
+    pub fn kind(run: Run<'_>, site: &str, kind: &str) -> Result<Self, Problem> {
+        let rows = run(
             "select '', slug, ?2, tariff, time_zone, exists (select 1 from spots where site = slug and kind = ?2) from sites where slug = ?1",
             params![site, kind],
         )?;

@@ -6,16 +6,27 @@ use kit::db::Row;
 use kit::{Problem, params};
 use serde_json::{Value, json};
 
-/// What [`Reservation::of`] reads, to be followed by a condition on `reservations r`.
-macro_rules! select {
-    () => {
-        "select r.no, r.id, r.user_id, r.spot_id, r.site, r.kind, r.starts_at, r.ends_at, r.plate, r.status, r.price, r.currency, r.paid,
-            r.hold_expires_at, r.due_until, r.paid_ends_at, r.arrived_at, r.left_at, r.ended_at, r.created_at, r.updated_at,
-            (select zone from spots s where s.spot_id = r.spot_id)
-         from reservations r"
+/// What [`Reservation::of`] reads of the table or alias of this name.
+macro_rules! columns {
+    ($r:literal) => {
+        concat!(
+            "no, id, user_id, spot_id, site, kind, starts_at, ends_at, plate, status, price, currency, paid, hold_expires_at, due_until,
+             paid_ends_at, arrived_at, left_at, ended_at, created_at, updated_at,
+             (select zone from spots s where s.spot_id = ",
+            $r,
+            ".spot_id collate nocase)"
+        )
     };
 }
 
+/// The same, to be followed by a condition on `reservations r`.
+macro_rules! select {
+    () => {
+        concat!("select ", crate::show::columns!("r"), " from reservations r")
+    };
+}
+
+pub(crate) use columns;
 pub(crate) use select;
 
 /// One reservation.

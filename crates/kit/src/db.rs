@@ -228,6 +228,9 @@ thread_local! {
     static CONNECTION: OnceCell<backend::Connection> = const { OnceCell::new() };
 }
 
+/// What runs a statement: a [`Transaction`], or the instance's own connection ([`run`]).
+pub type Run<'a> = &'a dyn Fn(&str, Vec<Value>) -> Result<Rows, DbError>;
+
 /// Runs one statement on this instance's connection, committed when this returns. The schema is there: the instance's first call
 /// migrates ([`migrate`]).
 pub fn run(sql: &str, params: Vec<Value>) -> Result<Rows, DbError> {

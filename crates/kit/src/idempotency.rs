@@ -7,7 +7,7 @@ use http::request::Parts;
 use serde_json::Value as Json;
 
 use crate::caller::Principal;
-use crate::db::{self, DbError, Rows, Transaction, Value};
+use crate::db::{self, DbError, Rows, Run, Transaction, Value};
 use crate::{Problem, host, params, request};
 
 /// How long an answer is kept, milliseconds: a day.
@@ -64,6 +64,21 @@ impl IdempotencyKey {
             Ok((status, body, true))
         })?;
         Ok((answer(status, body, fresh), fresh))
+    }
+
+    /// The same for work that changes things by one statement alone. Without a key that statement needs no transaction around it, holds the
+    /// writers' lock for no longer than it runs, and shares its commit with those of other requests.
+    pub fn once_by_one(
+        self,
+        caller: &Principal,
+        body: &[u8],
+        work: impl FnOnce(Run<'_>) -> Result<(StatusCode, Json), Problem>,
+    ) -> Result<(Response, bool), Problem> {
+        if self.key.is_some() {
+            return self.once(caller, body, |transaction| work(&|sql, params| transaction.run(sql, params)));
+        }
+        let (status, body) = work(&db::run)?;
+        Ok((answer(status, body.to_string(), true), true))
     }
 
     /// The answer that this key was given before, for work that cannot be done inside one transaction: it asks here first, and ends with
