@@ -44,6 +44,24 @@ macro_rules! capacity {
 
 pub(crate) use {capacity, live};
 
+/// The slots of a day with the people who have places and those who wait, over parameters for site and date.
+macro_rules! day_slots {
+    ($of:literal) => {
+        concat!(
+            "select starts, ends, capacity,
+                (select coalesce(sum(party_size), 0) from bookings b
+                    where b.site = ?1 and b.date = ?2 and b.slot = t.slot and b.status in ",
+            live!(),
+            "),
+                (select coalesce(sum(party_size), 0) from bookings b
+                    where b.site = ?1 and b.date = ?2 and b.slot = t.slot and b.status = 'waitlisted')
+             from ",
+            $of,
+            " order by starts"
+        )
+    };
+}
+
 /// A site of kind `temple`.
 pub struct Temple {
     /// Its slug.
@@ -107,33 +125,9 @@ impl Day {
         let special = run("select reason from slot_days where site = ? and date = ?", params![site, &text])?;
         let reason = special.first().map(|row| row.opt_text(0)).transpose()?.flatten().map(str::to_owned);
         let rows = if special.is_empty() {
-            run(
-                concat!(
-                    "select starts, ends, capacity,
-                        (select coalesce(sum(party_size), 0) from bookings b
-                            where b.site = ?1 and b.date = ?2 and b.slot = t.slot and b.status in ",
-                    live!(),
-                    "),
-                        (select coalesce(sum(party_size), 0) from bookings b
-                            where b.site = ?1 and b.date = ?2 and b.slot = t.slot and b.status = 'waitlisted')
-                     from slot_templates t where site = ?1 and weekday = ?3 order by starts"
-                ),
-                params![site, &text, date.weekday()],
-            )?
+            run(day_slots!("slot_templates t where site = ?1 and weekday = ?3"), params![site, &text, date.weekday()])?
         } else {
-            run(
-                concat!(
-                    "select starts, ends, capacity,
-                        (select coalesce(sum(party_size), 0) from bookings b
-                            where b.site = ?1 and b.date = ?2 and b.slot = t.slot and b.status in ",
-                    live!(),
-                    "),
-                        (select coalesce(sum(party_size), 0) from bookings b
-                            where b.site = ?1 and b.date = ?2 and b.slot = t.slot and b.status = 'waitlisted')
-                     from slot_day_slots t where site = ?1 and date = ?2 order by starts"
-                ),
-                params![site, &text],
-            )?
+            run(day_slots!("slot_day_slots t where site = ?1 and date = ?2"), params![site, &text])?
         };
         let mut slots = Vec::with_capacity(rows.len());
         for row in rows.iter() {

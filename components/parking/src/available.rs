@@ -10,11 +10,11 @@ use domain::time::{HOUR_MS, format_rfc3339};
 use kit::db::{Row, Value};
 use kit::page::{Listing, Page};
 use kit::request::{Now, Query};
+use kit::select::Select;
 use kit::{Answer, Problem, db, spot_is_free, spot_is_usable};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::place::Select;
 use crate::spots::KINDS;
 
 #[derive(Serialize)]

@@ -8,11 +8,10 @@ use kit::db::Row;
 use kit::fields::Fields;
 use kit::page::{Listing, Page};
 use kit::request::{JsonBytes, Now, Query};
+use kit::select::Select;
 use kit::{Answer, Problem, db, host, params};
 use serde::Serialize;
 use serde_json::json;
-
-use crate::place::Select;
 
 #[derive(Serialize)]
 pub struct Credential {

@@ -7,11 +7,10 @@ use kit::caller::{Caller, Operator};
 use kit::db::{Row, Value};
 use kit::page::{Listing, Page};
 use kit::request::{Now, Query};
+use kit::select::Select;
 use kit::{Answer, Problem, db, params};
 use serde::Serialize;
 use serde_json::json;
-
-use crate::place::Select;
 
 macro_rules! select {
     () => {

@@ -10,11 +10,10 @@ use kit::db::{DbError, Row, Transaction};
 use kit::fields::Fields;
 use kit::page::Listing;
 use kit::request::{JsonBytes, Now, Query};
+use kit::select::Select;
 use kit::{Answer, Problem, db, params};
 use serde::Serialize;
 use serde_json::json;
-
-use crate::place::Select;
 
 #[derive(Serialize)]
 struct Count {

@@ -1,6 +1,5 @@
-//! What the routes share: lists with optional filters, the state of a spot in SQL, and why a place is refused.
+//! What the routes share: the state of a spot in SQL, and why a place is refused.
 
-use kit::db::{DbError, Rows, Value};
 use kit::{Problem, db, params};
 
 /// A spot's state as an SQL expression over `spots s` and `device_state t`, in the words of `domain::overview::SpotState`: out of
@@ -24,44 +23,6 @@ macro_rules! spots_with_state {
 }
 
 pub(crate) use {spot_state, spots_with_state};
-
-/// A `select` put together from constant pieces, so that a filter that is not given costs nothing and hides no index.
-pub struct Select {
-    sql: String,
-    params: Vec<Value>,
-}
-
-impl Select {
-    /// `select … from … where key > ?`: the start, and the key after which the page begins.
-    pub fn after(start: &'static str, key: Vec<Value>) -> Self {
-        Self { sql: start.to_owned(), params: key }
-    }
-
-    /// Adds `and …` with its parameters.
-    pub fn and(mut self, piece: &'static str, params: Vec<Value>) -> Self {
-        self.sql.push_str(" and ");
-        self.sql.push_str(piece);
-        self.params.extend(params);
-        self
-    }
-
-    /// Adds `and …` with one parameter when there is a value for it.
-    pub fn and_if(self, piece: &'static str, value: Option<impl Into<Value>>) -> Self {
-        match value {
-            Some(value) => self.and(piece, vec![value.into()]),
-            None => self,
-        }
-    }
-
-    /// Adds the order and the limit, and runs it.
-    pub fn run(mut self, order: &'static str, limit: i64) -> Result<Rows, DbError> {
-        self.sql.push_str(" order by ");
-        self.sql.push_str(order);
-        self.sql.push_str(" limit ?");
-        self.params.push(limit.into());
-        db::run(&self.sql, self.params)
-    }
-}
 
 /// Which of the two a body named wrongly: 422 for `site` when there is no such site, else for `zone`.
 pub fn unknown_zone(site_exists: bool) -> Problem {

@@ -8,12 +8,12 @@ use kit::db::{Row, Value};
 use kit::fields::Fields;
 use kit::page::{Listing, Page};
 use kit::request::{JsonBytes, Now, Query};
+use kit::select::Select;
 use kit::{Answer, Problem, db, params};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::place::Select;
 use crate::tariff;
 
 const KINDS: [&str; 3] = ["car_park", "temple", "campus"];

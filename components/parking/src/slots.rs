@@ -3,11 +3,12 @@
 use kit::caller::{Caller, SignedIn};
 use kit::page::{Listing, Page};
 use kit::request::{Now, Query};
+use kit::select::Select;
 use kit::{Answer, spot_is_kept};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::place::{Select, spots_with_state};
+use crate::place::spots_with_state;
 
 #[derive(Serialize)]
 pub struct Zone {

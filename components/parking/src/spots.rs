@@ -9,11 +9,12 @@ use kit::db::Row;
 use kit::fields::Fields;
 use kit::page::{Listing, Page};
 use kit::request::{JsonBytes, Now, Query};
+use kit::select::Select;
 use kit::{Answer, Problem, db, params, spot_is_free};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::place::{Select, site_exists, spot_state, spots_with_state, unknown_zone};
+use crate::place::{site_exists, spot_state, spots_with_state, unknown_zone};
 
 /// The kinds of spots.
 pub const KINDS: [&str; 5] = ["standard", "accessible", "ev", "two_wheeler", "vip"];

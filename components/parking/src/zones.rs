@@ -9,11 +9,12 @@ use kit::db::Row;
 use kit::fields::Fields;
 use kit::page::{Listing, Page};
 use kit::request::{JsonBytes, Now, Query};
+use kit::select::Select;
 use kit::{Answer, Problem, db, params};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::place::{Select, site_exists};
+use crate::place::site_exists;
 
 macro_rules! columns {
     () => {

@@ -8,11 +8,11 @@ use kit::caller::{Caller, Operator};
 use kit::db::Row;
 use kit::page::{Listing, Page};
 use kit::request::{Now, Query};
+use kit::select::Select;
 use kit::{Answer, Problem, params};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::list::Select;
 use crate::resources;
 
 /// A resource and its time.
@@ -99,7 +99,7 @@ fn shown(row: &Row, whole: Window) -> Answer<Availability> {
 pub async fn all(_: Caller<Operator>, Now(now): Now, Query(query): Query) -> Answer<Page<Availability>> {
     let listing = Listing::parse(&query, &["from", "to", "temple_id", "type"])?;
     let whole = window(&listing, now)?;
-    let rows = Select::new(SELECT, vec![whole.from.into(), whole.to.into(), listing.after_text(0)])
+    let rows = Select::after(SELECT, vec![whole.from.into(), whole.to.into(), listing.after_text(0)])
         .and_if("r.site = ?", listing.filter("temple_id"))
         .and_if("r.type = ?", listing.filter("type"))
         .run("r.id", listing.fetch())?;
@@ -110,6 +110,6 @@ pub async fn all(_: Caller<Operator>, Now(now): Now, Query(query): Query) -> Ans
 pub async fn one(_: Caller<Operator>, Now(now): Now, Path(id): Path<String>, Query(query): Query) -> Answer<Json<Availability>> {
     let listing = Listing::parse(&query, &["from", "to"])?;
     let whole = window(&listing, now)?;
-    let rows = Select::new(SELECT, params![whole.from, whole.to, None::<&str>]).and_if("r.id = ?", Some(id)).run("r.id", 1)?;
+    let rows = Select::after(SELECT, params![whole.from, whole.to, None::<&str>]).and_if("r.id = ?", Some(id)).run("r.id", 1)?;
     shown(rows.first().ok_or_else(resources::not_found)?, whole).map(Json)
 }

@@ -9,12 +9,11 @@ use kit::caller::{Admin, Caller};
 use kit::db::{Row, Rows};
 use kit::page::Listing;
 use kit::request::Query;
+use kit::select::Select;
 use kit::{Answer, Problem, db, params};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-
-use crate::list::Select;
 
 /// The lines of one export. What is beyond is behind the address in `Link`.
 const EXPORTED: usize = 10_000;
@@ -60,7 +59,7 @@ pub async fn list(_: Caller<Admin>, headers: HeaderMap, Query(query): Query) -> 
         None => accepted(&headers),
     };
     let fetch = if format == "json" { listing.fetch() } else { EXPORTED as i64 + 1 };
-    let rows = Select::new(
+    let rows = Select::after(
         "select id, at, actor, action, entity, subject, detail from audit_log
          where (at, id) < (coalesce(?, 9223372036854775807), coalesce(?, 9223372036854775807))",
         vec![listing.after_int(0), listing.after_int(1)],

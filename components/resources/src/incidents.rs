@@ -12,11 +12,10 @@ use kit::db::{DbError, Transaction};
 use kit::fields::Fields;
 use kit::page::{Listing, Page};
 use kit::request::{JsonBytes, Now, Query};
+use kit::select::Select;
 use kit::{Answer, Problem, db, host, params};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-
-use crate::list::Select;
 
 const STATUSES: [&str; 2] = ["open", "closed"];
 
@@ -34,7 +33,7 @@ pub async fn list(_: Caller<Operator>, Query(query): Query) -> Answer<Page<Box<R
     let severity = listing.choice("severity", &Severity::ALL.map(Severity::as_str))?;
     let status = listing.choice("status", &STATUSES)?;
     let (from, to) = (listing.time("from")?, listing.time("to")?);
-    let rows = Select::new(
+    let rows = Select::after(
         "select i.id, d.document, i.occurred_at from incidents i join incident_documents d on d.id = i.id
          where i.deleted_at is null and (i.occurred_at, i.id) < (coalesce(?, 9223372036854775807), coalesce(?, '~'))",
         vec![listing.after_int(0), listing.after_text(1)],

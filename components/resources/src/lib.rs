@@ -5,7 +5,6 @@
 mod availability;
 mod event_logs;
 mod incidents;
-mod list;
 mod maintenance;
 mod resources;
 

@@ -11,11 +11,11 @@ use kit::db::Row;
 use kit::fields::Fields;
 use kit::page::{Listing, Page};
 use kit::request::{JsonBytes, Now, Query};
+use kit::select::Select;
 use kit::{Answer, Problem, db, host, params};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::list::Select;
 use crate::resources;
 
 /// A window as the routes show it.
@@ -52,7 +52,7 @@ pub async fn list(_: Caller<Operator>, Path(id): Path<String>, Query(query): Que
     let (from, to) = (listing.time("from")?, listing.time("to")?);
     resources::must_exist(&id)?;
     // Windows of one resource never overlap: their order by start is one by end as well.
-    let rows = Select::new(
+    let rows = Select::after(
         format!("select {COLUMNS} from resource_maintenance where resource_id = ? and starts_at > coalesce(?, -1)"),
         vec![id.into(), listing.after_int(0)],
     )

@@ -10,11 +10,10 @@ use kit::db::{DbError, Row};
 use kit::fields::Fields;
 use kit::page::{Listing, Page};
 use kit::request::{JsonBytes, Now, Query};
+use kit::select::Select;
 use kit::{Answer, Problem, db, host, params};
 use serde::Serialize;
 use serde_json::json;
-
-use crate::list::Select;
 
 /// What people decide.
 const SETTABLE: [&str; 2] = ["available", "out_of_service"];
@@ -109,7 +108,7 @@ pub fn must_exist(id: &str) -> Result<(), Problem> {
 pub async fn list(_: Caller<Operator>, Now(now): Now, Query(query): Query) -> Answer<Page<Resource>> {
     let listing = Listing::parse(&query, &["temple_id", "type", "status"])?;
     let status = listing.choice("status", &STATES)?;
-    let rows = Select::new(concat!(select!(), " and r.id > coalesce(?2, '')"), vec![now.into(), listing.after_text(0)])
+    let rows = Select::after(concat!(select!(), " and r.id > coalesce(?2, '')"), vec![now.into(), listing.after_text(0)])
         .and_if("r.site = ?", listing.filter("temple_id"))
         .and_if("r.type = ?", listing.filter("type"))
         .and_if(concat!(state!(), " = ?"), status)

@@ -17,6 +17,7 @@ pub mod outbox;
 pub mod page;
 pub mod problem;
 pub mod request;
+pub mod select;
 pub mod serve;
 pub mod spots;
 pub mod token;

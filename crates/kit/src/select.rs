@@ -1,6 +1,6 @@
-//! What the lists share: a statement put together from constant pieces.
+//! What lists with optional filters share: a statement put together from constant pieces.
 
-use kit::db::{self, DbError, Rows, Value};
+use crate::db::{self, DbError, Rows, Value};
 
 /// A `select … where …` that grows by the filters that were given, so that one that was not hides no index.
 pub struct Select {
@@ -9,8 +9,8 @@ pub struct Select {
 }
 
 impl Select {
-    /// The start, up to its first condition, and that condition's parameters.
-    pub fn new(start: impl Into<String>, params: Vec<Value>) -> Self {
+    /// `select … from … where key > ?`: the start, up to its first condition, and the parameters in it.
+    pub fn after(start: impl Into<String>, params: Vec<Value>) -> Self {
         Self { sql: start.into(), params }
     }
 
