@@ -1,4 +1,4 @@
-//! The limit: what a native server for just these three routes reaches, with the same schema, checks and durability.
+//! The limit: what a native server for just these five routes reaches, with the same schema, checks and durability.
 //!
 //! `limit serve` is axum and rusqlite with one writer thread and group commit: statements that wait share one commit, and each is
 //! answered when it is durable. `limit batch` inserts the same rows in-process, without HTTP and without JSON.
