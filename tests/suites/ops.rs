@@ -95,6 +95,11 @@ async fn metrics_follow_what_happens() {
     reading["occupied"] = json!(true);
     app.device(&code).await.post("/api/telemetry/", reading).await.expect(201);
     operator.post("/api/alerts/", json!({ "severity": "critical", "message": "measured" })).await.expect(201);
+    let driver = app.visitor().await;
+    let stay = json!({"spot_id": place.spots[1], "start": app.time(3600), "end": app.time(7200), "vehicle_plate": "GJ01AB1234"});
+    driver.post("/api/reservations", stay).await.expect(201);
+    let sos = json!({"temple_id": place.site, "type": "medical", "description": "He fell", "location": {"lat": 23.0, "lng": 72.5}});
+    driver.post("/api/emergency/", sos).await.expect(201);
     app.tick().await;
     let after = read().await;
     let rose = |name: &str| after[name] - before[name];
@@ -102,6 +107,12 @@ async fn metrics_follow_what_happens() {
     assert!(rose("gatehouse_devices{health=\"healthy\"}") >= 1.0);
     assert!(rose("gatehouse_spots{status=\"occupied\"}") >= 1.0);
     assert!(rose("gatehouse_alerts_open{severity=\"critical\"}") >= 1.0);
+    assert!(rose("gatehouse_emergencies_open{status=\"reported\"}") >= 1.0);
+    assert!(rose("gatehouse_reservations_total") >= 1.0);
+    assert!(rose("gatehouse_reservations_live{status=\"confirmed\"}") >= 1.0);
+    for name in ["bookings_total", "bookings_waiting", "people_inside", "crowd_zones{level=\"low\"}", "payments_open{state=\"open\"}"] {
+        assert!(after[&format!("gatehouse_{name}")] >= 0.0, "{name}");
+    }
     assert!(rose("gatehouse_events_total") >= 2.0);
     assert!(rose("gatehouse_outbox_total") >= 1.0);
     assert!(rose("gatehouse_scheduled_runs_total") >= 1.0);

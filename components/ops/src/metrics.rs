@@ -93,6 +93,14 @@ impl Collector for Figures {
         by_label(encoder, "spots", "Parking spots by status", "status", &self.spots_by_status)?;
         by_label(encoder, "alerts_open", "Alerts not resolved by severity", "severity", &self.open_alerts_by_severity)?;
         one(encoder, "alert_steps", "Steps in the histories of alerts", None, &counter(self.alert_steps))?;
+        by_label(encoder, "emergencies_open", "Emergencies not resolved by status", "status", &self.emergencies_by_status)?;
+        by_label(encoder, "crowd_zones", "Zones that are counted by level", "level", &self.crowd_zones_by_level)?;
+        one(encoder, "bookings", "Darshan bookings made, also those that wait", None, &counter(self.bookings))?;
+        one(encoder, "bookings_waiting", "Bookings on waitlists", None, &ConstGauge::new(self.bookings_waiting))?;
+        one(encoder, "people_inside", "People let in at gates and not out again", None, &ConstGauge::new(self.people_inside))?;
+        one(encoder, "reservations", "Reservations of spots made", None, &counter(self.reservations))?;
+        by_label(encoder, "reservations_live", "Reservations that keep a spot by status", "status", &self.reservations_by_status)?;
+        by_label(encoder, "payments_open", "Payments not settled by state", "state", &self.payments_by_state)?;
         by_label(encoder, "messages", "Messages not sent by state", "state", &self.messages_by_state)?;
         one(encoder, "outbox", "Things written to the outbox", None, &counter(self.outbox))?;
         one(encoder, "outbox_waiting", "Rows of the outbox without messages yet", None, &ConstGauge::new(self.outbox_waiting))?;
@@ -120,6 +128,14 @@ mod tests {
             devices_by_health: vec![("healthy".to_owned(), 2), ("offline".to_owned(), 0)],
             spots_by_status: Vec::new(),
             open_alerts_by_severity: Vec::new(),
+            emergencies_by_status: vec![("reported".to_owned(), 1)],
+            crowd_zones_by_level: Vec::new(),
+            reservations_by_status: Vec::new(),
+            payments_by_state: Vec::new(),
+            bookings: 7,
+            reservations: 8,
+            bookings_waiting: 3,
+            people_inside: 4,
             messages_by_state: Vec::new(),
             outbox_waiting: 0,
             oldest_message_age_ms: 1500,
@@ -138,6 +154,9 @@ mod tests {
             "gatehouse_devices{health=\"healthy\"} 2",
             "gatehouse_devices{health=\"offline\"} 0",
             "gatehouse_oldest_unsent_message_age_seconds 1.5",
+            "gatehouse_emergencies_open{status=\"reported\"} 1",
+            "gatehouse_bookings_total 7",
+            "gatehouse_people_inside 4",
             "# EOF",
         ] {
             assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");

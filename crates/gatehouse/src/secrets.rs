@@ -71,6 +71,10 @@ fn public_key(seed: &str) -> Result<String> {
 }
 
 fn write(path: &Path, secrets: &BTreeMap<String, String>) -> Result<()> {
+    // `gatehouse secrets` may be the first thing that is ever run here.
+    if let Some(state) = path.parent() {
+        std::fs::create_dir_all(state).with_context(|| format!("cannot make {}", state.display()))?;
+    }
     let part = path.with_extension("part");
     let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
     file.write_all(&serde_json::to_vec_pretty(secrets)?)?;
@@ -81,6 +85,19 @@ fn write(path: &Path, secrets: &BTreeMap<String, String>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn they_are_made_once_also_where_nothing_is_yet() {
+        let directory = std::env::temp_dir().join(format!("gatehouse-secrets-{}", std::process::id()));
+        let state = directory.join("not/yet");
+        let manifest = Manifest::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spin.toml")).unwrap();
+        let made = load(&state, &manifest, &BTreeMap::new()).unwrap();
+        for name in ["jwt_signing_key", "jwt_public_keys", "ticket_signing_key", "ticket_public_keys", "tick_secret"] {
+            assert!(made.get(name).is_some_and(|value| value.len() >= 43), "{name}");
+        }
+        assert_eq!(load(&state, &manifest, &BTreeMap::new()).unwrap(), made);
+        std::fs::remove_dir_all(directory).unwrap();
+    }
 
     #[test]
     fn the_public_key_follows_from_the_seed() {
