@@ -11,7 +11,7 @@ pub fn wake_dispatcher(request_id: String) {
 #[cfg(target_family = "wasm")]
 pub fn wake(path: &'static str, request_id: String) {
     spin_sdk::wasip3::spawn(async move {
-        if let Err(error) = post(path, &request_id).await {
+        if let Err(error) = ask(path, &request_id, Some(RESPOND_ASYNC)).await {
             crate::host::log("warn", "not woken", serde_json::json!({ "path": path, "request_id": request_id, "error": error }));
         }
     });
@@ -20,14 +20,22 @@ pub fn wake(path: &'static str, request_id: String) {
 /// Asks one of our own routes that the secret opens to do its work, and waits until it has.
 #[cfg(target_family = "wasm")]
 pub async fn post(path: &str, request_id: &str) -> Result<(), String> {
+    ask(path, request_id, None).await
+}
+
+/// RFC 7240 §4.1: who is only woken may answer before the work is done, so that a receiver that stalls does not keep the waking instance.
+#[cfg(target_family = "wasm")]
+const RESPOND_ASYNC: &str = "respond-async";
+
+#[cfg(target_family = "wasm")]
+async fn ask(path: &str, request_id: &str, prefer: Option<&str>) -> Result<(), String> {
     let secret = crate::config::get("tick_secret").await.map_err(|problem| problem.detail().to_owned())?;
-    let request = http::Request::post(format!("http://self.alt{path}"))
-        .header("x-tick-secret", secret)
-        .header("x-request-id", request_id)
-        // No receiver that stalls keeps this instance waiting.
-        .header("prefer", "respond-async")
-        .body(spin_sdk::http::EmptyBody::new())
-        .map_err(|error| error.to_string())?;
+    let mut request =
+        http::Request::post(format!("http://self.alt{path}")).header("x-tick-secret", secret).header("x-request-id", request_id);
+    if let Some(prefer) = prefer {
+        request = request.header("prefer", prefer);
+    }
+    let request = request.body(spin_sdk::http::EmptyBody::new()).map_err(|error| error.to_string())?;
     let response = spin_sdk::http::send(request).await.map_err(|error| format!("{error:?}"))?;
     if response.status().is_success() { Ok(()) } else { Err(response.status().to_string()) }
 }
