@@ -7,28 +7,12 @@ use domain::role::Role;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
-use crate::{Problem, db, host, params, request, token};
+use utoipa::openapi::security::SecurityRequirement;
 
-/// A caller whose identity was proved.
-#[derive(Clone, Debug)]
-pub struct Principal {
-    /// The user's id; `device:CODE` for a device that sent its key.
-    pub id: String,
-    /// The role.
-    pub role: Role,
-    /// For role `device`: its code.
-    pub device: Option<String>,
-}
-
-impl Principal {
-    /// Whether it may send data of this device: a device only its own, an operator any.
-    pub fn may_send_for(&self, device_code: &str) -> bool {
-        match &self.device {
-            Some(own) if self.role == Role::Device => own.eq_ignore_ascii_case(device_code),
-            _ => self.role.holds(Role::Operator),
-        }
-    }
-}
+use crate::api::{Describe, Request};
+use crate::db::{Database, Fetch as _};
+pub use crate::principal::Principal;
+use crate::{Problem, host, params, request, token};
 
 /// What a route asks of its caller.
 pub trait Requirement: Send + Sync + 'static {
@@ -36,16 +20,25 @@ pub trait Requirement: Send + Sync + 'static {
     /// dismissed or demoted loses their rights at once.
     const MAX_AGE_MS: u64 = 0;
 
+    /// The least role that meets it, as the API document names it.
+    const ROLE: &'static str;
+
+    /// Whether a device may meet it, which sends its own key.
+    const DEVICES: bool = false;
+
     /// Whether this caller meets it.
     fn met_by(principal: &Principal) -> bool;
 }
 
 macro_rules! requirement {
-    ($($(#[$doc:meta])* $name:ident = $role:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $role:path;)*) => {
         $($(#[$doc])*
         pub struct $name;
 
         impl Requirement for $name {
+            const ROLE: &'static str = $role.into_str();
+            const DEVICES: bool = matches!($role, Role::Visitor);
+
             fn met_by(principal: &Principal) -> bool {
                 principal.role.holds($role)
             }
@@ -70,6 +63,8 @@ pub struct Sender;
 impl Requirement for Sender {
     // The path of the readings, the one where a look-up each time would be felt. Whether the device is active is asked each time.
     const MAX_AGE_MS: u64 = 5_000;
+    const ROLE: &'static str = Role::Device.into_str();
+    const DEVICES: bool = true;
 
     fn met_by(principal: &Principal) -> bool {
         principal.role == Role::Device || principal.role.holds(Role::Operator)
@@ -104,6 +99,27 @@ impl<S: Sync> FromRequestParts<S> for MaybeCaller {
     }
 }
 
+impl<R: Requirement> Describe for Caller<R> {
+    fn describe(request: &mut Request<'_>) {
+        let mut ways = vec![SecurityRequirement::new("bearer", [R::ROLE])];
+        if R::DEVICES {
+            ways.push(SecurityRequirement::new("deviceKey", [R::ROLE]));
+        }
+        request.operation.security = Some(ways);
+        request.refuses(401, "Nobody is signed in: the token or the device key is missing, wrong, or has expired.");
+        request.refuses(403, &format!("The caller's role does not allow this: it takes `{}` or above.", R::ROLE));
+    }
+}
+
+impl Describe for MaybeCaller {
+    fn describe(request: &mut Request<'_>) {
+        let none: [&str; 0] = [];
+        let ways = [SecurityRequirement::default(), SecurityRequirement::new("bearer", none), SecurityRequirement::new("deviceKey", none)];
+        request.operation.security = Some(ways.to_vec());
+        request.refuses(401, "A token was sent and is not valid, or has expired.");
+    }
+}
+
 /// How a device's key begins, so that it is told from a token (and found by secret scanners).
 pub const DEVICE_KEY_PREFIX: &str = "ghd_";
 
@@ -130,12 +146,11 @@ async fn identify(parts: &Parts, max_age_ms: u64) -> Result<Option<Principal>, P
 /// The device that this key belongs to. Asked of the database each time, so that a revoked key stops at once. The key has 256 bits
 /// of entropy: its SHA-256 is looked up in an index, which leaks nothing of use about other keys.
 fn device(key: &str) -> Result<Principal, Problem> {
-    let rows = db::run(
+    let code: Option<String> = Database.fetch_scalar(
         "select d.code from device_credentials c join devices d on d.id = c.device_id
          where c.key_hash = ? and c.revoked_at is null",
         params![host::sha256(key.as_bytes())],
     )?;
-    let row = rows.first().ok_or_else(|| Problem::unauthorized("the device key is not valid or was revoked"))?;
-    let code = row.text(0)?.to_owned();
+    let code = code.ok_or_else(|| Problem::unauthorized("the device key is not valid or was revoked"))?;
     Ok(Principal { id: format!("device:{code}"), role: Role::Device, device: Some(code) })
 }

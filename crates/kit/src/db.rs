@@ -5,6 +5,8 @@
 
 use std::cell::OnceCell;
 
+use crate::row::{Column, FromRow};
+pub use crate::row::{Row, Rows};
 use crate::{Problem, migrate};
 
 /// A value that SQLite stores.
@@ -84,7 +86,7 @@ pub enum DbError {
 impl DbError {
     /// Sorts SQLite's message; the interface gives nothing else.
     #[cfg(any(target_family = "wasm", test))]
-    fn of_message(message: &str) -> Self {
+    fn from_message(message: &str) -> Self {
         // A remote database quotes SQLite's words inside its own.
         let quoted = |rest: &str| rest.split(['"', '`']).next().unwrap_or_default().trim_end().to_owned();
         let after = |prefix: &str| message.split_once(prefix).map(|(_, rest)| rest);
@@ -104,146 +106,61 @@ impl DbError {
     }
 }
 
-/// The rows of an answer.
-#[derive(Debug, Default)]
-pub struct Rows(Vec<Row>);
-
-/// One row; columns by position.
-#[derive(Debug)]
-pub struct Row(Vec<Value>);
-
-impl Rows {
-    /// How many.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The first row, if any.
-    pub fn first(&self) -> Option<&Row> {
-        self.0.first()
-    }
-
-    /// In the statement's order.
-    pub fn iter(&self) -> std::slice::Iter<'_, Row> {
-        self.0.iter()
-    }
-}
-
-impl IntoIterator for Rows {
-    type Item = Row;
-    type IntoIter = std::vec::IntoIter<Row>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
-    }
-}
-
-impl FromIterator<Row> for Rows {
-    fn from_iter<I: IntoIterator<Item = Row>>(rows: I) -> Self {
-        Self(rows.into_iter().collect())
-    }
-}
-
-fn mismatch(index: usize, wanted: &str) -> Problem {
-    Problem::internal(format!("column {index} is not {wanted}"))
-}
-
-impl Row {
-    /// A text that is not null.
-    pub fn text(&self, index: usize) -> Result<&str, Problem> {
-        self.opt_text(index)?.ok_or_else(|| mismatch(index, "text"))
-    }
-
-    /// A text, or none for null.
-    pub fn opt_text(&self, index: usize) -> Result<Option<&str>, Problem> {
-        match self.0.get(index) {
-            Some(Value::Text(text)) => Ok(Some(text)),
-            Some(Value::Null) => Ok(None),
-            _ => Err(mismatch(index, "text or null")),
-        }
-    }
-
-    /// An integer that is not null.
-    pub fn int(&self, index: usize) -> Result<i64, Problem> {
-        self.opt_int(index)?.ok_or_else(|| mismatch(index, "an integer"))
-    }
-
-    /// An integer, or none for null.
-    pub fn opt_int(&self, index: usize) -> Result<Option<i64>, Problem> {
-        match self.0.get(index) {
-            Some(Value::Integer(int)) => Ok(Some(*int)),
-            Some(Value::Null) => Ok(None),
-            _ => Err(mismatch(index, "an integer or null")),
-        }
-    }
-
-    /// 0 or 1 as a boolean.
-    pub fn bool(&self, index: usize) -> Result<bool, Problem> {
-        Ok(self.int(index)? != 0)
-    }
-
-    /// A number that is not null.
-    pub fn real(&self, index: usize) -> Result<f64, Problem> {
-        self.opt_real(index)?.ok_or_else(|| mismatch(index, "a number"))
-    }
-
-    /// A number, or none for null.
-    pub fn opt_real(&self, index: usize) -> Result<Option<f64>, Problem> {
-        match self.0.get(index) {
-            Some(Value::Real(real)) => Ok(Some(*real)),
-            #[expect(clippy::cast_precision_loss, reason = "SQLite gives whole reals of expressions as integers")]
-            Some(Value::Integer(int)) => Ok(Some(*int as f64)),
-            Some(Value::Null) => Ok(None),
-            _ => Err(mismatch(index, "a number or null")),
-        }
-    }
-
-    /// A JSON text, for an answer that repeats it unread.
-    pub fn json(&self, index: usize) -> Result<Box<serde_json::value::RawValue>, Problem> {
-        serde_json::value::RawValue::from_string(self.text(index)?.to_owned()).map_err(Problem::internal)
-    }
-
-    /// A time in milliseconds as RFC 3339, or none for null.
-    pub fn opt_time(&self, index: usize) -> Result<Option<String>, Problem> {
-        Ok(self.opt_int(index)?.map(domain::time::format_rfc3339))
-    }
-
-    /// A time in milliseconds as RFC 3339.
-    pub fn time(&self, index: usize) -> Result<String, Problem> {
-        Ok(domain::time::format_rfc3339(self.int(index)?))
-    }
-
-    /// The value as SQLite gave it.
-    pub fn value(&self, index: usize) -> Option<&Value> {
-        self.0.get(index)
-    }
-}
-
 thread_local! {
     static CONNECTION: OnceCell<backend::Connection> = const { OnceCell::new() };
 }
 
-/// What runs a statement: a [`Transaction`], or the instance's own connection ([`run`]).
-pub type Run<'a> = &'a dyn Fn(&str, Vec<Value>) -> Result<Rows, DbError>;
-
-/// Runs one statement on this instance's connection, committed when this returns. The schema is there: the instance's first call
-/// migrates ([`migrate`]).
-pub fn run(sql: &str, params: Vec<Value>) -> Result<Rows, DbError> {
-    on_connection(|connection| connection.run(sql, params))
+/// Something that runs SQL: a [`Transaction`], or the instance's own connection ([`Database`]).
+pub trait Executor {
+    /// Runs one statement.
+    fn run(&self, sql: &str, params: Vec<Value>) -> Result<Rows, DbError>;
 }
 
-/// As [`run`], for a change that gives no rows: how many rows it inserted, updated or deleted itself. What its triggers changed does
-/// not count.
-pub fn run_counted(sql: &str, params: Vec<Value>) -> Result<u64, DbError> {
-    on_connection(|connection| {
-        connection.run(sql, params)?;
-        Ok(connection.changes())
-    })
+/// What statements are usually asked for.
+pub trait Fetch: Executor {
+    /// The first row as a `T`, if there is one.
+    fn fetch_optional<T: FromRow>(&self, sql: &str, params: Vec<Value>) -> Result<Option<T>, Problem> {
+        self.run(sql, params)?.first().map(T::from_row).transpose()
+    }
+
+    /// Each row as a `T`.
+    fn fetch_all<T: FromRow>(&self, sql: &str, params: Vec<Value>) -> Result<Vec<T>, Problem> {
+        self.run(sql, params)?.read()
+    }
+
+    /// The first column of the first row, if there is one.
+    fn fetch_scalar<T: Column>(&self, sql: &str, params: Vec<Value>) -> Result<Option<T>, Problem> {
+        self.run(sql, params)?.first().map(Row::scalar).transpose()
+    }
+
+    /// Whether the statement gives any row.
+    fn exists(&self, sql: &str, params: Vec<Value>) -> Result<bool, Problem> {
+        Ok(!self.run(sql, params)?.is_empty())
+    }
+}
+
+impl<E: Executor + ?Sized> Fetch for E {}
+
+/// This instance's connection: each statement is committed when it returns. The schema is there: the instance's first call migrates
+/// ([`migrate`]).
+#[derive(Clone, Copy, Debug)]
+pub struct Database;
+
+impl Executor for Database {
+    fn run(&self, sql: &str, params: Vec<Value>) -> Result<Rows, DbError> {
+        on_connection(|connection| connection.run(sql, params))
+    }
+}
+
+impl Database {
+    /// As [`Executor::run`], for a change that gives no rows: how many rows it inserted, updated or deleted itself. What its triggers
+    /// changed does not count.
+    pub fn run_counted(self, sql: &str, params: Vec<Value>) -> Result<u64, DbError> {
+        on_connection(|connection| {
+            connection.run(sql, params)?;
+            Ok(connection.changes())
+        })
+    }
 }
 
 fn on_connection<T>(work: impl FnOnce(&backend::Connection) -> Result<T, DbError>) -> Result<T, DbError> {
@@ -262,9 +179,9 @@ fn on_connection<T>(work: impl FnOnce(&backend::Connection) -> Result<T, DbError
 
 /// Runs `work` between `begin immediate` and `commit` on a connection that no other request shares, and rolls back when it
 /// refuses. Keep it short: writers wait for each other.
-pub fn transaction<T>(work: impl FnOnce(&Transaction) -> Result<T, Problem>) -> Result<T, Problem> {
+pub fn transaction<T, E: From<DbError>>(work: impl FnOnce(&Transaction) -> Result<T, E>) -> Result<T, E> {
     // The instance's connection has made sure of the schema.
-    run("select 1", Vec::new())?;
+    Database.run("select 1", Vec::new())?;
     let transaction = Transaction(backend::Connection::open()?);
     transaction.run("begin immediate", Vec::new())?;
     match work(&transaction) {
@@ -272,10 +189,10 @@ pub fn transaction<T>(work: impl FnOnce(&Transaction) -> Result<T, Problem>) -> 
             transaction.run("commit", Vec::new())?;
             Ok(value)
         }
-        Err(problem) => {
+        Err(refusal) => {
             // A connection that is dropped rolls back too; what this says of the refusal is not more than the refusal.
             let _ = transaction.run("rollback", Vec::new());
-            Err(problem)
+            Err(refusal)
         }
     }
 }
@@ -283,9 +200,8 @@ pub fn transaction<T>(work: impl FnOnce(&Transaction) -> Result<T, Problem>) -> 
 /// An open transaction, see [`transaction`].
 pub struct Transaction(backend::Connection);
 
-impl Transaction {
-    /// Runs one statement inside it.
-    pub fn run(&self, sql: &str, params: Vec<Value>) -> Result<Rows, DbError> {
+impl Executor for Transaction {
+    fn run(&self, sql: &str, params: Vec<Value>) -> Result<Rows, DbError> {
         self.0.run(sql, params)
     }
 }
@@ -294,7 +210,7 @@ impl Transaction {
 pub(crate) mod backend {
     use spin_sdk::sqlite::wit::sqlite;
 
-    use super::{DbError, Row, Rows, Value};
+    use super::{DbError, Rows, Value};
 
     pub struct Connection(sqlite::Connection);
 
@@ -306,8 +222,7 @@ pub(crate) mod backend {
         pub fn run(&self, sql: &str, params: Vec<Value>) -> Result<Rows, DbError> {
             let params: Vec<_> = params.into_iter().map(lower).collect();
             let result = self.0.execute(sql, &params).map_err(error)?;
-            let rows = result.rows.into_iter();
-            Ok(Rows(rows.map(|row| Row(row.values.into_iter().map(lift).collect())).collect()))
+            Ok(Rows::new(result.columns, result.rows.into_iter().map(|row| row.values.into_iter().map(lift).collect())))
         }
 
         /// Rows that the last change on this connection changed.
@@ -318,7 +233,7 @@ pub(crate) mod backend {
 
     fn error(error: sqlite::Error) -> DbError {
         match error {
-            sqlite::Error::Io(message) => DbError::of_message(&message),
+            sqlite::Error::Io(message) => DbError::from_message(&message),
             other => DbError::Other(format!("{other:?}")),
         }
     }
@@ -372,16 +287,16 @@ mod tests {
 
     #[test]
     fn messages_are_sorted_as_sqlite_words_them() {
-        let unique = DbError::of_message("UNIQUE constraint failed: readings.device_id, readings.at");
+        let unique = DbError::from_message("UNIQUE constraint failed: readings.device_id, readings.at");
         assert!(matches!(unique, DbError::Unique(columns) if columns == "readings.device_id, readings.at"));
-        let remote = DbError::of_message(
+        let remote = DbError::from_message(
             r#"stream error: `Error { message: "SQLite error: UNIQUE constraint failed: readings.device_id, readings.at", code: "SQLITE_CONSTRAINT" }`"#,
         );
         assert!(matches!(remote, DbError::Unique(columns) if columns == "readings.device_id, readings.at"));
-        let null = DbError::of_message("NOT NULL constraint failed: readings.device_id");
+        let null = DbError::from_message("NOT NULL constraint failed: readings.device_id");
         assert!(matches!(null, DbError::NotNull(column) if column == "readings.device_id"));
-        assert!(matches!(DbError::of_message("database is locked"), DbError::Busy));
-        assert!(matches!(DbError::of_message("SQLite error: database is locked (SQLITE_BUSY)"), DbError::Busy));
-        assert!(matches!(DbError::of_message("FOREIGN KEY constraint failed"), DbError::Foreign));
+        assert!(matches!(DbError::from_message("database is locked"), DbError::Busy));
+        assert!(matches!(DbError::from_message("SQLite error: database is locked (SQLITE_BUSY)"), DbError::Busy));
+        assert!(matches!(DbError::from_message("FOREIGN KEY constraint failed"), DbError::Foreign));
     }
 }

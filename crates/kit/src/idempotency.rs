@@ -1,120 +1,179 @@
-//! `Idempotency-Key`: the same key and body gives the first answer again; with another body it is a 422 (contract §1).
+//! `Idempotency-Key`: the same key and body gives the first answer again; with another body it is a 422 (docs/reference/rules.md#idempotency).
 
-use axum::extract::FromRequestParts;
+use std::marker::PhantomData;
+
+use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
-use serde_json::Value as Json;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
+use crate::api::{Describe, Request as Operation, Respond};
 use crate::caller::Principal;
-use crate::db::{self, DbError, Rows, Run, Transaction, Value};
-use crate::{Problem, host, params, request};
+use crate::db::{self, Database, DbError, Executor, Transaction};
+use crate::input::{self, Input};
+use crate::request::{self, Body, JsonBytes};
+use crate::row::FromRow;
+use crate::{Problem, host, params};
 
 /// How long an answer is kept, milliseconds: a day.
 pub const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// The key of a request, if it carries one, with what the request is.
-pub struct IdempotencyKey {
+/// The body of a request that may be repeated with its key. It is parsed when it is first asked for: what is repeated gets its first
+/// answer, also when it would be refused by now because a moment in it has passed.
+pub struct Idempotent<T> {
     key: Option<String>,
-    target: String,
+    request_hash: [u8; 32],
     now_ms: i64,
+    bytes: Bytes,
+    body: PhantomData<fn() -> T>,
 }
 
-impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
+impl<T, S: Send + Sync> FromRequest<S> for Idempotent<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let key = match parts.headers.get("idempotency-key") {
-            None => None,
-            Some(key) => {
-                let key = key.to_str().unwrap_or_default().trim().to_owned();
-                if !(1..=255).contains(&key.len()) {
-                    return Err(Problem::invalid_field("Idempotency-Key", "must have 1 to 255 visible characters"));
-                }
-                Some(key)
-            }
-        };
-        let target = format!("{} {}", parts.method, parts.uri.path());
-        Ok(Self { key, target, now_ms: request::now(parts).0 })
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let key = key(&parts)?;
+        let target = format!("{} {}\n", parts.method, parts.uri.path());
+        let now_ms = request::now(&parts).0;
+        let JsonBytes(bytes) = JsonBytes::from_request(Request::from_parts(parts, body), state).await?;
+        let request_hash = host::sha256(&[target.as_bytes(), &bytes].concat());
+        Ok(Self { key, request_hash, now_ms, bytes, body: PhantomData })
     }
 }
 
-impl IdempotencyKey {
-    /// Does `work` once: in one transaction with keeping its answer, so that two requests side by side do it once too. A refusal is
-    /// not kept. The boolean tells whether the work was done now.
-    pub fn once(
-        self,
+fn key(parts: &Parts) -> Result<Option<String>, Problem> {
+    let Some(key) = parts.headers.get("idempotency-key") else { return Ok(None) };
+    let key = key.to_str().unwrap_or_default().trim();
+    if !(1..=255).contains(&key.len()) {
+        return Err(Problem::invalid_field("Idempotency-Key", "must have 1 to 255 visible characters"));
+    }
+    Ok(Some(key.to_owned()))
+}
+
+#[derive(FromRow)]
+struct KeptAnswer {
+    is_same: bool,
+    body: String,
+}
+
+impl<T: Input> Idempotent<T> {
+    /// The body.
+    pub fn body(&self) -> Result<T, Problem> {
+        input::parse(&self.bytes, self.now_ms)
+    }
+
+    /// Does `work` once: in one transaction with keeping its answer, so that two requests side by side do it once too. A refusal is not kept.
+    pub fn once<A: Serialize, E: From<Problem> + From<DbError>>(
+        &self,
         caller: &Principal,
-        body: &[u8],
-        work: impl FnOnce(&Transaction) -> Result<(StatusCode, Json), Problem>,
-    ) -> Result<(Response, bool), Problem> {
-        let request_hash = self.hash(body);
-        let (status, body, fresh) = db::transaction(|transaction| {
-            if let Some((status, body)) = self.kept(|sql, params| transaction.run(sql, params), caller, request_hash)? {
-                return Ok((status, body, false));
+        work: impl FnOnce(&Transaction, T) -> Result<A, E>,
+    ) -> Result<Once<A>, E> {
+        let body = self.body();
+        if body.is_err() && self.replay::<A>(caller)?.is_none() {
+            return Err(body.err().unwrap_or_else(|| Problem::internal("a body without a problem")).into());
+        }
+        db::transaction(|transaction| {
+            if let Some(answer) = self.kept(transaction, caller)? {
+                return Ok(answer);
             }
-            let (status, body) = work(transaction)?;
-            let body = body.to_string();
+            let answer = to_json(&work(transaction, body?)?)?;
             if let Some(key) = &self.key {
                 transaction.run(
                     "insert or replace into idempotency_keys (caller, key, request_hash, status, body, created_at) values (?, ?, ?, ?, ?, ?)",
-                    params![&caller.id, key, request_hash, i64::from(status.as_u16()), &body, self.now_ms],
+                    params![&caller.id, key, self.request_hash, i64::from(StatusCode::CREATED.as_u16()), &answer, self.now_ms],
                 )?;
             }
-            Ok((status, body, true))
-        })?;
-        Ok((answer(status, body, fresh), fresh))
+            Ok(Once::new(answer))
+        })
     }
 
     /// The same for work that changes things by one statement alone. Without a key that statement needs no transaction around it, holds the
     /// writers' lock for no longer than it runs, and shares its commit with those of other requests.
-    pub fn once_by_one(
-        self,
+    pub fn once_single_statement<A: Serialize, E: From<Problem> + From<DbError>>(
+        &self,
         caller: &Principal,
-        body: &[u8],
-        work: impl FnOnce(Run<'_>) -> Result<(StatusCode, Json), Problem>,
-    ) -> Result<(Response, bool), Problem> {
+        work: impl FnOnce(&dyn Executor, T) -> Result<A, E>,
+    ) -> Result<Once<A>, E> {
         if self.key.is_some() {
-            return self.once(caller, body, |transaction| work(&|sql, params| transaction.run(sql, params)));
+            return self.once(caller, |transaction, body| work(transaction, body));
         }
-        let (status, body) = work(&db::run)?;
-        Ok((answer(status, body.to_string(), true), true))
+        Ok(Once::new(to_json(&work(&Database, self.body()?)?)?))
     }
 
     /// The answer that this key was given before, for work that cannot be done inside one transaction: it asks here first, and ends with
     /// [`once`](Self::once), which keeps the answer. 422 when the key was used with another body.
-    pub fn replay(&self, caller: &Principal, body: &[u8]) -> Result<Option<Response>, Problem> {
-        Ok(self.kept(db::run, caller, self.hash(body))?.map(|(status, body)| answer(status, body, false)))
+    pub fn replay<A>(&self, caller: &Principal) -> Result<Option<Once<A>>, Problem> {
+        self.kept(&Database, caller)
     }
 
-    fn hash(&self, body: &[u8]) -> [u8; 32] {
-        host::sha256(&[self.target.as_bytes(), b"\n", body].concat())
-    }
-
-    fn kept(
-        &self,
-        run: impl FnOnce(&str, Vec<Value>) -> Result<Rows, DbError>,
-        caller: &Principal,
-        request_hash: [u8; 32],
-    ) -> Result<Option<(StatusCode, String)>, Problem> {
+    fn kept<A>(&self, db: &dyn Executor, caller: &Principal) -> Result<Option<Once<A>>, Problem> {
         let Some(key) = &self.key else { return Ok(None) };
-        let kept = run(
-            "select request_hash = ?, status, body from idempotency_keys where caller = ? and key = ? and created_at > ?",
-            params![request_hash, &caller.id, key, self.now_ms - KEPT_MS],
+        let kept = db.run(
+            "select request_hash = ? as is_same, body from idempotency_keys where caller = ? and key = ? and created_at > ?",
+            params![self.request_hash, &caller.id, key, self.now_ms - KEPT_MS],
         )?;
         let Some(row) = kept.first() else { return Ok(None) };
-        if !row.bool(0)? {
+        let kept = KeptAnswer::from_row(row)?;
+        if !kept.is_same {
             return Err(Problem::invalid_field("Idempotency-Key", "was used with another request"));
         }
-        let status = u16::try_from(row.int(1)?).ok().and_then(|status| StatusCode::from_u16(status).ok());
-        Ok(Some((status.unwrap_or(StatusCode::OK), row.text(2)?.to_owned())))
+        Ok(Some(Once { is_new: false, json: kept.body, answer: PhantomData }))
     }
 }
 
-fn answer(status: StatusCode, body: String, fresh: bool) -> Response {
-    let mut response = (status, [(http::header::CONTENT_TYPE, "application/json")], body).into_response();
-    if !fresh {
-        response.headers_mut().insert("idempotent-replayed", http::HeaderValue::from_static("true"));
+fn to_json(answer: &impl Serialize) -> Result<String, Problem> {
+    serde_json::to_string(answer).map_err(Problem::internal)
+}
+
+impl<T: Input> Describe for Idempotent<T> {
+    fn describe(request: &mut Operation<'_>) {
+        let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255));
+        let parameter = ParameterBuilder::new()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .description(Some("The same key with the same body gives the first answer again, for a day; with another body it is a 422."))
+            .schema(Some(schema));
+        request.parameter(parameter);
+        Body::<T>::describe(request);
     }
-    response
+}
+
+/// 201 with what was made, now or by the first request of this key. A repeated answer carries `Idempotent-Replayed: true`.
+pub struct Once<A> {
+    is_new: bool,
+    json: String,
+    answer: PhantomData<fn() -> A>,
+}
+
+impl<A> Once<A> {
+    fn new(json: String) -> Self {
+        Self { is_new: true, json, answer: PhantomData }
+    }
+
+    /// Whether it was made by this request.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+}
+
+impl<A> IntoResponse for Once<A> {
+    fn into_response(self) -> Response {
+        let mut response = (StatusCode::CREATED, [(http::header::CONTENT_TYPE, "application/json")], self.json).into_response();
+        if !self.is_new {
+            response.headers_mut().insert("idempotent-replayed", http::HeaderValue::from_static("true"));
+        }
+        response
+    }
+}
+
+impl<A: ToSchema> Respond for Once<A> {
+    fn describe(request: &mut Operation<'_>) {
+        crate::api::answers_json::<A>(request, 201, "It was made, now or by the first request of this key.");
+    }
 }

@@ -1,26 +1,42 @@
 //! What every component needs at its edge: who is calling, what they sent, the database, the answer.
 //!
-//! A handler reads like the contract: extract the caller ([`caller::Caller`]), check the body ([`fields::Fields`]), call the rule in
-//! `domain`, make one write ([`db`]), answer. What a handler refuses is a [`problem::Problem`]; [`serve`] turns it into a problem
-//! document with the request's id.
+//! A handler reads like its documentation: extract the caller ([`caller::Caller`]) and the validated request ([`input`],
+//! [`request::Body`], [`page::Listing`]), call the rule in `domain`, make one write ([`db`]), answer with a type filled from rows ([`row`]).
+//! What a handler refuses is a [`problem::Problem`]; [`serve`] turns it into a problem document with the request's id. [`api`] declares
+//! the routes.
 
+// The derives name this crate as components do.
+extern crate self as kit;
+
+pub mod api;
 pub mod caller;
 pub mod config;
 pub mod cors;
 pub mod db;
-pub mod fields;
 pub mod host;
 pub mod idempotency;
+pub mod input;
 pub mod limit;
 pub mod migrate;
 pub mod outbox;
 pub mod page;
+mod principal;
 pub mod problem;
 pub mod request;
+pub mod row;
 pub mod select;
 pub mod serve;
-pub mod spots;
 pub mod token;
 pub mod trusted;
+mod words;
 
 pub use problem::{Answer, Problem};
+
+/// What the macros name.
+#[doc(hidden)]
+pub mod __private {
+    pub use axum::Router;
+    pub use axum::routing::MethodRouter;
+    pub use pastey::paste;
+    pub use utoipa::Path as UtoipaPath;
+}

@@ -11,7 +11,7 @@ use crate::{Problem, host};
 pub async fn check(what: &str, caller: &str, max: u32, window_s: i64, now_ms: i64) -> Result<(), Problem> {
     let digest = host::sha256(format!("{what}\n{caller}").as_bytes());
     let key = format!("limit:{}", digest[0] % 64);
-    let id: String = digest.iter().skip(1).take(9).map(|byte| format!("{byte:02x}")).collect();
+    let id = const_hex::encode(&digest[1..10]);
     let now_s = now_ms / 1000;
     let window = now_s / window_s;
     let mut counters: BTreeMap<String, (i64, u32)> =

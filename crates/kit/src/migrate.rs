@@ -9,33 +9,7 @@ struct Migration {
     sql: &'static str,
 }
 
-macro_rules! migrations {
-    ($($version:literal $name:literal),* $(,)?) => {
-        &[$(Migration {
-            version: $version,
-            name: $name,
-            sql: include_str!(concat!("../../../migrations/", $name, ".sql")),
-        }),*]
-    };
-}
-
-const MIGRATIONS: &[Migration] = migrations! {
-    1 "0001_accounts",
-    2 "0002_feed_and_outbox",
-    3 "0003_places",
-    4 "0004_alerts",
-    5 "0005_telemetry",
-    6 "0006_anomalies",
-    7 "0007_first_counts",
-    8 "0008_booking",
-    9 "0009_crowd",
-    10 "0010_transport",
-    11 "0011_emergencies",
-    12 "0012_resources",
-    13 "0013_reservations",
-    14 "0014_payments",
-    15 "0015_cameras",
-};
+include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
 
 /// The version of the schema that this build works with.
 pub fn latest() -> i64 {
@@ -45,10 +19,7 @@ pub fn latest() -> i64 {
 /// The version that the database is at, 0 when it is empty.
 pub(crate) fn current(connection: &Connection) -> Result<i64, DbError> {
     match connection.run("select coalesce(max(version), 0) from schema_migrations", Vec::new()) {
-        Ok(rows) => Ok(match rows.first().and_then(|row| row.value(0)) {
-            Some(Value::Integer(version)) => *version,
-            _ => 0,
-        }),
+        Ok(rows) => Ok(rows.first().and_then(|row| row.scalar().ok()).unwrap_or(0)),
         Err(DbError::Other(message)) if message.contains("no such table") => Ok(0),
         Err(error) => Err(error),
     }
@@ -92,10 +63,10 @@ fn apply(connection: &Connection) -> Result<(), DbError> {
         Vec::new(),
     )?;
     for migration in MIGRATIONS {
-        let checksum: String = host::sha256(migration.sql.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let checksum: String = const_hex::encode(host::sha256(migration.sql.as_bytes()));
         let known = connection.run("select checksum from schema_migrations where version = ?", params![migration.version])?;
         if let Some(row) = known.first() {
-            if row.value(0) != Some(&Value::Text(checksum)) {
+            if row.values().first() != Some(&Value::Text(checksum)) {
                 return Err(DbError::Other(format!("migration {} was changed after it was applied", migration.name)));
             }
             continue;

@@ -1,80 +1,71 @@
-//! Lists: `{"items": […], "next_cursor": …}`, keyset paging, filters named as the fields (contract §1).
+//! Lists: `{"items": […], "next_cursor": …}`, keyset paging, filters named as the fields (docs/reference/rules.md#lists).
 
-use std::collections::BTreeMap;
-
+use axum::extract::FromRequestParts;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::request::Parts;
 use serde::Serialize;
 use serde_json::Value as Json;
+use strum::{EnumString, IntoStaticStr, VariantNames};
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{ContentBuilder, ResponseBuilder};
+use utoipa::ToSchema;
 
-use crate::Problem;
-use crate::db::{Row, Rows, Value};
+use crate::api::{Describe, Request, Respond, answer_schema};
+use crate::input::{self, Field as _, Input, Int, Object};
 use crate::problem::FieldErrors;
+use crate::request::{self, Query};
+use crate::{Problem, host};
 
 const DEFAULT_LIMIT: i64 = 50;
 const MAX_LIMIT: i64 = 500;
 
-/// What a query string asks of a list.
+/// What a query string asks of a list: its filters `F`, `limit`, and the `cursor` that the page before gave. 422 names every bad
+/// parameter at once; a cursor of another list or of other filters is refused.
 #[derive(Debug)]
-pub struct Listing {
+pub struct Listing<F> {
+    /// The filters.
+    pub filters: F,
     limit: i64,
-    cursor: Option<Vec<Json>>,
-    filters: BTreeMap<String, String>,
+    scope: String,
+    after: Vec<Json>,
 }
 
-impl Listing {
-    /// Reads `limit`, `cursor` and the filters that the list has; 422 for any other parameter.
-    pub fn parse(query: &str, filters: &[&str]) -> Result<Self, Problem> {
-        let mut listing = Self { limit: DEFAULT_LIMIT, cursor: None, filters: BTreeMap::new() };
+/// `order`: of lists that can run both ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum Order {
+    /// The oldest first.
+    Asc,
+    /// The newest first.
+    Desc,
+}
+
+/// The filters of a list that has none.
+#[derive(Debug, Input)]
+pub struct NoFilters {}
+
+impl<F: Input> Listing<F> {
+    /// Reads the query string of the list at `path`.
+    pub fn parse(path: &str, query: &str, now_ms: i64) -> Result<Self, Problem> {
+        let mut object = input::query_object(query);
         let mut errors = FieldErrors::new();
-        let mut refuse = |name: &str, reason: String| errors.entry(name.to_owned()).or_default().push(reason);
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            match name.as_ref() {
-                "limit" => match value.parse() {
-                    Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => listing.limit = limit,
-                    _ => refuse("limit", format!("must be from 1 to {MAX_LIMIT}")),
-                },
-                "cursor" => match decode(&value) {
-                    Some(cursor) => listing.cursor = Some(cursor),
-                    None => refuse("cursor", "is not one that was given here".to_owned()),
-                },
-                name if filters.contains(&name) => {
-                    listing.filters.insert(name.to_owned(), value.into_owned());
-                }
-                name => refuse(name, "is not a filter of this list".to_owned()),
-            }
-        }
-        if errors.is_empty() { Ok(listing) } else { Err(Problem::invalid(errors)) }
-    }
-
-    /// A filter's value, if it was given and is not empty.
-    pub fn filter(&self, name: &str) -> Option<&str> {
-        self.filters.get(name).map(String::as_str).filter(|value| !value.is_empty())
-    }
-
-    /// A filter that is a timestamp, as milliseconds; 422 when it is none.
-    pub fn time(&self, name: &str) -> Result<Option<i64>, Problem> {
-        let Some(text) = self.filter(name) else { return Ok(None) };
-        let time = domain::time::parse_rfc3339(text);
-        time.map(Some).ok_or_else(|| Problem::invalid_field(name, "must be an RFC 3339 timestamp"))
-    }
-
-    /// A filter that is true or false; 422 when it is neither.
-    pub fn bool(&self, name: &str) -> Result<Option<bool>, Problem> {
-        match self.filter(name).map(str::to_ascii_lowercase).as_deref() {
-            None => Ok(None),
-            Some("true" | "1") => Ok(Some(true)),
-            Some("false" | "0") => Ok(Some(false)),
-            Some(_) => Err(Problem::invalid_field(name, "must be true or false")),
-        }
-    }
-
-    /// A filter that is one of some words; 422 when it is not.
-    pub fn choice(&self, name: &str, choices: &[&str]) -> Result<Option<&str>, Problem> {
-        match self.filter(name) {
-            Some(word) if !choices.contains(&word) => Err(Problem::invalid_field(name, format!("must be one of {}", choices.join(", ")))),
-            word => Ok(word),
-        }
+        let (limit, cursor) = (object.remove("limit"), object.remove("cursor"));
+        let scope = scope(path, &object);
+        input::refuse_unknown::<F>(&object, &mut errors);
+        let mut at = input::At::top(&mut errors, now_ms, true);
+        let limit = match limit {
+            Some(limit) => at.inside("limit", |at| Int::<1, MAX_LIMIT>::read(&limit, at)).map(|limit| *limit),
+            None => Some(DEFAULT_LIMIT),
+        };
+        let after = match &cursor {
+            Some(cursor) => at.inside("cursor", |at| after(cursor.as_str().unwrap_or_default(), &scope, at)),
+            None => Some(Vec::new()),
+        };
+        let filters = F::read(&object, &mut at);
+        let listing = (|| Some(Self { filters: filters?, limit: limit?, scope, after: after? }))();
+        input::finish(listing, errors)
     }
 
     /// How many rows to ask for: one more than the page, which tells whether there is a next one.
@@ -82,49 +73,76 @@ impl Listing {
         self.limit + 1
     }
 
-    /// The cursor's text at this position, for `where key > ?`; null on the first page.
-    pub fn after_text(&self, position: usize) -> Value {
-        let value = self.cursor.as_ref().and_then(|cursor| cursor.get(position)).and_then(Json::as_str);
-        value.into()
+    /// The text at this position of the key after which the page begins; none on the first page.
+    pub fn after_text(&self, position: usize) -> Option<&str> {
+        self.after.get(position).and_then(Json::as_str)
     }
 
-    /// The cursor's number at this position; null on the first page.
-    pub fn after_int(&self, position: usize) -> Value {
-        let value = self.cursor.as_ref().and_then(|cursor| cursor.get(position)).and_then(Json::as_i64);
-        value.into()
+    /// The number at this position of the key after which the page begins; none on the first page.
+    pub fn after_int(&self, position: usize) -> Option<i64> {
+        self.after.get(position).and_then(Json::as_i64)
     }
 
-    /// The page of these rows, which were asked for with [`Listing::fetch`]. `key` gives the values that the order is by.
-    pub fn page<T>(
-        &self,
-        rows: Rows,
-        key: impl Fn(&Row) -> Result<Json, Problem>,
-        item: impl Fn(&Row) -> Result<T, Problem>,
-    ) -> Result<Page<T>, Problem> {
+    /// The page of these items, which were asked for with [`Listing::fetch`]. `key` gives the values that the order is by, as a tuple or
+    /// an array.
+    pub fn page<T, K: Serialize>(&self, mut items: Vec<T>, key: impl Fn(&T) -> K) -> Page<T> {
         let limit = usize::try_from(self.limit).unwrap_or_default();
-        let more = rows.len() > limit;
-        let mut next_cursor = None;
-        let mut items = Vec::with_capacity(rows.len().min(limit));
-        for (index, row) in rows.iter().take(limit).enumerate() {
-            items.push(item(row)?);
-            if more && index + 1 == limit {
-                next_cursor = Some(cursor(&key(row)?));
-            }
-        }
-        Ok(Page { items, next_cursor })
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let last = items.last().filter(|_| more);
+        let next_cursor = last.map(|item| cursor(&self.scope, &key(item)));
+        Page { items, next_cursor }
     }
 }
 
-/// The cursor of what follows this key.
-pub fn cursor(key: &Json) -> String {
-    URL_SAFE_NO_PAD.encode(key.to_string())
+/// Which list and filters a cursor belongs to.
+fn scope(path: &str, filters: &Object) -> String {
+    let mut text = path.to_ascii_lowercase();
+    for (name, value) in filters {
+        text.push_str(&format!("\n{name}={}", value.as_str().unwrap_or_default()));
+    }
+    URL_SAFE_NO_PAD.encode(&host::sha256(text.as_bytes())[..6])
 }
 
-fn decode(cursor: &str) -> Option<Vec<Json>> {
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    match serde_json::from_slice(&bytes).ok()? {
-        Json::Array(values) => Some(values),
-        _ => None,
+fn cursor(scope: &str, key: &impl Serialize) -> String {
+    let text = serde_json::to_string(&(scope, key)).unwrap_or_default();
+    URL_SAFE_NO_PAD.encode(text)
+}
+
+fn after(cursor: &str, scope: &str, at: &mut input::At<'_>) -> Option<Vec<Json>> {
+    let decoded: Option<(String, Vec<Json>)> =
+        URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    match decoded {
+        Some((of, key)) if of == scope => Some(key),
+        Some(_) => {
+            at.refuse("belongs to another list or to other filters");
+            None
+        }
+        None => {
+            at.refuse("is not one that was given here");
+            None
+        }
+    }
+}
+
+impl<F: Input, S: Sync> FromRequestParts<S> for Listing<F> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Self::parse(parts.uri.path(), parts.uri.query().unwrap_or_default(), request::now(parts).0)
+    }
+}
+
+impl<F: Input> Describe for Listing<F> {
+    fn describe(request: &mut Request<'_>) {
+        Query::<F>::describe(request);
+        let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1.0)).maximum(Some(500.0)).default(Some(DEFAULT_LIMIT.into()));
+        let parameter = |name: &str, description: &str| {
+            ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).description(Some(description))
+        };
+        request.parameter(parameter("limit", "How many items a page has at most.").schema(Some(limit)));
+        let cursor = ObjectBuilder::new().schema_type(Type::String);
+        request.parameter(parameter("cursor", "`next_cursor` of the page before, with the same filters.").schema(Some(cursor)));
     }
 }
 
@@ -143,21 +161,59 @@ impl<T: Serialize> axum::response::IntoResponse for Page<T> {
     }
 }
 
+impl<T: ToSchema> Respond for Page<T> {
+    fn describe(request: &mut Request<'_>) {
+        let items = ArrayBuilder::new().items(answer_schema::<T>(request.schemas));
+        let next = ObjectBuilder::new()
+            .schema_type(SchemaType::Array(vec![Type::String, Type::Null]))
+            .description(Some("What to send as `cursor` for the next page; null on the last."));
+        let page = ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .property("items", items)
+            .property("next_cursor", next)
+            .required("items")
+            .required("next_cursor");
+        let content = ContentBuilder::new().schema(Some(page)).build();
+        request.answers(200, ResponseBuilder::new().description("A page of the list.").content("application/json", content).build());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn unknown_filters_and_bad_limits_are_named_together() {
-        let problem = Listing::parse("limit=900&colour=red&site=a", &["site"]).unwrap_err();
-        let names: Vec<_> = problem.errors().keys().map(String::as_str).collect();
-        assert_eq!(names, ["colour", "limit"]);
+    #[derive(Debug, Input)]
+    struct Filters {
+        site: Option<input::Slug>,
+        active: Option<bool>,
+    }
+
+    fn parse(path: &str, query: &str) -> Result<Listing<Filters>, Problem> {
+        Listing::parse(path, query, 0)
     }
 
     #[test]
-    fn a_cursor_of_somebody_elses_making_is_refused() {
-        assert!(Listing::parse("cursor=%00", &[]).is_err());
-        assert!(Listing::parse("cursor=e30", &[]).is_err());
-        assert!(Listing::parse("cursor=WzFd", &[]).is_ok());
+    fn every_bad_parameter_is_named_at_once() {
+        let problem = parse("/a", "limit=900&colour=red&site=A&active=yes&cursor=%00").unwrap_err();
+        let names: Vec<_> = problem.errors().keys().map(String::as_str).collect();
+        assert_eq!(names, ["active", "colour", "cursor", "limit", "site"]);
+    }
+
+    #[test]
+    fn a_cursor_serves_its_own_list_and_filters_only() {
+        let first = parse("/a", "limit=1&site=x").unwrap();
+        let cursor = first.page(vec!["k1", "k2"], |key| (*key, 7)).next_cursor.unwrap();
+        let next = parse("/a", &format!("site=x&limit=5&cursor={cursor}")).unwrap();
+        assert_eq!((next.after_text(0), next.after_int(1)), (Some("k1"), Some(7)));
+        for (path, query) in [("/b", "site=x"), ("/a", "site=y"), ("/a", "")] {
+            let problem = parse(path, &format!("{query}&cursor={cursor}")).unwrap_err();
+            assert!(problem.errors().contains_key("cursor"), "{path}?{query}");
+        }
+        assert!(first.page(vec!["k1"], |key| (*key,)).next_cursor.is_none());
+    }
+
+    #[test]
+    fn an_empty_parameter_is_one_that_was_not_given() {
+        assert!(parse("/a", "site=&active=").unwrap().filters.site.is_none());
     }
 }

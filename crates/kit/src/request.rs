@@ -1,10 +1,18 @@
-//! What a handler reads from the request, beside its caller and its body.
+//! What a handler reads from the request, beside its caller.
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use bytes::Bytes;
 use http::request::Parts;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::{ContentBuilder, RefOr, Required};
 
+use crate::api::{Describe, Request as Operation};
+use crate::input::{self, Input};
 use crate::{Problem, host};
+
+/// The largest body that is read, bytes.
+pub const MAX_BODY: usize = 10 * 1024 * 1024;
 
 /// The time of the request, milliseconds: read once, at the edge, so that everything a request does happens at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -63,21 +71,86 @@ impl<S: Send + Sync> FromRequest<S> for JsonBytes {
             }
         }
         // The edge has held it to `MAX_BODY` already; axum's own limit of 2 MB for `Bytes` is below that.
-        axum::body::to_bytes(request.into_body(), crate::serve::MAX_BODY)
+        axum::body::to_bytes(request.into_body(), MAX_BODY)
             .await
             .map(Self)
             .map_err(|_| Problem::unreadable("the body did not arrive whole"))
     }
 }
 
-/// The raw query string, empty when there is none.
-pub struct Query(pub String);
+/// A JSON body of type `T`: 400 when it is no JSON, 415 when it says that it is something else, 422 with every bad field.
+pub struct Body<T>(pub T);
 
-impl<S: Sync> FromRequestParts<S> for Query {
-    type Rejection = std::convert::Infallible;
+impl<T: Input, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        Ok(Self(parts.uri.query().unwrap_or_default().to_owned()))
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let now_ms = request.extensions().get::<Now>().map_or_else(host::now_ms, |now| now.0);
+        let JsonBytes(bytes) = JsonBytes::from_request(request, state).await?;
+        input::parse(&bytes, now_ms).map(Self)
+    }
+}
+
+impl<T: Input> Describe for Body<T> {
+    fn describe(request: &mut Operation<'_>) {
+        let example = T::example().and_then(|example| serde_json::from_str(example).ok());
+        let content = ContentBuilder::new().schema(Some(input::reference::<T>(request.schemas))).example(example).build();
+        let body = RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True)).build();
+        request.operation.request_body = Some(RefOr::T(body));
+        describe_body_refusals(request);
+        request.refuses(422, "Readable, but invalid: `errors` names every bad field.");
+    }
+}
+
+/// What any route that reads a body may refuse.
+pub fn describe_body_refusals(request: &mut Operation<'_>) {
+    request.refuses(400, "The body cannot be read.");
+    request.refuses(413, "The body is larger than is taken.");
+    request.refuses(415, "The body is not JSON by its `Content-Type`.");
+}
+
+/// The same, for a route whose body may be left out: an empty one is as `{}`.
+pub struct OptionalBody<T>(pub T);
+
+impl<T: Input, S: Send + Sync> FromRequest<S> for OptionalBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let now_ms = request.extensions().get::<Now>().map_or_else(host::now_ms, |now| now.0);
+        let JsonBytes(bytes) = JsonBytes::from_request(request, state).await?;
+        input::parse(if bytes.is_empty() { b"{}" } else { &bytes }, now_ms).map(Self)
+    }
+}
+
+impl<T: Input> Describe for OptionalBody<T> {
+    fn describe(request: &mut Operation<'_>) {
+        Body::<T>::describe(request);
+        if let Some(RefOr::T(body)) = &mut request.operation.request_body {
+            body.required = Some(Required::False);
+        }
+    }
+}
+
+/// A query string of type `T`: 422 with every bad parameter, unknown ones too.
+pub struct Query<T>(pub T);
+
+impl<T: Input, S: Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        input::parse_query(parts.uri.query().unwrap_or_default(), now(parts).0).map(Self)
+    }
+}
+
+impl<T: Input> Describe for Query<T> {
+    fn describe(request: &mut Operation<'_>) {
+        for property in T::properties(request.schemas) {
+            let required = if property.required && property.aliases.is_empty() { Required::True } else { Required::False };
+            let parameter = ParameterBuilder::new().name(property.name).parameter_in(ParameterIn::Query).required(required);
+            let description = Some(property.description).filter(|text| !text.is_empty());
+            request.parameter(parameter.description(description).schema(Some(input::without_null(property.schema))));
+        }
+        request.refuses(422, "A parameter is invalid or unknown: `errors` names each.");
     }
 }
 

@@ -1,6 +1,8 @@
 //! What lists with optional filters share: a statement put together from constant pieces.
 
-use crate::db::{self, DbError, Rows, Value};
+use crate::Problem;
+use crate::db::{Executor, Fetch as _, Value};
+use crate::row::FromRow;
 
 /// A `select … where …` that grows by the filters that were given, so that one that was not hides no index.
 pub struct Select {
@@ -10,32 +12,34 @@ pub struct Select {
 
 impl Select {
     /// `select … from … where key > ?`: the start, up to its first condition, and the parameters in it.
-    pub fn after(start: impl Into<String>, params: Vec<Value>) -> Self {
+    pub fn new(start: impl Into<String>, params: Vec<Value>) -> Self {
         Self { sql: start.into(), params }
     }
 
     /// Adds `and …` with its parameters.
-    pub fn and(mut self, piece: &'static str, params: Vec<Value>) -> Self {
+    #[must_use]
+    pub fn and(mut self, condition: &'static str, params: Vec<Value>) -> Self {
         self.sql.push_str(" and ");
-        self.sql.push_str(piece);
+        self.sql.push_str(condition);
         self.params.extend(params);
         self
     }
 
     /// Adds `and …` with one parameter when there is a value for it.
-    pub fn and_if(self, piece: &'static str, value: Option<impl Into<Value>>) -> Self {
+    #[must_use]
+    pub fn and_if(self, condition: &'static str, value: Option<impl Into<Value>>) -> Self {
         match value {
-            Some(value) => self.and(piece, vec![value.into()]),
+            Some(value) => self.and(condition, vec![value.into()]),
             None => self,
         }
     }
 
-    /// Adds the order and the limit, and runs it.
-    pub fn run(mut self, order: &'static str, limit: i64) -> Result<Rows, DbError> {
+    /// Adds the order and the limit, and fetches the rows.
+    pub fn fetch<T: FromRow>(mut self, db: &dyn Executor, order: &'static str, limit: i64) -> Result<Vec<T>, Problem> {
         self.sql.push_str(" order by ");
         self.sql.push_str(order);
         self.sql.push_str(" limit ?");
         self.params.push(limit.into());
-        db::run(&self.sql, self.params)
+        db.fetch_all(&self.sql, self.params)
     }
 }

@@ -12,29 +12,25 @@ use tower_service::Service as _;
 use crate::request::{Now, RequestId};
 use crate::{Problem, config, cors, host};
 
-/// The largest body that is read, bytes.
-pub const MAX_BODY: usize = 10 * 1024 * 1024;
-
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Put on an answer by routes that are called too often to log each success.
 #[derive(Clone, Copy, Debug)]
 pub struct Quiet;
 
-/// Makes the crate a component: serves `router()` (an [`axum::Router`]), built once an instance.
+/// Makes the crate a component: serves the routes of `api()` (an [`Api`](crate::api::Api)), whose router is built once an instance.
+///
+/// `kit::component!(api, scheduled: run)` also exports the cron event: `run` is an `async fn() -> Result<T, Problem>`, called by the
+/// cron trigger of the component in the manifest.
 #[macro_export]
 macro_rules! component {
-    ($router:path) => {
+    ($api:path) => {
         /// The router, built once an instance.
         #[cfg(target_family = "wasm")]
-        fn component_router() -> &'static ::axum::Router {
-            static ROUTER: ::std::sync::OnceLock<::axum::Router> = ::std::sync::OnceLock::new();
-            ROUTER.get_or_init($router)
+        fn component_router() -> &'static $crate::__private::Router {
+            static ROUTER: ::std::sync::OnceLock<$crate::__private::Router> = ::std::sync::OnceLock::new();
+            ROUTER.get_or_init(|| $api().into_router())
         }
-
-        // Natively nobody calls it: this keeps the compiler from taking the whole component for dead code.
-        #[cfg(not(target_family = "wasm"))]
-        const _: fn() -> ::axum::Router = $router;
 
         #[cfg(target_family = "wasm")]
         #[allow(unsafe_code, missing_docs)]
@@ -47,6 +43,27 @@ macro_rules! component {
             impl ::spin_sdk::wasip3::exports::http::handler::Guest for Component {
                 async fn handle(request: Request) -> Result<Response, ErrorCode> {
                     $crate::serve::wasi::handle(request, super::component_router()).await
+                }
+            }
+        }
+    };
+    ($api:path, scheduled: $run:path) => {
+        $crate::component!($api);
+
+        #[cfg(target_family = "wasm")]
+        #[allow(unsafe_code, missing_docs)]
+        mod cron {
+            ::wit_bindgen::generate!({ path: "../../wit", world: "spin-cron" });
+
+            struct Cron;
+            export!(Cron);
+
+            impl Guest for Cron {
+                async fn handle_cron_event(_: Metadata) -> Result<(), Error> {
+                    match $run().await {
+                        Ok(_) => Ok(()),
+                        Err(problem) => Err(Error::Other(problem.cause().unwrap_or(problem.detail()).to_owned())),
+                    }
                 }
             }
         }
@@ -205,6 +222,7 @@ pub mod wasi {
     use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
 
     use super::*;
+    use crate::request::MAX_BODY;
 
     /// Serves one request. Never an `Err`: that would be an empty 500.
     pub async fn handle(request: types::Request, router: &Router) -> Result<types::Response, ErrorCode> {

@@ -11,8 +11,10 @@ use domain::role::Role;
 use jwt_simple::prelude::{Duration, Ed25519PublicKey, EdDSAPublicKeyLike, Token, UnixTimeStamp, VerificationOptions};
 use serde::{Deserialize, Serialize};
 
-use crate::caller::Principal;
-use crate::{Problem, config, db, host, params};
+use crate::db::{Database, Fetch as _};
+use crate::principal::Principal;
+use crate::row::FromRow;
+use crate::{Problem, config, host, params};
 
 /// The media type that access tokens carry in `typ` (RFC 9068 §2.1).
 pub const TYPE: &str = "at+jwt";
@@ -90,12 +92,19 @@ pub async fn verify(token: &str, now_ms: i64, max_age_ms: u64) -> Result<Princip
     Ok(principal)
 }
 
+/// An active account, as far as its rights go.
+#[derive(FromRow)]
+struct Standing {
+    role: Role,
+    device_code: Option<String>,
+}
+
 /// The role of an active account, and for role `device` its device.
 fn standing(user: &str) -> Result<(Role, Option<String>), Problem> {
-    let rows = db::run("select role, device_code from users where id = ? and is_active = 1", params![user])?;
-    let row = rows.first().ok_or_else(|| Problem::unauthorized("this account is not active any more"))?;
-    let role = Role::parse(row.text(0)?).ok_or_else(|| Problem::internal("a user has no known role"))?;
-    Ok((role, row.opt_text(1)?.map(str::to_owned)))
+    let found: Option<Standing> =
+        Database.fetch_optional("select role, device_code from users where id = ? and is_active = 1", params![user])?;
+    let found = found.ok_or_else(|| Problem::unauthorized("this account is not active any more"))?;
+    Ok((found.role, found.device_code))
 }
 
 fn refused() -> Problem {

@@ -5,6 +5,9 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use subtle::ConstantTimeEq as _;
 
+use utoipa::openapi::security::SecurityRequirement;
+
+use crate::api::{Describe, Request};
 use crate::{Problem, config, host};
 
 /// A caller who knows the variable `tick_secret`: `X-Tick-Secret`, or `Authorization: Bearer` for schedulers that can send nothing else.
@@ -16,6 +19,14 @@ impl<S: Sync> FromRequestParts<S> for Trusted {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let secret = config::get("tick_secret").await?;
         if is_secret(given(parts), &secret) { Ok(Self) } else { Err(Problem::unauthorized("send the secret in X-Tick-Secret")) }
+    }
+}
+
+impl Describe for Trusted {
+    fn describe(request: &mut Request<'_>) {
+        let none: [&str; 0] = [];
+        request.operation.security = Some(vec![SecurityRequirement::new("tickSecret", none)]);
+        request.refuses(401, "The secret is missing or wrong.");
     }
 }
 

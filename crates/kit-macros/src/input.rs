@@ -1,0 +1,140 @@
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, DeriveInput, Expr, ExprLit, Field, Lit, LitStr, Meta, Token};
+
+/// `#[input(…)]` on the struct.
+#[derive(Default)]
+struct StructOptions {
+    check: bool,
+    example: Option<Expr>,
+}
+
+/// `#[input(…)]` on a field.
+#[derive(Default)]
+struct FieldOptions {
+    name: Option<String>,
+    aliases: Vec<LitStr>,
+    default: bool,
+    flatten: bool,
+}
+
+pub fn expand(item: &DeriveInput) -> syn::Result<TokenStream> {
+    let options = struct_options(&item.attrs)?;
+    let name = &item.ident;
+    let (generics, type_generics, bounds) = item.generics.split_for_impl();
+    let (mut reads, mut values, mut properties, mut known) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for field in crate::named_fields(item)? {
+        let FieldOptions { name, aliases, default, flatten } = field_options(field)?;
+        let (ident, kind) = (&field.ident, &field.ty);
+        // Apart from the names that the expansion uses itself.
+        let local = format_ident!("field_{}", crate::plain_name(field));
+        if flatten {
+            reads.push(quote! { let #local = <#kind as ::kit::input::Input>::read(object, at); });
+            properties.push(quote! { properties.extend(<#kind as ::kit::input::Input>::properties(schemas)); });
+            known.push(quote! { <#kind as ::kit::input::Input>::knows(name) });
+        } else {
+            let name = name.unwrap_or_else(|| crate::plain_name(field));
+            let description = doc_comment(&field.attrs);
+            known.push(quote! { [#name, #(#aliases),*].contains(&name) });
+            let read = if default { quote!(field_or_default) } else { quote!(field) };
+            reads.push(quote! { let #local = at.#read::<#kind>(object, #name, &[#(#aliases),*]); });
+            properties.push(quote! {
+                properties.push(::kit::input::Property::new::<#kind>(#name, &[#(#aliases),*], #description, #default, schemas));
+            });
+        }
+        values.push(quote! { #ident: #local? });
+    }
+    let check = options.check.then(|| quote! { value.check(at); });
+    let example = options.example.map(|example| quote! {
+        fn example() -> ::std::option::Option<&'static str> { ::std::option::Option::Some(#example) }
+    });
+    let (title, description) = (name.to_string(), doc_comment(&item.attrs));
+    Ok(quote! {
+        impl #generics ::kit::input::Input for #name #type_generics #bounds {
+            const NAME: &'static str = #title;
+            const DESCRIPTION: &'static str = #description;
+
+            fn read(object: &::kit::input::Object, at: &mut ::kit::input::At<'_>) -> ::std::option::Option<Self> {
+                #(#reads)*
+                let value = Self { #(#values),* };
+                #check
+                ::std::option::Option::Some(value)
+            }
+
+            fn knows(name: &str) -> bool {
+                false #(|| #known)*
+            }
+
+            fn properties(schemas: &mut ::kit::input::Schemas) -> ::std::vec::Vec<::kit::input::Property> {
+                let mut properties = ::std::vec::Vec::new();
+                #(#properties)*
+                properties
+            }
+
+            #example
+        }
+
+        impl #generics ::kit::input::Field for #name #type_generics #bounds {
+            fn read(value: &::kit::input::Value, at: &mut ::kit::input::At<'_>) -> ::std::option::Option<Self> {
+                ::kit::input::read_object(value, at)
+            }
+
+            fn schema(schemas: &mut ::kit::input::Schemas) -> ::kit::input::SchemaRef {
+                ::kit::input::reference::<Self>(schemas)
+            }
+        }
+    })
+}
+
+fn struct_options(attributes: &[Attribute]) -> syn::Result<StructOptions> {
+    let mut options = StructOptions::default();
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("input")) {
+        attribute.parse_nested_meta(|meta| {
+            if meta.path.is_ident("check") {
+                options.check = true;
+            } else if meta.path.is_ident("example") {
+                options.example = Some(meta.value()?.parse()?);
+            } else {
+                return Err(meta.error("expected `check` or `example = …`"));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(options)
+}
+
+fn field_options(field: &Field) -> syn::Result<FieldOptions> {
+    let mut options = FieldOptions::default();
+    for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("input")) {
+        attribute.parse_nested_meta(|meta| {
+            if meta.path.is_ident("rename") {
+                options.name = Some(meta.value()?.parse::<LitStr>()?.value());
+            } else if meta.path.is_ident("alias") {
+                let aliases;
+                syn::parenthesized!(aliases in meta.input);
+                options.aliases.extend(Punctuated::<LitStr, Token![,]>::parse_terminated(&aliases)?);
+            } else if meta.path.is_ident("default") {
+                options.default = true;
+            } else if meta.path.is_ident("flatten") {
+                options.flatten = true;
+            } else {
+                return Err(meta.error("expected `rename = …`, `alias(…)`, `default` or `flatten`"));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(options)
+}
+
+/// The text of the doc comment: what the API document says of it.
+fn doc_comment(attributes: &[Attribute]) -> String {
+    let lines = attributes.iter().filter_map(|attribute| match &attribute.meta {
+        Meta::NameValue(meta) if meta.path.is_ident("doc") => match &meta.value {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value().trim().to_owned()),
+            _ => None,
+        },
+        _ => None,
+    });
+    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
+}

@@ -1,0 +1,19 @@
+//! Lists the files under `migrations/`, so that a new one needs no line of code.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+fn main() -> io::Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations").canonicalize()?;
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let files = fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
+    let mut files: Vec<_> = files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "sql")).collect();
+    files.sort();
+    let mut list = String::from("const MIGRATIONS: &[Migration] = &[\n");
+    for (index, path) in files.iter().enumerate() {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        list.push_str(&format!("    Migration {{ version: {}, name: {name:?}, sql: include_str!({path:?}) }},\n", index + 1));
+    }
+    list.push_str("];\n");
+    fs::write(Path::new(&env::var("OUT_DIR").map_err(io::Error::other)?).join("migrations.rs"), list)
+}

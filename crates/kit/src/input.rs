@@ -1,0 +1,458 @@
+//! What callers send, declared once: a struct whose field types carry the rule and its schema.
+//!
+//! `#[derive(Input)]` makes a struct a request: of a JSON body ([`crate::request::Body`]) or of a query string
+//! ([`crate::request::Query`], [`crate::page::Listing`]). It is parsed, with every bad field named at once, and never checked afterwards:
+//!
+//! ```ignore
+//! /// A wish for places in a slot.
+//! #[derive(Input)]
+//! #[input(check, example = r#"{"temple_id": "somnath", "party_size": 2}"#)]
+//! struct BookingRequest {
+//!     /// The temple's slug.
+//!     #[input(alias("temple"))]
+//!     temple_id: Slug,
+//!     party_size: Int<1, 10>,
+//!     #[input(default)]
+//!     visitors: List<Visitor, 0, 10>,
+//! }
+//! ```
+//!
+//! - A field that is not sent or null is missing, unless its type is an `Option`, a [`Patch`], or it has `#[input(default)]`.
+//! - `alias("…")` names what older clients write; `rename = "…"` gives a name that Rust does not allow; `flatten` takes in another input.
+//! - `#[input(check)]` calls the struct's own `fn check(&self, at: &mut At)`, for rules that bind several fields, when each is good by itself.
+//! - Unknown fields are left alone: old clients send some.
+
+mod text;
+mod types;
+
+use serde_json::Map;
+pub use serde_json::Value;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::{Ref, RefOr};
+
+pub use kit_macros::Input;
+pub use text::{TextField, Words, one_of, words_schema};
+pub use types::{
+    Future, Immutable, Int, JsonObject, List, Location, Number, NumberOrText, Patch, Recent, Secret, Slug, Text, Timestamp, plain_text,
+};
+
+use crate::Problem;
+use crate::problem::FieldErrors;
+
+/// A JSON object.
+pub type Object = Map<String, Value>;
+/// A schema, or a reference to one by name.
+pub type SchemaRef = RefOr<Schema>;
+/// Named schemas that references point to.
+pub type Schemas = Vec<(String, SchemaRef)>;
+
+/// A struct that is read from an object, see the [module](self).
+pub trait Input: Sized {
+    /// Its name in the API document.
+    const NAME: &'static str;
+    /// What the API document says of it.
+    const DESCRIPTION: &'static str;
+
+    /// Reads the fields; none when one was refused.
+    fn read(object: &Object, at: &mut At<'_>) -> Option<Self>;
+
+    /// Whether it has a field of this name, or reads one by it.
+    fn knows(name: &str) -> bool;
+
+    /// The fields, for the API document.
+    fn properties(schemas: &mut Schemas) -> Vec<Property>;
+
+    /// A whole and valid one as JSON, for the API document.
+    fn example() -> Option<&'static str> {
+        None
+    }
+}
+
+/// A type that a field of a request may have.
+pub trait Field: Sized {
+    /// Reads a value that was sent and is not null; refuses it with [`At::refuse`] and gives none.
+    fn read(value: &Value, at: &mut At<'_>) -> Option<Self>;
+
+    /// What stands for a field that was not sent; none when it must be.
+    fn absent() -> Option<Self> {
+        None
+    }
+
+    /// What stands for null: as if it was not sent.
+    fn null() -> Option<Self> {
+        Self::absent()
+    }
+
+    /// Whether null is a value of its own in the schema.
+    const NULLABLE: bool = false;
+
+    /// Its schema; named ones are added to `schemas`.
+    fn schema(schemas: &mut Schemas) -> SchemaRef;
+}
+
+/// Where in a request something is being read, and what was refused so far.
+pub struct At<'a> {
+    path: String,
+    errors: &'a mut FieldErrors,
+    now_ms: i64,
+    textual: bool,
+}
+
+impl<'a> At<'a> {
+    /// At the top of a body (`textual: false`), or of a query string, whose numbers and booleans are texts.
+    pub fn top(errors: &'a mut FieldErrors, now_ms: i64, textual: bool) -> Self {
+        Self { path: String::new(), errors, now_ms, textual }
+    }
+
+    /// The time of the request, milliseconds.
+    pub fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    /// Whether numbers and booleans are written as texts, as in a query string.
+    pub fn is_textual(&self) -> bool {
+        self.textual
+    }
+
+    /// Refuses what stands here.
+    pub fn refuse(&mut self, reason: impl Into<String>) {
+        let name = if self.path.is_empty() { "body" } else { &self.path };
+        self.errors.entry(name.to_owned()).or_default().push(reason.into());
+    }
+
+    /// Refuses the field of this name in the object that stands here.
+    pub fn refuse_field(&mut self, name: &str, reason: impl Into<String>) {
+        self.inside(name, |at| at.refuse(reason));
+    }
+
+    /// Refuses the field of this name unless `holds`.
+    pub fn check_field(&mut self, holds: bool, name: &str, reason: &str) {
+        if !holds {
+            self.refuse_field(name, reason);
+        }
+    }
+
+    /// Reads a field that must be there unless its type says otherwise.
+    pub fn field<T: Field>(&mut self, object: &Object, name: &str, aliases: &[&str]) -> Option<T> {
+        self.read(object, name, aliases, || None)
+    }
+
+    /// Reads a field whose default stands for one that was not sent.
+    pub fn field_or_default<T: Field + Default>(&mut self, object: &Object, name: &str, aliases: &[&str]) -> Option<T> {
+        self.read(object, name, aliases, || Some(T::default()))
+    }
+
+    fn read<T: Field>(&mut self, object: &Object, name: &str, aliases: &[&str], default: impl Fn() -> Option<T>) -> Option<T> {
+        let sent = object.get(name).or_else(|| aliases.iter().find_map(|alias| object.get(*alias)));
+        // An empty parameter is one that was not given.
+        let sent = sent.filter(|value| !(self.textual && value.as_str() == Some("")));
+        self.inside(name, |at| match sent {
+            None => T::absent().or_else(default).or_else(|| at.missing()),
+            Some(Value::Null) => T::null().or_else(default).or_else(|| at.missing()),
+            Some(value) => T::read(value, at),
+        })
+    }
+
+    fn missing<T>(&mut self) -> Option<T> {
+        self.refuse("is required");
+        None
+    }
+
+    /// Does `work` at a field of the object that stands here.
+    pub fn inside<T>(&mut self, name: &str, work: impl FnOnce(&mut At<'_>) -> T) -> T {
+        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
+        work(&mut At { path, errors: self.errors, now_ms: self.now_ms, textual: self.textual })
+    }
+
+    /// Does `work` at an element of the array that stands here.
+    pub fn element<T>(&mut self, index: usize, work: impl FnOnce(&mut At<'_>) -> T) -> T {
+        let path = format!("{}[{index}]", self.path);
+        work(&mut At { path, errors: self.errors, now_ms: self.now_ms, textual: self.textual })
+    }
+}
+
+/// Reads a JSON body: 400 when the bytes are no JSON, 422 when they are no object or break a rule.
+pub fn parse<T: Input>(bytes: &[u8], now_ms: i64) -> Result<T, Problem> {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| Problem::unreadable(format!("not JSON: {error}")))?;
+    let mut errors = FieldErrors::new();
+    let input = read_object(&value, &mut At::top(&mut errors, now_ms, false));
+    finish(input, errors)
+}
+
+/// Reads a query string; 422 names every bad parameter, unknown ones too.
+pub fn parse_query<T: Input>(query: &str, now_ms: i64) -> Result<T, Problem> {
+    let object = query_object(query);
+    let mut errors = FieldErrors::new();
+    refuse_unknown::<T>(&object, &mut errors);
+    let input = T::read(&object, &mut At::top(&mut errors, now_ms, true));
+    finish(input, errors)
+}
+
+/// The parameters of a query string; of one that is given twice, the last.
+pub(crate) fn query_object(query: &str) -> Object {
+    form_urlencoded::parse(query.as_bytes()).map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect()
+}
+
+pub(crate) fn refuse_unknown<T: Input>(object: &Object, errors: &mut FieldErrors) {
+    for name in object.keys().filter(|name| !T::knows(name)) {
+        errors.entry(name.clone()).or_default().push("is not a parameter of this path".to_owned());
+    }
+}
+
+/// The input, or a refusal that names every bad field.
+pub(crate) fn finish<T>(input: Option<T>, errors: FieldErrors) -> Result<T, Problem> {
+    match input {
+        Some(input) if errors.is_empty() => Ok(input),
+        _ => Err(Problem::invalid(errors)),
+    }
+}
+
+/// Reads an object that stands inside another; what the derive makes of [`Field::read`].
+pub fn read_object<T: Input>(value: &Value, at: &mut At<'_>) -> Option<T> {
+    match value {
+        Value::Object(object) => T::read(object, at),
+        _ => {
+            at.refuse("must be an object");
+            None
+        }
+    }
+}
+
+/// A field of an [`Input`], as the API document describes it.
+pub struct Property {
+    /// Its name.
+    pub name: &'static str,
+    /// Its schema.
+    pub schema: SchemaRef,
+    /// Whether it must be sent.
+    pub required: bool,
+    /// Its doc comment, with the other names under which it is read.
+    pub description: String,
+    /// Other names under which it is read.
+    pub aliases: &'static [&'static str],
+}
+
+impl Property {
+    /// Of a field of type `T`.
+    pub fn new<T: Field>(
+        name: &'static str,
+        aliases: &'static [&'static str],
+        description: &str,
+        has_default: bool,
+        schemas: &mut Schemas,
+    ) -> Self {
+        let required = !has_default && T::absent().is_none();
+        let schema = T::schema(schemas);
+        let schema = if required && !T::NULLABLE { schema } else { nullable(schema) };
+        let mut description = description.to_owned();
+        if !aliases.is_empty() {
+            let names = aliases.iter().map(|alias| format!("`{alias}`")).collect::<Vec<_>>().join(", ");
+            description = format!("{description}\n\nAlso read as {names}.").trim().to_owned();
+        }
+        Self { name, schema, required, description, aliases }
+    }
+}
+
+/// The schema of an [`Input`]: an object with its properties.
+pub fn object_schema<T: Input>(schemas: &mut Schemas) -> SchemaRef {
+    let mut object = ObjectBuilder::new().description(Some(T::DESCRIPTION).filter(|text| !text.is_empty()));
+    for property in T::properties(schemas) {
+        if property.required && property.aliases.is_empty() {
+            object = object.required(property.name);
+        }
+        object = object.property(property.name, described(property.schema, &property.description));
+    }
+    let example = T::example().and_then(|example| serde_json::from_str::<Value>(example).ok());
+    object.examples(example.into_iter().collect::<Vec<Value>>()).into()
+}
+
+/// A reference to the schema of an [`Input`], which is added to `schemas` unless it is there.
+pub fn reference<T: Input>(schemas: &mut Schemas) -> SchemaRef {
+    if !schemas.iter().any(|(name, _)| name == T::NAME) {
+        // Its place is taken first, so that a type that contains itself ends.
+        schemas.push((T::NAME.to_owned(), Ref::from_schema_name(T::NAME).into()));
+        let schema = object_schema::<T>(schemas);
+        if let Some(place) = schemas.iter_mut().find(|(name, _)| name == T::NAME) {
+            place.1 = schema;
+        }
+    }
+    Ref::from_schema_name(T::NAME).into()
+}
+
+/// With this description.
+pub(crate) fn described(schema: SchemaRef, description: &str) -> SchemaRef {
+    if description.is_empty() {
+        return schema;
+    }
+    let description = Some(description.to_owned());
+    match schema {
+        RefOr::T(Schema::Object(mut object)) => {
+            object.description = description;
+            RefOr::T(Schema::Object(object))
+        }
+        RefOr::T(Schema::Array(mut array)) => {
+            array.description = description;
+            RefOr::T(Schema::Array(array))
+        }
+        RefOr::T(Schema::OneOf(mut one_of)) => {
+            one_of.description = description;
+            RefOr::T(Schema::OneOf(one_of))
+        }
+        RefOr::Ref(mut reference) => {
+            reference.description = description.unwrap_or_default();
+            RefOr::Ref(reference)
+        }
+        other => other,
+    }
+}
+
+/// The same, or null.
+fn nullable(schema: SchemaRef) -> SchemaRef {
+    let with_null = |schema_type: SchemaType| match schema_type {
+        SchemaType::Type(one) if one != Type::Null => SchemaType::Array(vec![one, Type::Null]),
+        SchemaType::Array(mut many) if !many.contains(&Type::Null) => {
+            many.push(Type::Null);
+            SchemaType::Array(many)
+        }
+        other => other,
+    };
+    match schema {
+        RefOr::T(Schema::Object(mut object)) => {
+            object.schema_type = with_null(object.schema_type);
+            if let Some(values) = object.enum_values.as_mut().filter(|values| !values.contains(&Value::Null)) {
+                values.push(Value::Null);
+            }
+            RefOr::T(Schema::Object(object))
+        }
+        RefOr::T(Schema::Array(mut array)) => {
+            array.schema_type = with_null(array.schema_type);
+            RefOr::T(Schema::Array(array))
+        }
+        other => OneOfBuilder::new().item(ObjectBuilder::new().schema_type(Type::Null)).item(other).into(),
+    }
+}
+
+/// Without the null that a body may have, for a query string that has none.
+pub(crate) fn without_null(schema: SchemaRef) -> SchemaRef {
+    match schema {
+        RefOr::T(Schema::Object(mut object)) => {
+            if let SchemaType::Array(types) = &object.schema_type
+                && let Some(one) = types.iter().find(|one| **one != Type::Null)
+            {
+                object.schema_type = SchemaType::Type(one.clone());
+            }
+            if let Some(values) = object.enum_values.as_mut() {
+                values.retain(|value| !value.is_null());
+            }
+            RefOr::T(Schema::Object(object))
+        }
+        other => other,
+    }
+}
+
+/// The schema of a type by its JSON type.
+fn of_type(schema_type: Type) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(schema_type)
+}
+
+/// The schema of an array.
+fn array_of(items: SchemaRef, min: usize, max: usize) -> SchemaRef {
+    ArrayBuilder::new().items(items).min_items(Some(min).filter(|min| *min > 0)).max_items(Some(max)).into()
+}
+
+impl<T: Field> Field for Option<T> {
+    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
+        T::read(value, at).map(Some)
+    }
+
+    fn absent() -> Option<Self> {
+        Some(None)
+    }
+
+    fn schema(schemas: &mut Schemas) -> SchemaRef {
+        T::schema(schemas)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Input)]
+    #[input(check)]
+    struct Stay {
+        name: Text<1, 10>,
+        #[input(alias("years"))]
+        age: Int<0, 150>,
+        at: Timestamp,
+        plate: Option<Text<1, 10>>,
+        #[input(default)]
+        guests: List<Guest, 0, 2>,
+        site: Patch<Slug>,
+        #[input(rename = "type")]
+        kind: Option<Text<1, 3>>,
+    }
+
+    #[derive(Debug, Input)]
+    struct Guest {
+        name: Text<1, 5>,
+        adult: Option<bool>,
+    }
+
+    impl Stay {
+        fn check(&self, at: &mut At<'_>) {
+            at.check_field(self.guests.len() < self.name.len(), "guests", "must be fewer than the name's letters");
+        }
+    }
+
+    fn refused(body: &str) -> Vec<String> {
+        let problem = parse::<Stay>(body.as_bytes(), 0).unwrap_err();
+        problem.errors().iter().map(|(field, reasons)| format!("{field} {}", reasons.join(", "))).collect()
+    }
+
+    #[test]
+    fn every_bad_field_is_named_at_once_nested_ones_too() {
+        assert_eq!(
+            refused(r#"{"name": 3, "age": 900, "at": "yesterday", "guests": [{"name": "Asha"}, {"name": "", "adult": 1}], "type": "abcd"}"#),
+            [
+                "age must be from 0 to 150",
+                "at must be an RFC 3339 timestamp, such as 2026-02-04T10:30:00Z",
+                "guests[1].adult must be true or false",
+                "guests[1].name must have 1 to 5 characters",
+                "name must be a text",
+                "type must have 1 to 3 characters",
+            ]
+        );
+        assert_eq!(refused("{}"), ["age is required", "at is required", "name is required"]);
+        assert_eq!(refused("[]"), ["body must be an object"]);
+        assert_eq!(parse::<Stay>(b"{", 0).unwrap_err().status(), 400);
+    }
+
+    #[test]
+    fn aliases_nulls_and_unknown_fields_are_taken() {
+        let stay: Stay =
+            parse(br#"{"name": " Ravi ", "years": 7.0, "at": "2026-02-04T10:30:00Z", "plate": null, "site": null, "x": 1}"#, 0).unwrap();
+        assert_eq!((&*stay.name, *stay.age, stay.plate.is_none(), stay.site), ("Ravi", 7, true, Patch::Clear));
+    }
+
+    #[test]
+    fn a_rule_that_binds_fields_is_asked_when_each_is_good() {
+        let guests = r#"[{"name": "A"}]"#;
+        assert_eq!(
+            refused(&format!(r#"{{"name": "R", "age": 7, "at": "2026-02-04T10:30:00Z", "guests": {guests}}}"#)),
+            ["guests must be fewer than the name's letters"]
+        );
+    }
+
+    #[test]
+    fn the_schema_says_what_the_parser_does() {
+        let mut schemas = Schemas::new();
+        let schema = serde_json::to_value(object_schema::<Stay>(&mut schemas)).unwrap();
+        assert_eq!(schema["required"], serde_json::json!(["name", "at"]));
+        assert_eq!(schema["properties"]["name"], serde_json::json!({"type": "string", "minLength": 1, "maxLength": 10}));
+        assert_eq!(schema["properties"]["age"]["maximum"], 150);
+        assert_eq!(schema["properties"]["guests"]["items"]["$ref"], "#/components/schemas/Guest");
+        assert_eq!(schema["properties"]["site"]["type"], serde_json::json!(["string", "null"]));
+        assert_eq!(schemas.len(), 1);
+    }
+}

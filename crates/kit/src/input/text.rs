@@ -1,0 +1,89 @@
+//! Fields that are written as one text with a form of its own: dates, slugs, words of an enum.
+
+use std::str::FromStr;
+
+use serde_json::Value;
+use strum::VariantNames;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
+
+use super::{At, Field, SchemaRef, Schemas};
+
+/// A type that is written as one text. It is a [`Field`] and a column ([`crate::row::Column`]) by that.
+pub trait TextField: Sized {
+    /// What a text that is none is told, such as `must be a date, such as 2026-02-05`.
+    fn rule() -> String;
+
+    /// Reads the text, which was trimmed.
+    fn parse_text(text: &str) -> Option<Self>;
+
+    /// Its schema: a string, with a format or a pattern.
+    fn text_schema() -> ObjectBuilder;
+
+    /// Reads a column that keeps it as an integer; only moments are.
+    fn from_integer(_: i64) -> Option<Self> {
+        None
+    }
+}
+
+impl<T: TextField> Field for T {
+    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
+        let read = value.as_str().and_then(|text| T::parse_text(text.trim()));
+        if read.is_none() {
+            at.refuse(T::rule());
+        }
+        read
+    }
+
+    fn schema(_: &mut Schemas) -> SchemaRef {
+        T::text_schema().into()
+    }
+}
+
+/// A string schema with a format.
+pub(super) fn formatted(format: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::Custom(format.to_owned())))
+}
+
+/// An enum that is written as one of some words.
+pub trait Words: FromStr + VariantNames + Into<&'static str> {}
+
+/// What a word that is none of the enum's is told.
+pub fn one_of<T: Words>() -> String {
+    format!("must be one of {}", T::VARIANTS.join(", "))
+}
+
+/// The schema of an enum's words.
+pub fn words_schema<T: Words>() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(T::VARIANTS.iter().copied()))
+}
+
+/// Makes enums fields, columns and parameters by their words. They derive strum's `EnumString`, `IntoStaticStr` and `VariantNames`.
+#[macro_export]
+macro_rules! words {
+    ($($name:path),* $(,)?) => {
+        $(
+            impl $crate::input::Words for $name {}
+
+            impl $crate::input::TextField for $name {
+                fn rule() -> String {
+                    $crate::input::one_of::<Self>()
+                }
+
+                fn parse_text(text: &str) -> Option<Self> {
+                    text.parse().ok()
+                }
+
+                fn text_schema() -> ::utoipa::openapi::schema::ObjectBuilder {
+                    $crate::input::words_schema::<Self>()
+                }
+            }
+
+            impl From<$name> for $crate::db::Value {
+                fn from(word: $name) -> Self {
+                    let word: &'static str = word.into();
+                    Self::from(word)
+                }
+            }
+        )*
+    };
+}

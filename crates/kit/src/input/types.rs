@@ -1,0 +1,558 @@
+//! The types of fields that requests share.
+
+use std::ops::Deref;
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::text::formatted;
+use super::{At, Field, SchemaRef, Schemas, TextField, array_of, nullable, of_type};
+
+/// A text of `MIN` to `MAX` characters, trimmed, without control characters other than line feeds and tabs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text<const MIN: usize, const MAX: usize>(String);
+
+impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
+    /// The text.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> Deref for Text<MIN, MAX> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> From<Text<MIN, MAX>> for String {
+    fn from(text: Text<MIN, MAX>) -> Self {
+        text.0
+    }
+}
+
+/// The text, trimmed, if it has `min` to `max` characters and no control characters; refused otherwise.
+pub fn plain_text(text: &str, min: usize, max: usize, at: &mut At<'_>) -> Option<String> {
+    let text = text.trim();
+    if !(min..=max).contains(&text.chars().count()) {
+        at.refuse(format!("must have {min} to {max} characters"));
+        return None;
+    }
+    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+        at.refuse("must not contain control characters");
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+impl<const MIN: usize, const MAX: usize> Field for Text<MIN, MAX> {
+    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
+        match value.as_str() {
+            Some(text) => plain_text(text, MIN, MAX, at).map(Self),
+            None => refused(at, "must be a text"),
+        }
+    }
+
+    fn schema(_: &mut Schemas) -> SchemaRef {
+        of_type(Type::String).min_length(Some(MIN)).max_length(Some(MAX)).into()
+    }
+}
+
+fn refused<T>(at: &mut At<'_>, reason: &str) -> Option<T> {
+    at.refuse(reason);
+    None
+}
+
+/// As [`Text`], for what some clients send as a number: it is kept as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberOrText<const MIN: usize, const MAX: usize>(String);
+
+impl<const MIN: usize, const MAX: usize> Deref for NumberOrText<MIN, MAX> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> Field for NumberOrText<MIN, MAX> {
+    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
+        match value {
+            Value::String(text) => plain_text(text, MIN, MAX, at).map(Self),
+            Value::Number(number) => plain_text(&number.to_string(), MIN, MAX, at).map(Self),
+            _ => refused(at, "must be a text"),
+        }
+    }
+
+    fn schema(schemas: &mut Schemas) -> SchemaRef {
+        OneOfBuilder::new().item(Text::<MIN, MAX>::schema(schemas)).item(of_type(Type::Number)).into()
+    }
+}
+
+/// A text as it was sent, untrimmed, of at most `MAX` bytes: a password or a token. Its `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret<const MAX: usize>(String);
+
+impl<const MAX: usize> Deref for Secret<MAX> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<const MAX: usize> std::fmt::Debug for Secret<MAX> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+impl<const MAX: usize> Field for Secret<MAX> {
+    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
+        match value.as_str() {
+            Some(text) if text.len() <= MAX => Some(Self(text.to_owned())),
+            Some(_) => refused(at, &format!("must have at most {MAX} bytes")),
+            None => refused(at, "must be a text"),
+        }
+    }
+
+    fn schema(_: &mut Schemas) -> SchemaRef {
+        let password = SchemaFormat::KnownFormat(utoipa::openapi::KnownFormat::Password);
+        of_type(Type::String).format(Some(password)).max_length(Some(MAX)).into()
+    }
+}
+
+/// A whole number from `MIN` to `MAX`; `12.0` is one: JSON knows one kind of number, and some writers give each a fraction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Int<const MIN: i64, const MAX: i64>(i64);
+
+impl<const MIN: i64, const MAX: i64> Deref for Int<MIN, MAX> {
+    type Target = i64;
+
+    fn deref(&self) -> &i64 {
+        &self.0
+    }
+}
+
+impl<const MIN: i64, const MAX: i64> Field for Int<MIN, MAX> {
+    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
+        let number = match value {
+            Value::String(text) if at.is_textual() => text.parse().ok(),
+            value => whole(value),
+        };
+        match number {
+            Some(number) if (MIN..=MAX).contains(&number) => Some(Self(number)),
+            Some(_) => refused(at, &format!("must be from {MIN} to {MAX}")),
+            None => refused(at, "must be a whole number"),
+        }
+    }
+
+    fn schema(_: &mut Schemas) -> SchemaRef {
+        #[expect(clippy::cast_precision_loss, reason = "bounds are far below 2^53, or stand for no bound")]
+        of_type(Type::Integer).minimum(Some(MIN as f64)).maximum(Some(MAX as f64)).into()
+    }
+}
+
+fn whole(value: &Value) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole, and far below the limit")]
+    let from_real = |real: f64| (real.fract() == 0.0 && real.abs() <= EXACT).then_some(real as i64);
+    value.as_i64().or_else(|| value.as_f64().and_then(from_real))
+}
+
+/// A number from `MIN` to `MAX`.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Number<const MIN: i64, const MAX: i64>(f64);
+
+impl<const MIN: i64, const MAX: i64> Deref for Number<MIN, MAX> {
+    type Target = f64;
+
+    fn deref(&self) -> &f64 {
+        &self.0
+    }
+}
+
+impl<const MIN: i64, const MAX: i64> Field for Number<MIN, MAX> {
+    #[expect(clippy::cast_precision_loss, reason = "bounds are far below 2^53")]
+    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
+        let number = match value {
+            Value::String(text) if at.is_textual() => text.parse().ok(),
+            value => value.as_f64(),
+        };
+        match number {
+            Some(number) if (MIN as f64..=MAX as f64).contains(&number) => Some(Self(number)),
+            Some(_) => refused(at, &format!("must be from {MIN} to {MAX}")),
+            None => refused(at, "must be a number"),
+        }
+    }
+
+    fn schema(_: &mut Schemas) -> SchemaRef {
+        #[expect(clippy::cast_precision_loss, reason = "bounds are far below 2^53")]
+        of_type(Type::Number).minimum(Some(MIN as f64)).maximum(Some(MAX as f64)).into()
+    }
+}
+
+impl Field for bool {
+    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
+        let read = match value {
+            Value::Bool(value) => Some(*value),
+            Value::String(text) if at.is_textual() => match text.to_ascii_lowercase().as_str() {
+                "true" | "1" => Some(true),
+                "false" | "0" => Some(false),
+                _ => None,
+            },
+            _ => None,
+        };
+        read.or_else(|| refused(at, "must be true or false"))
+    }
+
+    fn schema(_: &mut Schemas) -> SchemaRef {
+        of_type(Type::Boolean).into()
+    }
+}
+
+/// An array of `MIN` to `MAX` elements; each bad one is named, as `visitors[0].name`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct List<T, const MIN: usize, const MAX: usize>(Vec<T>);
+
+impl<T, const MIN: usize, const MAX: usize> Default for List<T, MIN, MAX> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T, const MIN: usize, const MAX: usize> Deref for List<T, MIN, MAX> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<T, const MIN: usize, const MAX: usize> IntoIterator for List<T, MIN, MAX> {
+    type Item = T;
+    type IntoIter = std::vec::IntoIter<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<T: Field, const MIN: usize, const MAX: usize> Field for List<T, MIN, MAX> {
+    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
+        let Value::Array(values) = value else { return refused(at, "must be a list") };
+        if !(MIN..=MAX).contains(&values.len()) {
+            return match MIN {
+                0 => refused(at, &format!("must have at most {MAX} elements")),
+                _ => refused(at, &format!("must have {MIN} to {MAX} elements")),
+            };
+        }
+        // Each is read, also after a bad one.
+        let read: Vec<_> = values.iter().enumerate().map(|(index, value)| at.element(index, |at| T::read(value, at))).collect();
+        read.into_iter().collect::<Option<Vec<T>>>().map(Self)
+    }
+
+    fn schema(schemas: &mut Schemas) -> SchemaRef {
+        array_of(T::schema(schemas), MIN, MAX)
+    }
+}
+
+/// A field of a change: not sent keeps what is there, null clears it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Patch<T> {
+    /// Not sent.
+    #[default]
+    Keep,
+    /// Sent as null.
+    Clear,
+    /// A new value.
+    Set(T),
+}
+
+impl<T> Patch<T> {
+    /// Whether anything is to change.
+    pub fn is_sent(&self) -> bool {
+        !matches!(self, Self::Keep)
+    }
+
+    /// The new value; none to clear it, and when it was not sent.
+    pub fn value(self) -> Option<T> {
+        match self {
+            Self::Set(value) => Some(value),
+            Self::Keep | Self::Clear => None,
+        }
+    }
+
+    /// The new value, by reference.
+    pub fn as_ref(&self) -> Patch<&T> {
+        match self {
+            Self::Keep => Patch::Keep,
+            Self::Clear => Patch::Clear,
+            Self::Set(value) => Patch::Set(value),
+        }
+    }
+}
+
+impl<T: Field> Field for Patch<T> {
+    const NULLABLE: bool = true;
+
+    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
+        T::read(value, at).map(Self::Set)
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Self::Keep)
+    }
+
+    fn null() -> Option<Self> {
+        Some(Self::Clear)
+    }
+
+    fn schema(schemas: &mut Schemas) -> SchemaRef {
+        nullable(T::schema(schemas))
+    }
+}
+
+/// A known field that cannot be changed: refused when it is sent, rather than ignored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Immutable;
+
+impl Field for Immutable {
+    fn read(_: &Value, at: &mut At<'_>) -> Option<Self> {
+        refused(at, "cannot be changed")
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Self)
+    }
+
+    fn schema(_: &mut Schemas) -> SchemaRef {
+        of_type(Type::Null).into()
+    }
+}
+
+/// A JSON object of at most 8 KiB, kept as its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonObject(String);
+
+/// The longest text of a [`JsonObject`], bytes.
+const MAX_JSON_OBJECT: usize = 8192;
+
+impl Deref for JsonObject {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Field for JsonObject {
+    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
+        if !value.is_object() {
+            return refused(at, "must be an object");
+        }
+        let text = value.to_string();
+        if text.len() > MAX_JSON_OBJECT {
+            return refused(at, &format!("must have at most {MAX_JSON_OBJECT} bytes"));
+        }
+        Some(Self(text))
+    }
+
+    fn schema(_: &mut Schemas) -> SchemaRef {
+        of_type(Type::Object).into()
+    }
+}
+
+/// A moment, milliseconds since 1970 in UTC; RFC 3339 outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(pub i64);
+
+impl TextField for Timestamp {
+    fn rule() -> String {
+        "must be an RFC 3339 timestamp, such as 2026-02-04T10:30:00Z".to_owned()
+    }
+
+    fn parse_text(text: &str) -> Option<Self> {
+        domain::time::parse_rfc3339(text).map(Self)
+    }
+
+    fn text_schema() -> ObjectBuilder {
+        formatted("date-time")
+    }
+
+    fn from_integer(ms: i64) -> Option<Self> {
+        Some(Self(ms))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&domain::time::format_rfc3339(self.0))
+    }
+}
+
+impl PartialSchema for Timestamp {
+    fn schema() -> RefOr<Schema> {
+        Self::text_schema().examples(["2026-02-04T10:30:00Z"]).into()
+    }
+}
+
+impl ToSchema for Timestamp {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Timestamp".into()
+    }
+}
+
+/// How far ahead of ours a sender's clock may be, milliseconds.
+const AHEAD_MS: i64 = 5 * domain::time::MINUTE_MS;
+
+/// When something happened: at most five minutes ahead of our clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recent(pub i64);
+
+/// A moment that lies ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Future(pub i64);
+
+macro_rules! bounded_timestamp {
+    ($name:ident, |$at:ident, $now:ident| $holds:expr, $reason:literal) => {
+        impl Field for $name {
+            fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
+                let Timestamp($at) = Timestamp::read(value, at)?;
+                let $now = at.now_ms();
+                if $holds { Some(Self($at)) } else { refused(at, $reason) }
+            }
+
+            fn schema(schemas: &mut Schemas) -> SchemaRef {
+                <Timestamp as Field>::schema(schemas)
+            }
+        }
+    };
+}
+
+bounded_timestamp!(Recent, |at, now| at <= now + AHEAD_MS, "must not be over 5 minutes ahead");
+bounded_timestamp!(Future, |at, now| at > now, "must lie ahead");
+
+/// A short name in lower case, such as a site's: `somnath`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slug(String);
+
+impl Deref for Slug {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TextField for Slug {
+    fn rule() -> String {
+        domain::device_code::SLUG_RULE.to_owned()
+    }
+
+    fn parse_text(text: &str) -> Option<Self> {
+        domain::device_code::is_slug(text).then(|| Self(text.to_owned()))
+    }
+
+    fn text_schema() -> ObjectBuilder {
+        of_type(Type::String).pattern(Some("^[a-z0-9-]{1,64}$"))
+    }
+}
+
+impl TextField for domain::booking_slot::Date {
+    fn rule() -> String {
+        "must be a date, such as 2026-02-05".to_owned()
+    }
+
+    fn parse_text(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+
+    fn text_schema() -> ObjectBuilder {
+        formatted("date")
+    }
+}
+
+/// A place on the earth, degrees (WGS 84); also read as `{latitude, longitude}`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Location {
+    /// Latitude, -90 to 90.
+    #[schema(minimum = -90, maximum = 90)]
+    pub lat: f64,
+    /// Longitude, -180 to 180.
+    #[schema(minimum = -180, maximum = 180)]
+    pub lng: f64,
+}
+
+impl Field for Location {
+    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
+        if !value.is_object() {
+            return refused(at, "must be an object with lat and lng");
+        }
+        let number = |name: &str, long: &str| value.get(name).or_else(|| value.get(long)).and_then(Value::as_f64);
+        let lat = number("lat", "latitude").filter(|lat| domain::geo::is_latitude(*lat));
+        let lng = number("lng", "longitude").filter(|lng| domain::geo::is_longitude(*lng));
+        if lat.is_none() {
+            at.refuse("its lat must be a number from -90 to 90");
+        }
+        if lng.is_none() {
+            at.refuse("its lng must be a number from -180 to 180");
+        }
+        Some(Self { lat: lat?, lng: lng? })
+    }
+
+    fn schema(schemas: &mut Schemas) -> SchemaRef {
+        if !schemas.iter().any(|(name, _)| name == "Location") {
+            schemas.push(("Location".to_owned(), <Self as PartialSchema>::schema()));
+        }
+        utoipa::openapi::Ref::from_schema_name("Location").into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::FieldErrors;
+
+    fn read<T: Field>(json: &str, textual: bool) -> Result<T, usize> {
+        let mut errors = FieldErrors::new();
+        let value = serde_json::from_str(json).unwrap();
+        let read = At::top(&mut errors, 0, textual).inside("at", |at| T::read(&value, at));
+        read.ok_or_else(|| errors["at"].len())
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_fraction_of_zero() {
+        assert_eq!(read::<Int<0, 20>>("12.0", false).map(|it| *it), Ok(12));
+        assert_eq!(read::<Int<0, 1000>>("1e3", false).map(|it| *it), Ok(1000));
+        for bad in ["12.5", "1e300", "\"12\"", "21"] {
+            assert!(read::<Int<0, 20>>(bad, false).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_booleans_of_a_query_are_texts() {
+        assert_eq!(read::<Int<0, 20>>("\"12\"", true).map(|it| *it), Ok(12));
+        assert_eq!(read::<bool>("\"TRUE\"", true), Ok(true));
+        assert!(read::<bool>("\"yes\"", true).is_err());
+    }
+
+    #[test]
+    fn a_place_is_an_object_of_two_numbers_on_the_earth() {
+        assert_eq!(read(r#"{"lat": 20.888, "lng": 70}"#, false), Ok(Location { lat: 20.888, lng: 70.0 }));
+        assert_eq!(read(r#"{"latitude": 1, "longitude": 2}"#, false), Ok(Location { lat: 1.0, lng: 2.0 }));
+        assert_eq!(read::<Location>(r#"{"lat": "20", "lng": 181}"#, false), Err(2));
+        assert_eq!(read::<Location>(r#"{"lat": 20}"#, false), Err(1));
+        assert_eq!(read::<Location>("[20, 70]", false), Err(1));
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        assert_eq!(format!("{:?}", read::<Secret<10>>("\"hunter2\"", false).unwrap()), "Secret");
+    }
+}
