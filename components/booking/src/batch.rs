@@ -102,7 +102,7 @@ fn result(tx: &Transaction, keys: &Keys, temple: &Temple, read: &Read, actor: &s
         Ok(Judged { outcome, booking, replayed }) => Ok(json!({
             "nonce": read.nonce,
             "outcome": if outcome.is_ok() { "checked_in" } else { "refused" },
-            "reason": outcome.as_ref().err().map(|refusal| refusal.as_str()),
+            "reason": outcome.as_ref().err().map(|refusal| refusal.into_str()),
             "booking_id": booking,
             "scanned_at": read.question.as_ref().ok().map(|question| format_rfc3339(question.at)),
             "replayed": replayed,

@@ -145,7 +145,7 @@ mod tests {
     fn a_payment_is_taken_from_the_states_of_the_table() {
         let (_, condition) = TAKE.split_once(" where id = ?1").unwrap();
         for status in sources(Move::Pay, Actor::Payment) {
-            assert!(condition.contains(&format!("'{}'", status.as_str())), "{status:?}");
+            assert!(condition.contains(&format!("'{}'", status.into_str())), "{status:?}");
         }
         for other in ["overstayed", "completed", "cancelled", "no_show"] {
             assert!(!condition.contains(&format!("'{other}'")), "{other}");

@@ -38,7 +38,7 @@ pub fn settle_lapsed(tx: &Transaction, id: &str, now: i64) -> Result<(), Problem
 /// Where the move leads; 409 when this actor may not make it.
 fn lead(step: Move, reservation: &Reservation, by: Actor) -> Result<Status, Problem> {
     transition(step, reservation.status, by).ok_or_else(|| {
-        let detail = format!("the reservation is {}", reservation.status.as_str().replace('_', " "));
+        let detail = format!("the reservation is {}", reservation.status.into_str().replace('_', " "));
         Problem::conflict(detail).because("not_possible")
     })
 }
@@ -87,7 +87,7 @@ pub async fn cancel(
             "update reservations set status = ?3, ended_at = ?4, paid = paid - ?5, due_until = null, paid_ends_at = null, paid_price = null,
                 updated_at = ?4, updated_by = ?6
              where no = ?1 and status = ?2",
-            params![old.no, old.status.as_str(), status.as_str(), now, back, &caller.0.id],
+            params![old.no, old.status.into_str(), status.into_str(), now, back, &caller.0.id],
         )?;
         give_back(tx, &old, back, "cancelled", &caller.0.id, now)?;
         // An intent that is still open must not be paid any more.
@@ -129,7 +129,7 @@ pub async fn arrive(caller: Caller<Operator>, Now(now): Now, Path(id): Path<Stri
         }
         tx.run(
             "update reservations set status = ?3, arrived_at = ?4, left_at = null, updated_at = ?4, updated_by = ?5 where no = ?1 and status = ?2",
-            params![old.no, old.status.as_str(), status.as_str(), now, &caller.0.id],
+            params![old.no, old.status.into_str(), status.into_str(), now, &caller.0.id],
         )?;
         Ok(Json(Reservation::find(run, &id)?.json(now)))
     })
@@ -144,7 +144,7 @@ pub async fn depart(caller: Caller<Operator>, Now(now): Now, Path(id): Path<Stri
         tx.run(
             "update reservations set status = ?3, left_at = coalesce(left_at, ?4), ended_at = ?4, updated_at = ?4, updated_by = ?5
              where no = ?1 and status = ?2",
-            params![old.no, old.status.as_str(), status.as_str(), now, &caller.0.id],
+            params![old.no, old.status.into_str(), status.into_str(), now, &caller.0.id],
         )?;
         Ok(Json(Reservation::find(run, &id)?.json(now)))
     })

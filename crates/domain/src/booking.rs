@@ -1,4 +1,8 @@
-//! Bookings: their states, and what a gate says to a scan (contract §5).
+//! Bookings: their states, and what a gate says to a scan (docs/reference/rules.md).
+
+use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
 
 use crate::booking_slot::{Date, Zone};
 use crate::time::MINUTE_MS;
@@ -15,7 +19,11 @@ pub const AHEAD_MS: i64 = 5 * MINUTE_MS;
 pub const LEFT_MS: i64 = 6 * 60 * MINUTE_MS;
 
 /// The state of a booking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = BookingStatus)]
 pub enum Status {
     /// Waits for places.
     Waitlisted,
@@ -36,29 +44,6 @@ pub enum Status {
 }
 
 impl Status {
-    /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::Waitlisted, Self::Confirmed, Self::CheckedIn, Self::Exited, Self::Cancelled, Self::Revoked, Self::NoShow, Self::Expired];
-
-    /// As it is stored and shown.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Waitlisted => "waitlisted",
-            Self::Confirmed => "confirmed",
-            Self::CheckedIn => "checked_in",
-            Self::Exited => "exited",
-            Self::Cancelled => "cancelled",
-            Self::Revoked => "revoked",
-            Self::NoShow => "no_show",
-            Self::Expired => "expired",
-        }
-    }
-
-    /// The opposite of [`Self::as_str`].
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text)
-    }
-
     /// Whether its party takes places of its slot.
     pub const fn is_live(self) -> bool {
         matches!(self, Self::Confirmed | Self::CheckedIn | Self::Exited | Self::NoShow)
@@ -71,7 +56,11 @@ impl Status {
 }
 
 /// Why a gate does not let someone in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = GateRefusal)]
 pub enum Refusal {
     /// The ticket was not signed by us, was altered, or is another booking's.
     BadSignature,
@@ -94,39 +83,6 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::BadSignature,
-        Self::WrongTemple,
-        Self::Revoked,
-        Self::Cancelled,
-        Self::NotConfirmed,
-        Self::AlreadyCheckedIn,
-        Self::WrongDay,
-        Self::TooEarly,
-        Self::TooLate,
-    ];
-
-    /// The stable word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::BadSignature => "bad_signature",
-            Self::WrongTemple => "wrong_temple",
-            Self::Revoked => "revoked",
-            Self::Cancelled => "cancelled",
-            Self::NotConfirmed => "not_confirmed",
-            Self::AlreadyCheckedIn => "already_checked_in",
-            Self::WrongDay => "wrong_day",
-            Self::TooEarly => "too_early",
-            Self::TooLate => "too_late",
-        }
-    }
-
-    /// The opposite of [`Self::as_str`].
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|refusal| refusal.as_str() == text)
-    }
-
     /// The sentence for the gate.
     pub const fn detail(self) -> &'static str {
         match self {
@@ -242,6 +198,7 @@ pub fn parse_code(typed: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use strum::VariantArray as _;
 
     use super::*;
     use crate::booking_slot::Slot;
@@ -293,11 +250,11 @@ mod tests {
 
     #[test]
     fn words_are_read_as_they_are_written() {
-        for status in Status::ALL {
-            assert_eq!(Status::parse(status.as_str()), Some(status));
+        for status in Status::VARIANTS.iter().copied() {
+            assert_eq!(status.into_str().parse(), Ok(status));
         }
-        for refusal in Refusal::ALL {
-            assert_eq!(Refusal::parse(refusal.as_str()), Some(refusal));
+        for refusal in Refusal::VARIANTS.iter().copied() {
+            assert_eq!(refusal.into_str().parse(), Ok(refusal));
         }
     }
 
@@ -328,7 +285,7 @@ mod tests {
 
         #[test]
         fn one_moment_has_one_answer(at: i64, index in 0..8_usize, ticket in prop::option::of(0..3_i64)) {
-            let booked = booked(Status::ALL[index]);
+            let booked = booked(Status::VARIANTS[index]);
             let answer = admit(&booked, &Scan { at, ticket, ..scan(0) });
             if answer.is_ok() {
                 prop_assert!(booked.status.is_live() && at >= booked.starts_at - EARLY_MS && at <= booked.ends_at);

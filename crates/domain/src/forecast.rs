@@ -1,5 +1,5 @@
 //! Forecasts of hourly series: the pattern of the week and of the day, brought to the present level, with an interval and with the
-//! error measured on held-out hours against the seasonal-naive forecast (contract §6, §9).
+//! error measured on held-out hours against the seasonal-naive forecast (docs/reference/crowd.md).
 //!
 //! The pattern of an hour is the mean of the same hour in weeks and days before, newer ones weighing more; festivals and closures are
 //! kept apart and follow their own kind ([`Special`]). To it comes what the bookings of that hour are above or below their own pattern
@@ -7,6 +7,10 @@
 //!
 //! Only the weight of bookings is fitted, on hours before those held out, so that a rolling origin over the past measures what the
 //! forecast would have been worth: each forecast there is made of what was known at its origin.
+
+use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
 
 mod context;
 
@@ -54,7 +58,7 @@ pub struct Series {
 impl Series {
     /// From (hour since 1970, value) in any order; what lies more than `most` hours before the newest is left out, as is what is not
     /// finite.
-    pub fn of(points: &[(i64, f64)], most: usize) -> Self {
+    pub fn from_points(points: &[(i64, f64)], most: usize) -> Self {
         let known = || points.iter().filter(|(_, value)| value.is_finite());
         let Some(last) = known().map(|(hour, _)| *hour).max() else { return Self::default() };
         let reach = i64::try_from(most).unwrap_or(i64::MAX).min(100_000);
@@ -86,7 +90,11 @@ impl Series {
 }
 
 /// What a forecast is made of, the strongest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = ForecastBasis)]
 pub enum Basis {
     /// The same hours of days before that were festivals too, or closures.
     SpecialDay,
@@ -96,18 +104,6 @@ pub enum Basis {
     Day,
     /// The newest value: there is less than a day of history.
     LastValue,
-}
-
-impl Basis {
-    /// The stable name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SpecialDay => "special_day",
-            Self::Week => "week",
-            Self::Day => "day",
-            Self::LastValue => "last_value",
-        }
-    }
 }
 
 /// One hour ahead of now.
@@ -331,12 +327,12 @@ pub fn predict(series: &Series, context: &Context, now: i64, horizon: usize) -> 
     // Errors grow with what is expected, though not as fast: nights are surer than noons.
     let base = mean(all.iter().map(|trial| trial.actual)).max(1.0) / 10.0;
     let scale = |value: f64| (value.max(0.0) + base).sqrt();
-    let of = |trials: &[&Trial], ahead: i64| {
+    let error_bounds = |trials: &[&Trial], ahead: i64| {
         quantiles(trials.iter().filter(|trial| trial.ahead == ahead).map(|trial| trial.error / scale(trial.value)))
     };
     let around = |value: f64, (low, high): (f64, f64)| ((value + low * scale(value)).max(0.0), value + high * scale(value));
 
-    let old_bounds: Vec<_> = (1..=horizon).map(|ahead| of(&older, ahead)).collect();
+    let old_bounds: Vec<_> = (1..=horizon).map(|ahead| error_bounds(&older, ahead)).collect();
     let hits = held_out.iter().filter_map(|trial| {
         let bounds = usize::try_from(trial.ahead - 1).ok().and_then(|index| old_bounds.get(index).copied().flatten());
         let (low, high) = around(trial.value, bounds?);
@@ -362,7 +358,7 @@ pub fn predict(series: &Series, context: &Context, now: i64, horizon: usize) -> 
         let distance = hour.saturating_sub(end);
         let point = match model.expected(end, departure, distance) {
             Some((value, basis, by_bookings)) => {
-                let interval = of(&everything, ahead).map(|bounds| around(value, bounds));
+                let interval = error_bounds(&everything, ahead).map(|bounds| around(value, bounds));
                 Point { hour, value, interval, basis, by_bookings }
             }
             None => {

@@ -1,4 +1,9 @@
-//! Reservations of parking spots: their states and who may move them, in one table (contract §4).
+//! Reservations of parking spots: their states and who may move them, in one table (docs/reference/reservations.md).
+
+use serde::{Deserialize, Serialize};
+use strum::VariantArray as _;
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
 
 use crate::time::{DAY_MS, MINUTE_MS};
 
@@ -23,7 +28,11 @@ pub const EARLY_MS: i64 = 15 * MINUTE_MS;
 pub const LEFT_MS: i64 = 5 * MINUTE_MS;
 
 /// The state of a reservation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = ReservationStatus)]
 pub enum Status {
     /// Holds its spot until it is paid or the hold ends.
     PendingPayment,
@@ -44,37 +53,6 @@ pub enum Status {
 }
 
 impl Status {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::PendingPayment,
-        Self::Confirmed,
-        Self::Arrived,
-        Self::Overstayed,
-        Self::Completed,
-        Self::Cancelled,
-        Self::Expired,
-        Self::NoShow,
-    ];
-
-    /// As it is stored and shown.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::PendingPayment => "pending_payment",
-            Self::Confirmed => "confirmed",
-            Self::Arrived => "arrived",
-            Self::Overstayed => "overstayed",
-            Self::Completed => "completed",
-            Self::Cancelled => "cancelled",
-            Self::Expired => "expired",
-            Self::NoShow => "no_show",
-        }
-    }
-
-    /// The opposite of [`Self::as_str`].
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text)
-    }
-
     /// Whether it keeps others off its spot for its period; a pending one only until its hold ends.
     pub const fn is_live(self) -> bool {
         matches!(self, Self::PendingPayment | Self::Confirmed | Self::Arrived)
@@ -149,7 +127,7 @@ pub fn transition(step: Move, from: Status, by: Actor) -> Option<Status> {
 
 /// The states that this actor may make a move from.
 pub fn sources(step: Move, by: Actor) -> Vec<Status> {
-    Status::ALL.into_iter().filter(|from| transition(step, *from, by).is_some()).collect()
+    Status::VARIANTS.iter().copied().filter(|from| transition(step, *from, by).is_some()).collect()
 }
 
 /// A number plate as it is kept: capital letters and digits alone. None when it has fewer than 2 or more than 16 of them, or anything but
@@ -174,10 +152,10 @@ mod tests {
 
     #[test]
     fn words_are_read_as_they_are_written() {
-        for status in Status::ALL {
-            assert_eq!(Status::parse(status.as_str()), Some(status));
+        for status in Status::VARIANTS.iter().copied() {
+            assert_eq!(status.into_str().parse(), Ok(status));
         }
-        assert_eq!(Status::parse("parked"), None);
+        assert!("parked".parse::<Status>().is_err());
     }
 
     #[test]

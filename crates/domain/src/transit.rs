@@ -1,7 +1,11 @@
-//! Shuttles on their routes: where along a route a position lies, and when the next stops are reached (contract §6).
+//! Shuttles on their routes: where along a route a position lies, and when the next stops are reached (docs/reference/transport.md).
 //!
 //! Distances are metres along the route's polyline, over which the earth is flat enough. An estimate says what it rests on
 //! ([`Basis`]): the shuttle's own recent speed, the route's typical speed where that is not known, or the timetable.
+
+use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
 
 use crate::time::MINUTE_MS;
 
@@ -158,7 +162,11 @@ impl Line {
 }
 
 /// What an estimate rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = ArrivalBasis)]
 pub enum Basis {
     /// The shuttle's own speed along the route in the last minutes.
     RecentSpeed,
@@ -166,17 +174,6 @@ pub enum Basis {
     TypicalSpeed,
     /// The timetable: no shuttle's position can be used.
     Timetable,
-}
-
-impl Basis {
-    /// The stable name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RecentSpeed => "recent_speed",
-            Self::TypicalSpeed => "typical_speed",
-            Self::Timetable => "timetable",
-        }
-    }
 }
 
 /// A position's time in milliseconds, and its place.
@@ -197,7 +194,7 @@ struct Track {
 impl Track {
     /// The shortest way that explains these fixes, which are in the order of time: where the line returns on its own way, it tells on
     /// which of the two the shuttle is. None without a fix.
-    fn of(line: &Line, fixes: &[Fix]) -> Option<Self> {
+    fn from_fixes(line: &Line, fixes: &[Fix]) -> Option<Self> {
         let ((first_at, first), (last_at, _)) = (fixes.first()?, fixes.last()?);
         let from = |start: Projection| {
             let mut track = Self { here: start, travelled: 0.0, span: last_at.saturating_sub(*first_at), on_route: true };
@@ -236,7 +233,7 @@ fn recent(fixes: &[Fix]) -> &[Fix] {
 /// Metres a second along the line between the oldest and the newest of these fixes, which are in the order of time. None when they span
 /// too little, when the shuttle stood or went back, or when no shuttle goes so fast.
 pub fn recent_speed(line: &Line, fixes: &[Fix]) -> Option<f64> {
-    Track::of(line, recent(fixes))?.speed()
+    Track::from_fixes(line, recent(fixes))?.speed()
 }
 
 /// A shuttle's way to its stops.
@@ -265,9 +262,9 @@ pub struct Estimate {
 
 impl Approach {
     /// Of a shuttle's fixes in the order of time. None when there is none, when the newest is stale, or when it lies off the route.
-    pub fn of(line: &Line, fixes: &[Fix], typical_kmh: f64, now: i64) -> Option<Self> {
+    pub fn from_fixes(line: &Line, fixes: &[Fix], typical_kmh: f64, now: i64) -> Option<Self> {
         let (at, _) = *fixes.last()?;
-        let track = Track::of(line, recent(fixes))?;
+        let track = Track::from_fixes(line, recent(fixes))?;
         if now.saturating_sub(at) > STALE_MS || track.here.off_m > OFF_ROUTE_M {
             return None;
         }

@@ -94,7 +94,7 @@ pub async fn verify(token: &str, now_ms: i64, max_age_ms: u64) -> Result<Princip
 fn standing(user: &str) -> Result<(Role, Option<String>), Problem> {
     let rows = db::run("select role, device_code from users where id = ? and is_active = 1", params![user])?;
     let row = rows.first().ok_or_else(|| Problem::unauthorized("this account is not active any more"))?;
-    let role = Role::parse(row.text(0)?).ok_or_else(|| Problem::internal("a user has no known role"))?;
+    let role = row.text(0)?.parse().map_err(|_| Problem::internal("a user has no known role"))?;
     Ok((role, row.opt_text(1)?.map(str::to_owned)))
 }
 
