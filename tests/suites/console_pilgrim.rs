@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 
-use domain::booking::{Booked, EARLY_MS, Scan, Status, admit};
+use domain::booking::{Booked, EARLY_ENTRY_MS, Scan, Status, admit};
 use domain::booking_slot::{Date, Slot, Zone};
 use gatehouse_tests::browser::Browser;
 use gatehouse_tests::{App, eventually};
@@ -310,8 +310,8 @@ async fn a_gate_judges_offline_as_the_server_does() {
         for at in [
             starts_at - 86_400_000,
             starts_at - 23 * 3_600_000 - 1,
-            starts_at - EARLY_MS - 1,
-            starts_at - EARLY_MS,
+            starts_at - EARLY_ENTRY_MS - 1,
+            starts_at - EARLY_ENTRY_MS,
             starts_at,
             ends_at,
             ends_at + 1,

@@ -97,7 +97,7 @@ pub async fn current(Now(now): Now, Path(site): Path<String>, Query(query): Quer
         count: total,
         capacity: whole.capacity,
         percent_of_capacity: whole.share(held).map(|share| rounded(share * 100.0, 1)),
-        level: worst.map(Level::into_str),
+        level: worst.map(|level: Level| level.into_str()),
         zones,
         as_of: format_rfc3339(now),
     }))

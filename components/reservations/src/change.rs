@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::Path;
-use domain::reservation::{Actor, HOLD_MS, Move, Status, transition};
+use domain::reservation::{Actor, Event, HOLD_MS, Status, transition};
 use kit::caller::{Caller, Principal, SignedIn};
 use kit::db::{self, Run, Transaction};
 use kit::fields::Fields;
@@ -100,7 +100,7 @@ fn apply(tx: &Transaction, caller: &Principal, id: &str, wish: &Wish, now: i64, 
     settle_lapsed(tx, id, now)?;
     let old = visible(caller, Reservation::find(run, id)?)?;
     let actor = actor(caller, &old);
-    if transition(Move::Change, old.status, actor).is_none() {
+    if transition(Event::Change, old.status, actor).is_none() {
         let detail = format!("the reservation is {}: it cannot be changed", old.status.into_str().replace('_', " "));
         return Err(Problem::conflict(detail).because("not_possible"));
     }

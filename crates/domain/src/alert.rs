@@ -49,6 +49,11 @@ pub enum Status {
     Resolved,
 }
 
+impl Status {
+    /// The states of alerts that are not over.
+    pub const OPEN: [Self; 2] = [Self::Active, Self::Acknowledged];
+}
+
 /// What an operator, or the rule that raised it, may do to an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]

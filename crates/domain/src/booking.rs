@@ -12,11 +12,14 @@ pub const MAX_PARTY: i64 = 10;
 /// The bookings that may wait for one slot.
 pub const MAX_WAITING: i64 = 500;
 /// How long before its slot begins a gate lets a pilgrim in, milliseconds.
-pub const EARLY_MS: i64 = 30 * MINUTE_MS;
+pub const EARLY_ENTRY_MS: i64 = 30 * MINUTE_MS;
 /// How far ahead of ours a gate's clock may be, milliseconds.
-pub const AHEAD_MS: i64 = 5 * MINUTE_MS;
+pub const MAX_CLOCK_SKEW_MS: i64 = 5 * MINUTE_MS;
 /// Who has not been seen to leave so long after their slot's end is taken to have left, milliseconds.
-pub const LEFT_MS: i64 = 6 * 60 * MINUTE_MS;
+pub const AUTO_EXIT_MS: i64 = 6 * 60 * MINUTE_MS;
+
+/// The number of the last ticket that one booking may have.
+pub const MAX_TICKET: i64 = 255;
 
 /// The state of a booking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,6 +47,13 @@ pub enum Status {
 }
 
 impl Status {
+    /// The states whose parties take places ([`Self::is_live`]).
+    pub const LIVE: [Self; 4] = [Self::Confirmed, Self::CheckedIn, Self::Exited, Self::NoShow];
+    /// The states that a pilgrim or the temple can cancel.
+    pub const CANCELLABLE: [Self; 2] = [Self::Confirmed, Self::Waitlisted];
+    /// The states that a scan at the gate can check in.
+    pub const ADMISSIBLE: [Self; 2] = [Self::Confirmed, Self::NoShow];
+
     /// Whether its party takes places of its slot.
     pub const fn is_live(self) -> bool {
         matches!(self, Self::Confirmed | Self::CheckedIn | Self::Exited | Self::NoShow)
@@ -145,7 +155,7 @@ pub fn admit(booked: &Booked<'_>, scan: &Scan<'_>) -> Result<(), Refusal> {
         Status::CheckedIn | Status::Exited => return Err(Refusal::AlreadyCheckedIn),
         Status::Confirmed | Status::NoShow => {}
     }
-    let opens = booked.starts_at.saturating_sub(EARLY_MS);
+    let opens = booked.starts_at.saturating_sub(EARLY_ENTRY_MS);
     if (opens..=booked.ends_at).contains(&scan.at) {
         return Ok(());
     }
@@ -220,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_pilgrim_in_time_comes_in() {
-        for plus in [-EARLY_MS, 0, HOUR_MS] {
+        for plus in [-EARLY_ENTRY_MS, 0, HOUR_MS] {
             assert_eq!(admit(&booked(Status::Confirmed), &scan(plus)), Ok(()));
             assert_eq!(admit(&booked(Status::NoShow), &scan(plus)), Ok(()));
         }
@@ -231,7 +241,7 @@ mod tests {
     fn every_refusal_has_its_reason() {
         let confirmed = booked(Status::Confirmed);
         for (booked, scan, reason) in [
-            (confirmed, scan(-EARLY_MS - 1), Refusal::TooEarly),
+            (confirmed, scan(-EARLY_ENTRY_MS - 1), Refusal::TooEarly),
             (confirmed, scan(HOUR_MS + 1), Refusal::TooLate),
             (confirmed, scan(-DAY_MS), Refusal::WrongDay),
             (confirmed, scan(DAY_MS), Refusal::WrongDay),
@@ -252,6 +262,7 @@ mod tests {
     fn words_are_read_as_they_are_written() {
         for status in Status::VARIANTS.iter().copied() {
             assert_eq!(status.into_str().parse(), Ok(status));
+            assert_eq!(status.is_live(), Status::LIVE.contains(&status));
         }
         for refusal in Refusal::VARIANTS.iter().copied() {
             assert_eq!(refusal.into_str().parse(), Ok(refusal));
@@ -288,7 +299,7 @@ mod tests {
             let booked = booked(Status::VARIANTS[index]);
             let answer = admit(&booked, &Scan { at, ticket, ..scan(0) });
             if answer.is_ok() {
-                prop_assert!(booked.status.is_live() && at >= booked.starts_at - EARLY_MS && at <= booked.ends_at);
+                prop_assert!(booked.status.is_live() && at >= booked.starts_at - EARLY_ENTRY_MS && at <= booked.ends_at);
                 prop_assert!(ticket.is_none_or(|ticket| ticket == 1));
             }
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
-use crate::time::MINUTE_MS;
+use crate::time::{MINUTE_MS, SECOND_MS};
 
 /// Share of capacity from which a zone is moderate, high and critical.
 pub const SHARE_BOUNDS: [f64; 3] = [0.30, 0.60, 0.80];
@@ -21,6 +21,11 @@ pub const MARGIN: f64 = 0.05;
 pub const MAX_COUNT: i64 = 1_000_000;
 /// A zone not counted for so long is shown as stale, milliseconds.
 pub const STALE_MS: i64 = 10 * MINUTE_MS;
+
+/// Counts are summed by stretches of this length for heat maps and forecasts, milliseconds.
+pub const BUCKET_MS: i64 = 15 * MINUTE_MS;
+/// The event feed reports a zone at most once in this time, milliseconds.
+pub const PUBLISH_INTERVAL_MS: i64 = 5 * SECOND_MS;
 
 /// How crowded, from least to most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -37,6 +42,11 @@ pub enum Level {
     High,
     /// From 80 %.
     Critical,
+}
+
+impl Level {
+    /// The levels that raise an alert: `crowd_high` and `crowd_critical`.
+    pub const ALERTING: [Self; 2] = [Self::High, Self::Critical];
 }
 
 /// How dense, from least to most.

@@ -29,7 +29,7 @@ const DAYS: i64 = 7;
 const WEEK_DECAY: f64 = 0.8;
 const DAY_DECAY: f64 = 0.8;
 /// The part of a departure from the pattern that is no chance, and what is left of it each hour.
-const DEPARTURE_SHARE: f64 = 0.6;
+const RESIDUAL_SHARE: f64 = 0.6;
 const PERSISTENCE: f64 = 0.85;
 /// What the days weigh beside the weeks, where there are both: little, since the days of a week differ.
 const DAY_WEIGHT: f64 = 0.1;
@@ -38,15 +38,15 @@ const SPECIAL_DAYS: i64 = 42;
 /// What the prior weight of bookings counts for, in hours that have more or fewer of them than usual.
 const PRIOR_HOURS: f64 = 48.0;
 /// More people than this for each one who booked is no effect of bookings.
-const MOST_WEIGHT: f64 = 2.0;
+const MAX_BOOKING_WEIGHT: f64 = 2.0;
 /// How many past hours tell the present level.
 const RECENT: i64 = 3;
 /// The part of outcomes that an interval is meant to hold.
 pub const COVERAGE: f64 = 0.8;
-/// Hours that are held out to measure the error: a week, or as much as there is, but not less than [`LEAST_HELD_OUT`].
+/// Hours that are held out to measure the error: a week, or as much as there is, but not less than [`MIN_HELD_OUT`].
 const HELD_OUT: i64 = WEEK;
 /// Fewer forecasts than this measure nothing.
-const LEAST_HELD_OUT: usize = 24;
+const MIN_HELD_OUT: usize = 24;
 
 /// An hourly series without beginning or end: the value of hours that are known.
 #[derive(Clone, Debug, Default)]
@@ -210,7 +210,7 @@ impl<'a> Model<'a> {
         }
         if seen > 0.0 {
             let prior = PRIOR_HOURS * xx / seen;
-            model.weight = ((xy + prior * context.prior) / (xx + prior)).clamp(0.0, MOST_WEIGHT);
+            model.weight = ((xy + prior * context.prior) / (xx + prior)).clamp(0.0, MAX_BOOKING_WEIGHT);
         }
         model
     }
@@ -251,7 +251,7 @@ impl<'a> Model<'a> {
         let hour = origin.saturating_add(ahead);
         let (usual, basis) = self.usual(hour, origin)?;
         let by_bookings = self.weight * self.booked_beyond(hour, ahead, origin);
-        let lasting = DEPARTURE_SHARE * PERSISTENCE.powi(i32::try_from(ahead).unwrap_or(i32::MAX));
+        let lasting = RESIDUAL_SHARE * PERSISTENCE.powi(i32::try_from(ahead).unwrap_or(i32::MAX));
         Some(((usual + by_bookings + departure * lasting).max(0.0), basis, by_bookings))
     }
 }
@@ -263,7 +263,7 @@ fn naive(series: &Series, hour: i64, origin: i64) -> Option<f64> {
 }
 
 /// A forecast made in the past: from when, how far ahead it looked, and how far what came lay from it.
-struct Trial {
+struct Backtest {
     origin: i64,
     ahead: i64,
     error: f64,
@@ -272,8 +272,8 @@ struct Trial {
     actual: f64,
 }
 
-fn trials(model: &Model, horizon: i64, from: i64, to: i64) -> Vec<Trial> {
-    let mut trials = Vec::new();
+fn backtest(model: &Model, horizon: i64, from: i64, to: i64) -> Vec<Backtest> {
+    let mut backtest = Vec::new();
     for origin in from..to {
         let departure = model.departure(origin);
         for ahead in 1..=horizon {
@@ -283,16 +283,16 @@ fn trials(model: &Model, horizon: i64, from: i64, to: i64) -> Vec<Trial> {
             else {
                 continue;
             };
-            trials.push(Trial { origin, ahead, error: actual - value, naive_error: actual - naive, value, actual });
+            backtest.push(Backtest { origin, ahead, error: actual - value, naive_error: actual - naive, value, actual });
         }
     }
-    trials
+    backtest
 }
 
 /// The interval's bounds around a forecast so far ahead, of errors that were made that far ahead, by their scale.
 fn quantiles(errors: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     let mut errors: Vec<f64> = errors.collect();
-    if errors.len() < LEAST_HELD_OUT {
+    if errors.len() < MIN_HELD_OUT {
         return None;
     }
     errors.sort_by(f64::total_cmp);
@@ -322,13 +322,13 @@ pub fn predict(series: &Series, context: &Context, now: i64, horizon: usize) -> 
     let end = last.min(now);
     let split = end.saturating_sub(HELD_OUT);
     let model = Model::fitted(series, context, split);
-    let all = trials(&model, horizon, split.saturating_sub(HELD_OUT).max(series.first), end);
-    let (older, held_out): (Vec<&Trial>, Vec<&Trial>) = all.iter().partition(|trial| trial.origin < split);
+    let all = backtest(&model, horizon, split.saturating_sub(HELD_OUT).max(series.first), end);
+    let (older, held_out): (Vec<&Backtest>, Vec<&Backtest>) = all.iter().partition(|trial| trial.origin < split);
     // Errors grow with what is expected, though not as fast: nights are surer than noons.
     let base = mean(all.iter().map(|trial| trial.actual)).max(1.0) / 10.0;
     let scale = |value: f64| (value.max(0.0) + base).sqrt();
-    let error_bounds = |trials: &[&Trial], ahead: i64| {
-        quantiles(trials.iter().filter(|trial| trial.ahead == ahead).map(|trial| trial.error / scale(trial.value)))
+    let error_bounds = |backtest: &[&Backtest], ahead: i64| {
+        quantiles(backtest.iter().filter(|trial| trial.ahead == ahead).map(|trial| trial.error / scale(trial.value)))
     };
     let around = |value: f64, (low, high): (f64, f64)| ((value + low * scale(value)).max(0.0), value + high * scale(value));
 
@@ -339,14 +339,14 @@ pub fn predict(series: &Series, context: &Context, now: i64, horizon: usize) -> 
         Some(f64::from(u8::from(low <= trial.actual && trial.actual <= high)))
     });
     let hits: Vec<f64> = hits.collect();
-    let accuracy = (held_out.len() >= LEAST_HELD_OUT).then(|| Accuracy {
+    let accuracy = (held_out.len() >= MIN_HELD_OUT).then(|| Accuracy {
         forecasts: held_out.len(),
         mae: mean(held_out.iter().map(|trial| trial.error.abs())),
         naive_mae: mean(held_out.iter().map(|trial| trial.naive_error.abs())),
         coverage: (!hits.is_empty()).then(|| mean(hits.iter().copied())),
     });
 
-    let everything: Vec<&Trial> = all.iter().collect();
+    let everything: Vec<&Backtest> = all.iter().collect();
     let model = Model::fitted(series, context, end);
     let departure = model.departure(end);
     let newest = series.at(last).unwrap_or_default().max(0.0);

@@ -29,6 +29,9 @@ pub enum Health {
 }
 
 impl Health {
+    /// The states that silence still worsens.
+    pub const MONITORED: [Self; 2] = [Self::Healthy, Self::Warning];
+
     /// The health of a device whose last heartbeat was received so many milliseconds ago; `None` if never.
     ///
     /// A negative age, from a host's clock that was set back, counts as just now.

@@ -43,7 +43,7 @@ macro_rules! keeps_spot {
 }
 
 /// Whether the spot of `spots s` may be given to somebody for a stay from `from`: it is in service, and nobody stands on it when the stay
-/// starts now, that is within `domain::reservation::SOON_MS`.
+/// starts now, that is within `domain::reservation::IMMEDIATE_START_MS`.
 #[macro_export]
 macro_rules! spot_is_usable {
     ($from:expr, $now:expr) => {
@@ -62,6 +62,6 @@ macro_rules! spot_is_usable {
 mod tests {
     #[test]
     fn soon_is_as_the_rules_have_it() {
-        assert!(spot_is_usable!("?1", "?2").contains(&domain::reservation::SOON_MS.to_string()));
+        assert!(spot_is_usable!("?1", "?2").contains(&domain::reservation::IMMEDIATE_START_MS.to_string()));
     }
 }
