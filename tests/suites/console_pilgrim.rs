@@ -6,11 +6,12 @@ mod support;
 
 use std::time::Duration;
 
-use domain::booking::{Booked, EARLY_MS, Scan, Status, admit};
+use domain::booking::{Booked, EARLY_ENTRY_MS, Scan, Status, admit};
 use domain::booking_slot::{Date, Slot, Zone};
 use gatehouse_tests::browser::Browser;
 use gatehouse_tests::{App, eventually};
 use serde_json::{Value, json};
+use strum::VariantArray as _;
 use support::{Temple, code, id, path};
 
 struct Stage {
@@ -305,12 +306,12 @@ async fn a_gate_judges_offline_as_the_server_does() {
     let (starts_at, ends_at) = Slot::parse("23:00-24:00").unwrap().moments(date, zone);
     let mut cases = Vec::new();
     let mut expected = Vec::new();
-    for status in Status::ALL {
+    for status in Status::VARIANTS.iter().copied() {
         for at in [
             starts_at - 86_400_000,
             starts_at - 23 * 3_600_000 - 1,
-            starts_at - EARLY_MS - 1,
-            starts_at - EARLY_MS,
+            starts_at - EARLY_ENTRY_MS - 1,
+            starts_at - EARLY_ENTRY_MS,
             starts_at,
             ends_at,
             ends_at + 1,
@@ -319,8 +320,8 @@ async fn a_gate_judges_offline_as_the_server_does() {
             for (number, site) in [(None, "somnath"), (Some(1), "somnath"), (Some(2), "somnath"), (Some(1), "dwarka")] {
                 let booked = Booked { site, date, starts_at, ends_at, status, ticket: 1 };
                 let judged = admit(&booked, &Scan { site: "somnath", zone, at, ticket: number });
-                expected.push(judged.err().map(|refusal| refusal.as_str()));
-                cases.push(json!({"status": status.as_str(), "at": at, "number": number, "site": site}));
+                expected.push(judged.err().map(|refusal| refusal.into_str()));
+                cases.push(json!({"status": status.into_str(), "at": at, "number": number, "site": site}));
             }
         }
     }

@@ -12,6 +12,7 @@ use kit::page::Listing;
 use kit::request::{Now, Query};
 use kit::{Answer, Problem, params};
 use serde_json::json;
+use strum::VariantNames as _;
 
 use crate::read::below;
 
@@ -42,7 +43,7 @@ pub async fn of_temple(
 
 fn page(listing: &Listing, site: Option<&str>, caller: Option<&Principal>, now: i64) -> Answer<Response> {
     let everything = caller.is_some_and(|caller| caller.role.holds(Role::Operator));
-    let severity = listing.choice("severity", &Severity::ALL.map(Severity::as_str))?;
+    let severity = listing.choice("severity", Severity::VARIANTS)?;
     let is_public = listing.bool("is_public")?;
     // Its index holds only what is not resolved, which never is much. That it has not expired is asked here too: the clean-up by
     // whoever looks or by the scheduled run is not waited for.

@@ -10,6 +10,7 @@ use kit::request::{Now, Query};
 use kit::{Answer, Problem, params};
 use serde_json::Value as Json_;
 use serde_json::value::RawValue;
+use strum::VariantNames as _;
 
 /// Above every UUID in SQLite's order of text: where the first page of a list that runs downwards begins.
 pub const ABOVE_ALL: &str = "~";
@@ -32,8 +33,8 @@ pub fn expire(now: i64) -> Result<(), Problem> {
 /// GET `/api/alerts/`: newest first; filters `site`, `severity`, `status`, `alert_type`, `source`, `camera_id`.
 pub async fn list(_: Caller<Operator>, Now(now): Now, Query(query): Query) -> Answer<Page<Box<RawValue>>> {
     let listing = Listing::parse(&query, &["site", "severity", "status", "alert_type", "source", "camera_id"])?;
-    listing.choice("severity", &Severity::ALL.map(Severity::as_str))?;
-    listing.choice("status", &Status::ALL.map(Status::as_str))?;
+    listing.choice("severity", Severity::VARIANTS)?;
+    listing.choice("status", Status::VARIANTS)?;
     listing.choice("source", &["manual", "system"])?;
     expire(now)?;
     let mut filtered = String::new();

@@ -7,6 +7,7 @@ use kit::caller::{Caller, Operator, Principal};
 use kit::request::Now;
 use kit::{Answer, Problem, db, params};
 use serde_json::Value;
+use strum::VariantArray as _;
 
 use crate::read;
 
@@ -24,7 +25,7 @@ pub async fn resolve(caller: Caller<Operator>, Now(now): Now, Path(id): Path<Str
 fn step(caller: &Principal, now: i64, id: &str, action: Action) -> Result<Value, Problem> {
     // What has expired is over: nobody takes it in hand any more.
     read::expire(now)?;
-    let from: Vec<_> = Status::ALL.into_iter().filter(|from| transition(*from, action).is_ok()).map(Status::as_str).collect();
+    let from: Vec<_> = Status::VARIANTS.iter().filter(|from| transition(**from, action).is_ok()).map(Status::into_str).collect();
     let sql = match action {
         Action::Acknowledge => {
             "update alerts set status = 'acknowledged', acknowledged_at = ?2, acknowledged_by = ?3, updated_at = ?2, updated_by = ?3
@@ -41,7 +42,7 @@ fn step(caller: &Principal, now: i64, id: &str, action: Action) -> Result<Value,
         return read::document(db::run, id);
     }
     let rows = db::run("select status from alerts where id = ?", params![id])?;
-    let status = Status::parse(rows.first().ok_or_else(read::not_found)?.text(0)?);
-    let status = status.ok_or_else(|| Problem::internal("an alert of unknown status"))?;
+    let status = rows.first().ok_or_else(read::not_found)?.text(0)?.parse();
+    let status = status.map_err(|_| Problem::internal("an alert of unknown status"))?;
     Err(Problem::conflict(Refusal { from: status, action }.to_string()))
 }

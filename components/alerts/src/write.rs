@@ -47,7 +47,7 @@ fn insert(run: Run<'_>, alert: &NewAlert, caller: &Principal, now: i64) -> Resul
         params![
             &id,
             &alert.alert_type,
-            alert.severity.as_str(),
+            alert.severity.into_str(),
             &alert.message,
             site,
             zones,
@@ -130,7 +130,7 @@ impl Edit {
         }
         let severity = new::severity(&mut fields);
         if let Some(severity) = severity {
-            changes.set("severity", severity.as_str());
+            changes.set("severity", severity.into_str());
         }
         if let Some(message) = fields.opt_text("message", 1..=2000) {
             changes.set("message", message);

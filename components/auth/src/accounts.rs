@@ -96,7 +96,7 @@ pub struct User {
 
 /// The role in a column.
 pub fn role(row: &Row, index: usize) -> Result<Role, Problem> {
-    Role::parse(row.text(index)?).ok_or_else(|| Problem::internal("a user has no known role"))
+    row.text(index)?.parse().map_err(|_| Problem::internal("a user has no known role"))
 }
 
 /// What a new account says of its owner.

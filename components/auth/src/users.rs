@@ -13,6 +13,7 @@ use kit::page::{Listing, Page};
 use kit::request::{JsonBytes, Now, Query};
 use kit::{Answer, Problem, host, params};
 use serde_json::json;
+use strum::VariantNames as _;
 
 use crate::accounts::{self, Account, Person, User, account_columns};
 use crate::hashes;
@@ -30,7 +31,7 @@ pub async fn list(_: Caller<Admin>, Query(query): Query) -> Answer<Page<User>> {
         ),
         params![
             listing.after_text(0),
-            listing.choice("role", &Role::ALL.map(Role::as_str))?,
+            listing.choice("role", Role::VARIANTS)?,
             listing.bool("is_active")?,
             listing.filter("email"),
             listing.fetch(),
@@ -69,7 +70,7 @@ pub async fn create(caller: Caller<Admin>, Now(now): Now, JsonBytes(body): JsonB
                 person.email,
                 person.name,
                 person.phone,
-                granted.as_str(),
+                granted.into_str(),
                 device_code,
                 password_hash,
                 now,
@@ -124,7 +125,7 @@ pub async fn change(caller: Caller<Admin>, Path(id): Path<String>, Now(now): Now
                  where id = ? returning ",
                 account_columns!()
             ),
-            params![name, phone, role.as_str(), code, is_active, now, &caller.0.id, &target.id],
+            params![name, phone, role.into_str(), code, is_active, now, &caller.0.id, &target.id],
         )?;
         rows.first().map(Account::of).transpose()?.ok_or_else(|| Problem::not_found("user"))
     })?;
@@ -149,7 +150,7 @@ pub async fn deactivate(caller: Caller<Admin>, Path(id): Path<String>, Now(now):
 }
 
 fn role(fields: &mut Fields) -> Option<Role> {
-    fields.opt_choice("role", &Role::ALL.map(Role::as_str)).as_deref().and_then(Role::parse)
+    fields.opt_choice("role", Role::VARIANTS).as_deref().and_then(|name| name.parse().ok())
 }
 
 fn device_code(fields: &mut Fields) -> Option<String> {

@@ -1,7 +1,7 @@
 //! POST `/api/bookings/checkin/batch`: what a gate scanned while it was offline.
 
 use axum::Json;
-use domain::booking::{AHEAD_MS, parse_code};
+use domain::booking::{MAX_CLOCK_SKEW_MS, parse_code};
 use domain::time::format_rfc3339;
 use kit::caller::{Caller, Operator};
 use kit::db::Transaction;
@@ -75,7 +75,7 @@ impl Read {
             fields.refuse("nonce", "is required");
         }
         let at = fields.time("scanned_at");
-        fields.check(at <= now + AHEAD_MS, "scanned_at", "must not be over 5 minutes ahead");
+        fields.check(at <= now + MAX_CLOCK_SKEW_MS, "scanned_at", "must not be over 5 minutes ahead");
         let ticket = fields.opt_text("ticket", 1..=1000);
         let booking = fields.opt_text("booking", 1..=64).map(|typed| parse_code(&typed).unwrap_or(typed));
         if ticket.is_none() && booking.is_none() && fields.errors().is_empty() {
@@ -102,7 +102,7 @@ fn result(tx: &Transaction, keys: &Keys, temple: &Temple, read: &Read, actor: &s
         Ok(Judged { outcome, booking, replayed }) => Ok(json!({
             "nonce": read.nonce,
             "outcome": if outcome.is_ok() { "checked_in" } else { "refused" },
-            "reason": outcome.as_ref().err().map(|refusal| refusal.as_str()),
+            "reason": outcome.as_ref().err().map(|refusal| refusal.into_str()),
             "booking_id": booking,
             "scanned_at": read.question.as_ref().ok().map(|question| format_rfc3339(question.at)),
             "replayed": replayed,

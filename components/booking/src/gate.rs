@@ -15,6 +15,7 @@ use kit::fields::Fields;
 use kit::request::{JsonBytes, Now};
 use kit::{Answer, Problem, db, host, params};
 use serde_json::{Value, json};
+use strum::VariantNames as _;
 
 use crate::lists::{by_id_or_code, not_found};
 use crate::show::Booking;
@@ -108,7 +109,7 @@ pub fn judge(tx: &Transaction, keys: &Keys, temple: &Temple, question: &Question
     };
     let (word, answer) = match &outcome {
         Ok(shown) => ("checked_in", Some(shown.to_string())),
-        Err(refusal) => (refusal.as_str(), None),
+        Err(refusal) => (refusal.into_str(), None),
     };
     keep(
         tx,
@@ -153,9 +154,9 @@ fn kept(tx: &Transaction, nonce: &str, kind: &str, asked: &str, site: &str) -> R
     if !row.bool(0)? {
         return Err(Problem::invalid_field("nonce", "was used for another scan"));
     }
-    let outcome = match Refusal::parse(row.text(1)?) {
-        Some(refusal) => Err(refusal),
-        None => Ok(serde_json::from_str(row.opt_text(2)?.unwrap_or("null")).map_err(Problem::internal)?),
+    let outcome = match row.text(1)?.parse::<Refusal>() {
+        Ok(refusal) => Err(refusal),
+        Err(_) => Ok(serde_json::from_str(row.opt_text(2)?.unwrap_or("null")).map_err(Problem::internal)?),
     };
     Ok(Some(Judged { outcome, booking: row.opt_text(3)?.map(str::to_owned), replayed: true }))
 }
@@ -199,7 +200,7 @@ pub fn refused(refusal: Refusal) -> Problem {
         Refusal::BadSignature => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "refused-at-gate", refusal.detail()),
         _ => Problem::new(StatusCode::CONFLICT, "refused-at-gate", refusal.detail()),
     };
-    problem.because(refusal.as_str())
+    problem.because(refusal.into_str())
 }
 
 fn answered(shown: Value, replayed: bool) -> Response {
@@ -256,7 +257,7 @@ pub async fn exit(caller: Caller<Operator>, Now(now): Now, Path(id): Path<String
         )?;
         if exited.is_empty() {
             let reason = if booking.exited_at.is_some() { "exited" } else { "not_inside" };
-            return Err(Problem::conflict(format!("the booking is {}: nobody of it is inside", booking.status.as_str())).because(reason));
+            return Err(Problem::conflict(format!("the booking is {}: nobody of it is inside", booking.status.into_str())).because(reason));
         }
         let shown = by_id_or_code(run, &booking.id)?.json();
         if let Some(nonce) = &nonce {
@@ -293,8 +294,8 @@ pub async fn inside(_: Caller<Operator>, Now(now): Now, Path(temple): Path<Strin
     let by_status =
         db::run("select status, sum(party_size) from bookings where site = ? and date = ? group by status", params![&temple.site, &today])?;
     let mut people = serde_json::Map::new();
-    for status in domain::booking::Status::ALL {
-        people.insert(status.as_str().to_owned(), 0.into());
+    for status in domain::booking::Status::VARIANTS {
+        people.insert((*status).to_owned(), 0.into());
     }
     for row in by_status.iter() {
         people.insert(row.text(0)?.to_owned(), row.int(1)?.into());

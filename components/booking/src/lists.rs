@@ -10,6 +10,7 @@ use kit::page::{Listing, Page};
 use kit::request::{Now, Query};
 use kit::{Answer, Problem, params};
 use serde_json::{Value, json};
+use strum::VariantNames as _;
 
 use crate::show::{Booking, select};
 use crate::temple::{Run, Temple, date_of_query};
@@ -39,15 +40,11 @@ fn key(row: &Row) -> Result<Value, Problem> {
     Ok(json!([row.int(0)?]))
 }
 
-fn statuses() -> [&'static str; 8] {
-    Status::ALL.map(Status::as_str)
-}
-
 /// GET `/api/bookings/my-bookings`: the caller's own, newest first, with their tickets; filters `status`, `temple_id`, `date`.
 pub async fn mine(caller: Caller<SignedIn>, Query(query): Query) -> Answer<Page<Value>> {
     let keys: std::rc::Rc<Keys> = ticket::keys().await?;
     let listing = Listing::parse(&query, &["status", "temple_id", "date"])?;
-    listing.choice("status", &statuses())?;
+    listing.choice("status", Status::VARIANTS)?;
     listing.filter("date").map(date_of_query).transpose()?;
     let mut sql = concat!(select!(), " where b.user_id = ? and b.no < coalesce(?, 9223372036854775807)").to_owned();
     let mut params = params![&caller.0.id];
@@ -75,7 +72,7 @@ pub async fn detail(caller: Caller<SignedIn>, Path(id): Path<String>) -> Answer<
 /// filters `slot`, `status`. In the order in which they came.
 pub async fn day(_: Caller<Operator>, Now(now): Now, Path(temple): Path<String>, Query(query): Query) -> Answer<Page<Value>> {
     let listing = Listing::parse(&query, &["date", "slot", "status"])?;
-    listing.choice("status", &statuses())?;
+    listing.choice("status", Status::VARIANTS)?;
     let temple = Temple::at_path(db::run, &temple)?;
     let date = listing.filter("date").map(date_of_query).transpose()?.unwrap_or_else(|| temple.today(now));
     let mut sql = concat!(select!(), " where b.site = ? and b.date = ? and b.no > coalesce(?, 0)").to_owned();

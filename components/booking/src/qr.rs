@@ -100,7 +100,7 @@ async fn ticket(caller: &Caller<SignedIn>, id: &str) -> Result<(Modules, String)
     let booking = lists::visible(&caller.0, id)?;
     let text = booking
         .ticket_text(&keys)?
-        .ok_or_else(|| Problem::conflict(format!("the booking is {}: it has no ticket", booking.status.as_str())).because("no_ticket"))?;
+        .ok_or_else(|| Problem::conflict(format!("the booking is {}: it has no ticket", booking.status.into_str())).because("no_ticket"))?;
     Ok((Modules::of(&text)?, booking.code))
 }
 

@@ -30,10 +30,10 @@ pub async fn cancel(caller: Caller<SignedIn>, Now(now): Now, Path(id): Path<Stri
     if !cancelled.is_empty() {
         return Ok(Json(after.json()));
     }
-    if after.starts_at <= now && matches!(after.status.as_str(), "confirmed" | "waitlisted") {
+    if after.starts_at <= now && matches!(after.status.into_str(), "confirmed" | "waitlisted") {
         return Err(Problem::conflict("the slot has begun already").because("begun"));
     }
-    let status = after.status.as_str();
+    let status = after.status.into_str();
     Err(Problem::conflict(format!("the booking is {status}: it cannot be cancelled")).because(status))
 }
 
@@ -51,7 +51,7 @@ pub async fn revoke(caller: Caller<Operator>, Now(now): Now, Path(id): Path<Stri
     )?;
     let after = by_id_or_code(db::run, &booking.id)?;
     if revoked.is_empty() {
-        let status = after.status.as_str();
+        let status = after.status.into_str();
         return Err(Problem::conflict(format!("the booking is {status}: it cannot be revoked")).because(status));
     }
     Ok(Json(after.json()))
@@ -70,7 +70,7 @@ pub async fn reissue(caller: Caller<SignedIn>, Now(now): Now, Path(id): Path<Str
     )?;
     let after = by_id_or_code(db::run, &booking.id)?;
     if reissued.is_empty() {
-        return Err(Problem::conflict(format!("the booking is {}: it gets no new ticket", after.status.as_str())).because("no_ticket"));
+        return Err(Problem::conflict(format!("the booking is {}: it gets no new ticket", after.status.into_str())).because("no_ticket"));
     }
     Ok(Json(after.json_with_ticket(&keys)?))
 }

@@ -71,7 +71,7 @@ impl Keys {
     /// What a text says that we signed; none when it is not ours or was altered.
     pub fn verify(&self, text: &str) -> Option<Ticket> {
         let (signed, signature) = text.trim().rsplit_once('.').filter(|_| text.len() <= MAX_TEXT)?;
-        let ticket = Ticket::of_bytes(&URL_SAFE_NO_PAD.decode(signed.strip_prefix(PREFIX)?).ok()?)?;
+        let ticket = Ticket::from_bytes(&URL_SAFE_NO_PAD.decode(signed.strip_prefix(PREFIX)?).ok()?)?;
         let signature = Signature::from_slice(&URL_SAFE_NO_PAD.decode(signature).ok()?).ok()?;
         let mut candidates = self.public.iter().filter(|(id, _)| *id == ticket.key);
         candidates.any(|(_, key)| key.verify(signed, &signature).is_ok()).then_some(ticket)

@@ -68,5 +68,5 @@ fn booked(temple: &Temple, from: i64, to: i64) -> Answer<Booked> {
             bookings.push((hour, hour - made, people * part));
         }
     }
-    Ok(Booked::of(&bookings))
+    Ok(Booked::from_bookings(&bookings))
 }

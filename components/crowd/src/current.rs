@@ -73,7 +73,7 @@ pub async fn current(Now(now): Now, Path(site): Path<String>, Query(query): Quer
             held = held.saturating_add(count);
             capacity = capacity.saturating_add(room);
         }
-        worst = worst.max(row.opt_text(6)?.and_then(Level::parse));
+        worst = worst.max(row.opt_text(6)?.and_then(|name| name.parse::<Level>().ok()));
         zones.push(Zone {
             zone: row.text(0)?.to_owned(),
             name: row.text(1)?.to_owned(),
@@ -97,7 +97,7 @@ pub async fn current(Now(now): Now, Path(site): Path<String>, Query(query): Quer
         count: total,
         capacity: whole.capacity,
         percent_of_capacity: whole.share(held).map(|share| rounded(share * 100.0, 1)),
-        level: worst.map(Level::as_str),
+        level: worst.map(|level: Level| level.into_str()),
         zones,
         as_of: format_rfc3339(now),
     }))

@@ -78,7 +78,7 @@ impl Share {
 
 /// The level that a count has by itself, by name.
 pub fn level_alone(count: i64, size: &Size) -> Option<&'static str> {
-    judge(count, size).map(|level| level.as_str())
+    judge(count, size).map(|level| level.into_str())
 }
 
 /// With so many decimals.

@@ -115,7 +115,7 @@ fn of_zone(site: &str, zone: &Zone, context: &Context, now: i64, hours: usize) -
     )?;
     let points = rows.iter().map(|row| Ok((row.int(0)?, row.real(1)?))).collect::<Answer<Vec<_>>>()?;
     let most = usize::try_from(DAYS * 24).unwrap_or_default();
-    Ok(forecast::predict(&Series::of(&points, most), context, now.div_euclid(HOUR_MS), hours))
+    Ok(forecast::predict(&Series::from_points(&points, most), context, now.div_euclid(HOUR_MS), hours))
 }
 
 fn answer(zone: &Zone, forecast: &Forecast, context: &Context) -> ZoneForecast {
@@ -129,7 +129,7 @@ fn answer(zone: &Zone, forecast: &Forecast, context: &Context) -> ZoneForecast {
             upper: point.interval.map(|(_, upper)| people(upper.ceil())),
             share: Share::of(count, size),
             level: level_alone(count, size),
-            basis: point.basis.as_str(),
+            basis: point.basis.into_str(),
             booked: people(context.booked.known(point.hour, 0)),
             by_bookings: nearest(point.by_bookings),
             special_day: context.special(point.hour).map(calendar::name),
@@ -139,7 +139,7 @@ fn answer(zone: &Zone, forecast: &Forecast, context: &Context) -> ZoneForecast {
         zone: zone.code.clone(),
         name: zone.name.clone(),
         capacity: size.capacity,
-        basis: forecast.basis.map(forecast::Basis::as_str),
+        basis: forecast.basis.map(|basis| basis.into_str()),
         predictions: forecast.points.iter().map(point).collect(),
         accuracy: forecast.accuracy.map(|accuracy| Accuracy {
             forecasts: accuracy.forecasts,

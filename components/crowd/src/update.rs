@@ -130,9 +130,9 @@ fn store(transaction: &Transaction, caller: &Principal, site: &str, sent: &Sent,
         received_at: format_rfc3339(now),
         capacity: size.capacity,
         share: Share::of(sent.count, &size),
-        level: after.level().map(Level::as_str),
-        share_level: after.share.map(|(level, _)| level.as_str()),
-        density_level: after.density.map(|(level, _)| level.as_str()),
+        level: after.level().map(|level| level.into_str()),
+        share_level: after.share.map(|(level, _)| level.into_str()),
+        density_level: after.density.map(|(level, _)| level.into_str()),
         late,
     };
     Ok((stored, turns_critical(&before, &after)))
@@ -161,11 +161,11 @@ pub fn write_state(transaction: &Transaction, site: &str, zone: &str, newest: &S
             newest.count,
             newest.at,
             now,
-            after.level().map(Level::as_str),
-            after.share.map(|(level, _)| level.as_str()),
-            after.share.map(|(_, alone)| alone.as_str()),
-            after.density.map(|(level, _)| level.as_str()),
-            after.density.map(|(_, alone)| alone.as_str()),
+            after.level().map(|level| level.into_str()),
+            after.share.map(|(level, _)| level.into_str()),
+            after.share.map(|(_, alone)| alone.into_str()),
+            after.density.map(|(level, _)| level.into_str()),
+            after.density.map(|(_, alone)| alone.into_str()),
         ],
     )?;
     Ok(())
@@ -210,7 +210,7 @@ impl Counter {
 
 /// What is remembered of the zone: the columns from 4 on.
 pub fn state(row: &Row) -> Answer<State> {
-    let share = |index: usize| row.opt_text(index).map(|name| name.and_then(Level::parse));
-    let density = |index: usize| row.opt_text(index).map(|name| name.and_then(Density::parse));
+    let share = |index: usize| row.opt_text(index).map(|name| name.and_then(|name| name.parse::<Level>().ok()));
+    let density = |index: usize| row.opt_text(index).map(|name| name.and_then(|name| name.parse::<Density>().ok()));
     Ok(State { share: share(4)?.zip(share(5)?), density: density(6)?.zip(density(7)?) })
 }

@@ -31,7 +31,7 @@ pub async fn suggestions(_: Caller<Operator>, Now(now): Now, Path(id): Path<Stri
 pub fn ranked(id: &str, now: i64) -> Result<Vec<Value>, Problem> {
     let rows = db::run("select site, type, latitude, longitude from emergencies where id = ?", params![id])?;
     let row = rows.first().ok_or_else(read::not_found)?;
-    let kind = Kind::parse(row.text(1)?).unwrap_or(Kind::Other);
+    let kind = row.text(1)?.parse().unwrap_or(Kind::Other);
     let at = (row.real(2)?, row.real(3)?);
     let free = db::run(
         "select r.id, r.type, r.name, r.contact, coalesce(r.latitude, s.latitude), coalesce(r.longitude, s.longitude)

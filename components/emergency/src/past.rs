@@ -27,9 +27,9 @@ pub async fn record(caller: Caller<Admin>, Now(now): Now, key: IdempotencyKey, J
             params![
                 &id,
                 &past.temple_id,
-                past.kind.as_str(),
+                past.kind.into_str(),
                 past.reported_type.as_deref(),
-                past.severity.as_str(),
+                past.severity.into_str(),
                 &past.description,
                 past.location.0,
                 past.location.1,
@@ -74,7 +74,7 @@ impl Past {
         let word = fields.text("type", 1..=64);
         let description = fields.text("description", 1..=2000);
         let location = fields.location("location");
-        let severity = fields.opt_text("severity", 1..=20).map(|word| Severity::parse(&word));
+        let severity = fields.opt_text("severity", 1..=20).map(|word| word.parse::<Severity>().ok());
         fields.check(severity != Some(None), "severity", "must be one of low, medium, high, critical");
         let times = TIMES.map(|name| fields.time(name));
         for (index, name) in TIMES.iter().enumerate() {
@@ -88,7 +88,7 @@ impl Past {
         }
         let resolution = fields.opt_text("resolution", 1..=2000);
         fields.finish()?;
-        let known = Kind::parse(&word);
+        let known = word.parse().ok();
         let kind = known.unwrap_or(Kind::Other);
         Ok(Self {
             temple_id,

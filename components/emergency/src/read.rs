@@ -11,6 +11,7 @@ use kit::request::{Now, Query};
 use kit::{Answer, Problem, params};
 use serde_json::Value as Json_;
 use serde_json::value::RawValue;
+use strum::VariantNames as _;
 
 use crate::assign;
 
@@ -77,9 +78,9 @@ pub fn must_exist(temple: &str) -> Result<(), Problem> {
 }
 
 fn page(listing: &Listing, scope: &Scope<'_>, view: View) -> Answer<Page<Box<RawValue>>> {
-    let status = listing.choice("status", &Status::ALL.map(Status::as_str))?;
-    let kind = listing.choice("type", &Kind::ALL.map(Kind::as_str))?;
-    let severity = listing.choice("severity", &Severity::ALL.map(Severity::as_str))?;
+    let status = listing.choice("status", Status::VARIANTS)?;
+    let kind = listing.choice("type", Kind::VARIANTS)?;
+    let severity = listing.choice("severity", Severity::VARIANTS)?;
     let mut filtered = String::new();
     let mut params: Vec<Value> = vec![match listing.after_text(0) {
         Value::Null => ABOVE_ALL.into(),
@@ -99,7 +100,7 @@ fn page(listing: &Listing, scope: &Scope<'_>, view: View) -> Answer<Page<Box<Raw
         }
     }
     // Said outright, since the indexes of what is open are partial.
-    if scope.open || status.is_some_and(|status| status != Status::Resolved.as_str()) {
+    if scope.open || status.is_some_and(|status| status != Status::Resolved.into_str()) {
         filtered.push_str(" and status <> 'resolved'");
     }
     params.push(listing.fetch().into());
@@ -146,7 +147,7 @@ pub async fn detail(caller: Caller<SignedIn>, Now(now): Now, Path(id): Path<Stri
     shown["reporter"] = serde_json::json!({ "name": row.opt_text(1)?, "phone": row.opt_text(2)? });
     shown["history"] = history;
     let mut suggested = Vec::new();
-    if shown["status"] != Status::Resolved.as_str() {
+    if shown["status"] != Status::Resolved.into_str() {
         suggested = assign::ranked(&id, now)?;
         suggested.truncate(SUGGESTED);
     }

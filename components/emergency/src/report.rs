@@ -70,11 +70,11 @@ impl Report {
         let word = fields.text("type", 1..=64);
         let description = fields.text("description", 1..=2000);
         let location = fields.location("location");
-        let severity = fields.opt_text("severity", 1..=20).map(|word| Severity::parse(&word));
+        let severity = fields.opt_text("severity", 1..=20).map(|word| word.parse::<Severity>().ok());
         fields.check(severity != Some(None), "severity", "must be one of low, medium, high, critical");
         fields.finish()?;
 
-        let known = Kind::parse(&word);
+        let known = word.parse().ok();
         let kind = known.unwrap_or(Kind::Other);
         Ok(Self {
             temple_id,
@@ -102,9 +102,9 @@ fn insert(run: Run<'_>, report: &Report, caller: &Principal, now: i64) -> Result
         params![
             &id,
             &report.temple_id,
-            report.kind.as_str(),
+            report.kind.into_str(),
             report.reported_type.as_deref(),
-            report.severity.as_str(),
+            report.severity.into_str(),
             &report.description,
             report.location.0,
             report.location.1,

@@ -9,6 +9,7 @@ use kit::page::Listing;
 use kit::request::{Now, Query};
 use kit::{Answer, Problem, db, params};
 use serde_json::{Map, Value, json};
+use strum::VariantNames as _;
 
 use crate::read;
 
@@ -57,9 +58,9 @@ pub async fn of_temple(_: Caller<Operator>, Now(now): Now, Path(temple): Path<St
         params![&temple, from, to],
     )?;
     let zero = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), json!(0))).collect::<Map<_, _>>();
-    let mut by_type = zero(&Kind::ALL.map(Kind::as_str));
-    let mut by_severity = zero(&Severity::ALL.map(Severity::as_str));
-    let mut by_status = zero(&Status::ALL.map(Status::as_str));
+    let mut by_type = zero(Kind::VARIANTS);
+    let mut by_severity = zero(Severity::VARIANTS);
+    let mut by_status = zero(Status::VARIANTS);
     let mut total = 0;
     for row in counted.iter() {
         let count = row.int(3)?;
@@ -69,7 +70,7 @@ pub async fn of_temple(_: Caller<Operator>, Now(now): Now, Path(temple): Path<St
             *entry = (entry.as_i64().unwrap_or_default() + count).into();
         }
     }
-    let resolved = by_status.get(Status::Resolved.as_str()).and_then(Value::as_i64).unwrap_or_default();
+    let resolved = by_status.get(Status::Resolved.into_str()).and_then(Value::as_i64).unwrap_or_default();
     Ok(Json(json!({
         "temple_id": temple,
         "from": domain::time::format_rfc3339(from),

@@ -50,12 +50,12 @@ fn step(caller: &Principal, now: i64, id: &str, to: Status, resolution: Option<S
         }
         Status::Reported => return Err(Problem::internal("nothing becomes reported")),
     };
-    let updated = db::run(sql, params![id, to.previous().map(Status::as_str), now, &caller.id, resolution])?;
+    let updated = db::run(sql, params![id, to.previous().map(|status| status.into_str()), now, &caller.id, resolution])?;
     if updated.first().is_some() {
         return read::document(db::run, id, View::Operator);
     }
     let rows = db::run("select status from emergencies where id = ?", params![id])?;
-    let from = Status::parse(rows.first().ok_or_else(read::not_found)?.text(0)?);
-    let from = from.ok_or_else(|| Problem::internal("an emergency of unknown status"))?;
+    let from = rows.first().ok_or_else(read::not_found)?.text(0)?.parse();
+    let from = from.map_err(|_| Problem::internal("an emergency of unknown status"))?;
     Err(Problem::conflict(Refusal { from, to }.to_string()))
 }

@@ -15,7 +15,7 @@ pub async fn issue(caller: Caller<SignedIn>, Now(now): Now) -> Answer<(StatusCod
     let expires_at = now + MINUTE_MS;
     db::run(
         "insert into event_tickets (ticket_hash, user_id, role, expires_at) values (?, ?, ?, ?)",
-        params![host::sha256(ticket.as_bytes()), &caller.0.id, caller.0.role.as_str(), expires_at],
+        params![host::sha256(ticket.as_bytes()), &caller.0.id, caller.0.role.into_str(), expires_at],
     )?;
     Ok((StatusCode::CREATED, Json(json!({ "ticket": ticket, "expires_at": format_rfc3339(expires_at) }))))
 }
@@ -27,5 +27,5 @@ pub fn redeem(ticket: &str, now: i64) -> Result<Role, Problem> {
         params![host::sha256(ticket.as_bytes()), now],
     )?;
     let row = rows.first().ok_or_else(|| Problem::unauthorized("the ticket is not valid, was used, or has expired"))?;
-    Role::parse(row.text(0)?).ok_or_else(|| Problem::internal("a ticket of unknown role"))
+    row.text(0)?.parse().map_err(|_| Problem::internal("a ticket of unknown role"))
 }

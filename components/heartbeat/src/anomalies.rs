@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use domain::anomaly::{Change, FLAP_CLEAR, FLAP_WINDOW_MS, Kind, flapping, low_spots_of};
+use domain::anomaly::{Change, FLAP_CLEAR, FLAP_WINDOW_MS, Kind, flapping, low_spots_in_lot};
 use kit::{Problem, db, params, spot_is_kept};
 use serde::Serialize;
 
@@ -45,7 +45,7 @@ fn low_spots(now: i64, summary: &mut Summary) -> Result<(), Problem> {
     )?;
     for row in sites.iter() {
         let (site, threshold, total, free) = (row.text(0)?, row.int(2)?, row.int(3)?, row.int(4)?);
-        match (low_spots_of(free, total, threshold), row.bool(5)?) {
+        match (low_spots_in_lot(free, total, threshold), row.bool(5)?) {
             (Change::Raise, false) => {
                 let left = if free == 1 { "1 spot is".to_owned() } else { format!("{free} spots are") };
                 let message = format!("{}: {left} free, fewer than {threshold}", row.text(1)?);
@@ -106,18 +106,18 @@ fn raise(anomaly: &Anomaly<'_>, now: i64) -> Result<usize, Problem> {
     db::transaction(|tx| {
         let begun = tx.run(
             "insert into anomalies (kind, subject, since) values (?, ?, ?) on conflict do nothing returning kind",
-            params![anomaly.kind.as_str(), anomaly.subject, now],
+            params![anomaly.kind.into_str(), anomaly.subject, now],
         )?;
         if !begun.is_empty() {
             tx.run(
                 "insert into system_alerts (alert_type, subject, site, zones, severity, message, at)
                  values (?1, ?2, ?3, iif(?4 is null, null, json_array(?4)), ?5, ?6, ?7)",
                 params![
-                    anomaly.kind.as_str(),
+                    anomaly.kind.into_str(),
                     anomaly.subject,
                     anomaly.site,
                     anomaly.zone,
-                    anomaly.kind.severity().as_str(),
+                    anomaly.kind.severity().into_str(),
                     &anomaly.message,
                     now
                 ],
@@ -130,12 +130,12 @@ fn raise(anomaly: &Anomaly<'_>, now: i64) -> Result<usize, Problem> {
 /// Ends it and resolves its alert, if that is still open: 1 if it lasted, else 0.
 fn clear(kind: Kind, subject: &str, now: i64) -> Result<usize, Problem> {
     db::transaction(|tx| {
-        let ended = tx.run("delete from anomalies where kind = ? and subject = ? returning kind", params![kind.as_str(), subject])?;
+        let ended = tx.run("delete from anomalies where kind = ? and subject = ? returning kind", params![kind.into_str(), subject])?;
         if !ended.is_empty() {
             tx.run(
                 "update alerts set status = 'resolved', resolved_at = ?3, resolved_by = 'system', updated_at = ?3, updated_by = 'system'
                  where source = 'system' and status <> 'resolved' and alert_type = ?1 and subject = ?2",
-                params![kind.as_str(), subject, now],
+                params![kind.into_str(), subject, now],
             )?;
         }
         Ok(ended.len())

@@ -1,6 +1,6 @@
 //! Bookings in time (contract §5): who did not come, who waited in vain, who was not seen to leave; and whom to tell of a booking.
 
-use domain::booking::LEFT_MS;
+use domain::booking::AUTO_EXIT_MS;
 use domain::time::DAY_MS;
 use kit::db::Transaction;
 use kit::{Problem, db, params};
@@ -48,7 +48,7 @@ pub fn run(now: i64) -> Result<Summary, Problem> {
     let left = change(
         "update bookings set status = 'exited', exited_at = ?1, updated_at = ?1, updated_by = 'system'
          where no in (select no from bookings where status = 'checked_in' and ends_at < ?2 order by ends_at limit ?3) returning 1",
-        now - LEFT_MS,
+        now - AUTO_EXIT_MS,
     )?;
     let scans = change(
         "delete from booking_scans where nonce in (

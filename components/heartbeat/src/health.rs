@@ -42,7 +42,7 @@ fn turn(to: Health, now: i64, turned: &mut usize) -> Result<bool, Problem> {
     let batch = db::transaction(|tx| {
         let rows = tx.run(
             &format!("update device_state set health = ?4, health_changed_at = ?5 where device_id in ({silent}) returning device_id"),
-            params![now - older_than, from, BATCH, to.as_str(), now],
+            params![now - older_than, from, BATCH, to.into_str(), now],
         )?;
         let ids: Vec<i64> = rows.iter().map(|row| row.int(0)).collect::<Result<_, _>>()?;
         let ids = serde_json::to_string(&ids).map_err(Problem::internal)?;
@@ -63,7 +63,7 @@ fn resolve_warnings(tx: &Transaction, ids: &str, now: i64) -> Result<(), Problem
          set status = 'resolved', resolved_at = ?2, resolved_by = 'system', updated_at = ?2, updated_by = 'system'
          where source = 'system' and status <> 'resolved' and alert_type = ?3
              and subject in (select d.code from json_each(?1) j join devices d on d.id = j.value)",
-        params![ids, now, Kind::DeviceWarning.as_str()],
+        params![ids, now, Kind::DeviceWarning.into_str()],
     )?;
     Ok(())
 }
@@ -77,7 +77,7 @@ fn raise(tx: &Transaction, kind: Kind, ids: &str, now: i64) -> Result<(), Proble
              ?2
          from json_each(?1) j join devices d on d.id = j.value join device_state s on s.device_id = d.id
          where d.is_active = 1",
-        params![ids, now, kind.as_str(), kind.severity().as_str()],
+        params![ids, now, kind.into_str(), kind.severity().into_str()],
     )?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Reservations in time (contract §4): holds that end, drivers who did not come, who stay too long, who have left; and whom to tell of one.
 
-use domain::reservation::LEFT_MS;
+use domain::reservation::DEPARTURE_DELAY_MS;
 use domain::time::DAY_MS;
 use kit::db::Transaction;
 use kit::{Problem, db, outbox, params};
@@ -60,7 +60,7 @@ pub fn run(now: i64) -> Result<Summary, Problem> {
             "update reservations set status = 'completed', ended_at = left_at, updated_at = ?1, updated_by = 'system'
              where no in (select no from reservations indexed by reservations_left where status in ('arrived', 'overstayed') and left_at is not null and left_at <= ?2
                  order by left_at limit ?3) returning 1",
-            now - LEFT_MS,
+            now - DEPARTURE_DELAY_MS,
         )?,
         no_shows: change(
             "update reservations set status = 'no_show', ended_at = ends_at, updated_at = ?1, updated_by = 'system'

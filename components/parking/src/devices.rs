@@ -66,7 +66,7 @@ impl Device {
             last_seen_at: row.opt_time(7)?,
             last_reading_at: row.opt_time(8)?,
             battery: row.opt_real(9)?,
-            electrical_state: row.opt_int(8)?.map(|_| electrical.as_str()),
+            electrical_state: row.opt_int(8)?.map(|_| electrical.into_str()),
             voltage: row.opt_real(11)?,
             current: row.opt_real(12)?,
             power_factor: row.opt_real(13)?,

@@ -1,7 +1,7 @@
 //! S1's lot counts: `/api/parking-data/`.
 
 use axum::response::{IntoResponse, Response};
-use domain::anomaly::{Change, DEFAULT_LOW_SPOTS, Kind, low_spots_of};
+use domain::anomaly::{Change, DEFAULT_LOW_SPOTS, Kind, low_spots_in_lot};
 use domain::reading::FUTURE_TOLERANCE_MS;
 use domain::time::{SECOND_MS, YEAR_2000_MS};
 use http::StatusCode;
@@ -95,7 +95,7 @@ fn watch(transaction: &Transaction, lot: &str, at: i64, now: i64) -> Answer<()> 
     let Some(row) = rows.first() else { return Ok(()) };
     let (lot, free, was_low, site) = (row.text(0)?, row.int(1)?, row.bool(2)?, row.opt_text(3)?);
     let total = row.opt_int(4)?.filter(|capacity| *capacity > 0).unwrap_or(i64::MAX);
-    let change = low_spots_of(free, total, row.opt_int(5)?.unwrap_or(DEFAULT_LOW_SPOTS));
+    let change = low_spots_in_lot(free, total, row.opt_int(5)?.unwrap_or(DEFAULT_LOW_SPOTS));
     let low = change.apply(was_low);
     if low == was_low {
         return Ok(());
@@ -107,10 +107,10 @@ fn watch(transaction: &Transaction, lot: &str, at: i64, now: i64) -> Answer<()> 
         transaction.run(
             "insert into system_alerts (alert_type, subject, site, severity, message, at) values (?, ?, ?, ?, ?, ?)",
             params![
-                Kind::LowSpots.as_str(),
+                Kind::LowSpots.into_str(),
                 &subject,
                 site,
-                Kind::LowSpots.severity().as_str(),
+                Kind::LowSpots.severity().into_str(),
                 format!("{lot} has {free} free spots"),
                 now
             ],
@@ -119,7 +119,7 @@ fn watch(transaction: &Transaction, lot: &str, at: i64, now: i64) -> Answer<()> 
         transaction.run(
             "update alerts set status = 'resolved', resolved_at = ?1, resolved_by = 'system', updated_at = ?1, updated_by = 'system'
              where source = 'system' and status <> 'resolved' and alert_type = ?2 and subject = ?3",
-            params![now, Kind::LowSpots.as_str(), &subject],
+            params![now, Kind::LowSpots.into_str(), &subject],
         )?;
     }
     Ok(())

@@ -62,7 +62,7 @@ impl Payment {
 }
 
 /// The reservation takes the payment: within its hold; or later, while its spot is still free for it; or as the rest for a longer stay.
-/// `?1` is its id, `?2` what was received, `?3` now, `?4` the currency. From which states: `Move::Pay` in `domain::reservation`.
+/// `?1` is its id, `?2` what was received, `?3` now, `?4` the currency. From which states: `Event::Pay` in `domain::reservation`.
 const TAKE: &str = concat!(
     "update reservations set status = iif(status in ('pending_payment', 'expired'), 'confirmed', status), paid = paid + ?2,
         hold_expires_at = null, due_until = null, paid_ends_at = null, paid_price = null, ended_at = null,
@@ -137,15 +137,15 @@ pub fn settle_now(payment: &Payment, intent: &Intent, now: i64) -> Result<(), Pr
 
 #[cfg(test)]
 mod tests {
-    use domain::reservation::{Actor, Move, sources};
+    use domain::reservation::{Actor, Event, sources};
 
     use super::TAKE;
 
     #[test]
     fn a_payment_is_taken_from_the_states_of_the_table() {
         let (_, condition) = TAKE.split_once(" where id = ?1").unwrap();
-        for status in sources(Move::Pay, Actor::Payment) {
-            assert!(condition.contains(&format!("'{}'", status.as_str())), "{status:?}");
+        for status in sources(Event::Pay, Actor::Payment) {
+            assert!(condition.contains(&format!("'{}'", status.into_str())), "{status:?}");
         }
         for other in ["overstayed", "completed", "cancelled", "no_show"] {
             assert!(!condition.contains(&format!("'{other}'")), "{other}");

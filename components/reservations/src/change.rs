@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::Path;
-use domain::reservation::{Actor, HOLD_MS, Move, Status, transition};
+use domain::reservation::{Actor, Event, HOLD_MS, Status, transition};
 use kit::caller::{Caller, Principal, SignedIn};
 use kit::db::{self, Run, Transaction};
 use kit::fields::Fields;
@@ -100,8 +100,8 @@ fn apply(tx: &Transaction, caller: &Principal, id: &str, wish: &Wish, now: i64, 
     settle_lapsed(tx, id, now)?;
     let old = visible(caller, Reservation::find(run, id)?)?;
     let actor = actor(caller, &old);
-    if transition(Move::Change, old.status, actor).is_none() {
-        let detail = format!("the reservation is {}: it cannot be changed", old.status.as_str().replace('_', " "));
+    if transition(Event::Change, old.status, actor).is_none() {
+        let detail = format!("the reservation is {}: it cannot be changed", old.status.into_str().replace('_', " "));
         return Err(Problem::conflict(detail).because("not_possible"));
     }
     if old.due_until.is_some() {
@@ -125,7 +125,7 @@ fn apply(tx: &Transaction, caller: &Principal, id: &str, wish: &Wish, now: i64, 
         CHANGE,
         params![
             old.no,
-            old.status.as_str(),
+            old.status.into_str(),
             &priced.spot_id,
             &priced.site,
             &priced.kind,
@@ -133,7 +133,7 @@ fn apply(tx: &Transaction, caller: &Principal, id: &str, wish: &Wish, now: i64, 
             end,
             plate,
             price,
-            money.status.as_str(),
+            money.status.into_str(),
             money.due_until,
             money.due_until.map(|_| old.ends_at),
             money.due_until.map(|_| old.price),

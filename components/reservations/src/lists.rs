@@ -11,6 +11,7 @@ use kit::page::{Listing, Page};
 use kit::request::{Now, Query};
 use kit::{Answer, Problem, params};
 use serde_json::{Value, json};
+use strum::VariantNames as _;
 
 use crate::show::{Reservation, not_found, select};
 
@@ -26,7 +27,7 @@ pub async fn list(caller: Caller<SignedIn>, Now(now): Now, Query(query): Query) 
     let filters: &[&str] =
         if operator { &["status", "site", "spot_id", "vehicle_plate", "user_id"] } else { &["status", "site", "spot_id", "vehicle_plate"] };
     let listing = Listing::parse(&query, filters)?;
-    listing.choice("status", &Status::ALL.map(Status::as_str))?;
+    listing.choice("status", Status::VARIANTS)?;
     let plate = listing.filter("vehicle_plate").map(|typed| domain::reservation::plate(typed).unwrap_or_else(|| typed.to_owned()));
     let user = if operator { listing.filter("user_id") } else { Some(caller.0.id.as_str()) };
 
@@ -64,7 +65,7 @@ pub async fn detail(caller: Caller<SignedIn>, Now(now): Now, Path(id): Path<Stri
 /// of their start; filter `status`. For operators.
 pub async fn arrivals(_: Caller<Operator>, Now(now): Now, Query(query): Query) -> Answer<Page<Value>> {
     let listing = Listing::parse(&query, &["site", "from", "to", "status"])?;
-    listing.choice("status", &Status::ALL.map(Status::as_str))?;
+    listing.choice("status", Status::VARIANTS)?;
     let site = listing.filter("site").ok_or_else(|| Problem::invalid_field("site", "is required"))?;
     let from = listing.time("from")?.unwrap_or(now - DAY_MS / 2);
     let to = listing.time("to")?.unwrap_or(from + DAY_MS);

@@ -1,7 +1,7 @@
 //! Reserving a spot.
 
 use axum::response::Response;
-use domain::reservation::{HOLD_MS, HORIZON_MS, MAX_HOLDS, MAX_STAY_MS, MIN_STAY_MS, PAST_MS, plate};
+use domain::reservation::{HOLD_MS, HORIZON_MS, MAX_HOLDS, MAX_START_AGE_MS, MAX_STAY_MS, MIN_STAY_MS, plate};
 use domain::role::Role;
 use domain::time::MINUTE_MS;
 use http::StatusCode;
@@ -52,7 +52,7 @@ pub fn read_plate(fields: &mut Fields) -> Option<String> {
 
 /// Why a stay is not one that is offered, by field.
 pub fn check_stay(fields: &mut Fields, start: i64, end: i64, now: i64) {
-    fields.check(start >= now - PAST_MS, "start", "is past");
+    fields.check(start >= now - MAX_START_AGE_MS, "start", "is past");
     fields.check(start <= now + HORIZON_MS, "start", "must be within 120 days");
     let length = end - start;
     fields.check(length >= MIN_STAY_MS, "end", "must come at least 15 minutes after the start");

@@ -2,7 +2,7 @@
 
 use axum::extract::Path;
 use axum::{Extension, Json};
-use domain::reservation::{Actor, EARLY_MS, Move, Status, transition};
+use domain::reservation::{Actor, EARLY_ARRIVAL_MS, Event, Status, transition};
 use domain::tariff::Tariff;
 use domain::time::format_rfc3339;
 use kit::caller::{Caller, Operator, Principal, SignedIn};
@@ -36,9 +36,9 @@ pub fn settle_lapsed(tx: &Transaction, id: &str, now: i64) -> Result<(), Problem
 }
 
 /// Where the move leads; 409 when this actor may not make it.
-fn lead(step: Move, reservation: &Reservation, by: Actor) -> Result<Status, Problem> {
+fn lead(step: Event, reservation: &Reservation, by: Actor) -> Result<Status, Problem> {
     transition(step, reservation.status, by).ok_or_else(|| {
-        let detail = format!("the reservation is {}", reservation.status.as_str().replace('_', " "));
+        let detail = format!("the reservation is {}", reservation.status.into_str().replace('_', " "));
         Problem::conflict(detail).because("not_possible")
     })
 }
@@ -81,13 +81,13 @@ pub async fn cancel(
         settle_lapsed(tx, &id, now)?;
         let old = visible(&caller.0, Reservation::find(run, &id)?)?;
         let by = actor(&caller.0, &old);
-        let status = lead(Move::Cancel, &old, by)?;
+        let status = lead(Event::Cancel, &old, by)?;
         let back = if by == Actor::Operator { old.paid } else { refundable(tx, &old, now)? };
         tx.run(
             "update reservations set status = ?3, ended_at = ?4, paid = paid - ?5, due_until = null, paid_ends_at = null, paid_price = null,
                 updated_at = ?4, updated_by = ?6
              where no = ?1 and status = ?2",
-            params![old.no, old.status.as_str(), status.as_str(), now, back, &caller.0.id],
+            params![old.no, old.status.into_str(), status.into_str(), now, back, &caller.0.id],
         )?;
         give_back(tx, &old, back, "cancelled", &caller.0.id, now)?;
         // An intent that is still open must not be paid any more.
@@ -119,9 +119,9 @@ pub async fn arrive(caller: Caller<Operator>, Now(now): Now, Path(id): Path<Stri
         let run = |sql: &str, params| tx.run(sql, params);
         settle_lapsed(tx, &id, now)?;
         let old = Reservation::find(run, &id)?;
-        let status = lead(Move::Arrive, &old, Actor::Operator)?;
-        if now < old.starts_at - EARLY_MS {
-            let from = format_rfc3339(old.starts_at - EARLY_MS);
+        let status = lead(Event::Arrive, &old, Actor::Operator)?;
+        if now < old.starts_at - EARLY_ARRIVAL_MS {
+            let from = format_rfc3339(old.starts_at - EARLY_ARRIVAL_MS);
             return Err(Problem::conflict(format!("its time has not come: from {from}")).because("too_early"));
         }
         if now >= old.ends_at {
@@ -129,7 +129,7 @@ pub async fn arrive(caller: Caller<Operator>, Now(now): Now, Path(id): Path<Stri
         }
         tx.run(
             "update reservations set status = ?3, arrived_at = ?4, left_at = null, updated_at = ?4, updated_by = ?5 where no = ?1 and status = ?2",
-            params![old.no, old.status.as_str(), status.as_str(), now, &caller.0.id],
+            params![old.no, old.status.into_str(), status.into_str(), now, &caller.0.id],
         )?;
         Ok(Json(Reservation::find(run, &id)?.json(now)))
     })
@@ -140,11 +140,11 @@ pub async fn depart(caller: Caller<Operator>, Now(now): Now, Path(id): Path<Stri
     db::transaction(|tx| {
         let run = |sql: &str, params| tx.run(sql, params);
         let old = Reservation::find(run, &id)?;
-        let status = lead(Move::Depart, &old, Actor::Operator)?;
+        let status = lead(Event::Depart, &old, Actor::Operator)?;
         tx.run(
             "update reservations set status = ?3, left_at = coalesce(left_at, ?4), ended_at = ?4, updated_at = ?4, updated_by = ?5
              where no = ?1 and status = ?2",
-            params![old.no, old.status.as_str(), status.as_str(), now, &caller.0.id],
+            params![old.no, old.status.into_str(), status.into_str(), now, &caller.0.id],
         )?;
         Ok(Json(Reservation::find(run, &id)?.json(now)))
     })

@@ -1,6 +1,6 @@
 //! Why a stay cannot be had, and when one as long could begin.
 
-use domain::reservation::{MAX_HOLDS, SOON_MS};
+use domain::reservation::{IMMEDIATE_START_MS, MAX_HOLDS};
 use domain::time::format_rfc3339;
 use kit::db::{self, Value};
 use kit::{Problem, params, spot_is_free};
@@ -75,7 +75,7 @@ const OF_KIND: &str = next_free!("?1 is null and s.site = ?2 and s.kind = ?3");
 /// none in sight.
 pub fn next_free_at(scope: &Scope, start: i64, end: i64, now: i64) -> Result<Option<i64>, Problem> {
     let mut params = scope.params();
-    params.extend(params![start, end - start, now, scope.except, SOON_MS + 1]);
+    params.extend(params![start, end - start, now, scope.except, IMMEDIATE_START_MS + 1]);
     let rows = db::run(if scope.spot.is_some() { OF_SPOT } else { OF_KIND }, params)?;
     rows.first().map(|row| row.int(0)).transpose()
 }

@@ -16,6 +16,7 @@ use kit::select::Select;
 use kit::{Answer, Problem, db, host, params};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use strum::VariantNames as _;
 
 const STATUSES: [&str; 2] = ["open", "closed"];
 
@@ -30,7 +31,7 @@ fn not_found() -> Problem {
 /// when it happened.
 pub async fn list(_: Caller<Operator>, Query(query): Query) -> Answer<Page<Box<RawValue>>> {
     let listing = Listing::parse(&query, &["temple_id", "type", "severity", "status", "emergency_id", "from", "to"])?;
-    let severity = listing.choice("severity", &Severity::ALL.map(Severity::as_str))?;
+    let severity = listing.choice("severity", Severity::VARIANTS)?;
     let status = listing.choice("status", &STATUSES)?;
     let (from, to) = (listing.time("from")?, listing.time("to")?);
     let rows = Select::after(
@@ -86,12 +87,12 @@ impl Sent {
     fn read(fields: &mut Fields, now: i64) -> Self {
         fields.alias("temple_id", "site").alias("type", "incident_type").alias("actions", "actions_taken");
         fields.alias("occurred_at", "timestamp");
-        let severity = fields.opt_text("severity", 1..=20).map(|word| Severity::parse(&word));
+        let severity = fields.opt_text("severity", 1..=20).map(|word| word.parse::<Severity>().ok());
         fields.check(severity != Some(None), "severity", "must be one of low, medium, high, critical");
         let sent = Self {
             temple: fields.opt_text("temple_id", 1..=64),
             kind: fields.opt_text("type", 1..=32),
-            severity: severity.flatten().map(Severity::as_str),
+            severity: severity.flatten().map(|severity| severity.into_str()),
             title: fields.opt_text("title", 1..=200),
             description: fields.opt_text("description", 1..=10_000),
             actions: fields.opt_text("actions", 1..=10_000),

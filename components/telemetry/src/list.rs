@@ -67,6 +67,6 @@ fn stored<'a>(device_code: Cow<'a, str>, row: &Row) -> Answer<Stored<'a>> {
         power_w: row.real(5)?,
         battery: row.opt_real(6)?,
         occupied: row.opt_int(7)?.map(|occupied| occupied != 0),
-        electrical_state: electrical_state(row.int(8)?).as_str(),
+        electrical_state: electrical_state(row.int(8)?).into_str(),
     })
 }

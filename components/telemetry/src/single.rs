@@ -98,7 +98,7 @@ fn answer(reading: &Reading, flags: Flags, now: i64) -> Answer<Response> {
         occupied: reading.occupied,
         battery: reading.battery,
         received_at: format_rfc3339(now),
-        electrical_state: reading::electrical_state(flags).as_str(),
+        electrical_state: reading::electrical_state(flags).into_str(),
     };
     quiet_json(StatusCode::CREATED, &stored, 320)
 }

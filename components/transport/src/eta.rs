@@ -52,7 +52,7 @@ impl Way {
         let fix = |row: &kit::db::Row| Ok((row.int(0)?, Place { lat: row.real(1)?, lng: row.real(2)? }));
         let mut fixes = rows.iter().map(fix).collect::<Answer<Vec<Fix>>>()?;
         fixes.reverse();
-        Ok(Approach::of(&self.line, &fixes, self.typical_kmh, now))
+        Ok(Approach::from_fixes(&self.line, &fixes, self.typical_kmh, now))
     }
 
     /// The next times of the timetable at a stop.
@@ -83,11 +83,11 @@ impl Eta {
             eta: format_rfc3339(estimate.at),
             in_s: estimate.at.saturating_sub(now) / 1000,
             distance_m: Some(metres),
-            basis: estimate.basis.as_str(),
+            basis: estimate.basis.into_str(),
         }
     }
 
     pub fn scheduled(at: i64, now: i64) -> Self {
-        Self { eta: format_rfc3339(at), in_s: at.saturating_sub(now) / 1000, distance_m: None, basis: Basis::Timetable.as_str() }
+        Self { eta: format_rfc3339(at), in_s: at.saturating_sub(now) / 1000, distance_m: None, basis: Basis::Timetable.into_str() }
     }
 }

@@ -1,10 +1,15 @@
-//! Alerts: how grave they are and what may become of them (contract §6).
+//! Alerts: how grave they are and what may become of them (docs/reference/rules.md).
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
 
 /// How grave an alert is, from least to most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = AlertSeverity)]
 pub enum Severity {
     /// Worth knowing.
     Info,
@@ -14,34 +19,27 @@ pub enum Severity {
     Critical,
 }
 
-impl Severity {
-    /// Every severity, from least to most.
-    pub const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
-
-    /// The stable name: `info`, `warning`, `critical`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-        }
-    }
+impl std::str::FromStr for Severity {
+    type Err = strum::ParseError;
 
     /// Reads a severity in any case, in our words or in those of the old systems: `low` is info, `medium` and
     /// `moderate` are warning, `high` and `urgent` are critical.
-    pub fn parse(name: &str) -> Option<Self> {
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
         match name.trim().to_ascii_lowercase().as_str() {
-            "info" | "low" => Some(Self::Info),
-            "warning" | "medium" | "moderate" => Some(Self::Warning),
-            "critical" | "high" | "urgent" => Some(Self::Critical),
-            _ => None,
+            "info" | "low" => Ok(Self::Info),
+            "warning" | "medium" | "moderate" => Ok(Self::Warning),
+            "critical" | "high" | "urgent" => Ok(Self::Critical),
+            _ => Err(strum::ParseError::VariantNotFound),
         }
     }
 }
 
 /// Where an alert stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = AlertStatus)]
 pub enum Status {
     /// Raised, and no one has answered.
     Active,
@@ -52,41 +50,21 @@ pub enum Status {
 }
 
 impl Status {
-    /// Every status, in the order in which an alert passes through them.
-    pub const ALL: [Self; 3] = [Self::Active, Self::Acknowledged, Self::Resolved];
-
-    /// The stable name: `active`, `acknowledged`, `resolved`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Acknowledged => "acknowledged",
-            Self::Resolved => "resolved",
-        }
-    }
-
-    /// The status of that name, exactly as [`as_str`](Self::as_str) writes it.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == name)
-    }
+    /// The states of alerts that are not over.
+    pub const OPEN: [Self; 2] = [Self::Active, Self::Acknowledged];
 }
 
 /// What an operator, or the rule that raised it, may do to an alert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = AlertAction)]
 pub enum Action {
     /// Take it in hand.
     Acknowledge,
     /// Declare it over.
     Resolve,
-}
-
-impl Action {
-    /// The verb as it stands in the path and in the audit log: `acknowledge`, `resolve`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Acknowledge => "acknowledge",
-            Self::Resolve => "resolve",
-        }
-    }
 }
 
 /// An action that does not fit the alert's status: a 409.
@@ -100,7 +78,7 @@ pub struct Refusal {
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the alert is {}: it cannot be {}d", self.from.as_str(), self.action.as_str())
+        write!(f, "the alert is {}: it cannot be {}d", self.from.into_str(), self.action.into_str())
     }
 }
 
@@ -121,6 +99,7 @@ pub const fn transition(from: Status, action: Action) -> Result<Status, Refusal>
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use strum::VariantArray as _;
 
     use super::*;
 
@@ -136,19 +115,19 @@ mod tests {
             (" urgent ", Severity::Critical),
             ("critical", Severity::Critical),
         ] {
-            assert_eq!(Severity::parse(word), Some(severity), "{word}");
+            assert_eq!(word.parse(), Ok(severity), "{word}");
         }
-        assert_eq!(Severity::parse("fatal"), None);
-        assert_eq!(Severity::parse(""), None);
+        assert!("fatal".parse::<Severity>().is_err());
+        assert!("".parse::<Severity>().is_err());
     }
 
     #[test]
     fn names_are_stable() {
-        for severity in Severity::ALL {
-            assert_eq!(Severity::parse(severity.as_str()), Some(severity));
+        for severity in Severity::VARIANTS {
+            assert_eq!(severity.into_str().parse(), Ok(*severity));
         }
-        for status in Status::ALL {
-            assert_eq!(Status::parse(status.as_str()), Some(status));
+        for status in Status::VARIANTS {
+            assert_eq!(status.into_str().parse(), Ok(*status));
         }
     }
 

@@ -1,6 +1,8 @@
-//! Anomalies: each raised once, with hysteresis, and resolved by itself when it ends (contract §3).
+//! Anomalies: each raised once, with hysteresis, and resolved by itself when it ends (docs/reference/rules.md).
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
 
 use crate::alert::Severity;
 use crate::health::Health;
@@ -18,7 +20,10 @@ pub const FLAP_CLEAR: i64 = 5;
 
 /// What can be out of the ordinary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = AnomalyKind)]
 pub enum Kind {
     /// A lot has fewer free spots than its threshold.
     LowSpots,
@@ -35,27 +40,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::LowSpots, Self::HighPower, Self::VoltageOutOfRange, Self::DeviceWarning, Self::DeviceOffline, Self::SpotFlapping];
-
-    /// The stable name, which is also the `alert_type` of the alert that it raises.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::LowSpots => "low_spots",
-            Self::HighPower => "high_power",
-            Self::VoltageOutOfRange => "voltage_out_of_range",
-            Self::DeviceWarning => "device_warning",
-            Self::DeviceOffline => "device_offline",
-            Self::SpotFlapping => "spot_flapping",
-        }
-    }
-
-    /// The kind of that name, exactly as [`as_str`](Self::as_str) writes it.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
-    }
-
     /// How grave the alert is: what may harm people or blinds the system is critical.
     pub const fn severity(self) -> Severity {
         match self {
@@ -65,7 +49,7 @@ impl Kind {
     }
 
     /// The anomaly that a device of this health has, if any. One never seen has none: it may not be fitted yet.
-    pub const fn of_health(health: Health) -> Option<Self> {
+    pub const fn from_health(health: Health) -> Option<Self> {
         match health {
             Health::Warning => Some(Self::DeviceWarning),
             Health::Offline => Some(Self::DeviceOffline),
@@ -104,15 +88,15 @@ pub const fn low_spots_clear_at(threshold: i64) -> i64 {
 
 /// Judges a lot's free spots against its threshold. A threshold of 0 or less switches the rule off.
 ///
-/// In a lot with hardly more spots than the threshold use [`low_spots_of`]: the bound at which this one clears may
+/// In a lot with hardly more spots than the threshold use [`low_spots_in_lot`]: the bound at which this one clears may
 /// lie above all that the lot has.
 pub const fn low_spots(free: i64, threshold: i64) -> Change {
-    low_spots_of(free, i64::MAX, threshold)
+    low_spots_in_lot(free, i64::MAX, threshold)
 }
 
 /// As [`low_spots`], in a lot of `total` spots: a lot that is wholly free again clears too, unless that is still fewer
 /// than the threshold.
-pub const fn low_spots_of(free: i64, total: i64, threshold: i64) -> Change {
+pub const fn low_spots_in_lot(free: i64, total: i64, threshold: i64) -> Change {
     if threshold <= 0 {
         Change::Clear
     } else if free < threshold {
@@ -158,6 +142,7 @@ const fn change(flags: Flags, raise: Flags, clear: Flags) -> Change {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use strum::VariantArray as _;
 
     use super::*;
 
@@ -175,8 +160,8 @@ mod tests {
     #[test]
     fn a_small_lot_clears_when_it_is_empty() {
         assert_eq!(low_spots(5, 5), Change::Hold);
-        assert_eq!(low_spots_of(5, 5, 5), Change::Clear);
-        assert_eq!(low_spots_of(3, 3, 5), Change::Raise);
+        assert_eq!(low_spots_in_lot(5, 5, 5), Change::Clear);
+        assert_eq!(low_spots_in_lot(3, 3, 5), Change::Raise);
     }
 
     #[test]
@@ -197,20 +182,20 @@ mod tests {
             ("device_offline", "critical"),
             ("spot_flapping", "warning"),
         ];
-        for (kind, (name, severity)) in Kind::ALL.into_iter().zip(expected) {
-            assert_eq!(kind.as_str(), name);
-            assert_eq!(kind.severity().as_str(), severity);
-            assert_eq!(Kind::parse(name), Some(kind));
+        for (kind, (name, severity)) in Kind::VARIANTS.iter().zip(expected) {
+            assert_eq!(kind.into_str(), name);
+            assert_eq!(kind.severity().into_str(), severity);
+            assert_eq!(name.parse(), Ok(*kind));
             assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{name}\""));
         }
     }
 
     #[test]
     fn a_device_never_seen_raises_nothing() {
-        assert_eq!(Kind::of_health(Health::Unknown), None);
-        assert_eq!(Kind::of_health(Health::Healthy), None);
-        assert_eq!(Kind::of_health(Health::Warning), Some(Kind::DeviceWarning));
-        assert_eq!(Kind::of_health(Health::Offline), Some(Kind::DeviceOffline));
+        assert_eq!(Kind::from_health(Health::Unknown), None);
+        assert_eq!(Kind::from_health(Health::Healthy), None);
+        assert_eq!(Kind::from_health(Health::Warning), Some(Kind::DeviceWarning));
+        assert_eq!(Kind::from_health(Health::Offline), Some(Kind::DeviceOffline));
     }
 
     proptest! {
@@ -218,8 +203,8 @@ mod tests {
         fn free_spots_that_raise_are_fewer_than_those_that_clear(
             a in any::<i64>(), b in any::<i64>(), total in any::<i64>(), threshold in 1_i64..,
         ) {
-            if low_spots_of(a, total, threshold) == Change::Raise
-                && low_spots_of(b, total, threshold) == Change::Clear
+            if low_spots_in_lot(a, total, threshold) == Change::Raise
+                && low_spots_in_lot(b, total, threshold) == Change::Clear
             {
                 prop_assert!(a < b);
             }

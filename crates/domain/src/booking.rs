@@ -1,4 +1,8 @@
-//! Bookings: their states, and what a gate says to a scan (contract §5).
+//! Bookings: their states, and what a gate says to a scan (docs/reference/rules.md).
+
+use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
 
 use crate::booking_slot::{Date, Zone};
 use crate::time::MINUTE_MS;
@@ -8,14 +12,21 @@ pub const MAX_PARTY: i64 = 10;
 /// The bookings that may wait for one slot.
 pub const MAX_WAITING: i64 = 500;
 /// How long before its slot begins a gate lets a pilgrim in, milliseconds.
-pub const EARLY_MS: i64 = 30 * MINUTE_MS;
+pub const EARLY_ENTRY_MS: i64 = 30 * MINUTE_MS;
 /// How far ahead of ours a gate's clock may be, milliseconds.
-pub const AHEAD_MS: i64 = 5 * MINUTE_MS;
+pub const MAX_CLOCK_SKEW_MS: i64 = 5 * MINUTE_MS;
 /// Who has not been seen to leave so long after their slot's end is taken to have left, milliseconds.
-pub const LEFT_MS: i64 = 6 * 60 * MINUTE_MS;
+pub const AUTO_EXIT_MS: i64 = 6 * 60 * MINUTE_MS;
+
+/// The number of the last ticket that one booking may have.
+pub const MAX_TICKET: i64 = 255;
 
 /// The state of a booking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = BookingStatus)]
 pub enum Status {
     /// Waits for places.
     Waitlisted,
@@ -36,28 +47,12 @@ pub enum Status {
 }
 
 impl Status {
-    /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::Waitlisted, Self::Confirmed, Self::CheckedIn, Self::Exited, Self::Cancelled, Self::Revoked, Self::NoShow, Self::Expired];
-
-    /// As it is stored and shown.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Waitlisted => "waitlisted",
-            Self::Confirmed => "confirmed",
-            Self::CheckedIn => "checked_in",
-            Self::Exited => "exited",
-            Self::Cancelled => "cancelled",
-            Self::Revoked => "revoked",
-            Self::NoShow => "no_show",
-            Self::Expired => "expired",
-        }
-    }
-
-    /// The opposite of [`Self::as_str`].
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text)
-    }
+    /// The states whose parties take places ([`Self::is_live`]).
+    pub const LIVE: [Self; 4] = [Self::Confirmed, Self::CheckedIn, Self::Exited, Self::NoShow];
+    /// The states that a pilgrim or the temple can cancel.
+    pub const CANCELLABLE: [Self; 2] = [Self::Confirmed, Self::Waitlisted];
+    /// The states that a scan at the gate can check in.
+    pub const ADMISSIBLE: [Self; 2] = [Self::Confirmed, Self::NoShow];
 
     /// Whether its party takes places of its slot.
     pub const fn is_live(self) -> bool {
@@ -71,7 +66,11 @@ impl Status {
 }
 
 /// Why a gate does not let someone in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = GateRefusal)]
 pub enum Refusal {
     /// The ticket was not signed by us, was altered, or is another booking's.
     BadSignature,
@@ -94,39 +93,6 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::BadSignature,
-        Self::WrongTemple,
-        Self::Revoked,
-        Self::Cancelled,
-        Self::NotConfirmed,
-        Self::AlreadyCheckedIn,
-        Self::WrongDay,
-        Self::TooEarly,
-        Self::TooLate,
-    ];
-
-    /// The stable word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::BadSignature => "bad_signature",
-            Self::WrongTemple => "wrong_temple",
-            Self::Revoked => "revoked",
-            Self::Cancelled => "cancelled",
-            Self::NotConfirmed => "not_confirmed",
-            Self::AlreadyCheckedIn => "already_checked_in",
-            Self::WrongDay => "wrong_day",
-            Self::TooEarly => "too_early",
-            Self::TooLate => "too_late",
-        }
-    }
-
-    /// The opposite of [`Self::as_str`].
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|refusal| refusal.as_str() == text)
-    }
-
     /// The sentence for the gate.
     pub const fn detail(self) -> &'static str {
         match self {
@@ -189,7 +155,7 @@ pub fn admit(booked: &Booked<'_>, scan: &Scan<'_>) -> Result<(), Refusal> {
         Status::CheckedIn | Status::Exited => return Err(Refusal::AlreadyCheckedIn),
         Status::Confirmed | Status::NoShow => {}
     }
-    let opens = booked.starts_at.saturating_sub(EARLY_MS);
+    let opens = booked.starts_at.saturating_sub(EARLY_ENTRY_MS);
     if (opens..=booked.ends_at).contains(&scan.at) {
         return Ok(());
     }
@@ -242,6 +208,7 @@ pub fn parse_code(typed: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use strum::VariantArray as _;
 
     use super::*;
     use crate::booking_slot::Slot;
@@ -263,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_pilgrim_in_time_comes_in() {
-        for plus in [-EARLY_MS, 0, HOUR_MS] {
+        for plus in [-EARLY_ENTRY_MS, 0, HOUR_MS] {
             assert_eq!(admit(&booked(Status::Confirmed), &scan(plus)), Ok(()));
             assert_eq!(admit(&booked(Status::NoShow), &scan(plus)), Ok(()));
         }
@@ -274,7 +241,7 @@ mod tests {
     fn every_refusal_has_its_reason() {
         let confirmed = booked(Status::Confirmed);
         for (booked, scan, reason) in [
-            (confirmed, scan(-EARLY_MS - 1), Refusal::TooEarly),
+            (confirmed, scan(-EARLY_ENTRY_MS - 1), Refusal::TooEarly),
             (confirmed, scan(HOUR_MS + 1), Refusal::TooLate),
             (confirmed, scan(-DAY_MS), Refusal::WrongDay),
             (confirmed, scan(DAY_MS), Refusal::WrongDay),
@@ -293,11 +260,12 @@ mod tests {
 
     #[test]
     fn words_are_read_as_they_are_written() {
-        for status in Status::ALL {
-            assert_eq!(Status::parse(status.as_str()), Some(status));
+        for status in Status::VARIANTS.iter().copied() {
+            assert_eq!(status.into_str().parse(), Ok(status));
+            assert_eq!(status.is_live(), Status::LIVE.contains(&status));
         }
-        for refusal in Refusal::ALL {
-            assert_eq!(Refusal::parse(refusal.as_str()), Some(refusal));
+        for refusal in Refusal::VARIANTS.iter().copied() {
+            assert_eq!(refusal.into_str().parse(), Ok(refusal));
         }
     }
 
@@ -328,10 +296,10 @@ mod tests {
 
         #[test]
         fn one_moment_has_one_answer(at: i64, index in 0..8_usize, ticket in prop::option::of(0..3_i64)) {
-            let booked = booked(Status::ALL[index]);
+            let booked = booked(Status::VARIANTS[index]);
             let answer = admit(&booked, &Scan { at, ticket, ..scan(0) });
             if answer.is_ok() {
-                prop_assert!(booked.status.is_live() && at >= booked.starts_at - EARLY_MS && at <= booked.ends_at);
+                prop_assert!(booked.status.is_live() && at >= booked.starts_at - EARLY_ENTRY_MS && at <= booked.ends_at);
                 prop_assert!(ticket.is_none_or(|ticket| ticket == 1));
             }
         }

@@ -1,4 +1,4 @@
-//! Slots of a day: when they begin and end by the site's own clock, and which moments those are (contract §5).
+//! Slots of a day: when they begin and end by the site's own clock, and which moments those are (docs/reference/rules.md).
 //!
 //! A date is `2026-02-05`, a slot `06:00-07:00`, both by the clock on the site's wall. A slot ends on the day it begins, at 24:00 at
 //! the latest.

@@ -1,4 +1,4 @@
-//! What a ticket says, byte by byte (contract §5). Its text is `GHT1.` and the base64url of these bytes, a dot, and the base64url of an
+//! What a ticket says, byte by byte (docs/reference/tickets.md). Its text is `GHT1.` and the base64url of these bytes, a dot, and the base64url of an
 //! Ed25519 signature over all that stands before that dot. Signing and base64 are the component's.
 
 /// What every ticket's text begins with: the format and its version.
@@ -43,7 +43,7 @@ impl Ticket {
     }
 
     /// The opposite of [`Self::to_bytes`].
-    pub fn of_bytes(bytes: &[u8]) -> Option<Self> {
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (key, rest) = bytes.split_first_chunk::<4>()?;
         let (booking, rest) = rest.split_first_chunk::<16>()?;
         let (starts, rest) = rest.split_first_chunk::<4>()?;
@@ -84,14 +84,14 @@ mod tests {
         assert_eq!(bytes[..4], [1, 2, 3, 4]);
         assert_eq!(bytes[20..28], [1, 2, 3, 4, 0, 60, 4, 1]);
         assert_eq!(&bytes[28..], b"somnath");
-        assert_eq!(Ticket::of_bytes(&bytes), Some(ticket));
-        assert_eq!(Ticket::of_bytes(&bytes[..28]), None);
+        assert_eq!(Ticket::from_bytes(&bytes), Some(ticket));
+        assert_eq!(Ticket::from_bytes(&bytes[..28]), None);
     }
 
     proptest! {
         #[test]
         fn bytes_of_any_kind_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
-            if let Some(ticket) = Ticket::of_bytes(&bytes) {
+            if let Some(ticket) = Ticket::from_bytes(&bytes) {
                 prop_assert_eq!(ticket.to_bytes(), bytes);
             }
         }

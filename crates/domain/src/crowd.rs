@@ -1,9 +1,13 @@
-//! How crowded a zone is: levels by share of capacity and by density, with hysteresis (contract §6).
+//! How crowded a zone is: levels by share of capacity and by density, with hysteresis (docs/reference/crowd.md).
 //!
 //! A level is a step on a scale of three bounds. [`judge`] says where one reading lies; [`Scale::next`] says where the zone's level goes
 //! from what it was: only as far as two readings in a row agree, or as one alone lies beyond a bound by [`MARGIN`] of it.
 
-use crate::time::MINUTE_MS;
+use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
+
+use crate::time::{MINUTE_MS, SECOND_MS};
 
 /// Share of capacity from which a zone is moderate, high and critical.
 pub const SHARE_BOUNDS: [f64; 3] = [0.30, 0.60, 0.80];
@@ -18,8 +22,17 @@ pub const MAX_COUNT: i64 = 1_000_000;
 /// A zone not counted for so long is shown as stale, milliseconds.
 pub const STALE_MS: i64 = 10 * MINUTE_MS;
 
+/// Counts are summed by stretches of this length for heat maps and forecasts, milliseconds.
+pub const BUCKET_MS: i64 = 15 * MINUTE_MS;
+/// The event feed reports a zone at most once in this time, milliseconds.
+pub const PUBLISH_INTERVAL_MS: i64 = 5 * SECOND_MS;
+
 /// How crowded, from least to most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = CrowdLevel)]
 pub enum Level {
     /// Below 30 % of capacity.
     Low,
@@ -32,27 +45,16 @@ pub enum Level {
 }
 
 impl Level {
-    /// Every level, in order.
-    pub const ALL: [Self; 4] = [Self::Low, Self::Moderate, Self::High, Self::Critical];
-
-    /// The stable name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Moderate => "moderate",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-
-    /// The level of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|level| level.as_str() == name)
-    }
+    /// The levels that raise an alert: `crowd_high` and `crowd_critical`.
+    pub const ALERTING: [Self; 2] = [Self::High, Self::Critical];
 }
 
 /// How dense, from least to most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = CrowdDensity)]
 pub enum Density {
     /// Below 3.5 persons/m².
     Normal,
@@ -63,23 +65,6 @@ pub enum Density {
 }
 
 impl Density {
-    /// Every one, in order.
-    pub const ALL: [Self; 3] = [Self::Normal, Self::Warning, Self::Critical];
-
-    /// The stable name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Normal => "normal",
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-        }
-    }
-
-    /// The one of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|density| density.as_str() == name)
-    }
-
     /// What it means for the zone as a whole: people crushed together are in danger however large the zone is said to be.
     pub const fn level(self) -> Level {
         match self {
@@ -93,22 +78,22 @@ impl Density {
 /// The steps of a scale and their bounds, in order.
 pub trait Scale: Copy + Ord {
     /// The step at which `value` lies when every bound is multiplied by `factor`. A value that is no number lies at the first.
-    fn of(value: f64, factor: f64) -> Self;
+    fn from_value(value: f64, factor: f64) -> Self;
 
     /// The step after a reading of `value`. `before` is the step so far with the one at which the reading before this one lay by itself;
     /// none at the first reading, which is taken as it is.
     fn next(before: Option<(Self, Self)>, value: f64) -> Self {
-        let alone = Self::of(value, 1.0);
+        let alone = Self::from_value(value, 1.0);
         let Some((step, previous)) = before else { return alone };
         // As far up as both readings reach or this one does with room to spare; as far down likewise. `up` is never above `down`.
-        let up = previous.min(alone).max(Self::of(value, 1.0 + MARGIN));
-        let down = previous.max(alone).min(Self::of(value, 1.0 - MARGIN));
+        let up = previous.min(alone).max(Self::from_value(value, 1.0 + MARGIN));
+        let down = previous.max(alone).min(Self::from_value(value, 1.0 - MARGIN));
         step.min(down).max(up)
     }
 }
 
 impl Scale for Level {
-    fn of(value: f64, factor: f64) -> Self {
+    fn from_value(value: f64, factor: f64) -> Self {
         let [moderate, high, critical] = SHARE_BOUNDS.map(|bound| bound * factor);
         match value {
             it if it >= critical => Self::Critical,
@@ -120,7 +105,7 @@ impl Scale for Level {
 }
 
 impl Scale for Density {
-    fn of(value: f64, factor: f64) -> Self {
+    fn from_value(value: f64, factor: f64) -> Self {
         match value {
             it if it >= DENSITY_CRITICAL * factor => Self::Critical,
             it if it >= DENSITY_WARNING * factor => Self::Warning,
@@ -178,8 +163,8 @@ impl State {
     #[must_use]
     pub fn after(self, count: i64, size: &Size) -> Self {
         Self {
-            share: size.share(count).map(|share| (Level::next(self.share, share), Level::of(share, 1.0))),
-            density: size.density(count).map(|density| (Density::next(self.density, density), Density::of(density, 1.0))),
+            share: size.share(count).map(|share| (Level::next(self.share, share), Level::from_value(share, 1.0))),
+            density: size.density(count).map(|density| (Density::next(self.density, density), Density::from_value(density, 1.0))),
         }
     }
 }

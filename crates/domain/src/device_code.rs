@@ -1,4 +1,4 @@
-//! Natural keys: device codes, spot ids, and the slugs of sites and zones (contract §1, §3).
+//! Natural keys: device codes, spot ids, and the slugs of sites and zones (docs/reference/rules.md).
 
 /// The longest natural key, in characters.
 pub const MAX_LEN: usize = 64;

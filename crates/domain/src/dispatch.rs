@@ -1,4 +1,4 @@
-//! Delivery of messages: retries, throttling and the escalation ladder (contract §6).
+//! Delivery of messages: retries, throttling and the escalation ladder (docs/reference/dispatch.md).
 
 use crate::time::{DAY_MS, HOUR_MS, SECOND_MS};
 

@@ -1,6 +1,8 @@
-//! Emergencies: what they are, how grave, what may become of them, and who should go (contract §6).
+//! Emergencies: what they are, how grave, what may become of them, and who should go (docs/reference/emergencies.md).
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
 
 use crate::geo::distance_m;
 use crate::time::MINUTE_MS;
@@ -15,7 +17,10 @@ pub const FLOOD_WINDOW_MS: i64 = 10 * MINUTE_MS;
 
 /// What an emergency is. The public sees this word, so it is always one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = EmergencyKind)]
 pub enum Kind {
     /// Someone is hurt or ill.
     Medical,
@@ -36,41 +41,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 8] =
-        [Self::Medical, Self::Fire, Self::Stampede, Self::Security, Self::Accident, Self::MissingPerson, Self::Structural, Self::Other];
-
-    /// The stable name: `medical`, `fire`, … `missing_person`, `structural`, `other`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Medical => "medical",
-            Self::Fire => "fire",
-            Self::Stampede => "stampede",
-            Self::Security => "security",
-            Self::Accident => "accident",
-            Self::MissingPerson => "missing_person",
-            Self::Structural => "structural",
-            Self::Other => "other",
-        }
-    }
-
-    /// Reads a kind in any case, in our words or in those that phones send; spaces and hyphens are as good as underscores. A word that
-    /// nobody knows is `None`: what is then still to be sent out goes as [`Kind::Other`].
-    pub fn parse(word: &str) -> Option<Self> {
-        let word = word.trim().to_ascii_lowercase().replace([' ', '-'], "_");
-        Some(match word.as_str() {
-            "medical" | "medical_emergency" | "health" | "injury" | "ambulance" | "heart_attack" => Self::Medical,
-            "fire" | "smoke" => Self::Fire,
-            "stampede" | "crowd" | "crush" | "crowd_surge" | "overcrowding" => Self::Stampede,
-            "security" | "violence" | "theft" | "threat" | "police" | "harassment" => Self::Security,
-            "accident" | "fall" | "vehicle" | "drowning" => Self::Accident,
-            "missing_person" | "missing" | "lost" | "lost_person" | "lost_child" | "missing_child" => Self::MissingPerson,
-            "structural" | "infrastructure" | "collapse" | "electrical" => Self::Structural,
-            "other" | "general" | "sos" => Self::Other,
-            _ => return None,
-        })
-    }
-
     /// How grave it is taken to be when its reporter does not say.
     pub const fn default_severity(self) -> Severity {
         match self {
@@ -95,9 +65,33 @@ impl Kind {
     }
 }
 
+impl std::str::FromStr for Kind {
+    type Err = strum::ParseError;
+
+    /// Reads a kind in any case, in our words or in those that phones send; spaces and hyphens are as good as underscores. A word that
+    /// nobody knows is an error: what is then still to be sent out goes as [`Kind::Other`].
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let word = word.trim().to_ascii_lowercase().replace([' ', '-'], "_");
+        Ok(match word.as_str() {
+            "medical" | "medical_emergency" | "health" | "injury" | "ambulance" | "heart_attack" => Self::Medical,
+            "fire" | "smoke" => Self::Fire,
+            "stampede" | "crowd" | "crush" | "crowd_surge" | "overcrowding" => Self::Stampede,
+            "security" | "violence" | "theft" | "threat" | "police" | "harassment" => Self::Security,
+            "accident" | "fall" | "vehicle" | "drowning" => Self::Accident,
+            "missing_person" | "missing" | "lost" | "lost_person" | "lost_child" | "missing_child" => Self::MissingPerson,
+            "structural" | "infrastructure" | "collapse" | "electrical" => Self::Structural,
+            "other" | "general" | "sos" => Self::Other,
+            _ => return Err(strum::ParseError::VariantNotFound),
+        })
+    }
+}
+
 /// How grave an emergency is, from least to most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = EmergencySeverity)]
 pub enum Severity {
     /// It can wait for the next free hand.
     Low,
@@ -109,36 +103,28 @@ pub enum Severity {
     Critical,
 }
 
-impl Severity {
-    /// Every severity, from least to most.
-    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
-
-    /// The stable name: `low`, `medium`, `high`, `critical`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
+impl std::str::FromStr for Severity {
+    type Err = strum::ParseError;
 
     /// Reads a severity in any case, also in the words of alerts: `info` is low, `warning` and `moderate` are medium, `urgent` is
     /// critical.
-    pub fn parse(word: &str) -> Option<Self> {
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
         match word.trim().to_ascii_lowercase().as_str() {
-            "low" | "info" => Some(Self::Low),
-            "medium" | "moderate" | "warning" => Some(Self::Medium),
-            "high" => Some(Self::High),
-            "critical" | "urgent" => Some(Self::Critical),
-            _ => None,
+            "low" | "info" => Ok(Self::Low),
+            "medium" | "moderate" | "warning" => Ok(Self::Medium),
+            "high" => Ok(Self::High),
+            "critical" | "urgent" => Ok(Self::Critical),
+            _ => Err(strum::ParseError::VariantNotFound),
         }
     }
 }
 
 /// Where an emergency stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = EmergencyStatus)]
 pub enum Status {
     /// Nobody has answered yet: it climbs the escalation ladder.
     Reported,
@@ -151,24 +137,6 @@ pub enum Status {
 }
 
 impl Status {
-    /// Every status, in the order in which an emergency passes through them.
-    pub const ALL: [Self; 4] = [Self::Reported, Self::Acknowledged, Self::InProgress, Self::Resolved];
-
-    /// The stable name: `reported`, `acknowledged`, `in_progress`, `resolved`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Reported => "reported",
-            Self::Acknowledged => "acknowledged",
-            Self::InProgress => "in_progress",
-            Self::Resolved => "resolved",
-        }
-    }
-
-    /// The status of that name, exactly as [`as_str`](Self::as_str) writes it.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == name)
-    }
-
     /// The one status from which this one is reached; none for the first.
     pub const fn previous(self) -> Option<Self> {
         match self {
@@ -191,7 +159,7 @@ pub struct Refusal {
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the emergency is {}: it cannot become {}", self.from.as_str(), self.to.as_str())
+        write!(f, "the emergency is {}: it cannot become {}", self.from.into_str(), self.to.into_str())
     }
 }
 
@@ -235,36 +203,38 @@ pub fn rank(kind: Kind, at: (f64, f64), candidates: Vec<Candidate>) -> Vec<(Cand
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use strum::VariantArray as _;
 
     use super::*;
 
     #[test]
     fn names_are_stable_and_read_back() {
-        for kind in Kind::ALL {
-            assert_eq!(Kind::parse(kind.as_str()), Some(kind));
+        for kind in Kind::VARIANTS.iter().copied() {
+            assert_eq!(kind.into_str().parse(), Ok(kind));
             // What the table `emergencies` takes.
-            assert!(kind.as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+            assert!(kind.into_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
         }
-        for severity in Severity::ALL {
-            assert_eq!(Severity::parse(severity.as_str()), Some(severity));
+        for severity in Severity::VARIANTS.iter().copied() {
+            assert_eq!(severity.into_str().parse(), Ok(severity));
         }
-        for status in Status::ALL {
-            assert_eq!(Status::parse(status.as_str()), Some(status));
+        for status in Status::VARIANTS.iter().copied() {
+            assert_eq!(status.into_str().parse(), Ok(status));
         }
-        assert_eq!(Kind::parse(" Lost-Child "), Some(Kind::MissingPerson));
-        assert_eq!(Kind::parse("Medical Emergency"), Some(Kind::Medical));
-        assert_eq!(Kind::parse("dragon"), None);
-        assert_eq!(Severity::parse("WARNING"), Some(Severity::Medium));
-        assert_eq!(Severity::parse("purple"), None);
+        assert_eq!(" Lost-Child ".parse(), Ok(Kind::MissingPerson));
+        assert_eq!("Medical Emergency".parse(), Ok(Kind::Medical));
+        assert!("dragon".parse::<Kind>().is_err());
+        assert_eq!("WARNING".parse(), Ok(Severity::Medium));
+        assert!("purple".parse::<Severity>().is_err());
     }
 
     #[test]
     fn only_the_next_step_is_allowed() {
-        let allowed: Vec<_> = Status::ALL
-            .into_iter()
-            .flat_map(|from| Status::ALL.map(|to| (from, to)))
+        let allowed: Vec<_> = Status::VARIANTS
+            .iter()
+            .copied()
+            .flat_map(|from| Status::VARIANTS.iter().map(move |to| (from, *to)))
             .filter(|(from, to)| transition(*from, *to).is_ok())
-            .map(|(from, to)| (from.as_str(), to.as_str()))
+            .map(|(from, to)| (from.into_str(), to.into_str()))
             .collect();
         assert_eq!(allowed, [("reported", "acknowledged"), ("acknowledged", "in_progress"), ("in_progress", "resolved")]);
         let refusal = transition(Status::Reported, Status::Resolved).unwrap_err();
@@ -297,7 +267,7 @@ mod tests {
         fn whatever_is_asked_a_status_never_goes_back(asked in prop::collection::vec(0_usize..4, 0..20)) {
             let mut status = Status::Reported;
             for index in asked {
-                if let Ok(next) = transition(status, Status::ALL[index]) {
+                if let Ok(next) = transition(status, Status::VARIANTS[index]) {
                     prop_assert!(next > status);
                     status = next;
                 }
@@ -312,9 +282,9 @@ mod tests {
 
         #[test]
         fn no_word_panics(word in ".*") {
-            Kind::parse(&word);
-            Severity::parse(&word);
-            Status::parse(&word);
+            let _ = word.parse::<Kind>();
+            let _ = word.parse::<Severity>();
+            let _ = word.parse::<Status>();
         }
     }
 }

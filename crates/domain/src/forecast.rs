@@ -1,5 +1,5 @@
 //! Forecasts of hourly series: the pattern of the week and of the day, brought to the present level, with an interval and with the
-//! error measured on held-out hours against the seasonal-naive forecast (contract §6, §9).
+//! error measured on held-out hours against the seasonal-naive forecast (docs/reference/crowd.md).
 //!
 //! The pattern of an hour is the mean of the same hour in weeks and days before, newer ones weighing more; festivals and closures are
 //! kept apart and follow their own kind ([`Special`]). To it comes what the bookings of that hour are above or below their own pattern
@@ -7,6 +7,10 @@
 //!
 //! Only the weight of bookings is fitted, on hours before those held out, so that a rolling origin over the past measures what the
 //! forecast would have been worth: each forecast there is made of what was known at its origin.
+
+use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
 
 mod context;
 
@@ -25,7 +29,7 @@ const DAYS: i64 = 7;
 const WEEK_DECAY: f64 = 0.8;
 const DAY_DECAY: f64 = 0.8;
 /// The part of a departure from the pattern that is no chance, and what is left of it each hour.
-const DEPARTURE_SHARE: f64 = 0.6;
+const RESIDUAL_SHARE: f64 = 0.6;
 const PERSISTENCE: f64 = 0.85;
 /// What the days weigh beside the weeks, where there are both: little, since the days of a week differ.
 const DAY_WEIGHT: f64 = 0.1;
@@ -34,15 +38,15 @@ const SPECIAL_DAYS: i64 = 42;
 /// What the prior weight of bookings counts for, in hours that have more or fewer of them than usual.
 const PRIOR_HOURS: f64 = 48.0;
 /// More people than this for each one who booked is no effect of bookings.
-const MOST_WEIGHT: f64 = 2.0;
+const MAX_BOOKING_WEIGHT: f64 = 2.0;
 /// How many past hours tell the present level.
 const RECENT: i64 = 3;
 /// The part of outcomes that an interval is meant to hold.
 pub const COVERAGE: f64 = 0.8;
-/// Hours that are held out to measure the error: a week, or as much as there is, but not less than [`LEAST_HELD_OUT`].
+/// Hours that are held out to measure the error: a week, or as much as there is, but not less than [`MIN_HELD_OUT`].
 const HELD_OUT: i64 = WEEK;
 /// Fewer forecasts than this measure nothing.
-const LEAST_HELD_OUT: usize = 24;
+const MIN_HELD_OUT: usize = 24;
 
 /// An hourly series without beginning or end: the value of hours that are known.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +58,7 @@ pub struct Series {
 impl Series {
     /// From (hour since 1970, value) in any order; what lies more than `most` hours before the newest is left out, as is what is not
     /// finite.
-    pub fn of(points: &[(i64, f64)], most: usize) -> Self {
+    pub fn from_points(points: &[(i64, f64)], most: usize) -> Self {
         let known = || points.iter().filter(|(_, value)| value.is_finite());
         let Some(last) = known().map(|(hour, _)| *hour).max() else { return Self::default() };
         let reach = i64::try_from(most).unwrap_or(i64::MAX).min(100_000);
@@ -86,7 +90,11 @@ impl Series {
 }
 
 /// What a forecast is made of, the strongest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = ForecastBasis)]
 pub enum Basis {
     /// The same hours of days before that were festivals too, or closures.
     SpecialDay,
@@ -96,18 +104,6 @@ pub enum Basis {
     Day,
     /// The newest value: there is less than a day of history.
     LastValue,
-}
-
-impl Basis {
-    /// The stable name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SpecialDay => "special_day",
-            Self::Week => "week",
-            Self::Day => "day",
-            Self::LastValue => "last_value",
-        }
-    }
 }
 
 /// One hour ahead of now.
@@ -214,7 +210,7 @@ impl<'a> Model<'a> {
         }
         if seen > 0.0 {
             let prior = PRIOR_HOURS * xx / seen;
-            model.weight = ((xy + prior * context.prior) / (xx + prior)).clamp(0.0, MOST_WEIGHT);
+            model.weight = ((xy + prior * context.prior) / (xx + prior)).clamp(0.0, MAX_BOOKING_WEIGHT);
         }
         model
     }
@@ -255,7 +251,7 @@ impl<'a> Model<'a> {
         let hour = origin.saturating_add(ahead);
         let (usual, basis) = self.usual(hour, origin)?;
         let by_bookings = self.weight * self.booked_beyond(hour, ahead, origin);
-        let lasting = DEPARTURE_SHARE * PERSISTENCE.powi(i32::try_from(ahead).unwrap_or(i32::MAX));
+        let lasting = RESIDUAL_SHARE * PERSISTENCE.powi(i32::try_from(ahead).unwrap_or(i32::MAX));
         Some(((usual + by_bookings + departure * lasting).max(0.0), basis, by_bookings))
     }
 }
@@ -267,7 +263,7 @@ fn naive(series: &Series, hour: i64, origin: i64) -> Option<f64> {
 }
 
 /// A forecast made in the past: from when, how far ahead it looked, and how far what came lay from it.
-struct Trial {
+struct Backtest {
     origin: i64,
     ahead: i64,
     error: f64,
@@ -276,8 +272,8 @@ struct Trial {
     actual: f64,
 }
 
-fn trials(model: &Model, horizon: i64, from: i64, to: i64) -> Vec<Trial> {
-    let mut trials = Vec::new();
+fn backtest(model: &Model, horizon: i64, from: i64, to: i64) -> Vec<Backtest> {
+    let mut backtest = Vec::new();
     for origin in from..to {
         let departure = model.departure(origin);
         for ahead in 1..=horizon {
@@ -287,16 +283,16 @@ fn trials(model: &Model, horizon: i64, from: i64, to: i64) -> Vec<Trial> {
             else {
                 continue;
             };
-            trials.push(Trial { origin, ahead, error: actual - value, naive_error: actual - naive, value, actual });
+            backtest.push(Backtest { origin, ahead, error: actual - value, naive_error: actual - naive, value, actual });
         }
     }
-    trials
+    backtest
 }
 
 /// The interval's bounds around a forecast so far ahead, of errors that were made that far ahead, by their scale.
 fn quantiles(errors: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     let mut errors: Vec<f64> = errors.collect();
-    if errors.len() < LEAST_HELD_OUT {
+    if errors.len() < MIN_HELD_OUT {
         return None;
     }
     errors.sort_by(f64::total_cmp);
@@ -326,31 +322,31 @@ pub fn predict(series: &Series, context: &Context, now: i64, horizon: usize) -> 
     let end = last.min(now);
     let split = end.saturating_sub(HELD_OUT);
     let model = Model::fitted(series, context, split);
-    let all = trials(&model, horizon, split.saturating_sub(HELD_OUT).max(series.first), end);
-    let (older, held_out): (Vec<&Trial>, Vec<&Trial>) = all.iter().partition(|trial| trial.origin < split);
+    let all = backtest(&model, horizon, split.saturating_sub(HELD_OUT).max(series.first), end);
+    let (older, held_out): (Vec<&Backtest>, Vec<&Backtest>) = all.iter().partition(|trial| trial.origin < split);
     // Errors grow with what is expected, though not as fast: nights are surer than noons.
     let base = mean(all.iter().map(|trial| trial.actual)).max(1.0) / 10.0;
     let scale = |value: f64| (value.max(0.0) + base).sqrt();
-    let of = |trials: &[&Trial], ahead: i64| {
-        quantiles(trials.iter().filter(|trial| trial.ahead == ahead).map(|trial| trial.error / scale(trial.value)))
+    let error_bounds = |backtest: &[&Backtest], ahead: i64| {
+        quantiles(backtest.iter().filter(|trial| trial.ahead == ahead).map(|trial| trial.error / scale(trial.value)))
     };
     let around = |value: f64, (low, high): (f64, f64)| ((value + low * scale(value)).max(0.0), value + high * scale(value));
 
-    let old_bounds: Vec<_> = (1..=horizon).map(|ahead| of(&older, ahead)).collect();
+    let old_bounds: Vec<_> = (1..=horizon).map(|ahead| error_bounds(&older, ahead)).collect();
     let hits = held_out.iter().filter_map(|trial| {
         let bounds = usize::try_from(trial.ahead - 1).ok().and_then(|index| old_bounds.get(index).copied().flatten());
         let (low, high) = around(trial.value, bounds?);
         Some(f64::from(u8::from(low <= trial.actual && trial.actual <= high)))
     });
     let hits: Vec<f64> = hits.collect();
-    let accuracy = (held_out.len() >= LEAST_HELD_OUT).then(|| Accuracy {
+    let accuracy = (held_out.len() >= MIN_HELD_OUT).then(|| Accuracy {
         forecasts: held_out.len(),
         mae: mean(held_out.iter().map(|trial| trial.error.abs())),
         naive_mae: mean(held_out.iter().map(|trial| trial.naive_error.abs())),
         coverage: (!hits.is_empty()).then(|| mean(hits.iter().copied())),
     });
 
-    let everything: Vec<&Trial> = all.iter().collect();
+    let everything: Vec<&Backtest> = all.iter().collect();
     let model = Model::fitted(series, context, end);
     let departure = model.departure(end);
     let newest = series.at(last).unwrap_or_default().max(0.0);
@@ -362,7 +358,7 @@ pub fn predict(series: &Series, context: &Context, now: i64, horizon: usize) -> 
         let distance = hour.saturating_sub(end);
         let point = match model.expected(end, departure, distance) {
             Some((value, basis, by_bookings)) => {
-                let interval = of(&everything, ahead).map(|bounds| around(value, bounds));
+                let interval = error_bounds(&everything, ahead).map(|bounds| around(value, bounds));
                 Point { hour, value, interval, basis, by_bookings }
             }
             None => {

@@ -1,6 +1,8 @@
-//! A device's health by the age of its last heartbeat (contract §3).
+//! A device's health by the age of its last heartbeat (docs/reference/rules.md).
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
 
 use crate::time::SECOND_MS;
 
@@ -11,7 +13,10 @@ pub const OFFLINE_MS: i64 = 600 * SECOND_MS;
 
 /// How a device is, from best to worst; one that was never seen is `Unknown`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = DeviceHealth)]
 pub enum Health {
     /// Heard of within 120 s.
     Healthy,
@@ -24,13 +29,13 @@ pub enum Health {
 }
 
 impl Health {
-    /// Every health, from best to worst.
-    pub const ALL: [Self; 4] = [Self::Healthy, Self::Warning, Self::Offline, Self::Unknown];
+    /// The states that silence still worsens.
+    pub const MONITORED: [Self; 2] = [Self::Healthy, Self::Warning];
 
     /// The health of a device whose last heartbeat was received so many milliseconds ago; `None` if never.
     ///
     /// A negative age, from a host's clock that was set back, counts as just now.
-    pub const fn of_age(age_ms: Option<i64>) -> Self {
+    pub const fn from_age(age_ms: Option<i64>) -> Self {
         match age_ms {
             None => Self::Unknown,
             Some(age) if age <= HEALTHY_MS => Self::Healthy,
@@ -43,29 +48,15 @@ impl Health {
     pub const fn at(last_seen_at: Option<i64>, now: i64) -> Self {
         match last_seen_at {
             None => Self::Unknown,
-            Some(seen) => Self::of_age(Some(now.saturating_sub(seen))),
+            Some(seen) => Self::from_age(Some(now.saturating_sub(seen))),
         }
-    }
-
-    /// The stable name: `healthy`, `warning`, `offline`, `unknown`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Healthy => "healthy",
-            Self::Warning => "warning",
-            Self::Offline => "offline",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// The health of that name, exactly as [`as_str`](Self::as_str) writes it.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|health| health.as_str() == name)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use strum::VariantArray as _;
 
     use super::*;
 
@@ -79,20 +70,20 @@ mod tests {
             (600, Health::Warning),
             (601, Health::Offline),
         ] {
-            assert_eq!(Health::of_age(Some(age_s * 1000)), health, "{age_s}");
+            assert_eq!(Health::from_age(Some(age_s * 1000)), health, "{age_s}");
         }
-        assert_eq!(Health::of_age(Some(120_001)), Health::Warning);
-        assert_eq!(Health::of_age(Some(600_001)), Health::Offline);
-        assert_eq!(Health::of_age(None), Health::Unknown);
+        assert_eq!(Health::from_age(Some(120_001)), Health::Warning);
+        assert_eq!(Health::from_age(Some(600_001)), Health::Offline);
+        assert_eq!(Health::from_age(None), Health::Unknown);
         assert_eq!(Health::at(Some(i64::MIN), i64::MAX), Health::Offline);
         assert_eq!(Health::at(None, 0), Health::Unknown);
     }
 
     #[test]
     fn names_are_stable() {
-        for health in Health::ALL {
-            assert_eq!(Health::parse(health.as_str()), Some(health));
-            assert_eq!(serde_json::to_string(&health).unwrap(), format!("\"{}\"", health.as_str()));
+        for health in Health::VARIANTS.iter().copied() {
+            assert_eq!(health.into_str().parse(), Ok(health));
+            assert_eq!(serde_json::to_string(&health).unwrap(), format!("\"{}\"", health.into_str()));
         }
     }
 
@@ -100,7 +91,7 @@ mod tests {
         #[test]
         fn it_only_worsens_with_age(a in any::<i64>(), b in any::<i64>()) {
             let (younger, older) = (a.min(b), a.max(b));
-            prop_assert!(Health::of_age(Some(younger)) <= Health::of_age(Some(older)));
+            prop_assert!(Health::from_age(Some(younger)) <= Health::from_age(Some(older)));
         }
 
         #[test]

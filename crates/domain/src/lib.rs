@@ -2,9 +2,12 @@
 //!
 //! Nothing here reads a clock, opens a socket or draws a random number: the time and the jitter come in as
 //! arguments, so that a test can stand at any moment. Times are integer milliseconds in UTC since 1970, durations
-//! are milliseconds, electrical values are volts, amperes and watts. Section numbers are those of the contract.
+//! are milliseconds, electrical values are volts, amperes and watts. The rules and
+//! their numbers are described in docs/reference/rules.md.
 //!
 //! No function panics, whatever it is given.
+
+#![expect(missing_docs, reason = "strum derives `into_str` without a doc comment; everything written here has one")]
 
 pub mod alert;
 pub mod anomaly;
@@ -35,7 +38,7 @@ pub mod transit;
 pub mod transit_clock;
 pub mod tz;
 
-/// What is wrong with an input: each bad field with one reason, all of them at once (contract §1).
+/// What is wrong with an input: each bad field with one reason, all of them at once (docs/reference/rules.md).
 ///
 /// A field may occur twice, with two reasons.
 pub type FieldErrors = Vec<(&'static str, String)>;

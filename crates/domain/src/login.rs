@@ -1,4 +1,4 @@
-//! The lock on an account-and-address pair (contract §2).
+//! The lock on an account-and-address pair (docs/reference/rules.md).
 
 use crate::time::MINUTE_MS;
 

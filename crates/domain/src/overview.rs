@@ -1,10 +1,14 @@
-//! The state of a spot, and the sums of a dashboard (contract §3).
+//! The state of a spot, and the sums of a dashboard (docs/reference/spots.md).
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
 
 /// What a spot is at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum SpotState {
     /// Anyone may park.
     Free,
@@ -18,7 +22,7 @@ pub enum SpotState {
 
 impl SpotState {
     /// The one state of a spot of which several are true: out of service beats occupied beats reserved beats free.
-    pub const fn of(out_of_service: bool, occupied: bool, reserved: bool) -> Self {
+    pub const fn from_flags(out_of_service: bool, occupied: bool, reserved: bool) -> Self {
         if out_of_service {
             Self::OutOfService
         } else if occupied {
@@ -30,17 +34,7 @@ impl SpotState {
         }
     }
 
-    /// The stable name: `free`, `occupied`, `reserved`, `out_of_service`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Free => "free",
-            Self::Occupied => "occupied",
-            Self::Reserved => "reserved",
-            Self::OutOfService => "out_of_service",
-        }
-    }
-
-    /// The state in the words of S2's slots: `available` where one may park, else `occupied`.
+    /// The state in the words of the parking clients' slots (docs/reference/clients.md): `available` where one may park, else `occupied`.
     pub const fn slot_status(self) -> &'static str {
         match self {
             Self::Free => "available",
@@ -113,16 +107,16 @@ mod tests {
 
     #[test]
     fn out_of_service_beats_occupied_beats_reserved_beats_free() {
-        assert_eq!(SpotState::of(true, true, true), SpotState::OutOfService);
-        assert_eq!(SpotState::of(false, true, true), SpotState::Occupied);
-        assert_eq!(SpotState::of(false, false, true), SpotState::Reserved);
-        assert_eq!(SpotState::of(false, false, false), SpotState::Free);
+        assert_eq!(SpotState::from_flags(true, true, true), SpotState::OutOfService);
+        assert_eq!(SpotState::from_flags(false, true, true), SpotState::Occupied);
+        assert_eq!(SpotState::from_flags(false, false, true), SpotState::Reserved);
+        assert_eq!(SpotState::from_flags(false, false, false), SpotState::Free);
         assert_eq!(SpotState::Free.slot_status(), "available");
         assert_eq!(SpotState::Reserved.slot_status(), "occupied");
     }
 
     #[test]
-    fn the_json_has_the_contracts_names() {
+    fn the_json_has_the_documented_names() {
         let counts = Counts::from_iter([SpotState::Free, SpotState::OutOfService]);
         assert_eq!(serde_json::to_string(&counts).unwrap(), r#"{"total":2,"free":1,"occupied":0,"reserved":0,"out_of_service":1}"#);
     }
@@ -130,7 +124,7 @@ mod tests {
     proptest! {
         #[test]
         fn each_spot_is_counted_once(spots in prop::collection::vec(any::<(bool, bool, bool)>(), 0..200), cut: prop::sample::Index) {
-            let states: Vec<SpotState> = spots.iter().map(|&(a, b, c)| SpotState::of(a, b, c)).collect();
+            let states: Vec<SpotState> = spots.iter().map(|&(a, b, c)| SpotState::from_flags(a, b, c)).collect();
             let counts: Counts = states.iter().copied().collect();
             prop_assert_eq!(counts.total, states.len() as i64);
             prop_assert_eq!(counts.total, counts.free + counts.occupied + counts.reserved + counts.out_of_service);

@@ -1,4 +1,4 @@
-//! The password rule of registration, reset and change (contract §2).
+//! The password rule of registration, reset and change (docs/reference/rules.md).
 //!
 //! Twelve characters or more, and not one of those that are tried first. A passphrase needs no rule of its own: four words
 //! of three letters already have twelve.

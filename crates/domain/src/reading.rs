@@ -1,6 +1,8 @@
-//! One reading of a device: what is accepted, and what it says (contract §3).
+//! One reading of a device: what is accepted, and what it says (docs/reference/rules.md).
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
 
 use crate::time::{MINUTE_MS, YEAR_2000_MS, format_rfc3339, parse_rfc3339};
 use crate::{FieldErrors, device_code};
@@ -190,8 +192,11 @@ pub fn judge(reading: &Reading) -> Flags {
     flags
 }
 
-/// A device's electrical state in the words of S2, beside the health of its heartbeat.
+/// A device's electrical state in the capitalised words that parking clients expect (docs/reference/clients.md), beside the health of
+/// its heartbeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[strum(const_into_str)]
 pub enum ElectricalState {
     /// Nothing to see.
     Normal,
@@ -199,17 +204,6 @@ pub enum ElectricalState {
     Warning,
     /// The voltage is outside 180–250 V.
     Critical,
-}
-
-impl ElectricalState {
-    /// `Normal`, `Warning` or `Critical`, as S2's clients read it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Normal => "Normal",
-            Self::Warning => "Warning",
-            Self::Critical => "Critical",
-        }
-    }
 }
 
 /// The electrical state that a reading's flags say; critical beats warning.

@@ -1,4 +1,4 @@
-//! Refresh tokens: rotation, reuse, and the window for a lost answer (contract §2, RFC 9700 §4.14.2).
+//! Refresh tokens: rotation, reuse, and the window for a lost answer (docs/reference/rules.md, RFC 9700 section 4.14.2).
 
 use crate::time::SECOND_MS;
 

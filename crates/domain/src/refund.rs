@@ -1,4 +1,4 @@
-//! What a driver gets back (contract §4).
+//! What a driver gets back (docs/reference/reservations.md).
 
 use serde::{Deserialize, Serialize};
 

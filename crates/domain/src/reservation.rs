@@ -1,4 +1,8 @@
-//! Reservations of parking spots: their states and who may move them, in one table (contract §4).
+//! Reservations of parking spots: their states and who may move them, in one table (docs/reference/reservations.md).
+
+use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
 
 use crate::time::{DAY_MS, MINUTE_MS};
 
@@ -14,16 +18,23 @@ pub const MAX_STAY_MS: i64 = 30 * DAY_MS;
 /// How far ahead a stay may begin, milliseconds.
 pub const HORIZON_MS: i64 = 120 * DAY_MS;
 /// How far in the past a stay may begin: a driver's clock and their thinking take their time. Milliseconds.
-pub const PAST_MS: i64 = 5 * MINUTE_MS;
+pub const MAX_START_AGE_MS: i64 = 5 * MINUTE_MS;
 /// A stay that begins within this "starts now": a spot on which somebody stands is not offered for it. Milliseconds.
-pub const SOON_MS: i64 = 15 * MINUTE_MS;
+pub const IMMEDIATE_START_MS: i64 = 15 * MINUTE_MS;
 /// So long before the start a car on the spot is taken for the driver's, milliseconds.
-pub const EARLY_MS: i64 = 15 * MINUTE_MS;
+pub const EARLY_ARRIVAL_MS: i64 = 15 * MINUTE_MS;
 /// A driver has left when the spot has been empty for so long, milliseconds: sensors err, and people move their car a little.
-pub const LEFT_MS: i64 = 5 * MINUTE_MS;
+pub const DEPARTURE_DELAY_MS: i64 = 5 * MINUTE_MS;
+
+/// Of spots that are free for a stay the one with the smallest gaps around it is taken; a gap counts for no more than this, milliseconds.
+pub const MAX_GAP_MS: i64 = DAY_MS;
 
 /// The state of a reservation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = ReservationStatus)]
 pub enum Status {
     /// Holds its spot until it is paid or the hold ends.
     PendingPayment,
@@ -44,36 +55,12 @@ pub enum Status {
 }
 
 impl Status {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::PendingPayment,
-        Self::Confirmed,
-        Self::Arrived,
-        Self::Overstayed,
-        Self::Completed,
-        Self::Cancelled,
-        Self::Expired,
-        Self::NoShow,
-    ];
-
-    /// As it is stored and shown.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::PendingPayment => "pending_payment",
-            Self::Confirmed => "confirmed",
-            Self::Arrived => "arrived",
-            Self::Overstayed => "overstayed",
-            Self::Completed => "completed",
-            Self::Cancelled => "cancelled",
-            Self::Expired => "expired",
-            Self::NoShow => "no_show",
-        }
-    }
-
-    /// The opposite of [`Self::as_str`].
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text)
-    }
+    /// The states that keep others off the spot ([`Self::is_live`]).
+    pub const LIVE: [Self; 3] = [Self::PendingPayment, Self::Confirmed, Self::Arrived];
+    /// The states in which the driver's vehicle is on the spot.
+    pub const PRESENT: [Self; 2] = [Self::Arrived, Self::Overstayed];
+    /// The states that the end of the stay changes: to no-show or overstayed.
+    pub const ENDING: [Self; 2] = [Self::Confirmed, Self::Arrived];
 
     /// Whether it keeps others off its spot for its period; a pending one only until its hold ends.
     pub const fn is_live(self) -> bool {
@@ -83,7 +70,7 @@ impl Status {
 
 /// What happens to a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Move {
+pub enum Event {
     /// Its payment succeeded.
     Pay,
     /// Another period, spot or plate.
@@ -121,35 +108,35 @@ use Actor::{Operator, Owner, Payment, Sensor, Time};
 use Status::{Arrived, Cancelled, Completed, Confirmed, Expired, NoShow, Overstayed, PendingPayment};
 
 /// Every move that there is: what, from where, to where, by whom. Nothing else is allowed.
-pub const TABLE: &[(Move, Status, Status, &[Actor])] = &[
-    (Move::Pay, PendingPayment, Confirmed, &[Payment]),
+pub const TRANSITIONS: &[(Event, Status, Status, &[Actor])] = &[
+    (Event::Pay, PendingPayment, Confirmed, &[Payment]),
     // A payment that came after the hold ended, while the spot was still free.
-    (Move::Pay, Expired, Confirmed, &[Payment]),
+    (Event::Pay, Expired, Confirmed, &[Payment]),
     // The rest for a longer stay.
-    (Move::Pay, Confirmed, Confirmed, &[Payment]),
-    (Move::Pay, Arrived, Arrived, &[Payment]),
-    (Move::Change, PendingPayment, PendingPayment, &[Owner, Operator]),
-    (Move::Change, Confirmed, Confirmed, &[Owner, Operator]),
-    (Move::Change, Arrived, Arrived, &[Owner, Operator]),
-    (Move::Cancel, PendingPayment, Cancelled, &[Owner, Operator]),
-    (Move::Cancel, Confirmed, Cancelled, &[Owner, Operator]),
-    (Move::Expire, PendingPayment, Expired, &[Time]),
-    (Move::Arrive, Confirmed, Arrived, &[Sensor, Operator]),
-    (Move::Depart, Arrived, Completed, &[Sensor, Operator]),
-    (Move::Depart, Overstayed, Completed, &[Sensor, Operator]),
-    (Move::Overstay, Arrived, Overstayed, &[Time]),
-    (Move::Miss, Confirmed, NoShow, &[Time]),
+    (Event::Pay, Confirmed, Confirmed, &[Payment]),
+    (Event::Pay, Arrived, Arrived, &[Payment]),
+    (Event::Change, PendingPayment, PendingPayment, &[Owner, Operator]),
+    (Event::Change, Confirmed, Confirmed, &[Owner, Operator]),
+    (Event::Change, Arrived, Arrived, &[Owner, Operator]),
+    (Event::Cancel, PendingPayment, Cancelled, &[Owner, Operator]),
+    (Event::Cancel, Confirmed, Cancelled, &[Owner, Operator]),
+    (Event::Expire, PendingPayment, Expired, &[Time]),
+    (Event::Arrive, Confirmed, Arrived, &[Sensor, Operator]),
+    (Event::Depart, Arrived, Completed, &[Sensor, Operator]),
+    (Event::Depart, Overstayed, Completed, &[Sensor, Operator]),
+    (Event::Overstay, Arrived, Overstayed, &[Time]),
+    (Event::Miss, Confirmed, NoShow, &[Time]),
 ];
 
 /// Where a move leads from a state; none when this actor may not make it.
-pub fn transition(step: Move, from: Status, by: Actor) -> Option<Status> {
-    let found = TABLE.iter().find(|(of, at, _, actors)| *of == step && *at == from && actors.contains(&by));
+pub fn transition(step: Event, from: Status, by: Actor) -> Option<Status> {
+    let found = TRANSITIONS.iter().find(|(of, at, _, actors)| *of == step && *at == from && actors.contains(&by));
     found.map(|(_, _, to, _)| *to)
 }
 
 /// The states that this actor may make a move from.
-pub fn sources(step: Move, by: Actor) -> Vec<Status> {
-    Status::ALL.into_iter().filter(|from| transition(step, *from, by).is_some()).collect()
+pub fn sources(step: Event, by: Actor) -> Vec<Status> {
+    Status::VARIANTS.iter().copied().filter(|from| transition(step, *from, by).is_some()).collect()
 }
 
 /// A number plate as it is kept: capital letters and digits alone. None when it has fewer than 2 or more than 16 of them, or anything but
@@ -174,17 +161,18 @@ mod tests {
 
     #[test]
     fn words_are_read_as_they_are_written() {
-        for status in Status::ALL {
-            assert_eq!(Status::parse(status.as_str()), Some(status));
+        for status in Status::VARIANTS.iter().copied() {
+            assert_eq!(status.into_str().parse(), Ok(status));
         }
-        assert_eq!(Status::parse("parked"), None);
+        assert!("parked".parse::<Status>().is_err());
+        assert!(Status::VARIANTS.iter().all(|status| status.is_live() == Status::LIVE.contains(status)));
     }
 
     #[test]
     fn a_move_leads_to_one_state_and_has_somebody_to_make_it() {
-        for (step, from, to, actors) in TABLE {
+        for (step, from, to, actors) in TRANSITIONS {
             assert!(!actors.is_empty());
-            let same = TABLE.iter().filter(|(other, at, ..)| other == step && at == from).count();
+            let same = TRANSITIONS.iter().filter(|(other, at, ..)| other == step && at == from).count();
             assert_eq!(same, 1, "{step:?} from {from:?}");
             for actor in *actors {
                 assert_eq!(transition(*step, *from, *actor), Some(*to));
@@ -194,20 +182,20 @@ mod tests {
 
     #[test]
     fn what_is_over_stays_over_save_for_a_late_payment() {
-        for (step, from, ..) in TABLE {
+        for (step, from, ..) in TRANSITIONS {
             assert!(!matches!(from, Completed | Cancelled | NoShow), "{step:?} from {from:?}");
-            assert!(*from != Expired || *step == Move::Pay);
+            assert!(*from != Expired || *step == Event::Pay);
         }
     }
 
     #[test]
     fn nobody_pays_by_their_own_word() {
         for actor in [Owner, Operator, Sensor, Time] {
-            assert!(sources(Move::Pay, actor).is_empty());
+            assert!(sources(Event::Pay, actor).is_empty());
         }
-        assert_eq!(sources(Move::Cancel, Owner), [PendingPayment, Confirmed]);
-        assert_eq!(sources(Move::Depart, Sensor), [Arrived, Overstayed]);
-        assert!(sources(Move::Arrive, Owner).is_empty());
+        assert_eq!(sources(Event::Cancel, Owner), [PendingPayment, Confirmed]);
+        assert_eq!(sources(Event::Depart, Sensor), [Arrived, Overstayed]);
+        assert!(sources(Event::Arrive, Owner).is_empty());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Resources in time: when one is busy and when it is free (contract §6).
+//! Resources in time: when one is busy and when it is free (docs/reference/resources.md).
 
 /// A half-open stretch of time, milliseconds: it includes its start and not its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

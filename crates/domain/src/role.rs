@@ -1,16 +1,20 @@
-//! Roles and what each may do (contract §1).
+//! Roles and what each may do (docs/reference/rules.md).
 
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
 
 /// Who a caller is. Declared from the least to the most: the order is the order of rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema, Display)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Role {
-    /// A member of the public, a pilgrim in S3. Sees and changes only what is theirs.
+    /// A member of the public: a driver or a pilgrim. Sees and changes only what is theirs.
     Visitor,
     /// A sensor. Sends its own device's data and reads what any signed-in caller may read.
     Device,
-    /// Staff in a control room or at a gate, an authority in S3. May send readings for any device.
+    /// Staff in a control room or at a gate; old clients call the role an authority (docs/reference/clients.md). May send readings for any device.
     Operator,
     /// Someone who integrates with the system.
     Developer,
@@ -21,26 +25,6 @@ pub enum Role {
 }
 
 impl Role {
-    /// Every role, from the least to the most.
-    pub const ALL: [Self; 6] = [Self::Visitor, Self::Device, Self::Operator, Self::Developer, Self::Admin, Self::SuperAdmin];
-
-    /// The stable name, as in tokens and in the database: `visitor`, `device`, … `super_admin`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Visitor => "visitor",
-            Self::Device => "device",
-            Self::Operator => "operator",
-            Self::Developer => "developer",
-            Self::Admin => "admin",
-            Self::SuperAdmin => "super_admin",
-        }
-    }
-
-    /// The role of that name, exactly as [`as_str`](Self::as_str) writes it.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.as_str() == name)
-    }
-
     /// Whether a caller of this role has the rights of `required`: its own and those of the roles before it.
     ///
     /// A device passes where a visitor or a device is asked for. Which device's data it may send, and that it makes no
@@ -54,7 +38,7 @@ impl Role {
         !matches!(self, Self::Device)
     }
 
-    /// Whether a caller of this role may give someone the role `target` (contract §2): only admins give roles, and no
+    /// Whether a caller of this role may give someone the role `target`: only admins give roles, and no
     /// one gives a role above their own.
     pub fn may_grant(self, target: Self) -> bool {
         self.holds(Self::Admin) && target <= self
@@ -67,20 +51,16 @@ impl Role {
     }
 }
 
-impl std::fmt::Display for Role {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use strum::VariantArray as _;
+
     use super::*;
 
     #[test]
     fn each_role_holds_its_own_rights_and_those_before_it() {
-        for (i, role) in Role::ALL.into_iter().enumerate() {
-            for (j, required) in Role::ALL.into_iter().enumerate() {
+        for (i, role) in Role::VARIANTS.iter().copied().enumerate() {
+            for (j, required) in Role::VARIANTS.iter().copied().enumerate() {
                 assert_eq!(role.holds(required), i >= j, "{role} {required}");
             }
         }
@@ -97,8 +77,8 @@ mod tests {
 
     #[test]
     fn no_one_raises_anyone_above_their_own_role() {
-        for role in Role::ALL {
-            for target in Role::ALL {
+        for role in Role::VARIANTS.iter().copied() {
+            for target in Role::VARIANTS.iter().copied() {
                 let may = role.may_grant(target);
                 assert!(!may || target <= role);
                 assert!(!may || role >= Role::Admin);
@@ -113,13 +93,13 @@ mod tests {
 
     #[test]
     fn names_are_stable_in_text_and_json() {
-        for role in Role::ALL {
-            assert_eq!(Role::parse(role.as_str()), Some(role));
+        for role in Role::VARIANTS.iter().copied() {
+            assert_eq!(role.into_str().parse(), Ok(role));
             let json = serde_json::to_string(&role).unwrap();
             assert_eq!(json, format!("\"{role}\""));
             assert_eq!(serde_json::from_str::<Role>(&json).unwrap(), role);
         }
-        assert_eq!(Role::parse("Admin"), None);
-        assert_eq!(Role::parse("root"), None);
+        assert!("Admin".parse::<Role>().is_err());
+        assert!("root".parse::<Role>().is_err());
     }
 }

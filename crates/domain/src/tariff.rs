@@ -1,4 +1,4 @@
-//! What a stay costs (contract §3, §4). Money is integer minor units of one currency: paise for INR, cents for EUR, yen for JPY.
+//! What a stay costs (docs/reference/reservations.md). Money is integer minor units of one currency: paise for INR, cents for EUR, yen for JPY.
 //!
 //! A stay is priced by the calendar days of the site's own clock. For each day: the milliseconds of the stay that fall into it, times the
 //! price of an hour, **rounded half up to the minor unit, once a day**, and no more than the day's cap. The free minutes at the start are
@@ -89,13 +89,13 @@ impl Rates {
             date = date.plus_days(1);
             // A day that a zone skipped (Samoa, 2011) is over as soon as it begins.
             let until = zone.moment(date, 0).clamp(from, end);
-            total = total.saturating_add(self.of_one_day(until - from));
+            total = total.saturating_add(self.price_of_day(until - from));
             from = until;
         }
         if total > 0 { total.max(self.minimum) } else { 0 }
     }
 
-    fn of_one_day(&self, ms: i64) -> i64 {
+    fn price_of_day(&self, ms: i64) -> i64 {
         let exact = i128::from(self.per_hour) * i128::from(ms.max(0));
         let rounded = (exact + i128::from(HOUR_MS) / 2) / i128::from(HOUR_MS);
         let price = i64::try_from(rounded).unwrap_or(i64::MAX);

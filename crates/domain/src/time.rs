@@ -1,4 +1,4 @@
-//! Moments: integer milliseconds inside, RFC 3339 in UTC outside (contract §1).
+//! Moments: integer milliseconds inside, RFC 3339 in UTC outside (docs/reference/rules.md).
 
 use chrono::{DateTime, Datelike, Timelike};
 

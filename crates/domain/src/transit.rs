@@ -1,9 +1,13 @@
-//! Shuttles on their routes: where along a route a position lies, and when the next stops are reached (contract §6).
+//! Shuttles on their routes: where along a route a position lies, and when the next stops are reached (docs/reference/transport.md).
 //!
 //! Distances are metres along the route's polyline, over which the earth is flat enough. An estimate says what it rests on
 //! ([`Basis`]): the shuttle's own recent speed, the route's typical speed where that is not known, or the timetable.
 
-use crate::time::MINUTE_MS;
+use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
+
+use crate::time::{MINUTE_MS, SECOND_MS};
 
 /// Metres in a degree of latitude.
 const DEGREE_M: f64 = 111_194.926_644_558_74;
@@ -11,6 +15,16 @@ const DEGREE_M: f64 = 111_194.926_644_558_74;
 pub const MAX_POINTS: usize = 2_000;
 /// The most stops of a route.
 pub const MAX_STOPS: usize = 100;
+/// The event feed reports a shuttle at most once in this time, milliseconds.
+pub const PUBLISH_INTERVAL_MS: i64 = 10 * SECOND_MS;
+/// The most people that a shuttle can be registered for.
+pub const MAX_CAPACITY: i64 = 500;
+/// The most passengers that a shuttle can report.
+pub const MAX_PASSENGERS: i64 = 1_000;
+/// The highest speed that a shuttle can report, km/h.
+pub const MAX_REPORTED_KMH: f64 = 200.0;
+/// The lowest and the highest typical speed of a route, km/h.
+pub const TYPICAL_KMH_RANGE: (f64, f64) = (1.0, 150.0);
 /// A position older than this is stale, milliseconds.
 pub const STALE_MS: i64 = 2 * MINUTE_MS;
 /// Further than this from the route a shuttle is not on it, metres.
@@ -18,21 +32,21 @@ pub const OFF_ROUTE_M: f64 = 300.0;
 /// The span over which the recent speed is measured, milliseconds.
 pub const SPEED_WINDOW_MS: i64 = 5 * MINUTE_MS;
 /// How many ways that begin at different passes of the line are tried.
-const MOST_WAYS: usize = 8;
+const MAX_PATHS: usize = 8;
 /// A shorter span measures no speed.
-const LEAST_SPAN_MS: i64 = 10_000;
+const MIN_SPAN_MS: i64 = 10_000;
 /// A shuttle slower than this is standing, at a stop or in traffic: its speed says nothing of when it arrives. Metres a second.
-const LEAST_SPEED: f64 = 0.8;
+const MIN_SPEED: f64 = 0.8;
 /// Faster than this is no shuttle but a wrong position, metres a second.
-const MOST_SPEED: f64 = 45.0;
+const MAX_SPEED: f64 = 45.0;
 /// A stop so little behind the shuttle is where it is, metres.
 const AT_STOP_M: f64 = 25.0;
 /// On a loop, a position so little behind the one before is noise and not almost a whole round, metres.
 const NOISE_M: f64 = 150.0;
 /// How far a position may lie off without any speed: satellites are seen badly between houses, and clocks run wrong. Metres.
-const SLACK_M: f64 = 250.0;
+const POSITION_ERROR_M: f64 = 250.0;
 /// A position so long ago says nothing of one now, milliseconds.
-const FORGOTTEN_MS: u64 = 600_000;
+const PLAUSIBILITY_HORIZON_MS: u64 = 600_000;
 
 /// A place, in degrees.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -64,12 +78,12 @@ pub fn distance(from: Place, to: Place) -> f64 {
 /// Whether a shuttle can have got from one place to another in this time, forward or back, milliseconds: what cannot be is a wrong
 /// position, or another vehicle's. After a while anything can: the one before may have been the wrong one.
 pub fn is_plausible(from: Place, to: Place, apart_ms: i64) -> bool {
-    if apart_ms.unsigned_abs() > FORGOTTEN_MS {
+    if apart_ms.unsigned_abs() > PLAUSIBILITY_HORIZON_MS {
         return true;
     }
     #[expect(clippy::cast_precision_loss, reason = "a judgement about metres")]
     let seconds = apart_ms.unsigned_abs() as f64 / 1000.0;
-    distance(from, to) <= SLACK_M + MOST_SPEED * seconds
+    distance(from, to) <= POSITION_ERROR_M + MAX_SPEED * seconds
 }
 
 /// Where a place lies by a line.
@@ -158,7 +172,11 @@ impl Line {
 }
 
 /// What an estimate rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = ArrivalBasis)]
 pub enum Basis {
     /// The shuttle's own speed along the route in the last minutes.
     RecentSpeed,
@@ -166,17 +184,6 @@ pub enum Basis {
     TypicalSpeed,
     /// The timetable: no shuttle's position can be used.
     Timetable,
-}
-
-impl Basis {
-    /// The stable name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RecentSpeed => "recent_speed",
-            Self::TypicalSpeed => "typical_speed",
-            Self::Timetable => "timetable",
-        }
-    }
 }
 
 /// A position's time in milliseconds, and its place.
@@ -197,7 +204,7 @@ struct Track {
 impl Track {
     /// The shortest way that explains these fixes, which are in the order of time: where the line returns on its own way, it tells on
     /// which of the two the shuttle is. None without a fix.
-    fn of(line: &Line, fixes: &[Fix]) -> Option<Self> {
+    fn from_fixes(line: &Line, fixes: &[Fix]) -> Option<Self> {
         let ((first_at, first), (last_at, _)) = (fixes.first()?, fixes.last()?);
         let from = |start: Projection| {
             let mut track = Self { here: start, travelled: 0.0, span: last_at.saturating_sub(*first_at), on_route: true };
@@ -210,19 +217,19 @@ impl Track {
             track
         };
         let (candidates, nearest) = line.near(*first);
-        let mut ways = candidates.iter().take(MOST_WAYS).copied().map(from);
+        let mut ways = candidates.iter().take(MAX_PATHS).copied().map(from);
         let shortest = ways.next().map(|way| ways.fold(way, |best, way| if way.travelled + 1.0 < best.travelled { way } else { best }));
         Some(shortest.unwrap_or_else(|| from(nearest)))
     }
 
     /// Metres a second. None when it took too little time, when the shuttle stood or went back, or when no shuttle goes so fast.
     fn speed(&self) -> Option<f64> {
-        if self.span < LEAST_SPAN_MS || !self.on_route {
+        if self.span < MIN_SPAN_MS || !self.on_route {
             return None;
         }
         #[expect(clippy::cast_precision_loss, reason = "a span of minutes")]
         let speed = self.travelled * 1000.0 / self.span as f64;
-        (LEAST_SPEED..=MOST_SPEED).contains(&speed).then_some(speed)
+        (MIN_SPEED..=MAX_SPEED).contains(&speed).then_some(speed)
     }
 }
 
@@ -236,7 +243,7 @@ fn recent(fixes: &[Fix]) -> &[Fix] {
 /// Metres a second along the line between the oldest and the newest of these fixes, which are in the order of time. None when they span
 /// too little, when the shuttle stood or went back, or when no shuttle goes so fast.
 pub fn recent_speed(line: &Line, fixes: &[Fix]) -> Option<f64> {
-    Track::of(line, recent(fixes))?.speed()
+    Track::from_fixes(line, recent(fixes))?.speed()
 }
 
 /// A shuttle's way to its stops.
@@ -265,14 +272,14 @@ pub struct Estimate {
 
 impl Approach {
     /// Of a shuttle's fixes in the order of time. None when there is none, when the newest is stale, or when it lies off the route.
-    pub fn of(line: &Line, fixes: &[Fix], typical_kmh: f64, now: i64) -> Option<Self> {
+    pub fn from_fixes(line: &Line, fixes: &[Fix], typical_kmh: f64, now: i64) -> Option<Self> {
         let (at, _) = *fixes.last()?;
-        let track = Track::of(line, recent(fixes))?;
+        let track = Track::from_fixes(line, recent(fixes))?;
         if now.saturating_sub(at) > STALE_MS || track.here.off_m > OFF_ROUTE_M {
             return None;
         }
         let recent = track.speed();
-        let speed = recent.unwrap_or((typical_kmh / 3.6).max(LEAST_SPEED));
+        let speed = recent.unwrap_or((typical_kmh / 3.6).max(MIN_SPEED));
         let basis = if recent.is_some() { Basis::RecentSpeed } else { Basis::TypicalSpeed };
         Some(Self { along_m: track.here.along_m, at, speed, basis })
     }
@@ -281,7 +288,7 @@ impl Approach {
     pub fn arrival(&self, line: &Line, stop_m: f64, now: i64) -> Option<Estimate> {
         let distance_m = line.ahead(self.along_m, stop_m)?;
         #[expect(clippy::cast_possible_truncation, reason = "a route's length over at least a slow walk")]
-        let travel = (distance_m / self.speed.max(LEAST_SPEED) * 1000.0) as i64;
+        let travel = (distance_m / self.speed.max(MIN_SPEED) * 1000.0) as i64;
         Some(Estimate { distance_m, at: self.at.saturating_add(travel).max(now), basis: self.basis })
     }
 }

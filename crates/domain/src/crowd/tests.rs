@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use strum::VariantArray as _;
 
 use super::*;
 
@@ -61,17 +62,17 @@ fn the_worse_of_share_and_density_counts() {
 
 #[test]
 fn names_are_read_back() {
-    for level in Level::ALL {
-        assert_eq!(Level::parse(level.as_str()), Some(level));
+    for level in Level::VARIANTS.iter().copied() {
+        assert_eq!(level.into_str().parse(), Ok(level));
     }
-    for density in Density::ALL {
-        assert_eq!(Density::parse(density.as_str()), Some(density));
+    for density in Density::VARIANTS.iter().copied() {
+        assert_eq!(density.into_str().parse(), Ok(density));
     }
-    assert_eq!(Level::parse("High"), None);
+    assert!("High".parse::<Level>().is_err());
 }
 
 fn step() -> impl Strategy<Value = Level> {
-    (0_usize..4).prop_map(|index| Level::ALL[index])
+    (0_usize..4).prop_map(|index| Level::VARIANTS[index])
 }
 
 proptest! {
@@ -79,14 +80,14 @@ proptest! {
     fn noise_around_a_bound_that_never_holds_does_not_flap(
         bound in 0_usize..3, start in prop::bool::ANY, noise in prop::collection::vec(0.0..0.049_f64, 1..200),
     ) {
-        let mut level = if start { Level::ALL[bound + 1] } else { Level::ALL[bound] };
+        let mut level = if start { Level::VARIANTS[bound + 1] } else { Level::VARIANTS[bound] };
         let mut previous = level;
         let first = level;
         for (index, noise) in noise.into_iter().enumerate() {
             let sign = if (index % 2 == 0) == start { -1.0 } else { 1.0 };
             let share = SHARE_BOUNDS[bound] * (1.0 + sign * noise);
             level = Level::next(Some((level, previous)), share);
-            previous = Level::of(share, 1.0);
+            previous = Level::from_value(share, 1.0);
             prop_assert_eq!(level, first);
         }
     }
@@ -102,7 +103,7 @@ proptest! {
             let changes = state.is_some_and(|(before, _)| before != level);
             prop_assert!(!(changes && changed));
             changed = changes;
-            state = Some((level, Level::of(share, 1.0)));
+            state = Some((level, Level::from_value(share, 1.0)));
         }
     }
 

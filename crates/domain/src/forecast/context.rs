@@ -44,7 +44,7 @@ pub struct Booked {
 
 impl Booked {
     /// Of (hour, how many hours before it was booked, people). What is not finite is left out.
-    pub fn of(bookings: &[(i64, i64, f64)]) -> Self {
+    pub fn from_bookings(bookings: &[(i64, i64, f64)]) -> Self {
         let finite = || bookings.iter().filter(|(.., people)| people.is_finite());
         let Some(last) = finite().map(|(hour, ..)| *hour).max() else { return Self::default() };
         let oldest = last.saturating_sub(MAX_HOURS);

@@ -20,7 +20,7 @@ fn temple(hours: i64, noise: f64) -> Vec<(i64, f64)> {
 }
 
 fn predicted(points: &[(i64, f64)], now: i64, horizon: usize) -> Forecast {
-    predict(&Series::of(points, 10_000), &Context::default(), now, horizon)
+    predict(&Series::from_points(points, 10_000), &Context::default(), now, horizon)
 }
 
 #[test]
@@ -70,8 +70,8 @@ fn little_history_is_said_to_be_little() {
 #[test]
 fn what_comes_after_an_origin_does_not_change_what_was_forecast_there() {
     let points = temple(4 * WEEK, 20.0);
-    let series = Series::of(&points, 10_000);
-    let cut = Series::of(&points[..usize::try_from(3 * WEEK + 1).unwrap()], 10_000);
+    let series = Series::from_points(&points, 10_000);
+    let cut = Series::from_points(&points[..usize::try_from(3 * WEEK + 1).unwrap()], 10_000);
     let origin = 3 * WEEK;
     for ahead in 1..=24 {
         let context = Context::default();
@@ -87,14 +87,14 @@ fn what_comes_after_an_origin_does_not_change_what_was_forecast_there() {
 /// Each hour's bookings, made the day before: `extra` more at each hour that `more` holds for.
 fn bookings(hours: i64, extra: f64, more: impl Fn(i64) -> bool) -> Booked {
     let points: Vec<_> = (0..hours).map(|hour| (hour, 24, 40.0 + if more(hour) { extra } else { 0.0 })).collect();
-    Booked::of(&points)
+    Booked::from_bookings(&points)
 }
 
 #[test]
 fn more_bookings_than_usual_are_more_people() {
     let now = 5 * WEEK - 1;
     let points = temple(5 * WEEK, 0.0);
-    let series = Series::of(&points, 10_000);
+    let series = Series::from_points(&points, 10_000);
     let forecast = |booked: Booked| predict(&series, &Context { booked, prior: 0.25, ..Context::default() }, now, 6);
     let usual = forecast(bookings(6 * WEEK, 0.0, |_| false));
     let full = forecast(bookings(6 * WEEK, 80.0, |hour| hour == now + 3));
@@ -105,7 +105,7 @@ fn more_bookings_than_usual_are_more_people() {
     }
     // Without any history the bookings of the hour are compared with those of now.
     let context = Context { booked: bookings(110, 80.0, |hour| hour > 100), prior: 0.25, ..Context::default() };
-    let little = predict(&Series::of(&[(100, 50.0)], 10), &context, 100, 1);
+    let little = predict(&Series::from_points(&[(100, 50.0)], 10), &context, 100, 1);
     assert!((little.points[0].value - 70.0).abs() < 1e-6 && little.basis == Some(Basis::LastValue));
 }
 
@@ -116,7 +116,7 @@ fn the_weight_of_bookings_is_learnt_and_makes_the_forecast_better() {
     for (hour, value) in &mut points {
         *value += if often(*hour) { 0.7 * 60.0 } else { 0.0 };
     }
-    let series = Series::of(&points, 10_000);
+    let series = Series::from_points(&points, 10_000);
     let booked = bookings(7 * WEEK, 60.0, often);
     let knowing = predict(&series, &Context { booked, prior: 0.1, ..Context::default() }, 6 * WEEK - 1, 6);
     let blind = predict(&series, &Context::default(), 6 * WEEK - 1, 6);
@@ -126,10 +126,12 @@ fn the_weight_of_bookings_is_learnt_and_makes_the_forecast_better() {
 
 #[test]
 fn what_was_booked_too_late_is_not_known() {
-    let booked = Booked::of(&[(10, 0, 3.0), (10, 5, 4.0), (10, 99, 5.0), (12, 1, f64::NAN)]);
+    let booked = Booked::from_bookings(&[(10, 0, 3.0), (10, 5, 4.0), (10, 99, 5.0), (12, 1, f64::NAN)]);
     assert_eq!([0, 1, 5, 6, 25, 99].map(|ahead| booked.known(10, ahead)), [12.0, 9.0, 9.0, 5.0, 5.0, 5.0]);
     assert_eq!((booked.known(9, 0), booked.known(i64::MIN, 0), booked.known(i64::MAX, i64::MIN)), (0.0, 0.0, 0.0));
-    assert!(Booked::of(&[]).is_empty() && Booked::of(&[(i64::MIN, 0, 1.0), (i64::MAX, 0, 1.0)]).known(i64::MAX, 0) > 0.0);
+    assert!(
+        Booked::from_bookings(&[]).is_empty() && Booked::from_bookings(&[(i64::MIN, 0, 1.0), (i64::MAX, 0, 1.0)]).known(i64::MAX, 0) > 0.0
+    );
 }
 
 #[test]
@@ -140,7 +142,7 @@ fn festivals_follow_festivals_and_spoil_no_ordinary_day() {
     for (hour, value) in &mut points {
         *value *= if festival.contains(hour) { 3.0 } else { 1.0 };
     }
-    let series = Series::of(&points, 10_000);
+    let series = Series::from_points(&points, 10_000);
     let of = |days: &[i64]| {
         let special = days.iter().flat_map(|day| (0..DAY).map(move |hour| (day * DAY + hour, Special::Festival))).collect();
         predict(&series, &Context { special, ..Context::default() }, 5 * WEEK - 1, 24)
@@ -166,9 +168,9 @@ proptest! {
         near in prop::collection::vec((0_i64..200, -1e6..1e6_f64), 0..200),
         now: i64, horizon in 0_usize..100, booked in prop::collection::vec((0_i64..250, any::<i64>(), 0.0..1e6_f64), 0..100),
     ) {
-        let context = Context { booked: Booked::of(&booked), prior: 0.3, ..Context::default() };
+        let context = Context { booked: Booked::from_bookings(&booked), prior: 0.3, ..Context::default() };
         for (points, now) in [(points, now), (near, 199)] {
-            let forecast = predict(&Series::of(&points, 10_000), &context, now, horizon);
+            let forecast = predict(&Series::from_points(&points, 10_000), &context, now, horizon);
             for point in forecast.points {
                 prop_assert!(point.value.is_nan() || point.value >= 0.0);
                 if let Some((low, high)) = point.interval {

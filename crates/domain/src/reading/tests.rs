@@ -28,7 +28,7 @@ fn at_volts(voltage: f64, current: f64, power_factor: f64) -> Reading {
 }
 
 #[test]
-fn the_contracts_example_passes() {
+fn the_documented_example_passes() {
     let reading = check(&raw(), NOW).unwrap();
     assert_eq!(reading.at, NOW);
     assert_eq!(reading.occupied, Some(true));
@@ -98,9 +98,9 @@ fn flags_turn_at_the_stated_bounds() {
 
 #[test]
 fn critical_beats_warning() {
-    assert_eq!(electrical_state(0).as_str(), "Normal");
-    assert_eq!(electrical_state(ELECTRICAL_WARNING).as_str(), "Warning");
-    assert_eq!(electrical_state(ELECTRICAL_WARNING | ELECTRICAL_CRITICAL).as_str(), "Critical");
+    assert_eq!(electrical_state(0).into_str(), "Normal");
+    assert_eq!(electrical_state(ELECTRICAL_WARNING).into_str(), "Warning");
+    assert_eq!(electrical_state(ELECTRICAL_WARNING | ELECTRICAL_CRITICAL).into_str(), "Critical");
     assert_eq!(serde_json::to_string(&ElectricalState::Critical).unwrap(), "\"Critical\"");
 }
 

@@ -41,19 +41,19 @@ fn on_the_way_back_over_the_same_street_a_shuttle_comes_from_the_far_end() {
     let line = Line::new(vec![place(20.0, 70.0), place(20.01, 70.0), place(20.0, 70.0)], true).unwrap();
     // It comes back towards the start, 5 m/s, in small steps.
     let back = fixes(&[(60, 700.0), (57, 685.0), (40, 600.0), (20, 500.0), (16, 480.0), (0, 400.0)]);
-    let approach = Approach::of(&line, &back, 20.0, NOW).unwrap();
+    let approach = Approach::from_fixes(&line, &back, 20.0, NOW).unwrap();
     assert!((approach.along_m - (line.length() - 400.0)).abs() < 1.0, "{approach:?}");
     assert!((approach.speed - 5.0).abs() < 0.1, "{approach:?}");
     // And goes out again.
     let out = fixes(&[(40, 100.0), (20, 200.0), (0, 300.0)]);
-    assert!((Approach::of(&line, &out, 20.0, NOW).unwrap().along_m - 300.0).abs() < 1.0);
+    assert!((Approach::from_fixes(&line, &out, 20.0, NOW).unwrap().along_m - 300.0).abs() < 1.0);
 }
 
 #[test]
 fn on_a_loop_noise_is_not_a_whole_round() {
     let round = bend(true);
     let standing = fixes(&[(90, 500.0), (60, 440.0), (30, 510.0), (0, 450.0)]);
-    let approach = Approach::of(&round, &standing, 36.0, NOW).unwrap();
+    let approach = Approach::from_fixes(&round, &standing, 36.0, NOW).unwrap();
     assert_eq!(approach.basis, Basis::TypicalSpeed, "{approach:?}");
 }
 
@@ -71,7 +71,7 @@ fn a_leap_is_no_ride() {
 fn the_recent_speed_gives_the_arrival() {
     let line = bend(false);
     let moving = fixes(&[(60, 0.0), (30, 150.0), (0, 300.0)]);
-    let approach = Approach::of(&line, &moving, 20.0, NOW).unwrap();
+    let approach = Approach::from_fixes(&line, &moving, 20.0, NOW).unwrap();
     assert_eq!(approach.basis, Basis::RecentSpeed);
     assert!((approach.speed - 5.0).abs() < 0.01);
     let estimate = approach.arrival(&line, 800.0, NOW).unwrap();
@@ -79,7 +79,7 @@ fn the_recent_speed_gives_the_arrival() {
     // Passed is passed, except on a loop.
     assert_eq!(approach.arrival(&line, 100.0, NOW), None);
     let round = bend(true);
-    let estimate = Approach::of(&round, &moving, 20.0, NOW).unwrap().arrival(&round, 100.0, NOW).unwrap();
+    let estimate = Approach::from_fixes(&round, &moving, 20.0, NOW).unwrap().arrival(&round, 100.0, NOW).unwrap();
     assert!((estimate.distance_m - (round.length() - 200.0)).abs() < 0.5);
 }
 
@@ -89,12 +89,12 @@ fn a_shuttle_that_stands_or_is_new_goes_at_the_typical_speed() {
     for fixes in
         [fixes(&[(0, 300.0)]), fixes(&[(60, 300.0), (0, 301.0)]), fixes(&[(5, 280.0), (0, 300.0)]), fixes(&[(60, 900.0), (0, 300.0)])]
     {
-        let approach = Approach::of(&line, &fixes, 36.0, NOW).unwrap();
+        let approach = Approach::from_fixes(&line, &fixes, 36.0, NOW).unwrap();
         assert_eq!((approach.basis, approach.speed), (Basis::TypicalSpeed, 10.0));
     }
-    assert_eq!(Approach::of(&line, &fixes(&[(121, 300.0)]), 36.0, NOW), None);
-    assert_eq!(Approach::of(&line, &[(NOW, place(21.0, 70.0))], 36.0, NOW), None);
-    assert_eq!(Approach::of(&line, &[], 36.0, NOW), None);
+    assert_eq!(Approach::from_fixes(&line, &fixes(&[(121, 300.0)]), 36.0, NOW), None);
+    assert_eq!(Approach::from_fixes(&line, &[(NOW, place(21.0, 70.0))], 36.0, NOW), None);
+    assert_eq!(Approach::from_fixes(&line, &[], 36.0, NOW), None);
 }
 
 proptest! {
@@ -114,7 +114,7 @@ proptest! {
     ) {
         let fixes: Vec<Fix> = fixes.into_iter().map(|(at, lat, lng)| (at, place(lat, lng))).collect();
         if let Some(line) = Line::new(points.into_iter().map(|(lat, lng)| place(lat, lng)).collect(), is_loop)
-            && let Some(approach) = Approach::of(&line, &fixes, 20.0, now)
+            && let Some(approach) = Approach::from_fixes(&line, &fixes, 20.0, now)
         {
             approach.arrival(&line, line.length() / 2.0, now);
         }

@@ -121,7 +121,7 @@ async fn single(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) ->
         occupied: reading.occupied,
         battery: reading.battery,
         received_at: format_rfc3339(now),
-        electrical_state: electrical_state(judge(&reading)).as_str(),
+        electrical_state: electrical_state(judge(&reading)).into_str(),
     };
     let answer = serde_json::to_vec(&stored).map_err(|error| refuse(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
     match app.writer.single(reading, now).await {
