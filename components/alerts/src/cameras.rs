@@ -1,96 +1,131 @@
-//! Cameras as the parking security server kept them (contract §7, S1): where they hang and when they were last seen to. A camera's own alerts
-//! go with it when it is deleted: a trigger of the schema.
+//! Cameras as the parking security server kept them: where they hang and when they were last seen to
+//! (docs/reference/clients.md#parking-security). A camera's own alerts go with it when it is deleted: a trigger of the schema.
 
 use axum::Json;
 use axum::extract::Path;
+use const_format::concatcp;
 use domain::booking_slot::Date;
-use domain::device_code::{CODE_RULE, is_device_code};
-use http::StatusCode;
+use kit::api::{Created, NoContent};
 use kit::caller::{Caller, Operator};
-use kit::db::{self, DbError, Row};
-use kit::fields::Fields;
+use kit::db::{self, Database, DbError, Executor as _, Fetch as _};
+use kit::input::{At, Code, Input, Patch, Slug, Text, TextField, Timestamp};
 use kit::page::{Listing, Page};
-use kit::request::{JsonBytes, Now, Query};
+use kit::request::{Body, Now};
+use kit::row::FromRow;
+use kit::select::Select;
 use kit::{Answer, Problem, params};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-macro_rules! columns {
-    () => {
-        "camera_id, site, location, is_active, installation_date, last_maintenance_date, created_at, updated_at"
-    };
+/// A camera.
+#[derive(Serialize, FromRow, ToSchema)]
+pub struct Camera {
+    camera_id: String,
+    site: Option<String>,
+    location: String,
+    is_active: bool,
+    installation_date: Option<Date>,
+    last_maintenance_date: Option<Date>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
 }
 
-fn camera(row: &Row) -> Result<Value, Problem> {
-    Ok(json!({
-        "camera_id": row.text(0)?,
-        "site": row.opt_text(1)?,
-        "location": row.text(2)?,
-        "is_active": row.bool(3)?,
-        "installation_date": row.opt_text(4)?,
-        "last_maintenance_date": row.opt_text(5)?,
-        "created_at": row.time(6)?,
-        "updated_at": row.time(7)?,
-    }))
-}
+const COLUMNS: &str = "camera_id, site, location, is_active, installation_date, last_maintenance_date, created_at, updated_at";
 
 fn not_found() -> Problem {
     Problem::not_found("camera")
 }
 
-/// GET `/api/cameras/`: by `camera_id`; filters `site`, `is_active`.
-pub async fn list(_: Caller<Operator>, Query(query): Query) -> Answer<Page<Value>> {
-    let listing = Listing::parse(&query, &["site", "is_active"])?;
-    let mut sql = concat!("select ", columns!(), " from cameras where camera_id > coalesce(?, '')").to_owned();
-    let mut params = vec![listing.after_text(0)];
-    if let Some(site) = listing.filter("site") {
-        sql.push_str(" and site = ?");
-        params.push(site.into());
-    }
-    if let Some(is_active) = listing.bool("is_active")? {
-        sql.push_str(" and is_active = ?");
-        params.push(is_active.into());
-    }
-    sql.push_str(" order by camera_id limit ?");
-    params.push(listing.fetch().into());
-    let rows = db::run(&sql, params)?;
-    listing.page(rows, |row| Ok(json!([row.text(0)?])), camera)
-}
-
-/// GET `/api/cameras/{camera_id}`.
-pub async fn detail(_: Caller<Operator>, Path(id): Path<String>) -> Answer<Json<Value>> {
-    let rows = db::run(concat!("select ", columns!(), " from cameras where camera_id = ?"), params![id])?;
-    Ok(Json(camera(rows.first().ok_or_else(not_found)?)?))
-}
-
-/// What a body says of a camera, beside its id.
-struct Sent {
-    site: Option<String>,
-    location: Option<String>,
+/// Which cameras.
+#[derive(Input)]
+pub struct Filters {
+    site: Option<Slug>,
     is_active: Option<bool>,
-    installation_date: Option<String>,
-    last_maintenance_date: Option<String>,
 }
 
-impl Sent {
-    fn read(fields: &mut Fields) -> Self {
-        let mut date = |name: &str| {
-            // A whole timestamp, as some of the old clients send it, stands for its date.
-            let text = fields.opt_text(name, 1..=40)?;
-            let date =
-                Date::parse(text.get(..10).unwrap_or(&text)).filter(|_| text.len() == 10 || domain::time::parse_rfc3339(&text).is_some());
-            fields.check(date.is_some(), name, "must be a date, such as 2026-02-05");
-            date
-        };
-        let (installed, maintained) = (date("installation_date"), date("last_maintenance_date"));
-        let in_order = installed.zip(maintained).is_none_or(|(installed, maintained)| installed <= maintained);
-        fields.check(in_order, "last_maintenance_date", "must not be before the installation");
-        Self {
-            site: fields.opt_text("site", 1..=64),
-            location: fields.opt_text("location", 1..=200),
-            is_active: fields.opt_bool("is_active"),
-            installation_date: installed.map(|date| date.to_string()),
-            last_maintenance_date: maintained.map(|date| date.to_string()),
-        }
+/// Lists cameras by `camera_id`.
+#[utoipa::path(get, path = "/api/cameras")]
+pub async fn list(_: Caller<Operator>, listing: Listing<Filters>) -> Answer<Page<Camera>> {
+    let filters = &listing.filters;
+    let cameras = Select::new(concatcp!("select ", COLUMNS, " from cameras where camera_id > coalesce(?, '')"), params![listing.after_text(0)])
+        .and_if("site = ?", filters.site.as_deref())
+        .and_if("is_active = ?", filters.is_active)
+        .fetch(&Database, "camera_id", listing.fetch())?;
+    Ok(listing.page(cameras, |camera: &Camera| [camera.camera_id.clone()]))
+}
+
+/// Returns a camera.
+#[utoipa::path(get, path = "/api/cameras/{camera_id}")]
+pub async fn read(_: Caller<Operator>, Path(id): Path<String>) -> Answer<Json<Camera>> {
+    let camera = Database.fetch_optional(concatcp!("select ", COLUMNS, " from cameras where camera_id = ?"), params![id])?;
+    camera.map(Json).ok_or_else(not_found)
+}
+
+/// A new camera.
+#[derive(Input)]
+#[input(check, example = r#"{"camera_id": "CAM-GATE-1", "location": "Gate 1", "installation_date": "2025-06-01"}"#)]
+pub struct NewCamera {
+    camera_id: Code,
+    site: Option<Slug>,
+    location: Text<1, 200>,
+    /// True unless it says otherwise.
+    is_active: Option<bool>,
+    installation_date: Option<Day>,
+    last_maintenance_date: Option<Day>,
+}
+
+/// A change of a camera: what is not sent stays; null clears the site and the dates.
+#[derive(Input)]
+#[input(check, example = r#"{"location": "Gate 2", "last_maintenance_date": "2026-01-15"}"#)]
+pub struct CameraChange {
+    /// May be repeated, and cannot be changed.
+    camera_id: Option<Code>,
+    site: Patch<Slug>,
+    location: Option<Text<1, 200>>,
+    is_active: Option<bool>,
+    installation_date: Patch<Day>,
+    last_maintenance_date: Patch<Day>,
+}
+
+impl NewCamera {
+    fn check(&self, at: &mut At<'_>) {
+        check_order(self.installation_date, self.last_maintenance_date, at);
+    }
+}
+
+impl CameraChange {
+    fn check(&self, at: &mut At<'_>) {
+        check_order(self.installation_date.value(), self.last_maintenance_date.value(), at);
+    }
+}
+
+fn check_order(installed: Option<Day>, maintained: Option<Day>, at: &mut At<'_>) {
+    let in_order = installed.zip(maintained).is_none_or(|(installed, maintained)| installed.0 <= maintained.0);
+    at.check_field(in_order, "last_maintenance_date", "must not be before the installation");
+}
+
+/// A day; a whole timestamp, as some older clients send it, stands for its date.
+#[derive(Clone, Copy)]
+struct Day(Date);
+
+impl TextField for Day {
+    fn rule() -> String {
+        Date::rule()
+    }
+
+    fn parse_text(text: &str) -> Option<Self> {
+        let is_date = text.len() == 10 || domain::time::parse_rfc3339(text).is_some();
+        Date::parse(text.get(..10).unwrap_or(text)).filter(|_| is_date).map(Self)
+    }
+
+    fn text_schema() -> utoipa::openapi::ObjectBuilder {
+        Date::text_schema()
+    }
+}
+
+impl From<Day> for db::Value {
+    fn from(day: Day) -> Self {
+        day.0.into()
     }
 }
 
@@ -102,75 +137,76 @@ fn refused(error: DbError) -> Problem {
     }
 }
 
-/// POST `/api/cameras/`: `{camera_id, location, is_active?, installation_date?, last_maintenance_date?, site?}` → 201.
-pub async fn create(caller: Caller<Operator>, Now(now): Now, JsonBytes(body): JsonBytes) -> Answer<(StatusCode, Json<Value>)> {
-    let mut fields = Fields::parse(&body)?;
-    let id = fields.text("camera_id", 1..=64);
-    fields.check(id.is_empty() || is_device_code(&id), "camera_id", CODE_RULE);
-    let sent = Sent::read(&mut fields);
-    if sent.location.is_none() && !fields.errors().contains_key("location") {
-        fields.refuse("location", "is required");
+const INSERT: &str = concatcp!(
+    "insert into cameras (camera_id, site, location, is_active, installation_date, last_maintenance_date, created_at, updated_at, updated_by)
+     values (?1, ?2, ?3, coalesce(?4, 1), ?5, ?6, ?7, ?7, ?8) returning ",
+    COLUMNS
+);
+
+const UPDATE: &str = concatcp!(
+    "update cameras set site = iif(?2, ?3, site), location = coalesce(?4, location), is_active = coalesce(?5, is_active),
+        installation_date = iif(?6, ?7, installation_date), last_maintenance_date = iif(?8, ?9, last_maintenance_date),
+        updated_at = ?10, updated_by = ?11
+     where camera_id = ?1 returning ",
+    COLUMNS
+);
+
+/// Adds a camera.
+#[utoipa::path(post, path = "/api/cameras", responses((status = 409, description = "There is a camera of this id already.")))]
+pub async fn create(caller: Caller<Operator>, Now(now): Now, Body(new): Body<NewCamera>) -> Answer<Created<Camera>> {
+    let params = params![
+        new.camera_id,
+        new.site,
+        new.location,
+        new.is_active,
+        new.installation_date,
+        new.last_maintenance_date,
+        now,
+        caller.0.id
+    ];
+    let rows = Database.run(INSERT, params).map_err(refused)?;
+    let camera = rows.first().ok_or_else(|| Problem::internal("the insert gave no row"))?;
+    Ok(Created(Camera::from_row(camera)?))
+}
+
+/// Changes a camera.
+#[utoipa::path(method(patch, put), path = "/api/cameras/{camera_id}")]
+pub async fn update(
+    caller: Caller<Operator>,
+    Now(now): Now,
+    Path(id): Path<String>,
+    Body(change): Body<CameraChange>,
+) -> Answer<Json<Camera>> {
+    if change.camera_id.is_some_and(|sent| !sent.eq_ignore_ascii_case(&id)) {
+        return Err(Problem::invalid_field("camera_id", "cannot be changed"));
     }
-    fields.finish()?;
-    let rows = db::run(
-        concat!(
-            "insert into cameras (camera_id, site, location, is_active, installation_date, last_maintenance_date, created_at, updated_at,
-                updated_by)
-             values (?1, ?2, ?3, coalesce(?4, 1), ?5, ?6, ?7, ?7, ?8) returning ",
-            columns!()
-        ),
-        params![id, sent.site, sent.location, sent.is_active, sent.installation_date, sent.last_maintenance_date, now, caller.0.id],
-    )
-    .map_err(refused)?;
-    let row = rows.first().ok_or_else(|| Problem::internal("the insert gave no row"))?;
-    Ok((StatusCode::CREATED, Json(camera(row)?)))
+    let params = params![
+        id,
+        change.site.is_sent(),
+        change.site,
+        change.location,
+        change.is_active,
+        change.installation_date.is_sent(),
+        change.installation_date,
+        change.last_maintenance_date.is_sent(),
+        change.last_maintenance_date,
+        now,
+        caller.0.id
+    ];
+    let rows = Database.run(UPDATE, params).map_err(refused)?;
+    Ok(Json(Camera::from_row(rows.first().ok_or_else(not_found)?)?))
 }
 
-/// PATCH `/api/cameras/{camera_id}`, also PUT, as S1's clients say it: what is not sent stays; null empties the site and the dates.
-pub async fn change(caller: Caller<Operator>, Now(now): Now, Path(id): Path<String>, JsonBytes(body): JsonBytes) -> Answer<Json<Value>> {
-    let mut fields = Fields::parse(&body)?;
-    let same = fields.opt_text("camera_id", 1..=64).is_none_or(|sent| sent.eq_ignore_ascii_case(&id));
-    fields.check(same, "camera_id", "cannot be changed");
-    let has = ["site", "installation_date", "last_maintenance_date"].map(|name| fields.has(name));
-    let sent = Sent::read(&mut fields);
-    fields.finish()?;
-    let [has_site, has_installation, has_maintenance] = has;
-    let rows = db::run(
-        concat!(
-            "update cameras set site = iif(?2, ?3, site), location = coalesce(?4, location), is_active = coalesce(?5, is_active),
-                installation_date = iif(?6, ?7, installation_date), last_maintenance_date = iif(?8, ?9, last_maintenance_date),
-                updated_at = ?10, updated_by = ?11
-             where camera_id = ?1 returning ",
-            columns!()
-        ),
-        params![
-            id,
-            has_site,
-            sent.site,
-            sent.location,
-            sent.is_active,
-            has_installation,
-            sent.installation_date,
-            has_maintenance,
-            sent.last_maintenance_date,
-            now,
-            caller.0.id
-        ],
-    )
-    .map_err(refused)?;
-    Ok(Json(camera(rows.first().ok_or_else(not_found)?)?))
-}
-
-/// DELETE `/api/cameras/{camera_id}` → 204; its alerts go with it.
-pub async fn delete(caller: Caller<Operator>, Now(now): Now, Path(id): Path<String>) -> Answer<StatusCode> {
-    db::transaction(|tx| {
+/// Deletes a camera and its alerts.
+#[utoipa::path(delete, path = "/api/cameras/{camera_id}")]
+pub async fn delete(caller: Caller<Operator>, Now(now): Now, Path(id): Path<String>) -> Answer<NoContent> {
+    db::transaction(|db| {
         // The trigger of the delete takes who and when from the row.
-        let touched = tx.run(
-            "update cameras set updated_at = ?2, updated_by = ?3 where camera_id = ?1 returning camera_id",
-            params![&id, now, &caller.0.id],
-        )?;
-        touched.first().ok_or_else(not_found)?;
-        tx.run("delete from cameras where camera_id = ?", params![&id])?;
-        Ok(StatusCode::NO_CONTENT)
+        let touch = "update cameras set updated_at = ?2, updated_by = ?3 where camera_id = ?1 returning camera_id";
+        if !db.exists(touch, params![&id, now, &caller.0.id])? {
+            return Err(not_found());
+        }
+        db.run("delete from cameras where camera_id = ?", params![&id])?;
+        Ok(NoContent)
     })
 }

@@ -5,6 +5,8 @@
 
 use chrono::{Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
 use chrono_tz::Tz;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::time::{DAY_MS, MAX_MS, MINUTE_MS};
 
@@ -20,9 +22,16 @@ pub const MAX_SLOTS: usize = 96;
 /// The days of a week as templates name them, Monday first.
 pub const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
-/// A calendar date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A calendar date, written `2026-02-05`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
+#[schema(value_type = String, format = Date, examples("2026-02-05"))]
 pub struct Date(NaiveDate);
+
+impl Serialize for Date {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 impl Date {
     /// Reads `2026-02-05`, ten characters, in the years 1970 to 9999.

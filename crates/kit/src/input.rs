@@ -31,9 +31,9 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema,
 use utoipa::openapi::{Ref, RefOr};
 
 pub use kit_macros::Input;
-pub use text::{TextField, Words, one_of, words_schema};
+pub use text::{TextField, Words, one_of, pattern, words_schema};
 pub use types::{
-    Future, Immutable, Int, JsonObject, List, Location, Number, NumberOrText, Patch, Recent, Secret, Slug, Text, Timestamp, plain_text,
+    Code, Future, Immutable, Int, JsonObject, List, Location, Number, NumberOrText, Patch, Recent, Secret, Slug, Text, Timestamp, plain_text,
 };
 
 use crate::Problem;

@@ -17,7 +17,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::Problem;
 use crate::db::Value;
-use crate::input::{Location, TextField, Timestamp};
+use crate::input::{Location, TextField};
 
 /// A type that is filled from a row, see the [module](self).
 pub trait FromRow: Sized {
@@ -175,12 +175,6 @@ impl<T: TextField> Column for T {
     }
 }
 
-impl From<Timestamp> for Value {
-    fn from(at: Timestamp) -> Self {
-        Self::Integer(at.0)
-    }
-}
-
 /// A value that a column keeps as JSON.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Json<T>(pub T);
@@ -235,6 +229,7 @@ impl FromRow for Option<Location> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::input::Timestamp;
 
     #[derive(Debug, FromRow)]
     struct View {

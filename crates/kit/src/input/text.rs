@@ -39,6 +39,56 @@ impl<T: TextField> Field for T {
     }
 }
 
+/// A string schema with a pattern (ECMA 262).
+pub fn pattern(pattern: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern))
+}
+
+/// Declares a text with a form of its own: `text_type! { /// A plate. pub struct Plate, RULE, pattern: "^…$", is_plate }`, where `RULE` is
+/// what a text that is none is told, and `is_plate` is a `fn(&str) -> bool`.
+#[macro_export]
+macro_rules! text_type {
+    ($(#[$meta:meta])* $visibility:vis struct $name:ident, $rule:expr, pattern: $pattern:expr, $holds:expr) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        $visibility struct $name(String);
+
+        impl ::std::ops::Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl $crate::input::TextField for $name {
+            fn rule() -> String {
+                String::from($rule)
+            }
+
+            fn parse_text(text: &str) -> Option<Self> {
+                $holds(text).then(|| Self(text.to_owned()))
+            }
+
+            fn text_schema() -> ::utoipa::openapi::schema::ObjectBuilder {
+                $crate::input::pattern($pattern)
+            }
+        }
+
+        impl From<$name> for $crate::db::Value {
+            fn from(text: $name) -> Self {
+                Self::Text(text.0)
+            }
+        }
+
+        impl From<&$name> for $crate::db::Value {
+            fn from(text: &$name) -> Self {
+                Self::Text(text.0.clone())
+            }
+        }
+    };
+}
+
 /// A string schema with a format.
 pub(super) fn formatted(format: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::Custom(format.to_owned())))

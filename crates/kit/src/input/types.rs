@@ -438,30 +438,14 @@ macro_rules! bounded_timestamp {
 bounded_timestamp!(Recent, |at, now| at <= now + AHEAD_MS, "must not be over 5 minutes ahead");
 bounded_timestamp!(Future, |at, now| at > now, "must lie ahead");
 
-/// A short name in lower case, such as a site's: `somnath`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slug(String);
-
-impl Deref for Slug {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
+crate::text_type! {
+    /// A short name in lower case, such as a site's: `somnath`.
+    pub struct Slug, domain::device_code::SLUG_RULE, pattern: "^[a-z0-9-]{1,64}$", domain::device_code::is_slug
 }
 
-impl TextField for Slug {
-    fn rule() -> String {
-        domain::device_code::SLUG_RULE.to_owned()
-    }
-
-    fn parse_text(text: &str) -> Option<Self> {
-        domain::device_code::is_slug(text).then(|| Self(text.to_owned()))
-    }
-
-    fn text_schema() -> ObjectBuilder {
-        of_type(Type::String).pattern(Some("^[a-z0-9-]{1,64}$"))
-    }
+crate::text_type! {
+    /// A code, such as a device's: `PARK-B1-S005`.
+    pub struct Code, domain::device_code::CODE_RULE, pattern: "^[A-Za-z0-9_.-]{1,64}$", domain::device_code::is_device_code
 }
 
 impl TextField for domain::booking_slot::Date {
@@ -475,6 +459,44 @@ impl TextField for domain::booking_slot::Date {
 
     fn text_schema() -> ObjectBuilder {
         formatted("date")
+    }
+}
+
+impl From<domain::booking_slot::Date> for crate::db::Value {
+    fn from(date: domain::booking_slot::Date) -> Self {
+        date.to_string().into()
+    }
+}
+
+/// As parameters of statements.
+macro_rules! parameters {
+    ($([$($generics:tt)*] $name:ty => |$it:ident| $value:expr;)*) => {
+        $(impl<$($generics)*> From<$name> for crate::db::Value {
+            fn from($it: $name) -> Self {
+                $value.into()
+            }
+        })*
+    };
+}
+
+parameters! {
+    [const MIN: usize, const MAX: usize] Text<MIN, MAX> => |it| it.0;
+    [const MIN: usize, const MAX: usize] &Text<MIN, MAX> => |it| it.0.as_str();
+    [const MIN: usize, const MAX: usize] NumberOrText<MIN, MAX> => |it| it.0;
+    [const MIN: usize, const MAX: usize] &NumberOrText<MIN, MAX> => |it| it.0.as_str();
+    [const MIN: i64, const MAX: i64] Int<MIN, MAX> => |it| it.0;
+    [const MIN: i64, const MAX: i64] Number<MIN, MAX> => |it| it.0;
+    [] JsonObject => |it| it.0;
+    [] &JsonObject => |it| it.0.as_str();
+    [] Recent => |it| it.0;
+    [] Future => |it| it.0;
+    [] Timestamp => |it| it.0;
+}
+
+/// Null to keep or to clear: a statement asks with [`Patch::is_sent`] which of the two it is.
+impl<T: Into<crate::db::Value>> From<Patch<T>> for crate::db::Value {
+    fn from(patch: Patch<T>) -> Self {
+        patch.value().into()
     }
 }
 
