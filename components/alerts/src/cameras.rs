@@ -47,10 +47,11 @@ pub struct Filters {
 #[utoipa::path(get, path = "/api/cameras")]
 pub async fn list(_: Caller<Operator>, listing: Listing<Filters>) -> Answer<Page<Camera>> {
     let filters = &listing.filters;
-    let cameras = Select::new(concatcp!("select ", COLUMNS, " from cameras where camera_id > coalesce(?, '')"), params![listing.after_text(0)])
-        .and_if("site = ?", filters.site.as_deref())
-        .and_if("is_active = ?", filters.is_active)
-        .fetch(&Database, "camera_id", listing.fetch())?;
+    let cameras =
+        Select::new(concatcp!("select ", COLUMNS, " from cameras where camera_id > coalesce(?, '')"), params![listing.after_text(0)])
+            .and_if("site = ?", filters.site.as_deref())
+            .and_if("is_active = ?", filters.is_active)
+            .fetch(&Database, "camera_id", listing.fetch())?;
     Ok(listing.page(cameras, |camera: &Camera| [camera.camera_id.clone()]))
 }
 
@@ -154,16 +155,8 @@ const UPDATE: &str = concatcp!(
 /// Adds a camera.
 #[utoipa::path(post, path = "/api/cameras", responses((status = 409, description = "There is a camera of this id already.")))]
 pub async fn create(caller: Caller<Operator>, Now(now): Now, Body(new): Body<NewCamera>) -> Answer<Created<Camera>> {
-    let params = params![
-        new.camera_id,
-        new.site,
-        new.location,
-        new.is_active,
-        new.installation_date,
-        new.last_maintenance_date,
-        now,
-        caller.0.id
-    ];
+    let params =
+        params![new.camera_id, new.site, new.location, new.is_active, new.installation_date, new.last_maintenance_date, now, caller.0.id];
     let rows = Database.run(INSERT, params).map_err(refused)?;
     let camera = rows.first().ok_or_else(|| Problem::internal("the insert gave no row"))?;
     Ok(Created(Camera::from_row(camera)?))

@@ -46,8 +46,10 @@ pub fn expand(item: &DeriveInput) -> syn::Result<TokenStream> {
         values.push(quote! { #ident: #local? });
     }
     let check = options.check.then(|| quote! { value.check(at); });
-    let example = options.example.map(|example| quote! {
-        fn example() -> ::std::option::Option<&'static str> { ::std::option::Option::Some(#example) }
+    let example = options.example.map(|example| {
+        quote! {
+            fn example() -> ::std::option::Option<&'static str> { ::std::option::Option::Some(#example) }
+        }
     });
     let (title, description) = (name.to_string(), doc_comment(&item.attrs));
     Ok(quote! {

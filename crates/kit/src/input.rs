@@ -33,7 +33,8 @@ use utoipa::openapi::{Ref, RefOr};
 pub use kit_macros::Input;
 pub use text::{TextField, Words, one_of, pattern, words_schema};
 pub use types::{
-    Code, Future, Immutable, Int, JsonObject, List, Location, Number, NumberOrText, Patch, Recent, Secret, Slug, Text, Timestamp, plain_text,
+    Code, Future, Immutable, Int, JsonObject, List, Location, Number, NumberOrText, Patch, Recent, Secret, Slug, Text, Timestamp,
+    plain_text,
 };
 
 use crate::Problem;
@@ -413,7 +414,9 @@ mod tests {
     #[test]
     fn every_bad_field_is_named_at_once_nested_ones_too() {
         assert_eq!(
-            refused(r#"{"name": 3, "age": 900, "at": "yesterday", "guests": [{"name": "Asha"}, {"name": "", "adult": 1}], "type": "abcd"}"#),
+            refused(
+                r#"{"name": 3, "age": 900, "at": "yesterday", "guests": [{"name": "Asha"}, {"name": "", "adult": 1}], "type": "abcd"}"#
+            ),
             [
                 "age must be from 0 to 150",
                 "at must be an RFC 3339 timestamp, such as 2026-02-04T10:30:00Z",

@@ -24,6 +24,7 @@ mod principal;
 pub mod problem;
 pub mod request;
 pub mod row;
+pub mod scheduled;
 pub mod select;
 pub mod serve;
 pub mod token;

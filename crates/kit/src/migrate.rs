@@ -105,7 +105,9 @@ mod tests {
             for statement in statements(migration.sql) {
                 let code: String = statement.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n");
                 let code = code.trim_start();
-                let begins = ["create ", "insert ", "drop trigger "].iter().any(|word| code.starts_with(word));
+                let begins = ["create ", "insert ", "drop trigger ", "drop view ", "alter table ", "update "]
+                    .iter()
+                    .any(|word| code.starts_with(word));
                 assert!(begins, "{}: {code}", migration.name);
                 if code.starts_with("create trigger") {
                     assert!(code.ends_with("end"), "{}: {code}", migration.name);

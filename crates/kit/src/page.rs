@@ -7,10 +7,10 @@ use http::request::Parts;
 use serde::Serialize;
 use serde_json::Value as Json;
 use strum::{EnumString, IntoStaticStr, VariantNames};
+use utoipa::ToSchema;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{ContentBuilder, ResponseBuilder};
-use utoipa::ToSchema;
 
 use crate::api::{Describe, Request, Respond, answer_schema};
 use crate::input::{self, Field as _, Input, Int, Object};
@@ -110,8 +110,7 @@ fn cursor(scope: &str, key: &impl Serialize) -> String {
 }
 
 fn after(cursor: &str, scope: &str, at: &mut input::At<'_>) -> Option<Vec<Json>> {
-    let decoded: Option<(String, Vec<Json>)> =
-        URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let decoded: Option<(String, Vec<Json>)> = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     match decoded {
         Some((of, key)) if of == scope => Some(key),
         Some(_) => {
@@ -136,7 +135,8 @@ impl<F: Input, S: Sync> FromRequestParts<S> for Listing<F> {
 impl<F: Input> Describe for Listing<F> {
     fn describe(request: &mut Request<'_>) {
         Query::<F>::describe(request);
-        let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1.0)).maximum(Some(500.0)).default(Some(DEFAULT_LIMIT.into()));
+        let limit =
+            ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1.0)).maximum(Some(500.0)).default(Some(DEFAULT_LIMIT.into()));
         let parameter = |name: &str, description: &str| {
             ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).description(Some(description))
         };
