@@ -1,0 +1,142 @@
+//! The committed API document and page of routes against what the components declare, and both against the manifest.
+//!
+//! `UPDATE_API_DOCUMENT=1 cargo test --release --workspace --test api_document` writes them anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use gatehouse_openapi::{COMPONENTS, document, markdown};
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn compare(path: &str, now: &str) {
+    let path = root().join(path);
+    if std::env::var_os("UPDATE_API_DOCUMENT").is_some() {
+        std::fs::write(&path, now).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    let line = committed.lines().zip(now.lines()).position(|(committed, now)| committed != now);
+    let line = line.unwrap_or_else(|| committed.lines().count().min(now.lines().count())) + 1;
+    assert!(
+        committed == now,
+        "{} differs from what the components declare, from line {line} on: run UPDATE_API_DOCUMENT=1 cargo test --release --workspace --test api_document",
+        path.display()
+    );
+}
+
+#[test]
+fn the_committed_document_is_what_the_components_declare() {
+    let document = document().unwrap();
+    let mut text = serde_json::to_string_pretty(&document).unwrap();
+    text.push('\n');
+    compare("docs/reference/openapi.json", &text);
+}
+
+#[test]
+fn the_committed_page_of_routes_is_made_from_the_document() {
+    compare("docs/reference/routes.md", &markdown::routes(&document().unwrap()));
+}
+
+/// The routes of the manifest with their components.
+fn manifest() -> (Vec<(String, String)>, toml::Table) {
+    let manifest: toml::Table = std::fs::read_to_string(root().join("spin.toml")).unwrap().parse().unwrap();
+    let routes = manifest["trigger"]["http"].as_array().unwrap().iter();
+    let routes = routes.filter_map(|trigger| Some((trigger["route"].as_str()?.to_owned(), trigger["component"].as_str()?.to_owned())));
+    (routes.collect(), manifest)
+}
+
+/// Whether the manifest's route takes the path; how exact it is. `/a/...` takes `/a` and all below.
+fn takes(route: &str, path: &str) -> Option<usize> {
+    match route.strip_suffix("/...") {
+        Some(prefix) => (path == prefix || path.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'))).then_some(prefix.len()),
+        None => (route.trim_end_matches('/') == path.trim_end_matches('/')).then_some(usize::MAX),
+    }
+}
+
+fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    paths.iter().flat_map(|(path, item)| {
+        item.as_object().unwrap().iter().map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
+    })
+}
+
+/// What is served and no part of the API, with the reason.
+const NOT_IN_THE_DOCUMENT: [(&str, &str); 5] = [
+    ("console", "pages and their assets"),
+    ("api-docs", "the document itself and its pages"),
+    ("/", "sends people to the console"),
+    ("/...", "answers what no route takes with a problem document"),
+    ("/console/...", "pages and their assets"),
+];
+
+#[test]
+fn each_path_of_the_document_reaches_its_component_and_each_route_of_the_manifest_is_in_the_document() {
+    let document = document().unwrap();
+    let (routes, _) = manifest();
+    let mut used = BTreeSet::new();
+    for (path, method, operation) in operations(&document) {
+        let best = routes.iter().filter_map(|(route, component)| Some((takes(route, path)?, route, component))).max();
+        let (_, route, component) = best.unwrap_or_else(|| panic!("no route of spin.toml takes {path}"));
+        assert_eq!(operation["tags"][0].as_str(), Some(component.as_str()), "{method} {path} goes to another component by {route}");
+        used.insert(route.clone());
+    }
+    for (route, component) in &routes {
+        let excused = NOT_IN_THE_DOCUMENT.iter().any(|(name, _)| name == route || name == component);
+        assert!(excused || used.contains(route), "nothing in the document is below {route} of {component}");
+    }
+}
+
+#[test]
+fn each_component_of_the_manifest_is_in_the_document() {
+    let (routes, _) = manifest();
+    let known: BTreeSet<_> = COMPONENTS.iter().map(|(name, _)| *name).collect();
+    for (_, component) in routes {
+        let excused = NOT_IN_THE_DOCUMENT.iter().any(|(name, _)| *name == component);
+        assert!(excused || known.contains(component.as_str()), "add the component {component} to crates/openapi");
+    }
+}
+
+#[test]
+fn the_scheduled_components_are_those_with_a_cron_trigger() {
+    let (_, manifest) = manifest();
+    let triggers = manifest["trigger"]["cron"].as_array().unwrap().iter();
+    let mut components: BTreeSet<_> = triggers.filter_map(|trigger| trigger["component"].as_str()).collect();
+    assert!(components.remove("heartbeat"));
+    assert_eq!(components, kit::scheduled::COMPONENTS.into_iter().collect());
+}
+
+/// Spin's manifest has no way to say common variables once, so that a test looks after them.
+#[test]
+fn each_component_has_the_variables_that_all_need() {
+    let (_, manifest) = manifest();
+    for (name, component) in manifest["component"].as_table().unwrap() {
+        let variables = component.get("variables").and_then(toml::Value::as_table).cloned().unwrap_or_default();
+        for variable in ["allowed_origins", "log_level"] {
+            let expected = format!("{{{{ {variable} }}}}");
+            assert_eq!(variables.get(variable).and_then(toml::Value::as_str), Some(expected.as_str()), "{variable} of {name}");
+        }
+    }
+}
+
+#[test]
+fn every_operation_says_what_people_need() {
+    let document = document().unwrap();
+    let mut ids = BTreeMap::new();
+    for (path, method, operation) in operations(&document) {
+        let name = format!("{method} {path}");
+        let summary = operation["summary"].as_str().unwrap_or_default();
+        assert!(!summary.is_empty(), "{name} has no summary: write a doc comment at its handler");
+        let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(ids.insert(id, name.clone()), None, "{name} has the id of another operation");
+        let answers = operation["responses"].as_object().unwrap();
+        assert!(answers.keys().any(|status| status.starts_with(['2', '3'])), "{name} never succeeds");
+        if let Some(body) = operation.get("requestBody") {
+            for (kind, content) in body["content"].as_object().unwrap() {
+                assert!(content.get("example").is_some(), "{name} has no example of its {kind} body");
+            }
+        }
+    }
+}
