@@ -27,6 +27,7 @@ pub mod row;
 pub mod scheduled;
 pub mod select;
 pub mod serve;
+pub mod tally;
 pub mod token;
 pub mod trusted;
 mod words;
