@@ -22,6 +22,7 @@
 //! - `#[input(check)]` calls the struct's own `fn check(&self, at: &mut At)`, for rules that bind several fields, when each is good by itself.
 //! - Unknown fields are left alone: old clients send some.
 
+mod device_time;
 mod text;
 mod types;
 
@@ -30,6 +31,7 @@ pub use serde_json::Value;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{Ref, RefOr};
 
+pub use device_time::DeviceTime;
 pub use kit_macros::Input;
 pub use text::{TextField, Words, one_of, pattern, words_schema};
 pub use types::{
