@@ -14,6 +14,7 @@ pub mod config;
 pub mod cors;
 pub mod db;
 pub mod host;
+pub mod http;
 pub mod idempotency;
 pub mod input;
 pub mod limit;
