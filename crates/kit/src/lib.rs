@@ -29,6 +29,7 @@ pub mod scheduled;
 pub mod select;
 pub mod serve;
 pub mod tally;
+pub mod sites;
 pub mod token;
 pub mod trusted;
 mod words;
