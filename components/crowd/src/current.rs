@@ -1,18 +1,38 @@
-//! GET `/api/crowd/temple/{id}/current`: each zone as it is now.
+//! Each zone as it is now.
 
+use axum::Json;
 use axum::extract::Path;
-use axum::response::IntoResponse;
-use domain::crowd::{Level, STALE_MS, Size};
-use domain::time::format_rfc3339;
-use kit::page::Listing;
+use domain::crowd::{Density, Level, STALE_MS, Size};
+use kit::db::{Database, Fetch as _};
+use kit::input::Timestamp;
 use kit::request::{Now, Query};
-use kit::{Answer, db, params};
+use kit::row::FromRow;
+use kit::{Answer, params};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::place::{MAX_ZONES, Share, Temple, rounded};
+use crate::figures::{CrowdShare, rounded};
+use crate::temple::{MAX_ZONES, Temple, ZoneFilter, read_size, unknown_zone};
 
-#[derive(Serialize)]
-struct Zone {
+/// A temple as a whole, and its zones.
+#[derive(Serialize, ToSchema)]
+pub struct CurrentCrowd {
+    temple_id: String,
+    name: String,
+    /// People in all zones that were counted.
+    count: i64,
+    /// Of those zones, where it is known.
+    capacity: Option<i64>,
+    percent_of_capacity: Option<f64>,
+    /// The worst of its zones.
+    level: Option<Level>,
+    zones: Vec<CurrentZone>,
+    as_of: Timestamp,
+}
+
+/// A zone as it is now.
+#[derive(Serialize, ToSchema)]
+struct CurrentZone {
     zone: String,
     name: String,
     /// Null until it is first counted.
@@ -20,85 +40,79 @@ struct Zone {
     capacity: Option<i64>,
     area_m2: Option<f64>,
     percent_of_capacity: Option<f64>,
+    /// Persons per square metre.
     density: Option<f64>,
-    /// `low`, `moderate`, `high` or `critical`: the worse of the two below.
-    level: Option<String>,
-    share_level: Option<String>,
-    density_level: Option<String>,
-    level_changed_at: Option<String>,
-    timestamp: Option<String>,
+    /// The worse of the two below.
+    level: Option<Level>,
+    share_level: Option<Level>,
+    density_level: Option<Density>,
+    level_changed_at: Option<Timestamp>,
+    timestamp: Option<Timestamp>,
     /// Whether it was last counted more than ten minutes ago, or never.
     stale: bool,
 }
 
-/// The temple as a whole, and its zones.
-#[derive(Serialize)]
-struct Current {
-    temple_id: String,
+#[derive(FromRow)]
+struct ZoneRow {
+    code: String,
     name: String,
-    /// People in all zones that were counted.
-    count: i64,
-    /// Of those zones, where known.
-    capacity: Option<i64>,
-    percent_of_capacity: Option<f64>,
-    /// The worst of its zones.
-    level: Option<&'static str>,
-    zones: Vec<Zone>,
-    as_of: String,
+    #[row(with = read_size)]
+    size: Size,
+    count: Option<i64>,
+    at: Option<Timestamp>,
+    level: Option<Level>,
+    share_level: Option<Level>,
+    density_level: Option<Density>,
+    level_changed_at: Option<Timestamp>,
 }
 
-/// Public. 404 for an unknown temple.
-pub async fn current(Now(now): Now, Path(site): Path<String>, Query(query): Query) -> Answer<impl IntoResponse> {
-    let listing = Listing::parse(&query, &["zone"])?;
+const ZONES: &str =
+    "select z.code, z.name, z.capacity, z.area_m2, c.count, c.at, c.level, c.share_level, c.density_level, c.level_changed_at
+     from zones z left join crowd_state c on c.site = z.site and c.zone = z.code
+     where z.site = ?1 and z.code = coalesce(?2, z.code)
+     order by z.position, z.code limit ?3";
+
+/// Returns how crowded a temple is now: each zone's newest count and its levels.
+#[utoipa::path(get, path = "/api/crowd/temple/{id}/current")]
+pub async fn current(Now(now): Now, Path(site): Path<String>, Query(filter): Query<ZoneFilter>) -> Answer<Json<CurrentCrowd>> {
     let temple = Temple::find(&site)?;
-    let zone = listing.filter("zone");
-    if zone.is_some() {
-        temple.zones(zone)?;
+    let zones: Vec<ZoneRow> = Database.fetch_all(ZONES, params![&temple.slug, filter.zone.as_ref(), MAX_ZONES])?;
+    if zones.is_empty() && filter.zone.is_some() {
+        return Err(unknown_zone());
     }
-    let rows = db::run(
-        "select z.code, z.name, z.capacity, z.area_m2, c.count, c.at, c.level, c.share_level, c.density_level, c.level_changed_at
-         from zones z left join crowd_state c on c.site = z.site and c.zone = z.code
-         where z.site = ?1 and z.code = coalesce(?2, z.code)
-         order by z.position, z.code limit ?3",
-        params![&temple.slug, zone, MAX_ZONES],
-    )?;
-    let (mut zones, mut total, mut held, mut capacity, mut worst) = (Vec::with_capacity(rows.len()), 0_i64, 0_i64, 0_i64, None);
-    for row in rows.iter() {
-        let size = Size { capacity: row.opt_int(2)?, area_m2: row.opt_real(3)? };
-        let count = row.opt_int(4)?;
-        let at = row.opt_int(5)?;
-        let share = count.map(|count| Share::of(count, &size));
-        total = total.saturating_add(count.unwrap_or_default());
-        if let (Some(count), Some(room)) = (count, size.capacity) {
-            held = held.saturating_add(count);
-            capacity = capacity.saturating_add(room);
-        }
-        worst = worst.max(row.opt_text(6)?.and_then(|name| name.parse::<Level>().ok()));
-        zones.push(Zone {
-            zone: row.text(0)?.to_owned(),
-            name: row.text(1)?.to_owned(),
-            count,
-            capacity: size.capacity,
-            area_m2: size.area_m2,
-            percent_of_capacity: share.as_ref().and_then(|share| share.percent_of_capacity),
-            density: share.as_ref().and_then(|share| share.density),
-            level: row.opt_text(6)?.map(str::to_owned),
-            share_level: row.opt_text(7)?.map(str::to_owned),
-            density_level: row.opt_text(8)?.map(str::to_owned),
-            level_changed_at: row.opt_time(9)?,
-            timestamp: row.opt_time(5)?,
-            stale: at.is_none_or(|at| now.saturating_sub(at) > STALE_MS),
-        });
-    }
-    let whole = Size { capacity: (capacity > 0).then_some(capacity), area_m2: None };
-    Ok(axum::Json(Current {
+    // The share of the whole is that of the zones whose count and capacity are both known.
+    let counted = zones.iter().filter_map(|zone| zone.count.zip(zone.size.capacity));
+    let (count, capacity) = counted.fold((0_i64, 0_i64), |(sum, room), (count, capacity)| (sum + count, room + capacity));
+    let whole = Size { capacity: Some(capacity).filter(|capacity| *capacity > 0), area_m2: None };
+    Ok(Json(CurrentCrowd {
         temple_id: temple.slug,
         name: temple.name,
-        count: total,
+        count: zones.iter().filter_map(|zone| zone.count).sum(),
         capacity: whole.capacity,
-        percent_of_capacity: whole.share(held).map(|share| rounded(share * 100.0, 1)),
-        level: worst.map(|level: Level| level.into_str()),
-        zones,
-        as_of: format_rfc3339(now),
+        percent_of_capacity: whole.share(count).map(|share| rounded(share * 100.0, 1)),
+        level: zones.iter().filter_map(|zone| zone.level).max(),
+        zones: zones.into_iter().map(|zone| CurrentZone::new(zone, now)).collect(),
+        as_of: Timestamp(now),
     }))
+}
+
+impl CurrentZone {
+    fn new(row: ZoneRow, now: i64) -> Self {
+        let share = row.count.map(|count| CrowdShare::new(count, &row.size));
+        Self {
+            zone: row.code,
+            name: row.name,
+            count: row.count,
+            capacity: row.size.capacity,
+            area_m2: row.size.area_m2,
+            percent_of_capacity: share.as_ref().and_then(|share| share.percent_of_capacity),
+            density: share.and_then(|share| share.density),
+            level: row.level,
+            share_level: row.share_level,
+            density_level: row.density_level,
+            level_changed_at: row.level_changed_at,
+            timestamp: row.at,
+            stale: row.at.is_none_or(|at| now.saturating_sub(at.0) > STALE_MS),
+        }
+    }
 }

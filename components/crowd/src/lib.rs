@@ -1,31 +1,39 @@
-//! How crowded a temple's zones are (contract §6): counts come in, levels, history, a heat map and forecasts go out.
+//! How crowded a temple's zones are: counts come in, levels, history, a heat map and forecasts go out (docs/reference/crowd.md).
 //!
-//! A count is stored with the zone's new state in one transaction; what the levels turn to is `domain::crowd`'s to say. Triggers keep the
-//! sums by quarter of an hour, the event feed and the alerts (migrations/0009_crowd.sql).
+//! A count is stored with the zone's new state in one transaction; which level follows is said by `domain::crowd`. Triggers keep the sums by
+//! quarter of an hour, the event feed and the alerts (migrations/0009_crowd.sql).
 
+mod bulk;
 mod calendar;
 mod current;
+mod figures;
 mod heatmap;
 mod history;
-mod place;
 mod predictions;
+mod schedule;
+mod single;
+mod span;
+mod temple;
 mod update;
-mod updates;
+mod zone_state;
 
-use axum::Router;
-use axum::routing::{get, post};
+use kit::api::Api;
+use kit::routes;
 
-/// Every route of this component.
-pub fn router() -> Router {
-    Router::new()
-        .route("/api/crowd/temple/{id}/update", post(update::send))
-        .route("/api/crowd/temple/{id}/current", get(current::current))
-        .route("/api/crowd/temple/{id}/history", get(history::history))
-        .route("/api/crowd/temple/{id}/predictions", get(predictions::predictions))
-        .route("/api/crowd/temple/{id}/heatmap", get(heatmap::as_json))
-        .route("/api/crowd/temple/{id}/heatmap.json", get(heatmap::as_json))
-        .route("/api/crowd/temple/{id}/heatmap.svg", get(heatmap::as_svg))
-        .route("/api/crowd/temple/{id}/heatmap.png", get(heatmap::as_png))
+/// The routes.
+pub fn api() -> Api {
+    Api::new("crowd", "How crowded temples are, have been and will be.")
+        .routes(routes![
+            update::update,
+            current::current,
+            history::history,
+            predictions::predictions,
+            heatmap::json,
+            heatmap::svg,
+            heatmap::png,
+            schedule::tick
+        ])
+        .alias("/api/crowd/temple/{id}/heatmap.json", routes![heatmap::json])
 }
 
-kit::component!(router);
+kit::component!(api, scheduled: crate::schedule::run);

@@ -7,11 +7,12 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use kit::db::{self, Row, Rows};
+use kit::db::{Database, Fetch as _};
+use kit::row::{FromRow, Row};
 use kit::{Problem, host, params};
 
 use crate::clock;
-use crate::wanted::Wanted;
+use crate::subscription::{Channel, Subscription};
 
 /// How many events an instance keeps in memory.
 const KEPT: usize = 2000;
@@ -24,11 +25,9 @@ const POLL_EVERY_MS: u64 = 200;
 
 const POLL: usize = 1000;
 
-const COLUMNS: &str = "id, channel, kind, site, data, public_data";
-
 struct Event {
     id: i64,
-    channel: String,
+    channel: Channel,
     site: Option<String>,
     /// As it goes over the wire, for operators.
     full: String,
@@ -36,21 +35,24 @@ struct Event {
     public: Option<String>,
 }
 
-impl Event {
-    fn read(row: &Row) -> Result<Self, Problem> {
-        let (id, kind, data) = (row.int(0)?, row.text(2)?, row.text(4)?);
+impl FromRow for Event {
+    fn from_row(row: &Row) -> Result<Self, Problem> {
+        let (id, kind): (i64, String) = (row.get("id")?, row.get("kind")?);
+        let public_data: Option<String> = row.get("public_data")?;
         Ok(Self {
             id,
-            channel: row.text(1)?.to_owned(),
-            site: row.opt_text(3)?.map(str::to_owned),
-            full: frame(id, kind, data),
-            public: row.opt_text(5)?.map(|data| frame(id, kind, data)),
+            channel: row.get("channel")?,
+            site: row.get("site")?,
+            full: frame(id, &kind, &row.get::<String>("data")?),
+            public: public_data.map(|data| frame(id, &kind, &data)),
         })
     }
+}
 
-    fn write(&self, wanted: &Wanted, out: &mut String) {
-        if wanted.takes(&self.channel, self.site.as_deref()) {
-            let shown = if wanted.everything { Some(&self.full) } else { self.public.as_ref() };
+impl Event {
+    fn write(&self, subscription: &Subscription, out: &mut String) {
+        if subscription.takes(self.channel, self.site.as_deref()) {
+            let shown = if subscription.everything { Some(&self.full) } else { self.public.as_ref() };
             out.push_str(shown.map_or("", String::as_str));
         }
     }
@@ -86,9 +88,8 @@ impl Ring {
         end - self.last > KEPT as i64 || end < self.last
     }
 
-    fn add(&mut self, rows: &Rows) -> Result<(), Problem> {
-        for row in rows.iter() {
-            let event = Event::read(row)?;
+    fn add(&mut self, events: Vec<Event>) {
+        for event in events {
             self.last = event.id;
             self.events.push_back(Rc::new(event));
         }
@@ -97,7 +98,6 @@ impl Ring {
                 self.floor = dropped.id;
             }
         }
-        Ok(())
     }
 }
 
@@ -113,13 +113,21 @@ pub struct Start {
     pub reset: bool,
 }
 
+/// The ids of the oldest event that is kept and of the newest that was ever written.
+#[derive(FromRow)]
+struct FeedEnds {
+    oldest: Option<i64>,
+    newest: i64,
+}
+
 /// Where a stream of a client that has seen `last_event_id` begins; at the end of the feed when it has seen none.
 pub fn start(last_event_id: Option<i64>) -> Result<Start, Problem> {
-    let rows =
-        db::run("select (select min(id) from events), coalesce((select seq from sqlite_sequence where name = 'events'), 0)", params![])?;
-    let row = rows.first().ok_or_else(|| Problem::internal("no row"))?;
-    let end = row.int(1)?;
-    let before_oldest = row.opt_int(0)?.map_or(end, |oldest| oldest - 1);
+    let ends: Option<FeedEnds> = Database.fetch_optional(
+        "select (select min(id) from events) as oldest, coalesce((select seq from sqlite_sequence where name = 'events'), 0) as newest",
+        params![],
+    )?;
+    let FeedEnds { oldest, newest: end } = ends.ok_or_else(|| Problem::internal("no row"))?;
+    let before_oldest = oldest.map_or(end, |oldest| oldest - 1);
     RING.with_borrow_mut(|ring| {
         // New, or left alone for long: a stream far behind reads pages of its own, so that nothing is lost by this.
         if ring.is_stale(end) {
@@ -145,10 +153,10 @@ pub struct Batch {
 }
 
 /// What follows `cursor`, at most a page. A database that does not answer gives nothing; the next call tries again.
-pub fn after(cursor: i64, wanted: &Wanted) -> Batch {
-    let read = poll().and_then(|()| match from_memory(cursor, wanted) {
+pub fn after(cursor: i64, subscription: &Subscription) -> Batch {
+    let read = poll().and_then(|()| match from_memory(cursor, subscription) {
         Some(batch) => Ok(batch),
-        None => from_database(cursor, wanted),
+        None => from_database(cursor, subscription),
     });
     read.unwrap_or_else(|problem| {
         host::log("error", "the event feed was not read", serde_json::json!({ "cause": problem.cause().unwrap_or(problem.detail()) }));
@@ -163,16 +171,24 @@ fn poll() -> Result<(), Problem> {
             return Ok(());
         }
         ring.polled_at = now;
-        let rows = db::run(&format!("select {COLUMNS} from events where id > ? order by id limit {POLL}"), params![ring.last])?;
-        if rows.len() == POLL {
+        let events = read(ring.last, POLL)?;
+        if events.len() == POLL {
             ring.polled_at = 0;
         }
-        ring.add(&rows)
+        ring.add(events);
+        Ok(())
     })
 }
 
+fn read(after: i64, limit: usize) -> Result<Vec<Event>, Problem> {
+    Database.fetch_all(
+        "select id, channel, kind, site, data, public_data from events where id > ? order by id limit ?",
+        params![after, i64::try_from(limit).unwrap_or(i64::MAX)],
+    )
+}
+
 /// None when the cursor is behind what is in memory.
-fn from_memory(cursor: i64, wanted: &Wanted) -> Option<Batch> {
+fn from_memory(cursor: i64, subscription: &Subscription) -> Option<Batch> {
     RING.with_borrow(|ring| {
         if cursor < ring.floor {
             return None;
@@ -180,23 +196,23 @@ fn from_memory(cursor: i64, wanted: &Wanted) -> Option<Batch> {
         let begin = ring.events.partition_point(|event| event.id <= cursor);
         let mut batch = Batch { text: String::new(), cursor, more: ring.events.len() - begin > PAGE };
         for event in ring.events.range(begin..).take(PAGE) {
-            event.write(wanted, &mut batch.text);
+            event.write(subscription, &mut batch.text);
             batch.cursor = event.id;
         }
         Some(batch)
     })
 }
 
-fn from_database(cursor: i64, wanted: &Wanted) -> Result<Batch, Problem> {
+fn from_database(cursor: i64, subscription: &Subscription) -> Result<Batch, Problem> {
     let floor = RING.with_borrow(|ring| ring.floor);
-    let rows = db::run(&format!("select {COLUMNS} from events where id > ? order by id limit {PAGE}"), params![cursor])?;
+    let events = read(cursor, PAGE)?;
+    let all = events.len() < PAGE;
     let mut batch = Batch { text: String::new(), cursor, more: true };
-    for row in rows.iter() {
-        let event = Event::read(row)?;
-        event.write(wanted, &mut batch.text);
+    for event in events {
+        event.write(subscription, &mut batch.text);
         batch.cursor = event.id;
     }
-    if rows.len() < PAGE {
+    if all {
         // All that is there was read, and the floor was there before: what is missing up to it was cleaned up.
         batch.cursor = batch.cursor.max(floor);
     }
@@ -216,7 +232,7 @@ mod tests {
     fn with_ring(ids: std::ops::RangeInclusive<i64>, floor: i64) {
         let event = |id: i64| Event {
             id,
-            channel: "alerts".to_owned(),
+            channel: Channel::Alerts,
             site: None,
             full: format!("full{id};"),
             public: (id % 2 == 0).then(|| format!("public{id};")),
@@ -227,23 +243,24 @@ mod tests {
     #[test]
     fn memory_serves_only_what_it_has_whole() {
         with_ring(11..=13, 10);
-        let mut wanted = Wanted::default();
-        assert!(from_memory(9, &wanted).is_none());
-        let batch = from_memory(10, &wanted).unwrap();
+        let mut subscription = Subscription::default();
+        assert!(from_memory(9, &subscription).is_none());
+        let batch = from_memory(10, &subscription).unwrap();
         assert_eq!((batch.text.as_str(), batch.cursor, batch.more), ("public12;", 13, false));
-        wanted.everything = true;
-        assert_eq!(from_memory(11, &wanted).unwrap().text, "full12;full13;");
-        assert_eq!(from_memory(13, &wanted).unwrap().cursor, 13);
-        assert_eq!(from_memory(99, &wanted).unwrap().cursor, 99);
+        subscription.everything = true;
+        assert_eq!(from_memory(11, &subscription).unwrap().text, "full12;full13;");
+        assert_eq!(from_memory(13, &subscription).unwrap().cursor, 13);
+        assert_eq!(from_memory(99, &subscription).unwrap().cursor, 99);
     }
 
     #[test]
     fn a_long_way_is_gone_in_pages() {
         with_ring(1..=1200, 0);
-        let wanted = Wanted { everything: true, ..Wanted::default() };
+        let mut subscription = Subscription::default();
+        subscription.everything = true;
         let (mut cursor, mut text, mut more) = (0, String::new(), true);
         while more {
-            let batch = from_memory(cursor, &wanted).unwrap();
+            let batch = from_memory(cursor, &subscription).unwrap();
             text.push_str(&batch.text);
             (cursor, more) = (batch.cursor, batch.more);
         }

@@ -1,18 +1,19 @@
-//! The event feed as Server-Sent Events (contract §10).
+//! The event feed as Server-Sent Events (docs/reference/rules.md#realtime).
 //!
 //! A component of its own: a panic ends every stream that its instance holds, so nothing else runs here.
 
 mod clock;
 mod feed;
 mod stream;
+mod subscription;
 mod ticket;
-mod wanted;
 
-use axum::Router;
-use axum::routing::{get, post};
+use kit::api::Api;
+use kit::routes;
 
-fn router() -> Router {
-    Router::new().route("/api/events", get(stream::open)).route("/api/events/ticket", post(ticket::issue))
+/// The routes.
+pub fn api() -> Api {
+    Api::new("events", "The event feed, as Server-Sent Events.").routes(routes![stream::open, ticket::create])
 }
 
-kit::component!(router);
+kit::component!(api);

@@ -4,13 +4,13 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use domain::role::Role;
 use futures::stream;
+use http::HeaderName;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName};
 use kit::Answer;
 use kit::caller::MaybeCaller;
-use kit::request::{Now, Query};
+use kit::request::Now;
 
-use crate::wanted::Wanted;
+use crate::subscription::Subscription;
 use crate::{clock, feed, ticket};
 
 /// How often a stream looks for new events, milliseconds.
@@ -28,19 +28,24 @@ const RETRY_MS: u64 = 2000;
 /// Nginx passes on what it gets at once.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// GET `/api/events`: filters `channels` and `site`; `Last-Event-ID` (or `last_event_id`) resumes with nothing lost. Without a token
-/// or ticket of an operator only what is public.
-pub async fn open(MaybeCaller(caller): MaybeCaller, Now(now): Now, Query(query): Query, headers: HeaderMap) -> Answer<Response> {
-    let mut wanted = Wanted::parse(&query, &headers)?;
-    let role = match &wanted.ticket {
+/// Streams events as they happen, as Server-Sent Events.
+///
+/// Operators get everything, with a token or a ticket; others what is public. `event:` is `spot`, `device`, `lot`, `alert`, `alert_deleted`,
+/// `emergency`, `crowd`, `shuttle`, or `reset` when what was asked for is no longer kept: load the present state afresh. `Last-Event-ID`
+/// resumes with nothing lost. A comment comes every 15 s; a stream ends after 15 minutes and is to be resumed.
+#[utoipa::path(get, path = "/api/events", responses(
+    (status = 200, description = "The stream.", content_type = "text/event-stream", body = String),
+))]
+pub async fn open(MaybeCaller(caller): MaybeCaller, Now(now): Now, mut subscription: Subscription) -> Answer<Response> {
+    let role = match &subscription.ticket {
         Some(ticket) => Some(ticket::redeem(ticket, now)?),
         None => caller.map(|caller| caller.role),
     };
-    wanted.everything = role.is_some_and(|role| role.holds(Role::Operator));
-    let start = feed::start(wanted.last_event_id)?;
+    subscription.everything = role.is_some_and(|role| role.holds(Role::Operator));
+    let start = feed::start(subscription.last_event_id)?;
 
     let opened = clock::now_ms();
-    let state = Stream { cursor: start.cursor, wanted, greeting: Some(greeting(&start)), opened, commented: opened, behind: true };
+    let state = Stream { cursor: start.cursor, subscription, greeting: Some(greeting(&start)), opened, commented: opened, behind: true };
     let body = Body::from_stream(stream::unfold(state, |mut state| async move {
         let piece = state.next().await?;
         Some((Ok::<_, std::convert::Infallible>(piece), state))
@@ -59,7 +64,7 @@ fn greeting(start: &feed::Start) -> String {
 }
 
 struct Stream {
-    wanted: Wanted,
+    subscription: Subscription,
     cursor: i64,
     greeting: Option<String>,
     opened: u64,
@@ -82,7 +87,7 @@ impl Stream {
             if now.saturating_sub(self.opened) >= LASTS_MS {
                 return None;
             }
-            let batch = feed::after(self.cursor, &self.wanted);
+            let batch = feed::after(self.cursor, &self.subscription);
             self.cursor = batch.cursor;
             self.behind = batch.more;
             let mut piece = batch.text;

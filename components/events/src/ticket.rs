@@ -1,31 +1,42 @@
-//! Tickets: a browser's EventSource cannot send headers, so it shows one of these in the query. One minute, one use.
+//! Tickets: a browser's `EventSource` cannot send headers, so it shows one of these in the query. One minute, one use.
 
-use axum::Json;
 use domain::role::Role;
-use domain::time::{MINUTE_MS, format_rfc3339};
-use http::StatusCode;
+use domain::time::MINUTE_MS;
+use kit::api::Created;
 use kit::caller::{Caller, SignedIn};
+use kit::db::{Database, Executor as _, Fetch as _};
+use kit::input::Timestamp;
 use kit::request::Now;
-use kit::{Answer, Problem, db, host, params};
-use serde_json::{Value, json};
+use kit::{Answer, Problem, host, params};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-/// POST `/api/events/ticket` → 201 `{ticket, expires_at}`.
-pub async fn issue(caller: Caller<SignedIn>, Now(now): Now) -> Answer<(StatusCode, Json<Value>)> {
+/// A ticket for one stream.
+#[derive(Serialize, ToSchema)]
+pub struct StreamTicket {
+    /// What to send as `ticket` in the query.
+    ticket: String,
+    /// When it is void, a minute from now.
+    expires_at: Timestamp,
+}
+
+/// Issues a ticket for one stream, valid for a minute and one use.
+#[utoipa::path(post, path = "/api/events/ticket")]
+pub async fn create(caller: Caller<SignedIn>, Now(now): Now) -> Answer<Created<StreamTicket>> {
     let ticket = host::new_secret()?;
     let expires_at = now + MINUTE_MS;
-    db::run(
+    Database.run(
         "insert into event_tickets (ticket_hash, user_id, role, expires_at) values (?, ?, ?, ?)",
-        params![host::sha256(ticket.as_bytes()), &caller.0.id, caller.0.role.into_str(), expires_at],
+        params![host::sha256(ticket.as_bytes()), &caller.0.id, caller.0.role, expires_at],
     )?;
-    Ok((StatusCode::CREATED, Json(json!({ "ticket": ticket, "expires_at": format_rfc3339(expires_at) }))))
+    Ok(Created(StreamTicket { ticket, expires_at: Timestamp(expires_at) }))
 }
 
 /// Takes a ticket, which is then used up; the role of whom it was given to. 401 when it is unknown, used or past its minute.
 pub fn redeem(ticket: &str, now: i64) -> Result<Role, Problem> {
-    let rows = db::run(
+    let role: Option<Role> = Database.fetch_scalar(
         "delete from event_tickets where ticket_hash = ? and expires_at > ? returning role",
         params![host::sha256(ticket.as_bytes()), now],
     )?;
-    let row = rows.first().ok_or_else(|| Problem::unauthorized("the ticket is not valid, was used, or has expired"))?;
-    row.text(0)?.parse().map_err(|_| Problem::internal("a ticket of unknown role"))
+    role.ok_or_else(|| Problem::unauthorized("the ticket is not valid, was used, or has expired"))
 }

@@ -1,14 +1,18 @@
-//! Anomalies that show only over many rows: a site with hardly a free spot, a spot that flaps (contract §3). The table `anomalies`
+//! Anomalies that show only over many rows: a site with hardly a free spot, a spot that flaps (docs/reference/rules.md#anomalies). The table `anomalies`
 //! remembers which last, so that each is raised once, even when somebody resolves its alert before it has ended.
 
 use std::collections::HashMap;
 
 use domain::anomaly::{Change, FLAP_CLEAR, FLAP_WINDOW_MS, Kind, flapping, low_spots_in_lot};
-use kit::{Problem, db, params, spot_is_kept};
+use kit::db::{self, Database, Executor as _, Fetch as _};
+use kit::row::FromRow;
+use kit::{Problem, params};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// How many began and ended.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = AnomaliesRun)]
 pub struct Summary {
     /// Raised.
     pub raised: usize,
@@ -16,7 +20,7 @@ pub struct Summary {
     pub resolved: usize,
 }
 
-/// Judges every site and every spot that changed of late.
+/// Looks at every site, and at every spot that changed of late.
 pub fn run(now: i64) -> Result<Summary, Problem> {
     let mut summary = Summary::default();
     low_spots(now, &mut summary)?;
@@ -24,69 +28,85 @@ pub fn run(now: i64) -> Result<Summary, Problem> {
     Ok(summary)
 }
 
+/// A site's spots.
+#[derive(FromRow)]
+struct SiteSpots {
+    site: String,
+    name: String,
+    low_spots: i64,
+    total: i64,
+    free: i64,
+    is_raised: bool,
+}
+
+const SITE_SPOTS: &str = "with counts as (
+         select s.site, count(*) filter (where s.status <> 'out_of_service') as total,
+             count(*) filter (where s.status = 'in_service' and coalesce(t.occupied, 0) = 0 and not exists (
+                 select 1 from spot_claims c where c.spot_id = s.spot_id and c.starts_at < ?1 + 1 and c.ends_at > ?1 and c.expires_at > ?1
+             )) as free
+         from spots s
+         left join devices d on d.spot_id = s.spot_id and d.is_active = 1
+         left join device_state t on t.device_id = d.id
+         group by s.site
+     )
+     select c.site, x.name, x.low_spots, c.total, c.free, a.subject is not null as is_raised
+     from counts c join sites x on x.slug = c.site
+     left join anomalies a on a.kind = ?2 and a.subject = c.site";
+
 fn low_spots(now: i64, summary: &mut Summary) -> Result<(), Problem> {
-    let sites = db::run(
-        concat!(
-            "with counts as (
-             select s.site, count(*) filter (where s.status <> 'out_of_service') as total,
-                 count(*) filter (where s.status = 'in_service' and coalesce(t.occupied, 0) = 0 and not ",
-            spot_is_kept!("s.spot_id", "?1"),
-            ") as free
-             from spots s
-             left join devices d on d.spot_id = s.spot_id and d.is_active = 1
-             left join device_state t on t.device_id = d.id
-             group by s.site
-         )
-         select c.site, x.name, x.low_spots, c.total, c.free, a.subject is not null
-         from counts c join sites x on x.slug = c.site
-         left join anomalies a on a.kind = 'low_spots' and a.subject = c.site"
-        ),
-        params![now],
-    )?;
-    for row in sites.iter() {
-        let (site, threshold, total, free) = (row.text(0)?, row.int(2)?, row.int(3)?, row.int(4)?);
-        match (low_spots_in_lot(free, total, threshold), row.bool(5)?) {
+    let sites: Vec<SiteSpots> = Database.fetch_all(SITE_SPOTS, params![now, Kind::LowSpots])?;
+    for SiteSpots { site, name, low_spots: threshold, total, free, is_raised } in sites {
+        match (low_spots_in_lot(free, total, threshold), is_raised) {
             (Change::Raise, false) => {
                 let left = if free == 1 { "1 spot is".to_owned() } else { format!("{free} spots are") };
-                let message = format!("{}: {left} free, fewer than {threshold}", row.text(1)?);
-                summary.raised += raise(&Anomaly { kind: Kind::LowSpots, subject: site, site, zone: None, message }, now)?;
+                let message = format!("{name}: {left} free, fewer than {threshold}");
+                summary.raised += raise(&Anomaly { kind: Kind::LowSpots, subject: &site, site: &site, zone: None, message }, now)?;
             }
-            (Change::Clear, true) => summary.resolved += clear(Kind::LowSpots, site, now)?,
+            (Change::Clear, true) => summary.resolved += clear(Kind::LowSpots, &site, now)?,
             _ => {}
         }
     }
     Ok(())
 }
 
+/// A spot that changed of late, and how often.
+#[derive(FromRow)]
+struct BusySpot {
+    spot_id: String,
+    site: String,
+    zone: String,
+    times: i64,
+}
+
+/// What lasts.
+#[derive(FromRow)]
+struct Lasting {
+    subject: String,
+}
+
+const BUSY_SPOTS: &str = "with changes as (
+         select device_id, count(*) as times from occupancy_log indexed by occupancy_log_changes
+         where changed = 1 and received_at > ?1 group by device_id
+     )
+     select d.spot_id, d.site, d.zone, sum(c.times) as times
+     from changes c join devices d on d.id = c.device_id
+     where d.spot_id is not null group by d.spot_id having sum(c.times) > ?2";
+
 fn flaps(now: i64, summary: &mut Summary) -> Result<(), Problem> {
     // What lies between the two bounds matters as well: it holds what is raised.
-    let busy = db::run(
-        "with changes as (
-             select device_id, count(*) as times from occupancy_log indexed by occupancy_log_changes
-             where changed = 1 and received_at > ?1 group by device_id
-         )
-         select d.spot_id, d.site, d.zone, sum(c.times)
-         from changes c join devices d on d.id = c.device_id
-         where d.spot_id is not null group by d.spot_id having sum(c.times) > ?2",
-        params![now - FLAP_WINDOW_MS, FLAP_CLEAR],
-    )?;
-    let lasting = db::run("select subject from anomalies where kind = 'spot_flapping'", params![])?;
-    let mut times = HashMap::new();
-    for row in busy.iter() {
-        times.insert(row.text(0)?, row.int(3)?);
-    }
-    for row in lasting.iter() {
-        let spot = row.text(0)?;
-        if flapping(times.remove(spot).unwrap_or(0)) == Change::Clear {
-            summary.resolved += clear(Kind::SpotFlapping, spot, now)?;
+    let busy: Vec<BusySpot> = Database.fetch_all(BUSY_SPOTS, params![now - FLAP_WINDOW_MS, FLAP_CLEAR])?;
+    let lasting: Vec<Lasting> = Database.fetch_all("select subject from anomalies where kind = ?", params![Kind::SpotFlapping])?;
+    let mut times: HashMap<&str, i64> = busy.iter().map(|spot| (spot.spot_id.as_str(), spot.times)).collect();
+    for Lasting { subject } in &lasting {
+        if flapping(times.remove(subject.as_str()).unwrap_or(0)) == Change::Clear {
+            summary.resolved += clear(Kind::SpotFlapping, subject, now)?;
         }
     }
-    for row in busy.iter() {
-        let spot = row.text(0)?;
+    for BusySpot { spot_id, site, zone, .. } in &busy {
         // Those that last already were taken out above.
-        if let Some(times) = times.get(spot).filter(|times| flapping(**times) == Change::Raise) {
-            let message = format!("{spot} changed {times} times in 5 minutes");
-            let anomaly = Anomaly { kind: Kind::SpotFlapping, subject: spot, site: row.text(1)?, zone: Some(row.text(2)?), message };
+        if let Some(times) = times.get(spot_id.as_str()).filter(|times| flapping(**times) == Change::Raise) {
+            let message = format!("{spot_id} changed {times} times in 5 minutes");
+            let anomaly = Anomaly { kind: Kind::SpotFlapping, subject: spot_id, site, zone: Some(zone), message };
             summary.raised += raise(&anomaly, now)?;
         }
     }
@@ -103,41 +123,33 @@ struct Anomaly<'a> {
 
 /// Raises it unless it lasts already: 1 if it did, else 0.
 fn raise(anomaly: &Anomaly<'_>, now: i64) -> Result<usize, Problem> {
-    db::transaction(|tx| {
-        let begun = tx.run(
+    db::transaction(|db| {
+        let begun = db.run(
             "insert into anomalies (kind, subject, since) values (?, ?, ?) on conflict do nothing returning kind",
-            params![anomaly.kind.into_str(), anomaly.subject, now],
+            params![anomaly.kind, anomaly.subject, now],
         )?;
         if !begun.is_empty() {
-            tx.run(
+            db.run(
                 "insert into system_alerts (alert_type, subject, site, zones, severity, message, at)
                  values (?1, ?2, ?3, iif(?4 is null, null, json_array(?4)), ?5, ?6, ?7)",
-                params![
-                    anomaly.kind.into_str(),
-                    anomaly.subject,
-                    anomaly.site,
-                    anomaly.zone,
-                    anomaly.kind.severity().into_str(),
-                    &anomaly.message,
-                    now
-                ],
+                params![anomaly.kind, anomaly.subject, anomaly.site, anomaly.zone, anomaly.kind.severity(), &anomaly.message, now],
             )?;
         }
-        Ok(begun.len())
+        Ok::<_, Problem>(begun.len())
     })
 }
 
 /// Ends it and resolves its alert, if that is still open: 1 if it lasted, else 0.
 fn clear(kind: Kind, subject: &str, now: i64) -> Result<usize, Problem> {
-    db::transaction(|tx| {
-        let ended = tx.run("delete from anomalies where kind = ? and subject = ? returning kind", params![kind.into_str(), subject])?;
+    db::transaction(|db| {
+        let ended = db.run("delete from anomalies where kind = ? and subject = ? returning kind", params![kind, subject])?;
         if !ended.is_empty() {
-            tx.run(
+            db.run(
                 "update alerts set status = 'resolved', resolved_at = ?3, resolved_by = 'system', updated_at = ?3, updated_by = 'system'
                  where source = 'system' and status <> 'resolved' and alert_type = ?1 and subject = ?2",
-                params![kind.into_str(), subject, now],
+                params![kind, subject, now],
             )?;
         }
-        Ok(ended.len())
+        Ok::<_, Problem>(ended.len())
     })
 }

@@ -1,4 +1,7 @@
 //! The channels: each turns a message into the request that its receiver's published API asks for. Nothing is sent here.
+//!
+//! A new channel is one file here with a type that is a [`Channel`], its name in the list below, its variables in the manifest, and a row
+//! in docs/reference/dispatch.md.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,24 +9,58 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use http::request::Builder;
 use http::{HeaderValue, Request};
-use serde::Deserialize;
+use kit::Problem;
 use serde_json::value::RawValue;
 
-use crate::settings::Settings;
+mod text;
 
-mod chat;
-mod ntfy;
-mod sendgrid;
-mod twilio;
-mod webhook;
-mod words;
+macro_rules! channels {
+    ($($name:ident),* $(,)?) => {
+        $(mod $name;)*
+
+        /// Every channel with its configuration, in the order in which somebody is told. The error is a variable that the host cannot give.
+        pub async fn load() -> Result<Vec<Box<dyn Channel>>, Problem> {
+            Ok(vec![$(Box::new($name::load().await?)),*])
+        }
+    };
+}
+
+channels!(webhook, twilio, sendgrid, chat, ntfy);
+
+/// A way to reach somebody.
+pub trait Channel: Send + Sync {
+    /// Its name in messages, deliveries and `escalation_contacts`.
+    fn name(&self) -> &'static str;
+
+    /// Who is told of everything that concerns the control room; none when it is not configured.
+    fn control_room(&self) -> Vec<String>;
+
+    /// Where a person is reached; none when that is not known or the channel is not configured.
+    fn person(&self, person: &Person) -> Option<String>;
+
+    /// Whether a rung of the escalation ladder may name contacts of it.
+    fn is_for_people(&self) -> bool;
+
+    /// The request that carries a message. `now_ms` is when it is sent. The error, which is shown to administrators, is what the
+    /// configuration or the message lacks: such a message can never be sent as things are.
+    fn request(&self, message: &Message, now_ms: i64) -> Result<Request<Bytes>, String>;
+}
+
+/// Somebody whom a message concerns, such as the pilgrim of a booking.
+#[derive(Debug, Default)]
+pub struct Person {
+    /// Their e-mail address; none when their account is gone.
+    pub email: Option<String>,
+    /// Their phone number.
+    pub phone: Option<String>,
+}
 
 /// One message to one contact.
 #[derive(Debug)]
 pub struct Message {
     /// Its id, the same at each attempt: receivers tell a repeat by it.
     pub id: String,
-    /// `webhook`, `sms`, `mail`, `chat` or `ntfy`.
+    /// The channel's name.
     pub channel: String,
     /// Whom it is for, as the channel names them.
     pub contact: String,
@@ -36,41 +73,28 @@ pub struct Message {
 impl Message {
     /// Whether it goes out however much its contact got of late: an emergency to a webhook. A program can take it, and in a stampede
     /// the hundredth report counts like the first; people's phones are spared even then.
-    pub fn cannot_wait(&self) -> bool {
-        self.channel == "webhook" && self.content.is_emergency()
+    pub fn bypasses_throttle(&self) -> bool {
+        self.channel == webhook::NAME && self.content.is_emergency()
     }
 }
 
 /// What is told: a row of the outbox.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct Content {
-    /// `alert.critical`, `device.offline`, `alert.escalated`, `emergency.reported`, `emergency.escalated`.
+    /// What happened, such as `alert.critical`, `device.offline`, `emergency.reported`, `booking.confirmed`.
     pub topic: String,
     /// The rung of the escalation ladder, from 0.
     pub level: i64,
     /// When its cause was, milliseconds.
     pub created_at: i64,
-    /// The alert, or the emergency, as the routes show it.
-    pub alert: Box<RawValue>,
+    /// What it is about, as the routes show it: an alert, an emergency, a booking, a reservation, a refund.
+    pub payload: Box<RawValue>,
 }
 
 impl Content {
-    /// Whether it tells of an emergency; of an alert otherwise.
+    /// Whether it tells of an emergency.
     pub fn is_emergency(&self) -> bool {
-        self.topic.starts_with("emergency.")
-    }
-}
-
-/// The request that carries a message. `now_ms` is when it is sent. The error, which is shown to administrators, is what the
-/// configuration or the message lacks: such a message can never be sent as things are.
-pub fn request(message: &Message, settings: &Settings, now_ms: i64) -> Result<Request<Bytes>, String> {
-    match message.channel.as_str() {
-        "webhook" => webhook::request(message, settings, now_ms),
-        "sms" => twilio::request(message, settings),
-        "mail" => sendgrid::request(message, settings),
-        "chat" => chat::request(message, settings),
-        "ntfy" => ntfy::request(message, settings),
-        other => Err(format!("there is no channel {other}")),
+        domain::dispatch::EMERGENCY_TOPICS.contains(&self.topic.as_str())
     }
 }
 
@@ -121,21 +145,24 @@ mod tests {
                 topic: "device.offline".to_owned(),
                 level,
                 created_at: 1_770_201_000_000,
-                alert: RawValue::from_string(alert.to_owned()).unwrap(),
+                payload: RawValue::from_string(alert.to_owned()).unwrap(),
             },
         }
     }
 
     #[test]
-    fn a_channel_that_is_not_configured_says_what_it_lacks_and_no_secret() {
-        let settings = Settings { webhook_secret: "s3cret\n".to_owned(), ..Settings::default() };
-        for channel in ["webhook", "sms", "mail", "chat", "ntfy", "pigeon"] {
-            let error = request(&message(channel, "x", 0), &settings, 0).unwrap_err();
-            assert!(!error.contains("s3cret"), "{error}");
+    fn a_channel_that_is_not_configured_says_what_it_lacks_and_tells_nobody() {
+        let channels: [Box<dyn Channel>; 5] = [
+            Box::new(webhook::Webhook::default()),
+            Box::new(twilio::Twilio::default()),
+            Box::new(sendgrid::SendGrid::default()),
+            Box::new(chat::Chat::default()),
+            Box::new(ntfy::Ntfy::default()),
+        ];
+        let person = Person { email: Some("a@b.example".to_owned()), phone: Some("+1".to_owned()) };
+        for channel in channels {
+            assert!(channel.request(&message(channel.name(), "x", 0), 0).is_err(), "{}", channel.name());
+            assert!(channel.control_room().is_empty() && channel.person(&person).is_none(), "{}", channel.name());
         }
-        let settings =
-            Settings { ntfy_origin: Some("https://ntfy.example".to_owned()), ntfy_token: "tk_s3cret\n".to_owned(), ..Settings::default() };
-        let error = request(&message("ntfy", "topic", 0), &settings, 0).unwrap_err();
-        assert!(!error.contains("s3cret"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! The dispatcher: drains the outbox over every configured channel (contract §6, "Dispatch").
+//! The dispatcher: drains the outbox over every configured channel (docs/reference/dispatch.md).
 //!
 //! Any number of runs may be at work at once, in one process or in many: what keeps them apart is the lease of each message.
 
@@ -12,27 +12,28 @@ use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use kit::{Problem, host};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::channels;
-use crate::outbound::{self, Reply};
+use crate::delivery::{self, Attempt};
+use crate::drain_lease::DrainLease;
 use crate::queue::{self, Leased};
 use crate::settings::Settings;
-use crate::watch::Watch;
 
 /// Attempts that one run makes at a time.
-const AT_A_TIME: usize = 8;
+const CONCURRENT_ATTEMPTS: usize = 8;
 
 /// The same, of what is urgent and was never tried: behind receivers that stall it would come too late.
-const FIRST_AT_A_TIME: usize = 64;
+const CONCURRENT_FIRST_ATTEMPTS: usize = 64;
 
 /// How often a run whose receivers keep it waiting looks for more, milliseconds: a part of the second in which what is urgent is tried.
-const LOOKS_EVERY_MS: u64 = 50;
+const POLL_MS: u64 = 50;
 
 /// How long a run takes up new messages. With the last attempt's time it stays below the lease of the scheduled run.
-const TAKES_UP: Duration = Duration::from_secs(20);
+const INTAKE: Duration = Duration::from_secs(20);
 
 /// What a run did.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = DispatchRun)]
 pub struct Summary {
     /// Messages made from the outbox.
     pub queued: usize,
@@ -47,20 +48,20 @@ pub struct Summary {
 }
 
 /// Sends what is due, until nothing is or the run has lasted long enough. While receivers keep it waiting it looks out for what comes
-/// in ([`crate::watch`]). When the database fails, what is on its way is still written down as far as that goes, and the first failure
+/// in ([`crate::drain_lease`]). When the database fails, what is on its way is still written down as far as that goes, and the first failure
 /// is the answer.
 pub async fn drain(settings: &Settings) -> Result<Summary, Problem> {
     let began = Instant::now();
     let mut summary = Summary::default();
     let mut failure = None;
     let mut flying = FuturesUnordered::new();
-    let mut watch = Watch::new(host::now_ms())?;
+    let mut lease = DrainLease::new(host::now_ms())?;
     let mut look = true;
     loop {
-        let late = began.elapsed() >= TAKES_UP;
-        if failure.is_none() && (late || flying.len() >= FIRST_AT_A_TIME) {
+        let late = began.elapsed() >= INTAKE;
+        if failure.is_none() && (late || flying.len() >= CONCURRENT_FIRST_ATTEMPTS) {
             // Others must not rely on this run any more; what came until now is still its own.
-            match watch.end() {
+            match lease.release() {
                 Ok(ended) => look |= ended,
                 Err(problem) => failure = Some(problem),
             }
@@ -78,7 +79,7 @@ pub async fn drain(settings: &Settings) -> Result<Summary, Problem> {
         if flying.is_empty() {
             look = !idle && !late && failure.is_none();
             if !look {
-                match watch.end() {
+                match lease.release() {
                     Ok(true) if failure.is_none() => look = true,
                     Ok(_) => return failure.map_or(Ok(summary), Err),
                     Err(problem) => return Err(failure.unwrap_or(problem)),
@@ -86,15 +87,15 @@ pub async fn drain(settings: &Settings) -> Result<Summary, Problem> {
             }
             continue;
         }
-        let full = flying.len() >= FIRST_AT_A_TIME;
+        let full = flying.len() >= CONCURRENT_FIRST_ATTEMPTS;
         let mut finished = None;
-        if !watch.is_held() && !late && !full && failure.is_none() {
+        if !lease.is_own() && !late && !full && failure.is_none() {
             // Polled once, attempts are on their way: those who are woken from here on need no run of their own. Whoever was woken before
-            // has seen no watch, and works by itself.
+            // has seen no lease, and works by itself.
             match poll_fn(|cx| Poll::Ready(flying.poll_next_unpin(cx))).await {
                 Poll::Ready(done) => finished = done,
                 Poll::Pending => {
-                    if let Err(problem) = watch.keep(host::now_ms()) {
+                    if let Err(problem) = lease.take(host::now_ms()) {
                         failure = Some(problem);
                     }
                 }
@@ -102,21 +103,21 @@ pub async fn drain(settings: &Settings) -> Result<Summary, Problem> {
         }
         let happened = match finished {
             Some(done) => Either::Left(Some(done)),
-            None => match select(flying.next(), std::pin::pin!(outbound::pause(LOOKS_EVERY_MS))).await {
+            None => match select(flying.next(), std::pin::pin!(delivery::pause(POLL_MS))).await {
                 Either::Left((done, _)) => Either::Left(done),
                 Either::Right(_) => Either::Right(()),
             },
         };
         match happened {
-            Either::Left(Some((leased, reply, duration))) => {
+            Either::Left(Some((leased, attempt, duration))) => {
                 look = !late;
-                if let Err(problem) = conclude(&leased, &reply, duration, &mut summary) {
+                if let Err(problem) = conclude(&leased, &attempt, duration, &mut summary) {
                     failure.get_or_insert(problem);
                 }
             }
             Either::Left(None) => {}
             Either::Right(()) if late || full || failure.is_some() => {}
-            Either::Right(()) => match watch.keep(host::now_ms()) {
+            Either::Right(()) => match lease.take(host::now_ms()) {
                 Ok(kept) => look = kept,
                 Err(problem) => failure = Some(problem),
             },
@@ -128,8 +129,8 @@ pub async fn drain(settings: &Settings) -> Result<Summary, Problem> {
 fn take(settings: &Settings, flying: usize, summary: &mut Summary) -> Result<(usize, Vec<Leased>), Problem> {
     let now = host::now_ms();
     summary.queued += queue::expand(settings, now)?;
-    let mut leased = queue::lease_first(now, FIRST_AT_A_TIME.saturating_sub(flying))?;
-    let room = AT_A_TIME.saturating_sub(flying + leased.len());
+    let mut leased = queue::lease_first(now, CONCURRENT_FIRST_ATTEMPTS.saturating_sub(flying))?;
+    let room = CONCURRENT_ATTEMPTS.saturating_sub(flying + leased.len());
     if room > 0 {
         leased.extend(queue::lease(now, room)?);
     }
@@ -153,7 +154,7 @@ fn admit(leased: Vec<Leased>, now: i64) -> Result<(Vec<Leased>, usize), Problem>
         let mut load_now = load.sent.saturating_add(load.in_flight.saturating_sub(own));
         let mut rest_deferred = [false; 2];
         for leased in group {
-            if leased.message.cannot_wait() || !throttle(load_now, leased.message.urgent) {
+            if leased.message.bypasses_throttle() || !throttle(load_now, leased.message.urgent) {
                 load_now = load_now.saturating_add(1);
                 admitted.push(leased);
                 continue;
@@ -170,18 +171,22 @@ fn admit(leased: Vec<Leased>, now: i64) -> Result<(Vec<Leased>, usize), Problem>
     Ok((admitted, spared))
 }
 
-async fn attempt(leased: Leased, settings: &Settings) -> (Leased, Reply, Duration) {
+async fn attempt(leased: Leased, settings: &Settings) -> (Leased, Attempt, Duration) {
     let began = Instant::now();
-    let reply = match channels::request(&leased.message, settings, host::now_ms()) {
-        Ok(request) => outbound::send(request).await,
-        Err(lacking) => Reply::unsendable(lacking),
+    let request = match settings.channel(&leased.message.channel) {
+        Some(channel) => channel.request(&leased.message, host::now_ms()),
+        None => Err(format!("there is no channel {}", leased.message.channel)),
     };
-    (leased, reply, began.elapsed())
+    let attempt = match request {
+        Ok(request) => delivery::deliver(request).await,
+        Err(lacking) => Attempt::unsendable(lacking),
+    };
+    (leased, attempt, began.elapsed())
 }
 
-fn conclude(leased: &Leased, reply: &Reply, duration: Duration, summary: &mut Summary) -> Result<(), Problem> {
+fn conclude(leased: &Leased, attempt: &Attempt, duration: Duration, summary: &mut Summary) -> Result<(), Problem> {
     let duration_ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-    let record = || queue::record(leased, reply, host::now_ms(), duration_ms);
+    let record = || queue::record(leased, attempt, host::now_ms(), duration_ms);
     // A second chance on a busy database: what is not written down is sent once more.
     let outcome = record().or_else(|_| record())?;
     let (level, count, message) = match outcome {
@@ -196,8 +201,8 @@ fn conclude(leased: &Leased, reply: &Reply, duration: Duration, summary: &mut Su
         serde_json::json!({
             "message_id": leased.message.id,
             "channel": leased.message.channel,
-            "status": reply.status,
-            "error": reply.error,
+            "status": attempt.status,
+            "error": attempt.error,
             "duration_ms": duration_ms,
         }),
     );

@@ -1,21 +1,9 @@
-//! Alerts and emergencies in time: alerts whose end has come, and what nobody has acknowledged (contract §6).
+//! Alerts and emergencies that nobody has acknowledged climb the ladder (docs/reference/rules.md#escalation).
 
-use kit::{Problem, db, params};
+use kit::db::{Database, Executor as _};
+use kit::{Problem, params};
 
 use crate::settings::Settings;
-
-/// Resolves alerts whose `expires_at` has come; how many. Whoever reads alerts does the same beforehand, so that none is in force a
-/// second longer.
-pub fn expire(now: i64) -> Result<usize, Problem> {
-    let rows = db::run(
-        "update alerts indexed by alerts_to_expire
-         set status = 'resolved', resolved_at = expires_at, resolved_by = 'system', updated_at = ?1, updated_by = 'system'
-         where status <> 'resolved' and expires_at <= ?1
-         returning id",
-        params![now],
-    )?;
-    Ok(rows.len())
-}
 
 /// Critical alerts that are still `active`. The rung that is due is `domain::dispatch::escalation_level`, said in SQL.
 const ALERTS: &str = "update alerts indexed by alerts_to_escalate set escalation = escalation + 1, updated_at = ?1, updated_by = 'system'
@@ -39,7 +27,7 @@ pub fn climb(settings: &Settings, now: i64) -> Result<usize, Problem> {
     }
     for statement in [EMERGENCIES, ALERTS] {
         for _ in 0..rungs {
-            let rows = db::run(statement, params![now, every, rungs])?;
+            let rows = Database.run(statement, params![now, every, rungs])?;
             climbed += rows.len();
             if rows.is_empty() {
                 break;

@@ -1,17 +1,21 @@
-//! Devices that fall silent (contract §3): their health turns, and an alert is raised, once a silence. Recovery is the schema's: the
+//! Devices that fall silent (docs/reference/rules.md#health): their health turns, and an alert is raised, once a silence. Recovery is the schema's: the
 //! trigger on a device's state resolves both alerts with the reading that ends the silence.
 
+use const_format::concatcp;
 use domain::anomaly::Kind;
 use domain::health::{HEALTHY_MS, Health, OFFLINE_MS};
-use kit::db::Transaction;
-use kit::{Problem, db, params};
+use kit::db::{self, Database, Executor, Fetch as _};
+use kit::row::FromRow;
+use kit::{Problem, params};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Devices that one transaction turns: each may write an alert, an event and a row of the outbox.
 const BATCH: i64 = 500;
 
 /// How many devices turned.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = HealthRun)]
 pub struct Summary {
     /// To `warning`.
     pub warning: usize,
@@ -27,49 +31,63 @@ pub fn run(now: i64) -> Result<Summary, Problem> {
     Ok(summary)
 }
 
+/// Which devices are silent for too long. That their health is monitored is the index's own condition: without it the index would not serve.
+const SILENT: &str = concatcp!(
+    "select device_id from device_state
+     where health in ('",
+    Health::MONITORED[0].into_str(),
+    "', '",
+    Health::MONITORED[1].into_str(),
+    "') and last_seen_at < ?1 and health in (select value from json_each(?2)) limit ?3"
+);
+
+const TURN: &str =
+    concatcp!("update device_state set health = ?4, health_changed_at = ?5 where device_id in (", SILENT, ") returning device_id");
+
 /// Turns one batch to this health; whether there may be more.
 fn turn(to: Health, now: i64, turned: &mut usize) -> Result<bool, Problem> {
-    let (from, older_than, kind) = match to {
-        Health::Offline => ("[\"healthy\",\"warning\"]", OFFLINE_MS, Kind::DeviceOffline),
-        _ => ("[\"healthy\"]", HEALTHY_MS, Kind::DeviceWarning),
+    let (from, older_than, kind): (&[Health], _, _) = match to {
+        Health::Offline => (&Health::MONITORED, OFFLINE_MS, Kind::DeviceOffline),
+        _ => (&[Health::Healthy], HEALTHY_MS, Kind::DeviceWarning),
     };
-    // `health in ('healthy', 'warning')` is the index's own condition: without it the index would not serve.
-    let silent = "select device_id from device_state
-        where health in ('healthy', 'warning') and last_seen_at < ?1 and health in (select value from json_each(?2)) limit ?3";
-    if db::run(silent, params![now - older_than, from, 1_i64])?.is_empty() {
+    let from = serde_json::to_string(from).map_err(Problem::internal)?;
+    if !Database.exists(SILENT, params![now - older_than, &from, 1_i64])? {
         return Ok(false);
     }
-    let batch = db::transaction(|tx| {
-        let rows = tx.run(
-            &format!("update device_state set health = ?4, health_changed_at = ?5 where device_id in ({silent}) returning device_id"),
-            params![now - older_than, from, BATCH, to.into_str(), now],
-        )?;
-        let ids: Vec<i64> = rows.iter().map(|row| row.int(0)).collect::<Result<_, _>>()?;
+    let batch = db::transaction(|db| {
+        let devices: Vec<Turned> = db.fetch_all(TURN, params![now - older_than, from, BATCH, to, now])?;
+        let ids: Vec<i64> = devices.iter().map(|device| device.device_id).collect();
         let ids = serde_json::to_string(&ids).map_err(Problem::internal)?;
         if to == Health::Offline {
-            resolve_warnings(tx, &ids, now)?;
+            resolve_warnings(db, &ids, now)?;
         }
-        raise(tx, kind, &ids, now)?;
-        Ok(rows.len())
+        raise(db, kind, &ids, now)?;
+        Ok::<_, Problem>(devices.len())
     })?;
     *turned += batch;
     Ok(i64::try_from(batch).is_ok_and(|batch| batch == BATCH))
 }
 
+/// A device whose health turned.
+#[derive(FromRow)]
+struct Turned {
+    device_id: i64,
+}
+
 /// An offline device's warning is over: the graver alert takes its place.
-fn resolve_warnings(tx: &Transaction, ids: &str, now: i64) -> Result<(), Problem> {
-    tx.run(
+fn resolve_warnings(db: &dyn Executor, ids: &str, now: i64) -> Result<(), Problem> {
+    db.run(
         "update alerts indexed by alerts_open_anomaly
          set status = 'resolved', resolved_at = ?2, resolved_by = 'system', updated_at = ?2, updated_by = 'system'
          where source = 'system' and status <> 'resolved' and alert_type = ?3
              and subject in (select d.code from json_each(?1) j join devices d on d.id = j.value)",
-        params![ids, now, Kind::DeviceWarning.into_str()],
+        params![ids, now, Kind::DeviceWarning],
     )?;
     Ok(())
 }
 
-fn raise(tx: &Transaction, kind: Kind, ids: &str, now: i64) -> Result<(), Problem> {
-    tx.run(
+fn raise(db: &dyn Executor, kind: Kind, ids: &str, now: i64) -> Result<(), Problem> {
+    db.run(
         "insert into system_alerts (alert_type, subject, site, zones, severity, message, at)
          select ?3, d.code, d.site, json_array(d.zone), ?4,
              printf('%s has been silent for %d minutes (last seen %s)', d.code, (?2 - s.last_seen_at) / 60000,
@@ -77,7 +95,7 @@ fn raise(tx: &Transaction, kind: Kind, ids: &str, now: i64) -> Result<(), Proble
              ?2
          from json_each(?1) j join devices d on d.id = j.value join device_state s on s.device_id = d.id
          where d.is_active = 1",
-        params![ids, now, kind.into_str(), kind.severity().into_str()],
+        params![ids, now, kind, kind.severity()],
     )?;
     Ok(())
 }

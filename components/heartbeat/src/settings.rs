@@ -1,48 +1,17 @@
-//! Where things are sent and with which secrets: this component's variables, read once an instance.
+//! Who is told, through which channels: this component's variables, read once an instance.
 
 use domain::time::MINUTE_MS;
 use kit::{Problem, config};
 
+use crate::channels::{self, Channel, Person};
+
 /// The origin that leaves a destination unset (RFC 2606: it can never exist).
 const UNSET: &str = "https://unset.invalid";
 
-/// The variables of the scheduled run. Secrets stand here in clear: it has no `Debug`, so that none reaches the log.
-#[derive(Clone, Default)]
+/// The variables of the scheduled run. Its channels hold secrets: it has no `Debug`, so that none reaches the log.
 pub struct Settings {
-    /// Scheme and host of the webhook's receiver; none when unset.
-    pub webhook_origin: Option<String>,
-    /// The path there.
-    pub webhook_path: String,
-    /// What webhooks are signed with: `whsec_` and base64, or any text.
-    pub webhook_secret: String,
-    /// Twilio's API.
-    pub twilio_origin: String,
-    /// The account; empty when there is none.
-    pub twilio_account_sid: String,
-    /// Its secret.
-    pub twilio_auth_token: String,
-    /// The sending number, or the SID of a messaging service (`MG…`).
-    pub twilio_from: String,
-    /// Who gets an SMS of everything.
-    pub sms_to: Vec<String>,
-    /// SendGrid's API.
-    pub sendgrid_origin: String,
-    /// Its key; empty when there is none.
-    pub sendgrid_api_key: String,
-    /// The sender's address.
-    pub mail_from: String,
-    /// Who gets a mail of everything.
-    pub mail_to: Vec<String>,
-    /// Scheme and host of a chat's incoming webhook; none when unset.
-    pub chat_origin: Option<String>,
-    /// The path there, which is the chat's secret.
-    pub chat_path: String,
-    /// The ntfy server; none when unset.
-    pub ntfy_origin: Option<String>,
-    /// The topic that gets everything.
-    pub ntfy_topic: String,
-    /// Its access token; empty when it needs none.
-    pub ntfy_token: String,
+    /// Every channel, configured or not.
+    pub channels: Vec<Box<dyn Channel>>,
     /// What is called at the end of a good run; none when unset.
     pub dead_mans_switch: Option<String>,
     /// How long a critical alert waits to be acknowledged before it climbs a rung, milliseconds.
@@ -54,73 +23,49 @@ pub struct Settings {
 /// Someone to reach through a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
-    /// `webhook`, `sms`, `mail`, `chat` or `ntfy`.
+    /// The channel's name.
     pub channel: &'static str,
     /// A number, an address, a topic.
     pub address: String,
 }
 
-impl Contact {
-    /// A contact of this channel.
-    pub fn new(channel: &'static str, address: impl Into<String>) -> Self {
-        Self { channel, address: address.into() }
-    }
-}
-
 impl Settings {
     /// Reads them. The error is a variable that the host cannot give.
     pub async fn load() -> Result<Self, Problem> {
+        let channels = channels::load().await?;
         Ok(Self {
-            webhook_origin: origin(&config::get("webhook_origin").await?),
-            webhook_path: path(&config::get("webhook_path").await?),
-            webhook_secret: config::get("webhook_secret").await?,
-            twilio_origin: bare(&config::get("twilio_origin").await?),
-            twilio_account_sid: config::get("twilio_account_sid").await?,
-            twilio_auth_token: config::get("twilio_auth_token").await?,
-            twilio_from: config::get("twilio_from").await?,
-            sms_to: config::list("sms_to").await?,
-            sendgrid_origin: bare(&config::get("sendgrid_origin").await?),
-            sendgrid_api_key: config::get("sendgrid_api_key").await?,
-            mail_from: config::get("mail_from").await?,
-            mail_to: config::list("mail_to").await?,
-            chat_origin: origin(&config::get("chat_webhook_origin").await?),
-            chat_path: path(&config::get("chat_webhook_path").await?),
-            ntfy_origin: origin(&config::get("ntfy_origin").await?),
-            ntfy_topic: config::get("ntfy_topic").await?,
-            ntfy_token: config::get("ntfy_token").await?,
             dead_mans_switch: match origin(&config::get("dead_mans_switch_origin").await?) {
                 Some(origin) => Some(origin + &path(&config::get("dead_mans_switch_path").await?)),
                 None => None,
             },
             escalation_every_ms: config::number("escalation_minutes", 5).await?.saturating_mul(MINUTE_MS),
-            escalation_contacts: ladder(&config::get("escalation_contacts").await?),
+            escalation_contacts: ladder(&config::get("escalation_contacts").await?, &channels),
+            channels,
         })
     }
 
-    /// Whom to tell of something on this rung of the ladder: on 0 every configured channel, above it that rung's people.
-    pub fn contacts(&self, level: i64) -> Vec<Contact> {
+    /// The channel of this name.
+    pub fn channel(&self, name: &str) -> Option<&dyn Channel> {
+        self.channels.iter().map(Box::as_ref).find(|channel| channel.name() == name)
+    }
+
+    /// Whom to tell of what concerns the control room, on this rung of the ladder: on 0 every configured channel, above it that rung's people.
+    pub fn control_room(&self, level: i64) -> Vec<Contact> {
         if level > 0 {
             let rung = usize::try_from(level - 1).ok().and_then(|rung| self.escalation_contacts.get(rung));
             return rung.cloned().unwrap_or_default();
         }
-        let mut contacts = Vec::new();
-        if let Some(origin) = &self.webhook_origin {
-            contacts.push(Contact::new("webhook", format!("{origin}{}", self.webhook_path)));
-        }
-        if !self.twilio_account_sid.is_empty() {
-            contacts.extend(self.sms_to.iter().map(|number| Contact::new("sms", number)));
-        }
-        if !self.sendgrid_api_key.is_empty() {
-            contacts.extend(self.mail_to.iter().map(|address| Contact::new("mail", address)));
-        }
-        // The path of a chat's webhook is its secret: the contact, which is shown, is the host alone.
-        if let Some(origin) = &self.chat_origin {
-            contacts.push(Contact::new("chat", origin));
-        }
-        if self.ntfy_origin.is_some() && !self.ntfy_topic.is_empty() {
-            contacts.push(Contact::new("ntfy", &self.ntfy_topic));
-        }
-        contacts
+        let of_channel = |channel: &Box<dyn Channel>| {
+            let name = channel.name();
+            channel.control_room().into_iter().map(move |address| Contact { channel: name, address })
+        };
+        self.channels.iter().flat_map(of_channel).collect()
+    }
+
+    /// How to tell a person of what is theirs. The control room's own contacts are spared.
+    pub fn person(&self, person: &Person) -> Vec<Contact> {
+        let of_channel = |channel: &Box<dyn Channel>| Some(Contact { channel: channel.name(), address: channel.person(person)? });
+        self.channels.iter().filter_map(of_channel).collect()
     }
 
     /// How many rungs the ladder has above the ground.
@@ -129,75 +74,121 @@ impl Settings {
     }
 }
 
-fn bare(origin: &str) -> String {
+/// Without the slash at its end.
+pub fn bare(origin: &str) -> String {
     origin.trim().trim_end_matches('/').to_owned()
 }
 
-fn origin(text: &str) -> Option<String> {
+/// Scheme and host; none when it is unset.
+pub fn origin(text: &str) -> Option<String> {
     let origin = bare(text);
     (!origin.is_empty() && !origin.eq_ignore_ascii_case(UNSET)).then_some(origin)
 }
 
-fn path(text: &str) -> String {
+/// With the slash at its start.
+pub fn path(text: &str) -> String {
     let text = text.trim();
     if text.starts_with('/') { text.to_owned() } else { format!("/{text}") }
 }
 
 /// Reads `sms:+911…,mail:a@b|ntfy:topic`: rungs apart by `|`, contacts by `,`. What is not understood is left out, and said so.
-fn ladder(text: &str) -> Vec<Vec<Contact>> {
+fn ladder(text: &str, channels: &[Box<dyn Channel>]) -> Vec<Vec<Contact>> {
     if text.trim().is_empty() {
         return Vec::new();
     }
-    text.split('|').map(|rung| rung.split(',').filter_map(contact).collect()).collect()
+    text.split('|').map(|rung| rung.split(',').filter_map(|text| contact(text, channels)).collect()).collect()
 }
 
-fn contact(text: &str) -> Option<Contact> {
+fn contact(text: &str, channels: &[Box<dyn Channel>]) -> Option<Contact> {
     let text = text.trim();
-    let channel = |name: &str| ["sms", "mail", "ntfy"].into_iter().find(|channel| name.eq_ignore_ascii_case(channel));
+    let people = || channels.iter().filter(|channel| channel.is_for_people()).map(|channel| channel.name());
     let read = text.split_once(':').and_then(|(name, address)| {
         let address = address.trim();
-        channel(name.trim()).filter(|_| !address.is_empty()).map(|channel| Contact::new(channel, address))
+        let channel = people().find(|channel| name.trim().eq_ignore_ascii_case(channel)).filter(|_| !address.is_empty())?;
+        Some(Contact { channel, address: address.to_owned() })
     });
     if read.is_none() && !text.is_empty() {
-        kit::host::log("warn", "escalation_contacts has a contact that is not sms:, mail: or ntfy:", serde_json::json!({}));
+        let known = people().collect::<Vec<_>>().join(", ");
+        kit::host::log("warn", "escalation_contacts has a contact of no channel for people", serde_json::json!({ "channels": known }));
     }
     read
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use bytes::Bytes;
+    use http::Request;
 
-    #[test]
-    fn the_ladder_is_read_rung_by_rung() {
-        let ladder = ladder("sms:+911234567890, mail:a@b.example | ntfy:night | pager:7 |");
-        assert_eq!(
-            ladder,
-            [
-                vec![Contact::new("sms", "+911234567890"), Contact::new("mail", "a@b.example")],
-                vec![Contact::new("ntfy", "night")],
-                vec![],
-                vec![],
-            ]
-        );
-        assert!(super::ladder(" ").is_empty());
+    use super::*;
+    use crate::channels::Message;
+
+    /// A channel that reaches one address of the control room, and people by phone.
+    struct Double {
+        name: &'static str,
+        address: Option<&'static str>,
+        is_for_people: bool,
+    }
+
+    impl Channel for Double {
+        fn name(&self) -> &'static str {
+            self.name
+        }
+
+        fn control_room(&self) -> Vec<String> {
+            self.address.iter().map(|address| (*address).to_owned()).collect()
+        }
+
+        fn person(&self, person: &Person) -> Option<String> {
+            person.phone.clone().filter(|_| self.is_for_people)
+        }
+
+        fn is_for_people(&self) -> bool {
+            self.is_for_people
+        }
+
+        fn request(&self, _: &Message, _: i64) -> Result<Request<Bytes>, String> {
+            Err("a double sends nothing".to_owned())
+        }
+    }
+
+    fn channels() -> Vec<Box<dyn Channel>> {
+        let double = |name, address, is_for_people| Box::new(Double { name, address, is_for_people }) as Box<dyn Channel>;
+        vec![double("webhook", Some("https://hooks.example/in"), false), double("sms", Some("+1"), true), double("mail", None, true)]
+    }
+
+    fn contact(channel: &'static str, address: &str) -> Contact {
+        Contact { channel, address: address.to_owned() }
     }
 
     #[test]
-    fn only_what_is_configured_is_told() {
-        let mut settings = Settings { sms_to: vec!["+1".to_owned()], mail_to: vec!["a@b".to_owned()], ..Settings::default() };
-        assert!(settings.contacts(0).is_empty());
-        settings.twilio_account_sid = "AC1".to_owned();
-        settings.webhook_origin = origin("https://hooks.example/");
-        settings.webhook_path = path("in");
-        settings.chat_origin = origin("https://chat.example");
-        settings.chat_path = path("/services/secret");
-        settings.ntfy_origin = origin("https://unset.invalid");
-        settings.ntfy_topic = "gatehouse".to_owned();
+    fn the_ladder_is_read_rung_by_rung() {
+        let ladder = ladder("sms:+911234567890, mail:a@b.example | SMS: night | pager:7, webhook:x |", &channels());
         assert_eq!(
-            settings.contacts(0),
-            [Contact::new("webhook", "https://hooks.example/in"), Contact::new("sms", "+1"), Contact::new("chat", "https://chat.example"),]
+            ladder,
+            [vec![contact("sms", "+911234567890"), contact("mail", "a@b.example")], vec![contact("sms", "night")], vec![], vec![]]
         );
-        assert!(settings.contacts(1).is_empty());
+        assert!(super::ladder(" ", &channels()).is_empty());
+    }
+
+    #[test]
+    fn only_who_is_configured_or_concerned_is_told() {
+        let settings = Settings {
+            channels: channels(),
+            dead_mans_switch: None,
+            escalation_every_ms: 0,
+            escalation_contacts: vec![vec![contact("mail", "a@b.example")]],
+        };
+        assert_eq!(settings.control_room(0), [contact("webhook", "https://hooks.example/in"), contact("sms", "+1")]);
+        assert_eq!(settings.control_room(1), [contact("mail", "a@b.example")]);
+        assert!(settings.control_room(2).is_empty());
+        let person = Person { email: None, phone: Some("+2".to_owned()) };
+        assert_eq!(settings.person(&person), [contact("sms", "+2"), contact("mail", "+2")]);
+    }
+
+    #[test]
+    fn an_origin_may_be_left_unset() {
+        assert_eq!(origin("https://hooks.example/").as_deref(), Some("https://hooks.example"));
+        assert!(origin("https://unset.invalid").is_none() && origin(" ").is_none());
+        assert_eq!((path("in"), path("/in")), ("/in".to_owned(), "/in".to_owned()));
     }
 }

@@ -1,89 +1,96 @@
-//! The scheduled run (contract §11). Two at once do each thing once: a lease lets one of them work, and each step is safe by itself
-//! besides, for a run whose lease ended may still be at it.
+//! The scheduled run (docs/reference/rules.md#scheduled-work). Two at once do each thing once: a lease lets one of them work, and each step
+//! is safe by itself besides, for a run whose lease ended may still be at it.
 
-use kit::{Problem, db, host, params};
+use std::collections::BTreeMap;
+
+use axum::{Extension, Json};
+use kit::db::{Database, Executor as _, Fetch as _};
+use kit::serve::Quiet;
+use kit::trusted::Trusted;
+use kit::{Answer, Problem, host, outbox, params, scheduled};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::settings::Settings;
-use crate::{anomalies, bookings, cleanup, dispatch, escalation, health, held_back, outbound, reservations};
+use crate::{anomalies, cleanup, delivery, dispatch, escalation, health};
 
 /// How long a run may last before the next one takes it for dead, milliseconds.
 const LEASE_MS: i64 = 60_000;
 
-/// What each step did.
-#[derive(Debug, Default, Serialize)]
+/// What each step of the scheduled run did.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = ScheduledRun)]
 pub struct Summary {
     /// Another run is at work: this one did nothing.
-    pub skipped: bool,
+    skipped: bool,
     /// Devices whose health turned.
-    pub health: health::Summary,
+    health: health::Summary,
     /// Anomalies of sites and spots.
-    pub anomalies: anomalies::Summary,
-    /// Bookings that time has overtaken.
-    pub bookings: bookings::Summary,
-    /// Events of crowds and shuttles that had been held back.
-    pub held_back: usize,
-    /// Reservations that time has overtaken.
-    pub reservations: reservations::Summary,
-    /// Alerts that ended by themselves.
-    pub expired: usize,
+    anomalies: anomalies::Summary,
     /// Rungs that alerts and emergencies climbed.
-    pub escalated: usize,
+    escalated: usize,
     /// Messages.
-    pub dispatch: dispatch::Summary,
+    dispatch: dispatch::Summary,
     /// Rows removed.
-    pub removed: cleanup::Summary,
-    /// Whether the dead-man's switch was told.
-    pub pinged: bool,
+    removed: cleanup::Summary,
+    /// Whether the dead man's switch was told.
+    pinged: bool,
+    /// What the other components' runs did, by their names, when this one asked them for theirs.
+    #[serde(flatten)]
+    components: BTreeMap<&'static str, Value>,
 }
 
-/// Who runs it.
-#[derive(Clone, Copy, PartialEq)]
-#[cfg_attr(not(target_family = "wasm"), allow(dead_code, reason = "only a component has a cron trigger"))]
-pub enum Caller {
-    /// The cron trigger, which runs the component of payments too.
-    Trigger,
-    /// POST `/internal/tick`, for all that there is to do.
-    Route,
+/// Does the scheduled work of every component now, for platforms without a cron trigger.
+#[utoipa::path(post, path = "/internal/tick")]
+pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
+    let now = host::now_ms();
+    let owner = host::new_id(now)?;
+    if !begin(&owner, now)? {
+        return Ok((Extension(Quiet), Json(Summary { skipped: true, ..Summary::default() })));
+    }
+    let mut steps = Steps::default();
+    let mut components = BTreeMap::new();
+    // Before the messages are sent, since they make some.
+    for name in scheduled::COMPONENTS {
+        let run = outbox::post(&format!("/internal/tick/{name}"), &owner).await.map_err(Problem::internal);
+        components.insert(name, steps.record(name, run));
+    }
+    Ok((Extension(Quiet), Json(Summary { components, ..work(&owner, now, steps).await? })))
 }
 
-/// One run. A step that fails does not keep the others from being done; the run is then no good one: it is an error, the dead-man's
-/// switch is not told, and `/ready` still sees the good run before.
-pub async fn run(caller: Caller) -> Result<Summary, Problem> {
+/// The cron event: the other components have their own.
+pub async fn run() -> Result<Summary, Problem> {
     let now = host::now_ms();
     let owner = host::new_id(now)?;
     if !begin(&owner, now)? {
         return Ok(Summary { skipped: true, ..Summary::default() });
     }
-    let mut steps = Steps::default();
+    work(&owner, now, Steps::default()).await
+}
+
+/// A step that fails does not keep the others from being done; the run is then no good one: it is an error, the dead man's switch is not told,
+/// and `/ready` still sees the good run before.
+async fn work(owner: &str, now: i64, mut steps: Steps) -> Result<Summary, Problem> {
     let mut summary = Summary {
-        health: steps.of("health", health::run(now)),
-        anomalies: steps.of("anomalies", anomalies::run(now)),
-        bookings: steps.of("bookings", bookings::run(now)),
-        held_back: steps.of("held-back events", held_back::run(now)),
-        reservations: steps.of("reservations", reservations::run(now)),
-        expired: steps.of("expiry", escalation::expire(now)),
+        health: steps.record("health", health::run(now)),
+        anomalies: steps.record("anomalies", anomalies::run(now)),
         ..Summary::default()
     };
-    if caller == Caller::Route {
-        // Before the messages are sent, since it makes some.
-        steps.of("payments", reservations::look_after_payments(&owner).await);
-    }
     match Settings::load().await {
         Ok(settings) => {
-            summary.escalated = steps.of("escalation", escalation::climb(&settings, now));
-            summary.dispatch = steps.of("dispatch", dispatch::drain(&settings).await);
-            summary.removed = steps.of("clean-up", cleanup::run(now));
+            summary.escalated = steps.record("escalation", escalation::climb(&settings, now));
+            summary.dispatch = steps.record("dispatch", dispatch::drain(&settings).await);
+            summary.removed = steps.record("clean-up", cleanup::run(now));
             if steps.failed.is_empty()
                 && let Some(address) = &settings.dead_mans_switch
             {
                 summary.pinged = ping(address).await;
             }
         }
-        Err(problem) => steps.of("settings", Err(problem)),
+        Err(problem) => steps.record("settings", Err(problem)),
     }
-    end(&owner, steps.failed.is_empty())?;
+    end(owner, steps.failed.is_empty())?;
     if steps.failed.is_empty() { Ok(summary) } else { Err(Problem::internal(format!("steps that failed: {}", steps.failed.join(", ")))) }
 }
 
@@ -93,7 +100,7 @@ struct Steps {
 }
 
 impl Steps {
-    fn of<T: Default>(&mut self, name: &'static str, result: Result<T, Problem>) -> T {
+    fn record<T: Default>(&mut self, name: &'static str, result: Result<T, Problem>) -> T {
         result.unwrap_or_else(|problem| {
             let cause = problem.cause().unwrap_or(problem.detail());
             host::log("error", "a step of the scheduled run failed", json!({ "step": name, "cause": cause }));
@@ -105,19 +112,18 @@ impl Steps {
 
 /// Takes the lease; false when another run holds it.
 fn begin(owner: &str, now: i64) -> Result<bool, Problem> {
-    let rows = db::run(
+    Database.exists(
         "insert into leases (name, owner, lease_until, started_at) values ('tick', ?1, ?2 + ?3, ?2)
          on conflict (name) do update set owner = excluded.owner, lease_until = excluded.lease_until, started_at = excluded.started_at
          where leases.lease_until is null or leases.lease_until <= excluded.started_at
          returning name",
         params![owner, now, LEASE_MS],
-    )?;
-    Ok(!rows.is_empty())
+    )
 }
 
 /// Gives the lease back and notes a good run.
 fn end(owner: &str, good: bool) -> Result<(), Problem> {
-    db::run(
+    Database.run(
         "update leases set owner = null, lease_until = null, runs = runs + ?2, finished_at = iif(?2, ?3, finished_at)
          where name = 'tick' and owner = ?1",
         params![owner, good, host::now_ms()],
@@ -125,15 +131,15 @@ fn end(owner: &str, good: bool) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Tells the dead-man's switch that the run was good; it raises the alarm when it hears nothing. Its address is a secret.
+/// Tells the dead man's switch that the run was good; it raises the alarm when it hears nothing. Its address is a secret.
 async fn ping(address: &str) -> bool {
     let Ok(request) = http::Request::get(address).body(bytes::Bytes::new()) else {
-        host::log("warn", "the dead-man's switch has no valid address", json!({}));
+        host::log("warn", "the dead man's switch has no valid address", json!({}));
         return false;
     };
-    let reply = outbound::send(request).await;
-    if let Some(error) = &reply.error {
-        host::log("warn", "the dead-man's switch was not told", json!({ "error": error }));
+    let attempt = delivery::deliver(request).await;
+    if let Some(error) = &attempt.error {
+        host::log("warn", "the dead man's switch was not told", json!({ "error": error }));
     }
-    reply.error.is_none()
+    attempt.error.is_none()
 }

@@ -1,15 +1,24 @@
-//! The numbers behind `/metrics`. Each query reads what is bounded by the number of devices and spots, by what is open or waiting, or
-//! by an index; none reads a history.
+//! The numbers behind `/metrics`: the one place that counts in every component's tables. Each query reads what is bounded by the number of
+//! devices and spots, by what is open or waiting, or by an index; none reads a history.
 
-use kit::db::{self, Rows, Value};
+use const_format::concatcp;
+use domain::alert::{Severity, Status as AlertStatus};
+use domain::crowd::Level;
+use domain::emergency::Status as EmergencyStatus;
+use domain::health::Health;
+use domain::overview::SpotState;
+use domain::reservation::Status as ReservationStatus;
+use kit::db::{Database, Fetch as _, Value};
+use kit::row::FromRow;
 use kit::{Problem, params};
+use strum::VariantNames;
 
 /// A label's value and its count.
-pub type Counts = Vec<(String, i64)>;
+pub type Counts = Vec<(&'static str, i64)>;
 
 /// What is measured at one moment.
 pub struct Figures {
-    pub readings: i64,
+    pub totals: Totals,
     pub devices_by_health: Counts,
     pub spots_by_status: Counts,
     pub open_alerts_by_severity: Counts,
@@ -17,18 +26,18 @@ pub struct Figures {
     pub crowd_zones_by_level: Counts,
     pub reservations_by_status: Counts,
     pub payments_by_state: Counts,
-    /// Ever made: their numbers rise one by one.
-    pub bookings: i64,
-    pub reservations: i64,
-    /// On waitlists.
-    pub bookings_waiting: i64,
-    /// Let in at the temples' gates and not out again.
-    pub people_inside: i64,
     pub messages_by_state: Counts,
+}
+
+/// What has no label.
+#[derive(Default, FromRow)]
+pub struct Totals {
+    pub readings: i64,
+    /// Rows of the outbox without messages yet.
     pub outbox_waiting: i64,
-    /// Since the oldest message that is neither sent nor dead was written; 0 when there is none.
+    /// Since the oldest message that is neither sent nor dead was written, milliseconds; 0 when there is none.
     pub oldest_message_age_ms: i64,
-    /// Ever written to the feed: its ids rise one by one.
+    /// Ever written to the feed: its ids rise one by one, as do the numbers of the next three.
     pub events: i64,
     pub audited: i64,
     pub alert_steps: i64,
@@ -37,111 +46,138 @@ pub struct Figures {
     /// None before the first.
     pub scheduled_run_age_ms: Option<i64>,
     pub schema_version: i64,
+    /// Ever made: their numbers rise one by one.
+    pub bookings: i64,
+    pub reservations: i64,
+    /// On waitlists.
+    pub bookings_waiting: i64,
+    /// Let in at the temples' gates and not out again.
+    pub people_inside: i64,
 }
+
+const TOTALS: &str = "select
+    (select coalesce(sum(readings), 0) from device_state) as readings,
+    (select count(*) from outbox where expanded_at is null) as outbox_waiting,
+    max(0, ?1 - coalesce((select min(created_at) from messages where state in ('queued', 'sending')), ?1)) as oldest_message_age_ms,
+    coalesce((select seq from sqlite_sequence where name = 'events'), 0) as events,
+    coalesce((select seq from sqlite_sequence where name = 'audit_log'), 0) as audited,
+    coalesce((select seq from sqlite_sequence where name = 'alert_history'), 0) as alert_steps,
+    coalesce((select seq from sqlite_sequence where name = 'outbox'), 0) as outbox,
+    coalesce((select runs from leases where name = 'tick'), 0) as scheduled_runs,
+    max(0, ?1 - (select finished_at from leases where name = 'tick')) as scheduled_run_age_ms,
+    (select max(version) from schema_migrations) as schema_version,
+    coalesce((select seq from sqlite_sequence where name = 'bookings'), 0) as bookings,
+    coalesce((select seq from sqlite_sequence where name = 'reservations'), 0) as reservations,
+    (select count(*) from bookings where status = 'waitlisted') as bookings_waiting,
+    (select coalesce(sum(party_size), 0) from bookings where status = 'checked_in') as people_inside";
+
+const DEVICES: &str = "select s.health as label, count(*) as count
+    from devices v join device_state s on s.device_id = v.id where v.is_active = 1 group by 1";
+
+const SPOTS: &str = concatcp!(
+    "select case
+        when p.status = 'out_of_service' then p.status
+        when s.occupied = 1 then '",
+    SpotState::Occupied.into_str(),
+    "' when p.status = 'reserved' or exists (
+            select 1 from spot_claims c where c.spot_id = p.spot_id and c.starts_at < ?1 + 1 and c.ends_at > ?1 and c.expires_at > ?1
+        ) then '",
+    SpotState::Reserved.into_str(),
+    "' else '",
+    SpotState::Free.into_str(),
+    "' end as label, count(*) as count
+     from spots p
+     left join devices v on v.spot_id = p.spot_id and v.is_active = 1
+     left join device_state s on s.device_id = v.id
+     group by 1"
+);
+
+const ALERTS: &str = concatcp!(
+    "select severity as label, count(*) as count from alerts where status in ('",
+    AlertStatus::OPEN[0].into_str(),
+    "', '",
+    AlertStatus::OPEN[1].into_str(),
+    "') group by 1"
+);
+
+const OPEN_EMERGENCIES: [&str; 3] =
+    [EmergencyStatus::Reported.into_str(), EmergencyStatus::Acknowledged.into_str(), EmergencyStatus::InProgress.into_str()];
+
+const EMERGENCIES: &str = concatcp!(
+    "select status as label, count(*) as count from emergencies where status <> '",
+    EmergencyStatus::Resolved.into_str(),
+    "' group by 1"
+);
+
+const CROWD_ZONES: &str = "select level as label, count(*) as count from crowd_state where level is not null group by 1";
+
+const LIVE_RESERVATIONS: [&str; 3] =
+    [ReservationStatus::LIVE[0].into_str(), ReservationStatus::LIVE[1].into_str(), ReservationStatus::LIVE[2].into_str()];
+
+// The words stand in the statements, where partial indexes on the same words are found by them.
+const RESERVATIONS: &str = concatcp!(
+    "select status as label, count(*) as count from reservations where status in ('",
+    LIVE_RESERVATIONS[0],
+    "', '",
+    LIVE_RESERVATIONS[1],
+    "', '",
+    LIVE_RESERVATIONS[2],
+    "') group by 1"
+);
+
+/// What is not settled, of `payments.state`.
+const OPEN_PAYMENTS: [&str; 3] = ["creating", "open", "processing"];
+
+const PAYMENTS: &str = concatcp!(
+    "select state as label, count(*) as count from payments where state in ('",
+    OPEN_PAYMENTS[0],
+    "', '",
+    OPEN_PAYMENTS[1],
+    "', '",
+    OPEN_PAYMENTS[2],
+    "') group by 1"
+);
+
+/// What is not sent, of `messages.state`: what was sent is a history, and grows.
+const UNSENT_MESSAGES: [&str; 3] = ["queued", "sending", "dead"];
+
+const MESSAGES: &str = concatcp!(
+    "select state as label, count(*) as count from messages where state in ('",
+    UNSENT_MESSAGES[0],
+    "', '",
+    UNSENT_MESSAGES[1],
+    "', '",
+    UNSENT_MESSAGES[2],
+    "') group by 1"
+);
 
 impl Figures {
     /// Reads them.
     pub fn read(now: i64) -> Result<Self, Problem> {
-        let one = db::run(
-            "select
-                (select coalesce(sum(readings), 0) from device_state),
-                (select count(*) from outbox where expanded_at is null),
-                (select min(created_at) from messages where state in ('queued', 'sending')),
-                coalesce((select seq from sqlite_sequence where name = 'events'), 0),
-                coalesce((select seq from sqlite_sequence where name = 'audit_log'), 0),
-                coalesce((select seq from sqlite_sequence where name = 'alert_history'), 0),
-                coalesce((select seq from sqlite_sequence where name = 'outbox'), 0),
-                coalesce((select runs from leases where name = 'tick'), 0),
-                (select finished_at from leases where name = 'tick'),
-                (select max(version) from schema_migrations),
-                coalesce((select seq from sqlite_sequence where name = 'bookings'), 0),
-                coalesce((select seq from sqlite_sequence where name = 'reservations'), 0),
-                (select count(*) from bookings where status = 'waitlisted'),
-                (select coalesce(sum(party_size), 0) from bookings where status = 'checked_in')",
-            params![],
-        )?;
-        let row = one.first().ok_or_else(|| Problem::internal("no row"))?;
+        let totals = Database.fetch_optional(TOTALS, params![now])?;
         Ok(Self {
-            readings: row.int(0)?,
-            outbox_waiting: row.int(1)?,
-            oldest_message_age_ms: row.opt_int(2)?.map_or(0, |at| (now - at).max(0)),
-            events: row.int(3)?,
-            audited: row.int(4)?,
-            alert_steps: row.int(5)?,
-            outbox: row.int(6)?,
-            scheduled_runs: row.int(7)?,
-            scheduled_run_age_ms: row.opt_int(8)?.map(|at| (now - at).max(0)),
-            schema_version: row.int(9)?,
-            bookings: row.int(10)?,
-            reservations: row.int(11)?,
-            bookings_waiting: row.int(12)?,
-            people_inside: row.int(13)?,
-            devices_by_health: counts(
-                &["healthy", "warning", "offline", "unknown"],
-                "select s.health, count(*) from devices v join device_state s on s.device_id = v.id where v.is_active = 1 group by 1",
-                params![],
-            )?,
-            spots_by_status: counts(
-                &["free", "occupied", "reserved", "out_of_service"],
-                concat!(
-                    "select case
-                        when p.status = 'out_of_service' then p.status
-                        when s.occupied = 1 then 'occupied'
-                        when p.status = 'reserved' or ",
-                    kit::spot_is_kept!("p.spot_id", "?1"),
-                    " then 'reserved'
-                        else 'free' end, count(*)
-                     from spots p
-                     left join devices v on v.spot_id = p.spot_id and v.is_active = 1
-                     left join device_state s on s.device_id = v.id
-                     group by 1"
-                ),
-                params![now],
-            )?,
-            open_alerts_by_severity: counts(
-                &["info", "warning", "critical"],
-                "select severity, count(*) from alerts where status in ('active', 'acknowledged') group by 1",
-                params![],
-            )?,
-            emergencies_by_status: counts(
-                &["reported", "acknowledged", "in_progress"],
-                "select status, count(*) from emergencies where status <> 'resolved' group by 1",
-                params![],
-            )?,
-            crowd_zones_by_level: counts(
-                &["low", "moderate", "high", "critical"],
-                "select level, count(*) from crowd_state where level is not null group by 1",
-                params![],
-            )?,
-            reservations_by_status: counts(
-                &["pending_payment", "confirmed", "arrived"],
-                "select status, count(*) from reservations where status in ('pending_payment', 'confirmed', 'arrived') group by 1",
-                params![],
-            )?,
-            payments_by_state: counts(
-                &["creating", "open", "processing"],
-                "select state, count(*) from payments where state in ('creating', 'open', 'processing') group by 1",
-                params![],
-            )?,
-            // What was sent is a history, and grows.
-            messages_by_state: counts(
-                &["queued", "sending", "dead"],
-                "select state, count(*) from messages where state in ('queued', 'sending', 'dead') group by state",
-                params![],
-            )?,
+            totals: totals.ok_or_else(|| Problem::internal("no row"))?,
+            devices_by_health: counts(<Health as VariantNames>::VARIANTS, DEVICES, params![])?,
+            spots_by_status: counts(<SpotState as VariantNames>::VARIANTS, SPOTS, params![now])?,
+            open_alerts_by_severity: counts(<Severity as VariantNames>::VARIANTS, ALERTS, params![])?,
+            emergencies_by_status: counts(&OPEN_EMERGENCIES, EMERGENCIES, params![])?,
+            crowd_zones_by_level: counts(<Level as VariantNames>::VARIANTS, CROWD_ZONES, params![])?,
+            reservations_by_status: counts(&LIVE_RESERVATIONS, RESERVATIONS, params![])?,
+            payments_by_state: counts(&OPEN_PAYMENTS, PAYMENTS, params![])?,
+            messages_by_state: counts(&UNSENT_MESSAGES, MESSAGES, params![])?,
         })
     }
 }
 
+#[derive(FromRow)]
+struct Count {
+    label: String,
+    count: i64,
+}
+
 /// A count for each label, 0 where there are no rows.
-fn counts(labels: &[&str], sql: &str, params: Vec<Value>) -> Result<Counts, Problem> {
-    let rows: Rows = db::run(sql, params)?;
-    let mut counts: Counts = labels.iter().map(|label| ((*label).to_owned(), 0)).collect();
-    for row in rows.iter() {
-        let label = row.text(0)?;
-        if let Some(count) = counts.iter_mut().find(|(known, _)| known == label) {
-            count.1 = row.int(1)?;
-        }
-    }
-    Ok(counts)
+fn counts(labels: &[&'static str], sql: &str, params: Vec<Value>) -> Result<Counts, Problem> {
+    let rows: Vec<Count> = Database.fetch_all(sql, params)?;
+    let count = |label: &str| rows.iter().find(|row| row.label == label).map_or(0, |row| row.count);
+    Ok(labels.iter().map(|label| (*label, count(label))).collect())
 }

@@ -1,24 +1,35 @@
-//! Operations (contract §11): `/health`, `/ready`, `/metrics`; and the problem document for every path that nobody serves.
+//! Operations (docs/reference/operations.md): `/health`, `/ready`, `/metrics`; and the problem document for every path that nobody serves.
 
 mod figures;
 mod metrics;
 mod ready;
 
+use axum::Json;
+use axum::response::Redirect;
 use axum::routing::get;
-use axum::{Json, Router, response::Redirect};
-use serde_json::{Value, json};
+use kit::api::Api;
+use kit::routes;
+use serde::Serialize;
+use utoipa::ToSchema;
 
-fn router() -> Router {
-    Router::new()
-        .route("/", get(async || Redirect::temporary("/console/")))
-        .route("/health", get(health))
-        .route("/ready", get(ready::ready))
-        .route("/metrics", get(metrics::metrics))
+/// The routes.
+pub fn api() -> Api {
+    Api::new("ops", "Whether the application runs and is ready, and its metrics.")
+        .routes(routes![health, ready::ready, metrics::metrics])
+        .undocumented(|router| router.route("/", get(async || Redirect::temporary("/console/"))))
 }
 
-kit::component!(router);
+kit::component!(api);
 
-/// GET `/health`: the process answers; nothing else is asked.
-async fn health() -> Json<Value> {
-    Json(json!({ "status": "ok" }))
+/// That the process answers.
+#[derive(Serialize, ToSchema)]
+struct Health {
+    /// `ok`.
+    status: &'static str,
+}
+
+/// Returns `ok` while the process answers; nothing else is asked.
+#[utoipa::path(get, path = "/health")]
+async fn health() -> Json<Health> {
+    Json(Health { status: "ok" })
 }

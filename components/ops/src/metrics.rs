@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse as _, Response};
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use kit::request::Now;
@@ -17,16 +17,20 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::figures::{Counts, Figures};
 
-/// GET `/metrics`.
-pub async fn metrics(Now(now): Now, headers: HeaderMap) -> Answer<impl IntoResponse> {
+/// Returns the metrics, as Prometheus reads them.
+#[utoipa::path(get, path = "/metrics", responses(
+    (status = 200, description = "Prometheus text 0.0.4, or OpenMetrics 1.0 when `Accept` asks for it.", content_type = "text/plain", body = String),
+))]
+pub async fn metrics(Now(now): Now, headers: HeaderMap) -> Answer<Response> {
     let figures = Figures::read(now)?;
     let text = encode(figures).map_err(Problem::internal)?;
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    Ok(if accept.contains("application/openmetrics-text") {
-        ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+    let (kind, text) = if accept.contains("application/openmetrics-text") {
+        ("application/openmetrics-text; version=1.0.0; charset=utf-8", text)
     } else {
-        ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], classic(&text))
-    })
+        ("text/plain; version=0.0.4; charset=utf-8", classic(&text))
+    };
+    Ok(([(CONTENT_TYPE, kind)], text).into_response())
 }
 
 /// The same in the older format, where a counter's type is said of its whole name, and units and the end are not said.
@@ -69,7 +73,7 @@ fn seconds(ms: i64) -> f64 {
 fn by_label(encoder: &mut DescriptorEncoder, name: &str, help: &str, label: &str, counts: &Counts) -> fmt::Result {
     let mut family = encoder.encode_descriptor(name, help, None, prometheus_client::metrics::MetricType::Gauge)?;
     for (value, count) in counts {
-        let labels = [(label, value.as_str())];
+        let labels = [(label, *value)];
         ConstGauge::new(*count).encode(family.encode_family(&labels)?)?;
     }
     Ok(())
@@ -88,64 +92,54 @@ impl Collector for Figures {
         ConstGauge::new(1_i64).encode(info.encode_family(&build)?)?;
 
         let counter = |count: i64| ConstCounter::new(u64::try_from(count).unwrap_or_default());
-        one(encoder, "readings", "Readings stored", None, &counter(self.readings))?;
+        one(encoder, "readings", "Readings stored", None, &counter(self.totals.readings))?;
         by_label(encoder, "devices", "Active devices by health", "health", &self.devices_by_health)?;
         by_label(encoder, "spots", "Parking spots by status", "status", &self.spots_by_status)?;
         by_label(encoder, "alerts_open", "Alerts not resolved by severity", "severity", &self.open_alerts_by_severity)?;
-        one(encoder, "alert_steps", "Steps in the histories of alerts", None, &counter(self.alert_steps))?;
+        one(encoder, "alert_steps", "Steps in the histories of alerts", None, &counter(self.totals.alert_steps))?;
         by_label(encoder, "emergencies_open", "Emergencies not resolved by status", "status", &self.emergencies_by_status)?;
         by_label(encoder, "crowd_zones", "Zones that are counted by level", "level", &self.crowd_zones_by_level)?;
-        one(encoder, "bookings", "Darshan bookings made, also those that wait", None, &counter(self.bookings))?;
-        one(encoder, "bookings_waiting", "Bookings on waitlists", None, &ConstGauge::new(self.bookings_waiting))?;
-        one(encoder, "people_inside", "People let in at gates and not out again", None, &ConstGauge::new(self.people_inside))?;
-        one(encoder, "reservations", "Reservations of spots made", None, &counter(self.reservations))?;
+        one(encoder, "bookings", "Darshan bookings made, also those that wait", None, &counter(self.totals.bookings))?;
+        one(encoder, "bookings_waiting", "Bookings on waitlists", None, &ConstGauge::new(self.totals.bookings_waiting))?;
+        one(encoder, "people_inside", "People let in at gates and not out again", None, &ConstGauge::new(self.totals.people_inside))?;
+        one(encoder, "reservations", "Reservations of spots made", None, &counter(self.totals.reservations))?;
         by_label(encoder, "reservations_live", "Reservations that keep a spot by status", "status", &self.reservations_by_status)?;
         by_label(encoder, "payments_open", "Payments not settled by state", "state", &self.payments_by_state)?;
         by_label(encoder, "messages", "Messages not sent by state", "state", &self.messages_by_state)?;
-        one(encoder, "outbox", "Things written to the outbox", None, &counter(self.outbox))?;
-        one(encoder, "outbox_waiting", "Rows of the outbox without messages yet", None, &ConstGauge::new(self.outbox_waiting))?;
-        let age = ConstGauge::new(seconds(self.oldest_message_age_ms));
+        one(encoder, "outbox", "Things written to the outbox", None, &counter(self.totals.outbox))?;
+        one(encoder, "outbox_waiting", "Rows of the outbox without messages yet", None, &ConstGauge::new(self.totals.outbox_waiting))?;
+        let age = ConstGauge::new(seconds(self.totals.oldest_message_age_ms));
         one(encoder, "oldest_unsent_message_age", "Age of the oldest message still to be sent", Some(&Unit::Seconds), &age)?;
-        one(encoder, "events", "Events written to the feed", None, &counter(self.events))?;
-        one(encoder, "audit_entries", "Entries written to the audit trail", None, &counter(self.audited))?;
-        one(encoder, "scheduled_runs", "Scheduled runs begun", None, &counter(self.scheduled_runs))?;
-        if let Some(age_ms) = self.scheduled_run_age_ms {
+        one(encoder, "events", "Events written to the feed", None, &counter(self.totals.events))?;
+        one(encoder, "audit_entries", "Entries written to the audit trail", None, &counter(self.totals.audited))?;
+        one(encoder, "scheduled_runs", "Scheduled runs begun", None, &counter(self.totals.scheduled_runs))?;
+        if let Some(age_ms) = self.totals.scheduled_run_age_ms {
             let age = ConstGauge::new(seconds(age_ms));
             one(encoder, "scheduled_run_age", "Time since a scheduled run last finished", Some(&Unit::Seconds), &age)?;
         }
-        one(encoder, "schema_version", "Version of the database schema", None, &ConstGauge::new(self.schema_version))
+        one(encoder, "schema_version", "Version of the database schema", None, &ConstGauge::new(self.totals.schema_version))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figures::Totals;
 
     #[test]
     fn the_text_is_as_scrapers_read_it() {
+        let totals =
+            Totals { readings: 5, bookings: 7, people_inside: 4, oldest_message_age_ms: 1500, schema_version: 5, ..Totals::default() };
         let text = encode(Figures {
-            readings: 5,
-            devices_by_health: vec![("healthy".to_owned(), 2), ("offline".to_owned(), 0)],
+            totals,
+            devices_by_health: vec![("healthy", 2), ("offline", 0)],
             spots_by_status: Vec::new(),
             open_alerts_by_severity: Vec::new(),
-            emergencies_by_status: vec![("reported".to_owned(), 1)],
+            emergencies_by_status: vec![("reported", 1)],
             crowd_zones_by_level: Vec::new(),
             reservations_by_status: Vec::new(),
             payments_by_state: Vec::new(),
-            bookings: 7,
-            reservations: 8,
-            bookings_waiting: 3,
-            people_inside: 4,
             messages_by_state: Vec::new(),
-            outbox_waiting: 0,
-            oldest_message_age_ms: 1500,
-            events: 9,
-            audited: 1,
-            alert_steps: 1,
-            outbox: 1,
-            scheduled_runs: 1,
-            scheduled_run_age_ms: None,
-            schema_version: 5,
         })
         .unwrap();
         for line in [

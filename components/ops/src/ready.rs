@@ -2,12 +2,18 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use domain::time::{MINUTE_MS, format_rfc3339};
+use domain::time::MINUTE_MS;
 use http::StatusCode;
 use http::header::RETRY_AFTER;
+use kit::api::{Request, Respond, answers_json};
+use kit::db::{Database, Fetch as _};
+use kit::input::Timestamp;
 use kit::request::Now;
-use kit::{Problem, db, host, migrate, params};
+use kit::row::FromRow;
+use kit::{Problem, host, migrate, params};
+use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 /// How often the scheduled run comes, seconds: when to ask again.
 const RUN_EVERY_S: &str = "30";
@@ -15,56 +21,105 @@ const RUN_EVERY_S: &str = "30";
 /// From here on the scheduled run is late, milliseconds.
 const LATE_MS: i64 = 2 * MINUTE_MS;
 
-/// GET `/ready`: 200 when the stores answer, the migrations are done and the last scheduled run was on time; else 503, with what is
-/// amiss in the same document.
-pub async fn ready(Now(now): Now) -> Response {
-    let (database, migrations, scheduled) = match database(now) {
-        Ok((current, scheduled)) => (true, json!({ "current": current, "latest": migrate::latest() }), scheduled),
-        Err(problem) => {
-            host::log("error", "the database does not answer", json!({ "cause": problem.cause().unwrap_or(problem.detail()) }));
-            (false, json!({ "current": null, "latest": migrate::latest() }), Scheduled { finished_at: None, age_ms: 0, on_time: false })
-        }
-    };
-    let migrated = migrations["current"].as_i64().is_some_and(|current| current >= migrate::latest());
-    let key_value = store::answers().await;
-    let ready = database && migrated && key_value && scheduled.on_time;
-    let word = |holds: bool| if holds { "ok" } else { "failed" };
-    let document = json!({
-        "status": if ready { "ready" } else { "not_ready" },
-        "checks": {
-            "database": word(database),
-            "migrations": migrations,
-            "key_value": word(key_value),
-            "scheduled_run": {
-                "last_finished_at": scheduled.finished_at.map(format_rfc3339),
-                "age_s": scheduled.finished_at.map(|_| scheduled.age_ms / 1000),
-                "on_time": scheduled.on_time,
-            },
-        },
-    });
-    if ready {
-        return Json(document).into_response();
-    }
-    (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, RUN_EVERY_S)], Json(document)).into_response()
+/// Whether the application may be sent requests, and what is amiss.
+#[derive(Serialize, ToSchema)]
+pub struct Readiness {
+    /// `ready` or `not_ready`.
+    status: &'static str,
+    checks: Checks,
 }
 
-struct Scheduled {
-    finished_at: Option<i64>,
-    /// Since the last run has finished; since the database was made, when none has.
-    age_ms: i64,
+/// What readiness depends on; each `ok` or `failed`.
+#[derive(Serialize, ToSchema)]
+struct Checks {
+    database: &'static str,
+    migrations: Migrations,
+    key_value: &'static str,
+    scheduled_run: ScheduledRun,
+}
+
+/// Versions of the database schema.
+#[derive(Serialize, ToSchema)]
+struct Migrations {
+    /// What the database is at; null when it does not answer.
+    current: Option<i64>,
+    /// What this build works with.
+    latest: i64,
+}
+
+/// The last scheduled run.
+#[derive(Serialize, ToSchema)]
+struct ScheduledRun {
+    /// When it finished; null before the first.
+    last_finished_at: Option<Timestamp>,
+    /// How long ago that was.
+    age_s: Option<i64>,
     on_time: bool,
 }
 
+impl IntoResponse for Readiness {
+    fn into_response(self) -> Response {
+        match self.status {
+            READY => Json(self).into_response(),
+            _ => (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, RUN_EVERY_S)], Json(self)).into_response(),
+        }
+    }
+}
+
+impl Respond for Readiness {
+    fn describe(request: &mut Request<'_>) {
+        answers_json::<Self>(request, 200, "Ready.");
+        answers_json::<Self>(request, 503, "Not ready; `checks` says why. Come back after `Retry-After`.");
+    }
+}
+
+const READY: &str = "ready";
+
+/// Returns 200 when the stores answer, the migrations are done and the last scheduled run was on time; else 503.
+#[utoipa::path(get, path = "/ready")]
+pub async fn ready(Now(now): Now) -> Readiness {
+    let found = database().unwrap_or_else(|problem| {
+        host::log("error", "the database does not answer", json!({ "cause": problem.cause().unwrap_or(problem.detail()) }));
+        None
+    });
+    let key_value = store::answers().await;
+    let current = found.as_ref().map(|found| found.version);
+    let finished_at = found.as_ref().and_then(|found| found.finished_at);
+    // Since the last run has finished; since the database was made, when none has.
+    let age_ms = found.as_ref().map_or(0, |found| now - found.finished_at.unwrap_or(found.migrated_at));
+    let on_time = found.is_some() && age_ms <= LATE_MS;
+    let migrated = current.is_some_and(|current| current >= migrate::latest());
+    let word = |holds: bool| if holds { "ok" } else { "failed" };
+    Readiness {
+        status: if migrated && key_value && on_time { READY } else { "not_ready" },
+        checks: Checks {
+            database: word(found.is_some()),
+            migrations: Migrations { current, latest: migrate::latest() },
+            key_value: word(key_value),
+            scheduled_run: ScheduledRun {
+                last_finished_at: finished_at.map(Timestamp),
+                age_s: finished_at.map(|_| age_ms / 1000),
+                on_time,
+            },
+        },
+    }
+}
+
 /// The version of the schema, and when the scheduled run last finished.
-fn database(now: i64) -> Result<(i64, Scheduled), Problem> {
-    let rows = db::run(
-        "select max(version), min(applied_at), (select finished_at from leases where name = 'tick') from schema_migrations",
+#[derive(FromRow)]
+struct Found {
+    version: i64,
+    migrated_at: i64,
+    finished_at: Option<i64>,
+}
+
+fn database() -> Result<Option<Found>, Problem> {
+    Database.fetch_optional(
+        "select max(version) as version, min(applied_at) as migrated_at,
+            (select finished_at from leases where name = 'tick') as finished_at
+         from schema_migrations",
         params![],
-    )?;
-    let row = rows.first().ok_or_else(|| Problem::internal("no row"))?;
-    let finished_at = row.opt_int(2)?;
-    let age_ms = now - finished_at.map_or_else(|| row.int(1), Ok)?;
-    Ok((row.int(0)?, Scheduled { finished_at, age_ms, on_time: age_ms <= LATE_MS }))
+    )
 }
 
 #[cfg(target_family = "wasm")]

@@ -1,5 +1,6 @@
 //! The bodies of the bulk route: a JSON array, or NDJSON.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use domain::reading::Reading;
@@ -8,21 +9,21 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::body::{self, Refused, Wire};
+use crate::body::{self, BorrowedReading, Refused};
 
 /// The most readings of one request.
 pub const MAX_READINGS: usize = 5_000;
 
 /// A reading, or why it is none.
-pub type Judged = Result<Reading, Refused>;
+pub type Parsed = Result<Reading, Refused>;
 
 fn too_many() -> Problem {
     Problem::too_large(format!("at most {MAX_READINGS} readings in one request"))
 }
 
-/// The readings of a body, each judged alone. An array when it begins with `[` and is not said to be NDJSON. 400 when it is neither
+/// The readings of a body, each by itself. An array when it begins with `[` and is not said to be NDJSON. 400 when it is neither
 /// or the array cannot be read, 413 for more than [`MAX_READINGS`].
-pub fn readings(bytes: &[u8], says_ndjson: bool, now_ms: i64) -> Result<Vec<Judged>, Problem> {
+pub fn readings(bytes: &[u8], says_ndjson: bool, now_ms: i64) -> Result<Vec<Parsed>, Problem> {
     match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'[') if !says_ndjson => array(bytes, now_ms),
         Some(b'{') => lines(bytes, now_ms),
@@ -32,7 +33,7 @@ pub fn readings(bytes: &[u8], says_ndjson: bool, now_ms: i64) -> Result<Vec<Judg
     }
 }
 
-fn lines(bytes: &[u8], now_ms: i64) -> Result<Vec<Judged>, Problem> {
+fn lines(bytes: &[u8], now_ms: i64) -> Result<Vec<Parsed>, Problem> {
     let mut readings = Vec::new();
     for line in bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
         if readings.len() == MAX_READINGS {
@@ -43,20 +44,23 @@ fn lines(bytes: &[u8], now_ms: i64) -> Result<Vec<Judged>, Problem> {
     Ok(readings)
 }
 
-fn array(bytes: &[u8], now_ms: i64) -> Result<Vec<Judged>, Problem> {
-    // All well-typed: one pass. Otherwise each element by itself, so that one bad element spoils no other.
-    if let Ok(wires) = elements::<Wire<'_>>(bytes)? {
-        return Ok(wires.iter().map(|wire| wire.judge(now_ms)).collect());
+fn array(bytes: &[u8], now_ms: i64) -> Result<Vec<Parsed>, Problem> {
+    // All as they should be: one pass. Otherwise each element by itself, so that one bad element spoils no other.
+    if let Ok(borrowed) = elements::<BorrowedReading<'_>>(bytes)? {
+        let checked: Vec<_> = borrowed.iter().map(|reading| reading.check(now_ms)).collect();
+        if checked.iter().all(Option::is_some) {
+            return Ok(checked.into_iter().flatten().map(Ok).collect());
+        }
     }
-    let judge = |elements: Vec<&RawValue>| elements.iter().map(|element| body::reading(element.get().as_bytes(), now_ms)).collect();
+    let parse = |elements: Vec<&RawValue>| elements.iter().map(|element| body::reading(element.get().as_bytes(), now_ms)).collect();
     let error = match elements::<&RawValue>(bytes)? {
-        Ok(elements) => return Ok(judge(elements)),
+        Ok(elements) => return Ok(parse(elements)),
         Err(error) => error,
     };
-    if let Some(quoted) = body::quote_non_finite(bytes)
+    if let Cow::Owned(quoted) = body::quote_unrepresentable(bytes)
         && let Ok(elements) = elements::<&RawValue>(&quoted)?
     {
-        return Ok(judge(elements));
+        return Ok(parse(elements));
     }
     Err(Problem::unreadable(format!("not JSON: {error}")))
 }
@@ -111,7 +115,7 @@ mod tests {
     const NOW: i64 = 1_770_201_000_000;
     const GOOD: &str = r#"{"device_code":"A","voltage":230,"current":1,"power_factor":1,"timestamp":"2026-02-04T10:30:00Z"}"#;
 
-    fn judged(body: &str, says_ndjson: bool) -> Vec<bool> {
+    fn accepted(body: &str, says_ndjson: bool) -> Vec<bool> {
         readings(body.as_bytes(), says_ndjson, NOW).unwrap().iter().map(Result::is_ok).collect()
     }
 
@@ -121,21 +125,21 @@ mod tests {
 
     #[test]
     fn a_bad_element_spoils_no_other() {
-        assert_eq!(judged(&format!("[{GOOD},{GOOD}]"), false), [true, true]);
+        assert_eq!(accepted(&format!("[{GOOD},{GOOD}]"), false), [true, true]);
         assert_eq!(
-            judged(&format!(r#"[{GOOD}, 3, null, [{GOOD}], {{"voltage":"x"}}, {GOOD}]"#), false),
+            accepted(&format!(r#"[{GOOD}, 3, null, [{GOOD}], {{"voltage":"x"}}, {GOOD}]"#), false),
             [true, false, false, false, false, true]
         );
-        assert_eq!(judged(&format!("[{GOOD},{}]", GOOD.replace("230", "NaN")), false), [true, false]);
-        assert!(judged("[]", false).is_empty());
+        assert_eq!(accepted(&format!("[{GOOD},{}]", GOOD.replace("230", "NaN")), false), [true, false]);
+        assert!(accepted("[]", false).is_empty());
     }
 
     #[test]
     fn lines_may_be_blank_or_end_as_on_windows() {
         let body = format!("\r\n{GOOD}\r\n\r\nnonsense\n[]\n{GOOD}");
-        assert_eq!(judged(&body, true), [true, false, false, true]);
-        assert_eq!(judged(&format!("{GOOD}\n{GOOD}"), false), [true, true]);
-        assert_eq!(judged("[1]\n", true), [false]);
+        assert_eq!(accepted(&body, true), [true, false, false, true]);
+        assert_eq!(accepted(&format!("{GOOD}\n{GOOD}"), false), [true, true]);
+        assert_eq!(accepted("[1]\n", true), [false]);
     }
 
     #[test]
@@ -144,7 +148,7 @@ mod tests {
             assert_eq!(status(body, false), 400, "{body}");
         }
         let many = |count: usize| vec!["0"; count].join(",");
-        assert_eq!(judged(&format!("[{}]", many(MAX_READINGS)), false).len(), MAX_READINGS);
+        assert_eq!(accepted(&format!("[{}]", many(MAX_READINGS)), false).len(), MAX_READINGS);
         assert_eq!(status(&format!("[{}]", many(MAX_READINGS + 1)), false), 413);
         assert_eq!(status(&format!("[{}]", vec![GOOD; MAX_READINGS + 1].join(",")), false), 413);
         assert_eq!(status(&"{}\n".repeat(MAX_READINGS + 1), true), 413);

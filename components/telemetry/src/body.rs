@@ -1,13 +1,96 @@
-//! Bodies with readings: read fast when all is well, and once more, field by field, to name what is not.
+//! Bodies with readings: read fast when all is well, and once more by their declared type, to name what is not.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
-use domain::reading::{self, RawReading, Reading};
+use axum::extract::{FromRequest, Request};
+use domain::reading::{self, FUTURE_TOLERANCE_MS, RawReading, Reading};
+use domain::time::YEAR_2000_MS;
 use kit::Problem;
+use kit::api::{Describe, Request as Operation};
+use kit::input::{self, At, Code, Field, Input, Number, SchemaRef, Schemas, Timestamp, Value};
 use kit::problem::FieldErrors;
-use serde::de::{Error as _, IgnoredAny};
+use kit::request::{Body, JsonBytes, Now};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+
+/// A reading of a device.
+#[derive(Input)]
+#[input(
+    example = r#"{"device_code": "PARK-B1-S005", "voltage": 220.5, "current": 5.2, "power_factor": 0.92, "occupied": true, "battery": 0.87, "timestamp": "2026-02-04T10:30:00Z"}"#
+)]
+pub struct NewReading {
+    /// The device's code, in any case.
+    device_code: Code,
+    /// Volts.
+    voltage: Number<0, 500>,
+    /// Amperes.
+    current: Number<0, 1000>,
+    /// The share of the apparent power that does work.
+    power_factor: Number<-1, 1>,
+    /// Whether the device's spot is taken, from devices that can tell.
+    occupied: Option<bool>,
+    /// The battery's charge.
+    battery: Option<Number<0, 1>>,
+    /// The device's own time, at most five minutes ahead of the server's.
+    timestamp: DeviceTime,
+}
+
+impl From<NewReading> for Reading {
+    fn from(new: NewReading) -> Self {
+        Self {
+            device_code: new.device_code.to_string(),
+            voltage: *new.voltage,
+            current: *new.current,
+            power_factor: *new.power_factor,
+            occupied: new.occupied,
+            battery: new.battery.map(|battery| *battery),
+            at: new.timestamp.0,
+        }
+    }
+}
+
+/// A device's own time, milliseconds: not before the year 2000, and at most five minutes ahead.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceTime(pub i64);
+
+impl Field for DeviceTime {
+    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
+        let Timestamp(moment) = Timestamp::read(value, at)?;
+        if moment > at.now_ms().saturating_add(FUTURE_TOLERANCE_MS) {
+            let clock = domain::time::format_rfc3339(at.now_ms());
+            at.refuse(format!("is more than 5 minutes ahead of the server's clock, which shows {clock}"));
+            return None;
+        }
+        if moment < YEAR_2000_MS {
+            at.refuse("is before the year 2000");
+            return None;
+        }
+        Some(Self(moment))
+    }
+
+    fn schema(schemas: &mut Schemas) -> SchemaRef {
+        <Timestamp as Field>::schema(schemas)
+    }
+}
+
+/// The one reading of a body.
+pub struct ReadingBody(pub Reading);
+
+impl<S: Send + Sync> FromRequest<S> for ReadingBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let Now(now) = request.extensions().get::<Now>().copied().unwrap_or_else(|| Now(kit::host::now_ms()));
+        let JsonBytes(bytes) = JsonBytes::from_request(request, state).await?;
+        Ok(Self(reading(&bytes, now)?))
+    }
+}
+
+impl Describe for ReadingBody {
+    fn describe(request: &mut Operation<'_>) {
+        Body::<NewReading>::describe(request);
+    }
+}
 
 /// Why what was sent is no reading.
 #[derive(Debug)]
@@ -20,16 +103,6 @@ pub enum Refused {
     Fields(FieldErrors),
 }
 
-impl Refused {
-    fn of(errors: domain::FieldErrors) -> Self {
-        let mut fields = FieldErrors::new();
-        for (field, reason) in errors {
-            fields.entry(field.to_owned()).or_default().push(reason);
-        }
-        Self::Fields(fields)
-    }
-}
-
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         match refused {
@@ -40,9 +113,9 @@ impl From<Refused> for Problem {
     }
 }
 
-/// A reading as it is sent when all its fields have the right type. Borrows from the body.
+/// A [`NewReading`] when all its fields have the right type, borrowed from the body: a third of the time of the other way.
 #[derive(Deserialize)]
-pub struct Wire<'a> {
+pub struct BorrowedReading<'a> {
     #[serde(default, rename = "")]
     _objects_only: ObjectsOnly,
     #[serde(borrow)]
@@ -66,9 +139,9 @@ impl<'de> Deserialize<'de> for ObjectsOnly {
     }
 }
 
-impl Wire<'_> {
-    /// The reading, if every field is as it should be.
-    pub fn judge(&self, now_ms: i64) -> Result<Reading, Refused> {
+impl BorrowedReading<'_> {
+    /// The reading; none when a field is not as it should be.
+    pub fn check(&self, now_ms: i64) -> Option<Reading> {
         let raw = RawReading {
             device_code: self.device_code,
             voltage: self.voltage,
@@ -78,119 +151,60 @@ impl Wire<'_> {
             battery: self.battery,
             timestamp: self.timestamp,
         };
-        reading::check(&raw, now_ms).map_err(Refused::of)
+        reading::check(&raw, now_ms).ok()
     }
 }
 
 /// The one reading in these bytes.
 pub fn reading(bytes: &[u8], now_ms: i64) -> Result<Reading, Refused> {
-    match serde_json::from_slice::<Wire<'_>>(bytes) {
-        Ok(wire) => wire.judge(now_ms),
-        Err(_) => with_object(bytes, |object| {
-            let device_code = object.text("device_code");
-            let timestamp = object.text("timestamp");
-            let raw = RawReading {
-                device_code: device_code.as_deref(),
-                voltage: object.number("voltage"),
-                current: object.number("current"),
-                power_factor: object.number("power_factor"),
-                occupied: object.boolean("occupied"),
-                battery: object.number("battery"),
-                timestamp: timestamp.as_deref(),
-            };
-            reading::check(&raw, now_ms)
-        }),
+    match serde_json::from_slice::<BorrowedReading<'_>>(bytes).ok().and_then(|reading| reading.check(now_ms)) {
+        Some(reading) => Ok(reading),
+        None => declared(bytes, now_ms),
     }
 }
 
-/// Reads the object in these bytes field by field. `judge` takes the fields and gives the result or what is wrong with their values.
-pub fn with_object<T>(bytes: &[u8], judge: impl FnOnce(&mut Object<'_>) -> Result<T, domain::FieldErrors>) -> Result<T, Refused> {
-    let quoted;
-    let fields = match fields(bytes) {
-        Err(Refused::NotJson(error)) => {
-            quoted = quote_non_finite(bytes).ok_or(Refused::NotJson(error))?;
-            self::fields(&quoted)?
-        }
-        fields => fields?,
+/// The same by the declared type, which names what is wrong.
+pub fn declared(bytes: &[u8], now_ms: i64) -> Result<Reading, Refused> {
+    let value = match serde_json::from_slice::<Value>(bytes) {
+        Ok(value) => value,
+        Err(error) => match quote_unrepresentable(bytes) {
+            Cow::Owned(quoted) => serde_json::from_slice(&quoted).map_err(|error| Refused::NotJson(error.to_string()))?,
+            Cow::Borrowed(_) => return Err(Refused::NotJson(error.to_string())),
+        },
     };
-    let mut object = Object { fields, errors: FieldErrors::new() };
-    match judge(&mut object) {
-        Ok(value) if object.errors.is_empty() => Ok(value),
-        judged => {
-            let mut errors = object.errors;
-            for (field, reason) in judged.err().unwrap_or_default() {
-                // A field of the wrong type was handed on as missing: that is not a second reason.
-                errors.entry(field.to_owned()).or_insert_with(|| vec![reason]);
-            }
-            Err(Refused::Fields(errors))
-        }
+    if !value.is_object() {
+        return Err(Refused::NotObject);
     }
+    input::parse_value::<NewReading>(&value, now_ms).map(Reading::from).map_err(Refused::Fields)
 }
 
-fn fields(bytes: &[u8]) -> Result<BTreeMap<String, &RawValue>, Refused> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        // An object that is not read is not JSON, whatever the error's kind: its texts may be no UTF-8, say.
-        let object = bytes.trim_ascii_start().starts_with(b"{");
-        if !object && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
-            Refused::NotObject
-        } else {
-            Refused::NotJson(error.to_string())
-        }
-    })
-}
-
-/// An object whose fields are read one by one; those of a wrong type are remembered and given as missing.
-pub struct Object<'a> {
-    fields: BTreeMap<String, &'a RawValue>,
-    errors: FieldErrors,
-}
-
-impl Object<'_> {
-    fn read<T>(&mut self, field: &str, wanted: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        let json = self.fields.get(field).map(|raw| raw.get()).filter(|json| *json != "null")?;
-        let value = read(json);
-        if value.is_none() {
-            self.errors.entry(field.to_owned()).or_default().push(wanted.to_owned());
-        }
-        value
-    }
-
-    /// A text; none when absent or null.
-    pub fn text(&mut self, field: &str) -> Option<String> {
-        self.read(field, "must be a text", |json| serde_json::from_str(json).ok())
-    }
-
-    /// A boolean; none when absent or null.
-    pub fn boolean(&mut self, field: &str) -> Option<bool> {
-        self.read(field, "must be true or false", |json| serde_json::from_str(json).ok())
-    }
-
-    /// A number; infinite when it is larger than any that is kept, so that it is in no range. None when absent or null.
-    pub fn number(&mut self, field: &str) -> Option<f64> {
-        self.read(field, "must be a number", |json| match json.as_bytes() {
-            [b'-', ..] => Some(serde_json::from_str(json).unwrap_or(f64::NEG_INFINITY)),
-            [b'0'..=b'9', ..] => Some(serde_json::from_str(json).unwrap_or(f64::INFINITY)),
-            _ => None,
-        })
-    }
-}
-
-/// The same bytes with `NaN`, `Infinity` and `-Infinity` as texts. Python and others write them where JSON has no word; with them
-/// as texts the field that holds one can be named. None when there are none.
-pub fn quote_non_finite(bytes: &[u8]) -> Option<Vec<u8>> {
+/// The same bytes with `NaN`, `Infinity`, `-Infinity` and numbers beyond what a float holds as texts. Python and others write the words
+/// where JSON has none; as texts the field that holds one can be named. Borrowed when there are none.
+pub fn quote_unrepresentable(bytes: &[u8]) -> Cow<'_, [u8]> {
     const WORDS: [&[u8]; 3] = [b"NaN", b"-Infinity", b"Infinity"];
     let mut quoted = Vec::with_capacity(bytes.len() + 16);
     let mut found = false;
     let mut in_text = false;
     let mut rest = bytes;
     while let Some((&byte, after)) = rest.split_first() {
-        if !in_text && let Some((word, after)) = WORDS.iter().find_map(|word| Some((word, rest.strip_prefix(*word)?))) {
-            quoted.push(b'"');
-            quoted.extend_from_slice(word);
-            quoted.push(b'"');
-            found = true;
-            rest = after;
-            continue;
+        if !in_text {
+            let length = WORDS.iter().find(|word| rest.starts_with(word)).map_or_else(|| too_large_number(rest), |word| word.len());
+            if let Some((token, after)) = rest.split_at_checked(length).filter(|_| length > 0) {
+                quoted.push(b'"');
+                quoted.extend_from_slice(token);
+                quoted.push(b'"');
+                found = true;
+                rest = after;
+                continue;
+            }
+            // The rest of a number is no number by itself.
+            if byte == b'-' || byte.is_ascii_digit() {
+                let length = number_length(rest);
+                let (number, after) = rest.split_at(length);
+                quoted.extend_from_slice(number);
+                rest = after;
+                continue;
+            }
         }
         quoted.push(byte);
         rest = after;
@@ -204,7 +218,21 @@ pub fn quote_non_finite(bytes: &[u8]) -> Option<Vec<u8>> {
             rest = after;
         }
     }
-    found.then_some(quoted)
+    if found { Cow::Owned(quoted) } else { Cow::Borrowed(bytes) }
+}
+
+/// How many bytes belong to the number that begins here, at least one.
+fn number_length(bytes: &[u8]) -> usize {
+    let part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
+    bytes.iter().take_while(|byte| part(byte)).count().max(1)
+}
+
+/// The length of the number that begins here when no float holds it; 0 otherwise.
+fn too_large_number(bytes: &[u8]) -> usize {
+    let begins = bytes.first().is_some_and(|byte| *byte == b'-' || byte.is_ascii_digit());
+    let number = bytes.get(..number_length(bytes)).filter(|_| begins).and_then(|number| std::str::from_utf8(number).ok());
+    let infinite = number.and_then(|number| number.parse::<f64>().ok()).is_some_and(f64::is_infinite);
+    if infinite { number.map_or(0, str::len) } else { 0 }
 }
 
 #[cfg(test)]
@@ -228,6 +256,35 @@ mod tests {
     }
 
     #[test]
+    fn the_fast_way_takes_nothing_that_the_declared_type_refuses() {
+        let numbers = ["-1.5", "-1", "-0.0", "0", "0.87", "1", "499.9", "500", "500.1", "1000", "1001", "1e999", "null", "\"1\""];
+        let times = ["2026-02-04T10:30:00Z", "2026-02-04T10:35:00Z", "2026-02-04T10:35:01Z", "1999-12-31T23:59:59Z", "now"];
+        for number in numbers {
+            for (field, code, time) in [
+                ("voltage", "A", times[0]),
+                ("current", "a.b", times[1]),
+                ("power_factor", "", times[2]),
+                ("battery", "é", times[3]),
+                ("x", "A", times[4]),
+            ] {
+                let mut fields = vec![("voltage", "230"), ("current", "1"), ("power_factor", "1")];
+                fields.retain(|(name, _)| *name != field);
+                fields.push((field, number));
+                let fields: Vec<_> = fields.iter().map(|(name, value)| format!(r#""{name}":{value}"#)).collect();
+                let json = format!(r#"{{"device_code":"{code}",{},"timestamp":"{time}"}}"#, fields.join(","));
+                let fast = serde_json::from_str::<BorrowedReading<'_>>(&json).ok().and_then(|reading| reading.check(NOW));
+                let slow = declared(json.as_bytes(), NOW);
+                assert_eq!(fast, slow.ok(), "{json}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_example_is_a_reading() {
+        assert!(reading(NewReading::example().unwrap().as_bytes(), NOW).is_ok());
+    }
+
+    #[test]
     fn every_bad_field_has_one_reason() {
         let json = r#"{"device_code":7,"voltage":"230","current":1e999,"power_factor":NaN,"occupied":"yes","battery":-Infinity,"timestamp":"now"}"#;
         let names = ["battery", "current", "device_code", "occupied", "power_factor", "timestamp", "voltage"];
@@ -247,7 +304,8 @@ mod tests {
 
     #[test]
     fn words_within_texts_stay() {
-        assert_eq!(quote_non_finite(br#"{"a":"NaN \" NaN","b":NaN}"#).unwrap(), br#"{"a":"NaN \" NaN","b":"NaN"}"#);
-        assert_eq!(quote_non_finite(b"{}"), None);
+        assert_eq!(&*quote_unrepresentable(br#"{"a":"NaN \" NaN","b":NaN}"#), br#"{"a":"NaN \" NaN","b":"NaN"}"#);
+        assert_eq!(&*quote_unrepresentable(br#"{"a":"1e999","b":-1e999,"c":12.5e3}"#), br#"{"a":"1e999","b":"-1e999","c":12.5e3}"#);
+        assert!(matches!(quote_unrepresentable(br#"{"a":-1.5e-7}"#), Cow::Borrowed(_)));
     }
 }

@@ -1,89 +1,130 @@
-//! A device's readings by buckets of time: `&bucket=5m|1h|1d`.
+//! A device's readings by buckets of time: `bucket=5m|1h|1d`.
 
-use axum::response::{IntoResponse as _, Response};
-use domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, format_rfc3339};
-use kit::page::Listing;
-use kit::{Answer, Problem, db, params};
+use const_format::concatcp;
+use domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use kit::db::{Database, Fetch as _};
+use kit::input::Timestamp;
+use kit::page::{Listing, Order, Page};
+use kit::row::{FromRow, Json};
+use kit::{Problem, params};
 use serde::Serialize;
-use serde_json::json;
+use strum::{EnumString, IntoStaticStr, VariantNames};
+use utoipa::ToSchema;
 
-use crate::range::{self, Device, Span};
+use crate::filters::Device;
+use crate::list::ReadingFilters;
 
-/// One bucket. Those without readings are left out.
-#[derive(Debug, Serialize)]
-struct Bucket {
+/// How much time a bucket holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+pub enum Width {
+    /// Five minutes.
+    #[strum(serialize = "5m")]
+    FiveMinutes,
+    /// An hour.
+    #[strum(serialize = "1h")]
+    Hour,
+    /// A day, in UTC.
+    #[strum(serialize = "1d")]
+    Day,
+}
+
+kit::words!(Width);
+
+impl Width {
+    fn ms(self) -> i64 {
+        match self {
+            Self::FiveMinutes => 5 * MINUTE_MS,
+            Self::Hour => HOUR_MS,
+            Self::Day => DAY_MS,
+        }
+    }
+}
+
+/// What was measured in a span of time. Buckets without readings are left out.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReadingBucket)]
+pub struct Bucket {
     /// Its start. Buckets begin at whole multiples of their width in UTC.
-    from: String,
+    from: Timestamp,
     /// Its end, which belongs to the next.
-    to: String,
+    to: Timestamp,
     count: i64,
+    /// Volts.
     voltage: Figures,
+    /// Amperes.
     current: Figures,
     power_factor: Figures,
+    /// Watts.
     power_w: Figures,
 }
 
-#[derive(Debug, Serialize)]
+/// Of the readings of a bucket.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReadingFigures)]
 struct Figures {
     min: f64,
     mean: f64,
     max: f64,
 }
 
-/// Count, then min, mean and max of each column, as the statement below packs them.
-type Packed = (i64, [f64; 3], [f64; 3], [f64; 3], [f64; 3]);
-
-/// The width that the filter `bucket` asks for, milliseconds.
-pub fn width(listing: &Listing) -> Result<Option<i64>, Problem> {
-    Ok(match listing.choice("bucket", &["5m", "1h", "1d"])? {
-        Some("5m") => Some(5 * MINUTE_MS),
-        Some("1h") => Some(HOUR_MS),
-        Some(_) => Some(DAY_MS),
-        None => None,
-    })
+impl From<[f64; 3]> for Figures {
+    fn from([min, mean, max]: [f64; 3]) -> Self {
+        Self { min, mean, max }
+    }
 }
 
+/// Count, then min, mean and max of each column.
+type Packed = (i64, [f64; 3], [f64; 3], [f64; 3], [f64; 3]);
+
+#[derive(FromRow)]
+struct BucketRow {
+    start: i64,
+    packed: Json<Packed>,
+}
+
+// From one bucket that has readings to the next by a look into the key, and one pass over each: `group by` would sort the whole span before
+// the first bucket came out. That pass gives thirteen values to one row, which therefore come as one JSON array.
+const FIRST: &str = "with recursive bucket (start) as (
+         select (select at from readings where device_id = ?1 and at >= ?2 and at <= ?3 order by at ";
+const NEXT: &str = " limit 1) / ?4 * ?4
+         union all
+         select (select at from readings where device_id = ?1 and at ";
+const FIGURES: &str = " limit 1) / ?4 * ?4
+         from bucket where start is not null
+         limit ?5
+     )
+     select start, (
+         select json_array(count(*),
+             json_array(min(voltage), avg(voltage), max(voltage)),
+             json_array(min(current), avg(current), max(current)),
+             json_array(min(power_factor), avg(power_factor), max(power_factor)),
+             json_array(min(power_w), avg(power_w), max(power_w)))
+         from readings where device_id = ?1 and at >= max(start, ?2) and at < min(start + ?4, ?3 + 1)
+     ) as packed
+     from bucket where start is not null";
+const FORWARDS: &str = concatcp!(FIRST, "asc", NEXT, ">= start + ?4 and at <= ?3 order by at", FIGURES);
+const BACKWARDS: &str = concatcp!(FIRST, "desc", NEXT, "< start and at >= ?2 order by at desc", FIGURES);
+
 /// A page of buckets in the order of time.
-pub fn page(listing: &Listing, device: &Device, span: Span, width: i64) -> Answer<Response> {
-    let from = range::after(listing, 0).map_or(span.from, |start| span.from.max(start.saturating_add(width)));
-    // From one bucket that has readings to the next by a look into the key, and one pass over each: `group by` would sort the whole
-    // span before the first bucket came out.
-    let rows = db::run(
-        "with recursive bucket (start) as (
-             select (select at from readings where device_id = ?1 and at >= ?2 and at <= ?3 order by at limit 1) / ?4 * ?4
-             union all
-             select (select at from readings where device_id = ?1 and at >= start + ?4 and at <= ?3 order by at limit 1) / ?4 * ?4
-             from bucket where start is not null
-             limit ?5
-         )
-         select start, (
-             select json_array(count(*),
-                 json_array(min(voltage), avg(voltage), max(voltage)),
-                 json_array(min(current), avg(current), max(current)),
-                 json_array(min(power_factor), avg(power_factor), max(power_factor)),
-                 json_array(min(power_w), avg(power_w), max(power_w)))
-             from readings where device_id = ?1 and at >= max(start, ?2) and at < min(start + ?4, ?3 + 1)
-         )
-         from bucket where start is not null",
-        params![device.id, from, span.to, width, listing.fetch()],
-    )?;
-    let page = listing.page(
-        rows,
-        |row| Ok(json!([row.int(0)?])),
-        |row| {
-            let start = row.int(0)?;
-            let (count, voltage, current, power_factor, power_w): Packed = serde_json::from_str(row.text(1)?).map_err(Problem::internal)?;
-            let figures = |[min, mean, max]: [f64; 3]| Figures { min, mean, max };
-            Ok(Bucket {
-                from: format_rfc3339(start),
-                to: format_rfc3339(start.saturating_add(width)),
-                count,
-                voltage: figures(voltage),
-                current: figures(current),
-                power_factor: figures(power_factor),
-                power_w: figures(power_w),
-            })
-        },
-    )?;
-    Ok(page.into_response())
+pub fn page(listing: &Listing<ReadingFilters>, device: &Device, width: Width) -> Result<Page<Bucket>, Problem> {
+    let (from, to) = listing.filters.span.span();
+    let width = width.ms();
+    let after = listing.after_int(0);
+    let (sql, from, to) = match listing.filters.order {
+        Some(Order::Desc) => (BACKWARDS, from, after.map_or(to, |start| to.min(start.saturating_sub(1)))),
+        _ => (FORWARDS, after.map_or(from, |start| from.max(start.saturating_add(width))), to),
+    };
+    let rows: Vec<BucketRow> = Database.fetch_all(sql, params![device.id, from, to, width, listing.fetch()])?;
+    Ok(listing.page(rows, |row| [row.start]).map(|BucketRow { start, packed: Json(packed) }| {
+        let (count, voltage, current, power_factor, power_w) = packed;
+        Bucket {
+            from: Timestamp(start),
+            to: Timestamp(start.saturating_add(width)),
+            count,
+            voltage: voltage.into(),
+            current: current.into(),
+            power_factor: power_factor.into(),
+            power_w: power_w.into(),
+        }
+    }))
 }

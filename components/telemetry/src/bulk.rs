@@ -1,110 +1,107 @@
-//! POST `/api/telemetry/bulk/`: up to 5,000 readings at once, each judged alone.
+//! Readings in bulk.
 
 use std::collections::HashMap;
 
 use axum::Extension;
-use axum::extract::FromRequestParts;
-use axum::response::Response;
+use axum::extract::{FromRequest, Request};
 use domain::reading::{self, Flags, Reading};
-use http::StatusCode;
+use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use http::request::Parts;
+use kit::api::{Describe, Request as Operation};
 use kit::caller::{Caller, Sender};
-use kit::problem::FieldErrors;
-use kit::request::{JsonBytes, Now, RequestId};
-use kit::{Answer, Problem, db, outbox, params};
-use serde::Serialize;
+use kit::db::{Database, Fetch as _};
+use kit::input::{self, Input as _, Value};
+use kit::request::{JsonBytes, Now, RequestId, describe_body_refusals};
+use kit::row::FromRow;
+use kit::tally::Tally;
+use kit::{Answer, Problem, outbox, params};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{ContentBuilder, RefOr, Required};
 
-use crate::body::Refused;
-use crate::{batch, quiet_json};
+use crate::batch;
+use crate::body::{NewReading, Refused};
+use crate::quiet::QuietJson;
 
 const NO_DEVICE: &str = "there is no such active device";
 
-/// The answer: `accepted + duplicate + rejected` is how many readings were sent.
-#[derive(Debug, Default, Serialize)]
-struct Tally {
-    accepted: usize,
-    duplicate: usize,
-    rejected: usize,
-    /// By index, from 0; blank lines of NDJSON have none.
-    errors: Vec<Rejection>,
-}
+/// A bulk body: an array of readings, or one a line.
+pub struct Readings(Vec<batch::Parsed>);
 
-#[derive(Debug, Serialize)]
-struct Rejection {
-    index: usize,
-    reason: String,
-    #[serde(skip_serializing_if = "FieldErrors::is_empty")]
-    errors: FieldErrors,
-}
+impl<S: Send + Sync> FromRequest<S> for Readings {
+    type Rejection = Problem;
 
-impl Tally {
-    fn reject(&mut self, index: usize, reason: impl Into<String>, errors: FieldErrors) {
-        self.errors.push(Rejection { index, reason: reason.into(), errors });
-    }
-
-    fn refuse(&mut self, index: usize, refused: Refused) {
-        match refused {
-            Refused::NotJson(error) => self.reject(index, format!("not JSON: {error}"), FieldErrors::new()),
-            Refused::NotObject => self.reject(index, "a reading is an object", FieldErrors::new()),
-            Refused::Fields(errors) => {
-                let names: Vec<_> = errors.keys().map(String::as_str).collect();
-                self.reject(index, format!("invalid: {}", names.join(", ")), errors);
-            }
-        }
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let Now(now) = request.extensions().get::<Now>().copied().unwrap_or_else(|| Now(kit::host::now_ms()));
+        let ndjson = says_ndjson(request.headers());
+        let JsonBytes(bytes) = JsonBytes::from_request(request, state).await?;
+        batch::readings(&bytes, ndjson, now).map(Self)
     }
 }
 
-/// Whether the request says that its body is NDJSON.
-pub struct SaysNdjson(bool);
+fn says_ndjson(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    ["application/x-ndjson", "application/ndjson"].iter().any(|known| essence.eq_ignore_ascii_case(known))
+}
 
-impl<S: Sync> FromRequestParts<S> for SaysNdjson {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let essence = kind.split(';').next().unwrap_or_default().trim();
-        Ok(Self(["application/x-ndjson", "application/ndjson"].iter().any(|known| essence.eq_ignore_ascii_case(known))))
+impl Describe for Readings {
+    fn describe(request: &mut Operation<'_>) {
+        let reading = input::reference::<NewReading>(request.schemas);
+        let example: Option<Value> = NewReading::example().and_then(|example| serde_json::from_str(example).ok());
+        let array = input::array_of(reading.clone(), 0, batch::MAX_READINGS);
+        let array = ContentBuilder::new().schema(Some(array)).example(example.clone().map(|example| Value::Array(vec![example])));
+        let line = example.map(|example| Value::String(format!("{example}\n")));
+        let lines = ContentBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String))).example(line);
+        let body = RequestBodyBuilder::new()
+            .description(Some("An array of readings, or one a line. What is wrong with one of them is told in the answer."))
+            .content("application/json", array.build())
+            .content("application/x-ndjson", lines.build())
+            .required(Some(Required::True));
+        request.operation.request_body = Some(RefOr::T(body.build()));
+        describe_body_refusals(request);
     }
 }
 
-/// 200 with the tally, what was accepted being durable. 400 when the body as a whole cannot be read, 413 for too many readings.
-pub async fn send(
+/// Stores up to 5,000 readings, each judged by itself.
+///
+/// What was accepted is durable. The answer counts `accepted`, `duplicate` and `rejected`, and names each rejected index and why. More than
+/// 5,000 readings are a 413.
+#[utoipa::path(post, path = "/api/telemetry/bulk")]
+pub async fn create(
     caller: Caller<Sender>,
     Now(now): Now,
     Extension(RequestId(request_id)): Extension<RequestId>,
-    SaysNdjson(ndjson): SaysNdjson,
-    JsonBytes(bytes): JsonBytes,
-) -> Answer<Response> {
+    Readings(parsed): Readings,
+) -> Answer<QuietJson<200, Tally>> {
     let mut tally = Tally::default();
-    let mut readings = Vec::new();
-    for (index, judged) in batch::readings(&bytes, ndjson, now)?.into_iter().enumerate() {
-        match judged {
+    let mut readings = Vec::with_capacity(parsed.len());
+    for (index, parsed) in parsed.into_iter().enumerate() {
+        match parsed {
             Ok(reading) if caller.0.may_send_for(&reading.device_code) => readings.push((index, reading)),
-            Ok(_) => tally.reject(index, "a device sends only its own data", FieldErrors::new()),
-            Err(refused) => tally.refuse(index, refused),
+            Ok(_) => tally.reject(index, "a device sends only its own data"),
+            Err(Refused::NotJson(error)) => tally.reject(index, format!("not JSON: {error}")),
+            Err(Refused::NotObject) => tally.reject(index, "a reading is an object"),
+            Err(Refused::Fields(errors)) => tally.reject_fields(index, errors),
         }
     }
-    let said = store(&readings, now, &mut tally)?;
-    if tally.accepted > 0 && said & reading::VOLTAGE_RAISE != 0 {
+    let flags = insert(&readings, now, &mut tally)?;
+    if tally.accepted > 0 && flags & reading::VOLTAGE_RAISE != 0 {
         outbox::wake_dispatcher(request_id);
     }
-    tally.rejected = tally.errors.len();
-    tally.errors.sort_unstable_by_key(|rejection| rejection.index);
-    let capacity = 64 + 128 * tally.errors.len();
-    quiet_json(StatusCode::OK, &tally, capacity)
+    Ok(QuietJson(tally))
 }
 
 /// Stores the readings in one statement, and tallies what became of each; the flags of all of them together.
-fn store(readings: &[(usize, Reading)], now: i64, tally: &mut Tally) -> Result<Flags, Problem> {
+fn insert(readings: &[(usize, Reading)], now: i64, tally: &mut Tally) -> Result<Flags, Problem> {
     let ids = device_ids(readings)?;
-    let mut said = 0;
+    let mut all_flags = 0;
     let mut sent = Vec::with_capacity(readings.len());
     let mut rows = Vec::with_capacity(readings.len() * 96 + 2);
     rows.push(b'[');
     for (index, reading) in readings {
         let Some(id) = ids.get(reading.device_code.as_str()) else {
-            tally.reject(*index, NO_DEVICE, FieldErrors::new());
+            tally.reject(*index, NO_DEVICE);
             continue;
         };
         if !sent.is_empty() {
@@ -112,7 +109,7 @@ fn store(readings: &[(usize, Reading)], now: i64, tally: &mut Tally) -> Result<F
         }
         sent.push(*index);
         let flags = reading::judge(reading);
-        said |= flags;
+        all_flags |= flags;
         let row = (
             id,
             reading.at,
@@ -128,10 +125,10 @@ fn store(readings: &[(usize, Reading)], now: i64, tally: &mut Tally) -> Result<F
     }
     rows.push(b']');
     if sent.is_empty() {
-        return Ok(said);
+        return Ok(all_flags);
     }
     let rows = String::from_utf8(rows).map_err(Problem::internal)?;
-    let inserted = db::run_counted(
+    let inserted = Database.run_counted(
         "insert into readings
             (device_id, at, received_at, voltage, current, power_factor, power_w, battery, occupied, flags)
          select r.value ->> 0, r.value ->> 1, ?2, r.value ->> 2, r.value ->> 3, r.value ->> 4, r.value ->> 5, r.value ->> 6,
@@ -147,11 +144,18 @@ fn store(readings: &[(usize, Reading)], now: i64, tally: &mut Tally) -> Result<F
         tally.duplicate = sent.len().saturating_sub(tally.accepted).saturating_sub(missing.len());
         for position in missing {
             if let Some(index) = sent.get(position) {
-                tally.reject(*index, NO_DEVICE, FieldErrors::new());
+                tally.reject(*index, NO_DEVICE);
             }
         }
     }
-    Ok(said)
+    Ok(all_flags)
+}
+
+/// An active device among those of the readings.
+#[derive(FromRow)]
+struct ActiveDevice {
+    sent_code: String,
+    id: i64,
 }
 
 /// The row ids of the active devices among the readings', by the code as it was sent.
@@ -171,18 +175,26 @@ fn device_ids(readings: &[(usize, Reading)]) -> Result<HashMap<String, i64>, Pro
         return Ok(HashMap::new());
     }
     let codes = serde_json::to_string(&codes).map_err(Problem::internal)?;
-    let rows =
-        db::run("select c.value, d.id from json_each(?) c cross join devices d on d.code = c.value where d.is_active = 1", params![codes])?;
-    rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.int(1)?))).collect()
+    let devices: Vec<ActiveDevice> = Database.fetch_all(
+        "select c.value as sent_code, d.id from json_each(?) c cross join devices d on d.code = c.value where d.is_active = 1",
+        params![codes],
+    )?;
+    Ok(devices.into_iter().map(|device| (device.sent_code, device.id)).collect())
+}
+
+/// A row that is not in the table.
+#[derive(FromRow)]
+struct NotStored {
+    position: i64,
 }
 
 /// The positions of those rows that are not in the table after all: a device was switched off between the two statements. They are
 /// no duplicates.
 fn not_stored(rows: String) -> Result<Vec<usize>, Problem> {
-    let missing = db::run(
-        "select r.key from json_each(?) r
+    let missing: Vec<NotStored> = Database.fetch_all(
+        "select r.key as position from json_each(?) r
          where not exists (select 1 from readings where device_id = r.value ->> 0 and at = r.value ->> 1)",
         params![rows],
     )?;
-    missing.iter().map(|row| usize::try_from(row.int(0)?).map_err(Problem::internal)).collect()
+    missing.into_iter().map(|row| usize::try_from(row.position).map_err(Problem::internal)).collect()
 }

@@ -1,72 +1,116 @@
-//! GET `/api/telemetry/`: what a device measured, or all of them did, as it was sent or in buckets.
+//! What a device measured, or all of them did, as it was sent or in buckets.
 
-use std::borrow::Cow;
-
-use axum::response::{IntoResponse as _, Response};
-use domain::reading::electrical_state;
+use axum::response::{IntoResponse, Response};
+use kit::api::{Request, Respond, answers_schema};
 use kit::caller::{Caller, Operator};
-use kit::db::Row;
-use kit::page::Listing;
-use kit::request::Query;
-use kit::{Answer, Problem, db, params};
-use serde_json::json;
+use kit::db::{Database, Fetch as _};
+use kit::input::{Input, one_of_schemas};
+use kit::page::{Listing, Order, Page};
+use kit::row::FromRow;
+use kit::{Answer, Problem, params};
 
-use crate::buckets;
-use crate::range::{self, Device, FILTERS, Span};
-use crate::single::Stored;
+use crate::buckets::{self, Bucket, Width};
+use crate::filters::{Device, SpanFilters};
+use crate::single::StoredReading;
 
-/// In the order of time; without `device`, as S2's clients may ask, one device after the other. `bucket`, see [`buckets::page`], needs
-/// its device.
-pub async fn readings(_: Caller<Operator>, Query(query): Query) -> Answer<Response> {
-    let [a, b, c, d, e, f] = FILTERS;
-    let listing = Listing::parse(&query, &[a, b, c, d, e, f, "bucket"])?;
-    let span = Span::of(&listing)?;
-    let width = buckets::width(&listing)?;
-    match (range::device(&listing)?, width) {
-        (Some(device), Some(width)) => buckets::page(&listing, &device, span, width),
-        (Some(device), None) => raw(&listing, &device, span),
-        (None, None) => all(&listing, span),
+/// Which readings, and how.
+#[derive(Debug, Input)]
+pub struct ReadingFilters {
+    #[input(flatten)]
+    pub span: SpanFilters,
+    /// Min, mean, max and count by so much time, of one device.
+    pub bucket: Option<Width>,
+    /// By time; without a device, by device and time. `asc` unless it says otherwise.
+    pub order: Option<Order>,
+}
+
+/// A page of readings, or of buckets.
+pub enum Readings {
+    Stored(Page<StoredReading>),
+    Buckets(Page<Bucket>),
+}
+
+impl IntoResponse for Readings {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Stored(page) => page.into_response(),
+            Self::Buckets(page) => page.into_response(),
+        }
+    }
+}
+
+impl Respond for Readings {
+    fn describe(request: &mut Request<'_>) {
+        let pages = [Page::<StoredReading>::schema(request.schemas).into(), Page::<Bucket>::schema(request.schemas).into()];
+        answers_schema(request, 200, "A page of readings, or of buckets when `bucket` was given.", one_of_schemas(pages));
+    }
+}
+
+/// Lists readings in the order of time.
+///
+/// Without `device` all devices' readings, one device after the other. With `bucket`, which needs its device, figures by time.
+#[utoipa::path(get, path = "/api/telemetry", responses((status = 404, description = "There is no such device.")))]
+pub async fn list(_: Caller<Operator>, listing: Listing<ReadingFilters>) -> Answer<Readings> {
+    match (listing.filters.span.device()?, listing.filters.bucket) {
+        (Some(device), Some(width)) => buckets::page(&listing, &device, width).map(Readings::Buckets),
+        (Some(device), None) => of_device(&listing, &device).map(Readings::Stored),
+        (None, None) => of_all(&listing).map(Readings::Stored),
         (None, Some(_)) => Err(Problem::invalid_field("device", "is required with bucket")),
     }
 }
 
-fn raw(listing: &Listing, device: &Device, span: Span) -> Answer<Response> {
-    let from = range::after(listing, 0).map_or(span.from, |at| span.from.max(at.saturating_add(1)));
-    let rows = db::run(
-        "select at, received_at, voltage, current, power_factor, power_w, battery, occupied, flags
-         from readings where device_id = ? and at >= ? and at <= ? order by at limit ?",
-        params![device.id, from, span.to, listing.fetch()],
-    )?;
-    let page = listing.page(rows, |row| Ok(json!([row.int(0)?])), |row| stored(Cow::Borrowed(&device.code), row))?;
-    Ok(page.into_response())
+fn of_device(listing: &Listing<ReadingFilters>, device: &Device) -> Result<Page<StoredReading>, Problem> {
+    let (from, to) = listing.filters.span.span();
+    let after = listing.after_int(0);
+    let (sql, from, to) = match listing.filters.order {
+        Some(Order::Desc) => (OF_DEVICE_DESC, from, after.map_or(to, |at| to.min(at.saturating_sub(1)))),
+        _ => (OF_DEVICE, after.map_or(from, |at| from.max(at.saturating_add(1))), to),
+    };
+    let readings: Vec<StoredReading> = Database.fetch_all(sql, params![device.id, from, to, listing.fetch(), &device.code])?;
+    Ok(listing.page(readings, |reading| [reading.timestamp.0]))
+}
+
+const OF_DEVICE: &str = "select ?5 as device_code, at, received_at, voltage, current, power_factor, power_w, battery, occupied, flags
+     from readings where device_id = ?1 and at >= ?2 and at <= ?3 order by at limit ?4";
+
+const OF_DEVICE_DESC: &str = "select ?5 as device_code, at, received_at, voltage, current, power_factor, power_w, battery, occupied, flags
+     from readings where device_id = ?1 and at >= ?2 and at <= ?3 order by at desc limit ?4";
+
+/// A reading with the row id of its device, which the order is by.
+#[derive(FromRow)]
+struct ReadingRow {
+    device_id: i64,
+    #[row(flatten)]
+    reading: StoredReading,
 }
 
 /// The table is kept by device and time, so this is its own order; each device costs one look into the key.
-fn all(listing: &Listing, span: Span) -> Answer<Response> {
-    let (after_device, after_at) = range::after(listing, 0).zip(range::after(listing, 1)).unwrap_or((i64::MIN, i64::MIN));
-    let rows = db::run(
-        "select r.at, r.received_at, r.voltage, r.current, r.power_factor, r.power_w, r.battery, r.occupied, r.flags, d.code, d.id
-         from devices d cross join readings r
-             on r.device_id = d.id and r.at >= iif(d.id = ?1, max(?2, ?3), ?3) and r.at <= ?4
-         where d.id >= ?1
-         order by d.id, r.at limit ?5",
-        params![after_device, after_at.saturating_add(1), span.from, span.to, listing.fetch()],
-    )?;
-    let page = listing.page(rows, |row| Ok(json!([row.int(10)?, row.int(0)?])), |row| stored(Cow::Owned(row.text(9)?.to_owned()), row))?;
-    Ok(page.into_response())
+fn of_all(listing: &Listing<ReadingFilters>) -> Result<Page<StoredReading>, Problem> {
+    let (from, to) = listing.filters.span.span();
+    let after = listing.after_int(0).zip(listing.after_int(1));
+    let readings: Vec<ReadingRow> = match listing.filters.order {
+        Some(Order::Desc) => {
+            let (device, at) = after.unwrap_or((i64::MAX, i64::MAX));
+            Database.fetch_all(OF_ALL_DESC, params![device, at.saturating_sub(1), from, to, listing.fetch()])?
+        }
+        _ => {
+            let (device, at) = after.unwrap_or((i64::MIN, i64::MIN));
+            Database.fetch_all(OF_ALL, params![device, at.saturating_add(1), from, to, listing.fetch()])?
+        }
+    };
+    Ok(listing.page(readings, |row| (row.device_id, row.reading.timestamp.0)).map(|row| row.reading))
 }
 
-fn stored<'a>(device_code: Cow<'a, str>, row: &Row) -> Answer<Stored<'a>> {
-    Ok(Stored {
-        device_code,
-        timestamp: row.time(0)?,
-        received_at: row.time(1)?,
-        voltage: row.real(2)?,
-        current: row.real(3)?,
-        power_factor: row.real(4)?,
-        power_w: row.real(5)?,
-        battery: row.opt_real(6)?,
-        occupied: row.opt_int(7)?.map(|occupied| occupied != 0),
-        electrical_state: electrical_state(row.int(8)?).into_str(),
-    })
-}
+const OF_ALL: &str = "select r.at, r.received_at, r.voltage, r.current, r.power_factor, r.power_w, r.battery, r.occupied, r.flags,
+        d.code as device_code, d.id as device_id
+     from devices d cross join readings r
+         on r.device_id = d.id and r.at >= iif(d.id = ?1, max(?2, ?3), ?3) and r.at <= ?4
+     where d.id >= ?1
+     order by d.id, r.at limit ?5";
+
+const OF_ALL_DESC: &str = "select r.at, r.received_at, r.voltage, r.current, r.power_factor, r.power_w, r.battery, r.occupied, r.flags,
+        d.code as device_code, d.id as device_id
+     from devices d cross join readings r
+         on r.device_id = d.id and r.at >= ?3 and r.at <= iif(d.id = ?1, min(?2, ?4), ?4)
+     where d.id <= ?1
+     order by d.id desc, r.at desc limit ?5";

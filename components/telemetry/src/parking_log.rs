@@ -1,52 +1,59 @@
-//! POST and GET `/api/parking-log/`: occupancy as devices without electrical readings tell it.
+//! The log of occupancy, as devices without electrical readings tell it.
 
-use axum::response::Response;
-use domain::reading::{check_device_code, check_timestamp};
-use domain::time::format_rfc3339;
-use http::StatusCode;
+use const_format::concatcp;
 use kit::caller::{Caller, Operator, Sender};
-use kit::db::{self, DbError};
-use kit::page::{Listing, Page};
-use kit::request::{JsonBytes, Now, Query};
+use kit::db::{Database, DbError, Executor as _, Fetch as _};
+use kit::input::{Code, Input, Timestamp};
+use kit::page::{Listing, Order, Page};
+use kit::request::{Body, Now};
+use kit::row::FromRow;
 use kit::{Answer, Problem, params};
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
 
-use crate::range::{self, FILTERS, Span};
-use crate::{body, quiet_json, single};
+use crate::body::DeviceTime;
+use crate::filters::SpanFilters;
+use crate::quiet::QuietJson;
+use crate::single::not_yours;
 
-/// An occupancy event as answers give it.
-#[derive(Debug, Serialize)]
-pub struct Event {
-    device_code: String,
+/// An occupancy event of a device.
+#[derive(Input)]
+#[input(example = r#"{"device_code": "PARK-B1-S005", "is_occupied": true, "timestamp": "2026-02-04T10:30:00Z"}"#)]
+pub struct NewOccupancyEvent {
+    /// The device's code, in any case.
+    device_code: Code,
+    /// Whether its spot is taken.
     is_occupied: bool,
-    timestamp: String,
-    received_at: String,
+    /// The device's own time, at most five minutes ahead of the server's.
+    timestamp: DeviceTime,
 }
 
-/// 201 with the event, durable. 403 for another's device, 404 for one that is unknown or inactive, 409 for a repeat. A late event is
-/// stored and does not turn the spot's state back.
-pub async fn send(caller: Caller<Sender>, Now(now): Now, JsonBytes(bytes): JsonBytes) -> Answer<Response> {
-    let (code, is_occupied, at) = body::with_object(&bytes, |object| {
-        let (code, occupied, timestamp) = (object.text("device_code"), object.boolean("is_occupied"), object.text("timestamp"));
-        let mut errors = domain::FieldErrors::new();
-        let code_holds = check_device_code(code.as_deref(), &mut errors).is_some();
-        if occupied.is_none() {
-            errors.push(("is_occupied", "is required".to_owned()));
-        }
-        let at = check_timestamp(timestamp.as_deref(), now, &mut errors);
-        match (code, occupied, at) {
-            (Some(code), Some(occupied), Some(at)) if code_holds => Ok((code, occupied, at)),
-            _ => Err(errors),
-        }
-    })?;
-    if !caller.0.may_send_for(&code) {
-        return Err(single::not_yours());
+/// An occupancy event as it was stored.
+#[derive(Debug, Serialize, FromRow, ToSchema)]
+pub struct OccupancyEvent {
+    device_code: String,
+    #[row(column = "occupied")]
+    is_occupied: bool,
+    #[row(column = "at")]
+    timestamp: Timestamp,
+    received_at: Timestamp,
+}
+
+/// Stores an occupancy event.
+///
+/// The 201 is sent when it is durable. A late event is stored and does not turn the spot's state back.
+#[utoipa::path(post, path = "/api/parking-log", responses(
+    (status = 404, description = "The device is unknown or inactive."),
+    (status = 409, description = "This device's occupancy of that time is stored already."),
+))]
+pub async fn create(caller: Caller<Sender>, Now(now): Now, Body(event): Body<NewOccupancyEvent>) -> Answer<QuietJson<201, OccupancyEvent>> {
+    if !caller.0.may_send_for(&event.device_code) {
+        return Err(not_yours());
     }
-    let stored = db::run(
+    let stored = Database.run(
         "insert into occupancy_log (device_id, at, received_at, occupied)
          values ((select id from devices where code = ? and is_active = 1), ?, ?, ?)",
-        params![&code, at, now, is_occupied],
+        params![&event.device_code, event.timestamp.0, now, event.is_occupied],
     );
     match stored {
         Ok(_) => {}
@@ -56,43 +63,69 @@ pub async fn send(caller: Caller<Sender>, Now(now): Now, JsonBytes(bytes): JsonB
         }
         Err(error) => return Err(error.into()),
     }
-    let event = Event { device_code: code, is_occupied, timestamp: format_rfc3339(at), received_at: format_rfc3339(now) };
-    quiet_json(StatusCode::CREATED, &event, 192)
+    Ok(QuietJson(OccupancyEvent {
+        device_code: event.device_code.to_string(),
+        is_occupied: event.is_occupied,
+        timestamp: Timestamp(event.timestamp.0),
+        received_at: Timestamp(now),
+    }))
 }
 
-/// In the order of time, of one device or of all.
-pub async fn list(_: Caller<Operator>, Query(query): Query) -> Answer<Page<Event>> {
-    let listing = Listing::parse(&query, &FILTERS)?;
-    let span = Span::of(&listing)?;
-    // Everything after (at, device): the last one of the page before, or just before the span's first moment.
-    let after = range::after(&listing, 0).filter(|at| *at >= span.from).zip(range::after(&listing, 1));
-    let (after_at, after_device) = after.unwrap_or((span.from, i64::MIN));
-    let rows = match range::device(&listing)? {
-        Some(device) => db::run(
-            "select l.at, l.device_id, l.received_at, l.occupied, d.code
-             from occupancy_log l join devices d on d.id = l.device_id
-             where l.device_id = ?1 and (l.at, l.device_id) > (?2, ?3) and l.at <= ?4
-             order by l.at limit ?5",
-            params![device.id, after_at, after_device, span.to, listing.fetch()],
-        )?,
-        None => db::run(
-            "select l.at, l.device_id, l.received_at, l.occupied, d.code
-             from occupancy_log l join devices d on d.id = l.device_id
-             where (l.at, l.device_id) > (?1, ?2) and l.at <= ?3
-             order by l.at, l.device_id limit ?4",
-            params![after_at, after_device, span.to, listing.fetch()],
-        )?,
+/// Which events.
+#[derive(Debug, Input)]
+pub struct EventFilters {
+    #[input(flatten)]
+    span: SpanFilters,
+    /// By time; `asc` unless it says otherwise.
+    order: Option<Order>,
+}
+
+/// An event with the row id of its device, which the order is by beside the time.
+#[derive(FromRow)]
+struct EventRow {
+    device_id: i64,
+    #[row(flatten)]
+    event: OccupancyEvent,
+}
+
+/// Lists occupancy events in the order of time, of one device or of all.
+#[utoipa::path(get, path = "/api/parking-log", responses((status = 404, description = "There is no such device.")))]
+pub async fn list(_: Caller<Operator>, listing: Listing<EventFilters>) -> Answer<Page<OccupancyEvent>> {
+    let (from, to) = listing.filters.span.span();
+    // Everything beyond (at, device): the last one of the page before, or just outside the span.
+    let beyond = listing.after_int(0).zip(listing.after_int(1));
+    let device = listing.filters.span.device()?.map(|device| device.id);
+    let rows: Vec<EventRow> = match listing.filters.order {
+        Some(Order::Desc) => {
+            let (at, device_id) = beyond.unwrap_or((to, i64::MAX));
+            let sql = if device.is_some() { OF_DEVICE_DESC } else { OF_ALL_DESC };
+            Database.fetch_all(sql, params![device, at, device_id, from, listing.fetch()])?
+        }
+        _ => {
+            let (at, device_id) = beyond.unwrap_or((from, i64::MIN));
+            let sql = if device.is_some() { OF_DEVICE } else { OF_ALL };
+            Database.fetch_all(sql, params![device, at, device_id, to, listing.fetch()])?
+        }
     };
-    listing.page(
-        rows,
-        |row| Ok(json!([row.int(0)?, row.int(1)?])),
-        |row| {
-            Ok(Event {
-                device_code: row.text(4)?.to_owned(),
-                is_occupied: row.bool(3)?,
-                timestamp: row.time(0)?,
-                received_at: row.time(2)?,
-            })
-        },
-    )
+    Ok(listing.page(rows, |row| (row.event.timestamp.0, row.device_id)).map(|row| row.event))
+}
+
+const EVENTS: &str = "select l.at, l.device_id, l.received_at, l.occupied, d.code as device_code
+     from occupancy_log l join devices d on d.id = l.device_id where ";
+const OF_DEVICE: &str = concatcp!(EVENTS, "l.device_id = ?1 and (l.at, l.device_id) > (?2, ?3) and l.at <= ?4 order by l.at limit ?5");
+const OF_DEVICE_DESC: &str =
+    concatcp!(EVENTS, "l.device_id = ?1 and (l.at, l.device_id) < (?2, ?3) and l.at >= ?4 order by l.at desc limit ?5");
+const OF_ALL: &str = concatcp!(EVENTS, "?1 is null and (l.at, l.device_id) > (?2, ?3) and l.at <= ?4 order by l.at, l.device_id limit ?5");
+const OF_ALL_DESC: &str =
+    concatcp!(EVENTS, "?1 is null and (l.at, l.device_id) < (?2, ?3) and l.at >= ?4 order by l.at desc, l.device_id desc limit ?5");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_is_an_event() {
+        let example = NewOccupancyEvent::example().unwrap();
+        assert!(kit::input::parse::<NewOccupancyEvent>(example.as_bytes(), 1_770_201_000_000).is_ok());
+    }
 }

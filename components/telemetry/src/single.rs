@@ -1,56 +1,87 @@
-//! POST `/api/telemetry/`: one reading.
-
-use std::borrow::Cow;
+//! One reading.
 
 use axum::Extension;
-use axum::response::Response;
 use domain::reading::{self, Flags, Reading};
-use domain::time::format_rfc3339;
-use http::StatusCode;
 use kit::caller::{Caller, Sender};
-use kit::db::{self, DbError};
-use kit::request::{JsonBytes, Now, RequestId};
+use kit::db::{Database, DbError, Executor as _};
+use kit::input::Timestamp;
+use kit::request::{Now, RequestId};
+use kit::row::{FromRow, Row};
 use kit::{Answer, Problem, outbox, params};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::{body, quiet_json};
+use crate::body::ReadingBody;
+use crate::quiet::QuietJson;
 
-/// A reading as answers give it.
-#[derive(Debug, Serialize)]
-pub struct Stored<'a> {
-    pub device_code: Cow<'a, str>,
-    pub timestamp: String,
+/// A reading as it was stored.
+#[derive(Debug, Serialize, FromRow, ToSchema)]
+pub struct StoredReading {
+    /// The device's code.
+    pub device_code: String,
+    /// The device's own time.
+    #[row(column = "at")]
+    pub timestamp: Timestamp,
+    /// Volts.
     pub voltage: f64,
+    /// Amperes.
     pub current: f64,
+    /// -1 to 1.
     pub power_factor: f64,
     /// Watts.
     pub power_w: f64,
+    /// Whether the device's spot is taken, from devices that can tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub occupied: Option<bool>,
+    /// The battery's charge, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub battery: Option<f64>,
-    pub received_at: String,
-    /// `Normal`, `Warning` or `Critical`, see [`reading::electrical_state`].
+    /// When it came in.
+    pub received_at: Timestamp,
+    /// `Critical` outside 180 to 250 V, `Warning` below a power factor of 0.8.
+    #[row(with = electrical_state)]
+    #[schema(value_type = reading::ElectricalState)]
     pub electrical_state: &'static str,
 }
 
-/// 201 with the reading, durable. 403 for another's device, 404 for one that is unknown or inactive, 409 for a repeat.
-pub async fn send(
+fn electrical_state(row: &Row) -> Result<&'static str, Problem> {
+    Ok(reading::electrical_state(row.get("flags")?).into_str())
+}
+
+/// Stores a reading.
+///
+/// The 201 is sent when it is durable. A device sends only its own data.
+#[utoipa::path(post, path = "/api/telemetry", responses(
+    (status = 404, description = "The device is unknown or inactive."),
+    (status = 409, description = "This device's reading of that time is stored already."),
+))]
+pub async fn create(
     caller: Caller<Sender>,
     Now(now): Now,
     Extension(RequestId(request_id)): Extension<RequestId>,
-    JsonBytes(bytes): JsonBytes,
-) -> Answer {
-    let reading = body::reading(&bytes, now)?;
+    ReadingBody(reading): ReadingBody,
+) -> Answer<QuietJson<201, StoredReading>> {
     if !caller.0.may_send_for(&reading.device_code) {
         return Err(not_yours());
     }
     let flags = reading::judge(&reading);
-    store(&reading, flags, now)?;
+    insert(&reading, flags, now)?;
     if flags & reading::VOLTAGE_RAISE != 0 {
         outbox::wake_dispatcher(request_id);
     }
-    answer(&reading, flags, now)
+    let power_w = reading.power_w();
+    Ok(QuietJson(StoredReading {
+        device_code: reading.device_code,
+        timestamp: Timestamp(reading.at),
+        voltage: reading.voltage,
+        current: reading.current,
+        power_factor: reading.power_factor,
+        power_w,
+        occupied: reading.occupied,
+        battery: reading.battery,
+        received_at: Timestamp(now),
+        electrical_state: reading::electrical_state(flags).into_str(),
+    }))
 }
 
 /// 403: the caller is a device, and this is another's data.
@@ -59,8 +90,8 @@ pub fn not_yours() -> Problem {
 }
 
 /// Without `returning` and without a look before: what the table refuses says why.
-fn store(reading: &Reading, flags: Flags, now: i64) -> Result<(), Problem> {
-    let stored = db::run(
+fn insert(reading: &Reading, flags: Flags, now: i64) -> Result<(), Problem> {
+    let stored = Database.run(
         "insert into readings
             (device_id, at, received_at, voltage, current, power_factor, power_w, battery, occupied, flags)
          values ((select id from devices where code = ? and is_active = 1), ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -85,20 +116,4 @@ fn store(reading: &Reading, flags: Flags, now: i64) -> Result<(), Problem> {
         }
         Err(error) => Err(error.into()),
     }
-}
-
-fn answer(reading: &Reading, flags: Flags, now: i64) -> Answer<Response> {
-    let stored = Stored {
-        device_code: Cow::Borrowed(&reading.device_code),
-        timestamp: format_rfc3339(reading.at),
-        voltage: reading.voltage,
-        current: reading.current,
-        power_factor: reading.power_factor,
-        power_w: reading.power_w(),
-        occupied: reading.occupied,
-        battery: reading.battery,
-        received_at: format_rfc3339(now),
-        electrical_state: reading::electrical_state(flags).into_str(),
-    };
-    quiet_json(StatusCode::CREATED, &stored, 320)
 }

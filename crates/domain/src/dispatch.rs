@@ -2,6 +2,9 @@
 
 use crate::time::{DAY_MS, HOUR_MS, SECOND_MS};
 
+/// The topics of messages that tell of an emergency: it was reported, or nobody has acknowledged it.
+pub const EMERGENCY_TOPICS: [&str; 2] = ["emergency.reported", "emergency.escalated"];
+
 /// The first pause after a failure, in milliseconds; each further one is twice as long.
 pub const BACKOFF_BASE_MS: i64 = 5 * SECOND_MS;
 /// The longest pause between two attempts, in milliseconds.

@@ -22,6 +22,7 @@
 //! - `#[input(check)]` calls the struct's own `fn check(&self, at: &mut At)`, for rules that bind several fields, when each is good by itself.
 //! - Unknown fields are left alone: old clients send some.
 
+mod device_time;
 mod text;
 mod types;
 
@@ -30,6 +31,7 @@ pub use serde_json::Value;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{Ref, RefOr};
 
+pub use device_time::DeviceTime;
 pub use kit_macros::Input;
 pub use text::{TextField, Words, one_of, pattern, words_schema};
 pub use types::{
@@ -178,6 +180,15 @@ pub fn parse<T: Input>(bytes: &[u8], now_ms: i64) -> Result<T, Problem> {
     let mut errors = FieldErrors::new();
     let input = read_object(&value, &mut At::top(&mut errors, now_ms, false));
     finish(input, errors)
+}
+
+/// Reads a value that is part of something larger; the error names every bad field.
+pub fn parse_value<T: Input>(value: &Value, now_ms: i64) -> Result<T, FieldErrors> {
+    let mut errors = FieldErrors::new();
+    match read_object(value, &mut At::top(&mut errors, now_ms, false)) {
+        Some(input) if errors.is_empty() => Ok(input),
+        _ => Err(errors),
+    }
 }
 
 /// Reads a query string; 422 names every bad parameter, unknown ones too.
@@ -356,8 +367,13 @@ fn of_type(schema_type: Type) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(schema_type)
 }
 
+/// The schema of a value that has one of several shapes.
+pub fn one_of_schemas<const N: usize>(schemas: [SchemaRef; N]) -> SchemaRef {
+    schemas.into_iter().fold(OneOfBuilder::new(), OneOfBuilder::item).into()
+}
+
 /// The schema of an array.
-fn array_of(items: SchemaRef, min: usize, max: usize) -> SchemaRef {
+pub fn array_of(items: SchemaRef, min: usize, max: usize) -> SchemaRef {
     ArrayBuilder::new().items(items).min_items(Some(min).filter(|min| *min > 0)).max_items(Some(max)).into()
 }
 

@@ -105,7 +105,7 @@ mod tests {
             for statement in statements(migration.sql) {
                 let code: String = statement.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n");
                 let code = code.trim_start();
-                let begins = ["create ", "insert ", "drop trigger ", "drop view ", "alter table ", "update "]
+                let begins = ["create ", "insert ", "drop table ", "drop trigger ", "drop view ", "alter table ", "update "]
                     .iter()
                     .any(|word| code.starts_with(word));
                 assert!(begins, "{}: {code}", migration.name);

@@ -17,10 +17,13 @@ pub fn wake(path: &'static str, request_id: String) {
     });
 }
 
-/// Asks one of our own routes that the secret opens to do its work, and waits until it has.
+/// Asks one of our own routes that the secret opens to do its work, and waits until it has; its answer.
 #[cfg(target_family = "wasm")]
-pub async fn post(path: &str, request_id: &str) -> Result<(), String> {
-    ask(path, request_id, None).await
+pub async fn post(path: &str, request_id: &str) -> Result<serde_json::Value, String> {
+    use http_body_util::BodyExt as _;
+
+    let body = ask(path, request_id, None).await?.into_body().collect().await.map_err(|error| format!("{error:?}"))?;
+    serde_json::from_slice(&body.to_bytes()).map_err(|error| error.to_string())
 }
 
 /// RFC 7240 §4.1: who is only woken may answer before the work is done, so that a receiver that stalls does not keep the waking instance.
@@ -28,7 +31,7 @@ pub async fn post(path: &str, request_id: &str) -> Result<(), String> {
 const RESPOND_ASYNC: &str = "respond-async";
 
 #[cfg(target_family = "wasm")]
-async fn ask(path: &str, request_id: &str, prefer: Option<&str>) -> Result<(), String> {
+async fn ask(path: &str, request_id: &str, prefer: Option<&str>) -> Result<spin_sdk::http::Response, String> {
     let secret = crate::config::get("tick_secret").await.map_err(|problem| problem.detail().to_owned())?;
     let mut request =
         http::Request::post(format!("http://self.alt{path}")).header("x-tick-secret", secret).header("x-request-id", request_id);
@@ -37,7 +40,7 @@ async fn ask(path: &str, request_id: &str, prefer: Option<&str>) -> Result<(), S
     }
     let request = request.body(spin_sdk::http::EmptyBody::new()).map_err(|error| error.to_string())?;
     let response = spin_sdk::http::send(request).await.map_err(|error| format!("{error:?}"))?;
-    if response.status().is_success() { Ok(()) } else { Err(response.status().to_string()) }
+    if response.status().is_success() { Ok(response) } else { Err(response.status().to_string()) }
 }
 
 /// Outside a component nothing is sent.
@@ -46,6 +49,6 @@ pub fn wake(_path: &'static str, _request_id: String) {}
 
 /// Outside a component nothing is sent.
 #[cfg(not(target_family = "wasm"))]
-pub async fn post(_path: &str, _request_id: &str) -> Result<(), String> {
+pub async fn post(_path: &str, _request_id: &str) -> Result<serde_json::Value, String> {
     Err("there is no network outside Spin".to_owned())
 }

@@ -50,6 +50,12 @@ macro_rules! component {
     ($api:path, scheduled: $run:path) => {
         $crate::component!($api);
 
+        // Natively nobody calls it.
+        #[cfg(not(target_family = "wasm"))]
+        const _: () = {
+            let _ = $run;
+        };
+
         #[cfg(target_family = "wasm")]
         #[allow(unsafe_code, missing_docs)]
         mod cron {

@@ -1,11 +1,13 @@
 //! The heat map as a picture: zones down, hours across, and what the colours mean.
 
+use domain::crowd::{Level, SHARE_BOUNDS};
 use domain::time::format_rfc3339;
 use domain::transit_clock::offset_ms;
+use strum::VariantArray as _;
 
 use super::canvas::{Anchor, Area, Canvas, frame};
+use super::model::{HOURS, HeatMap};
 use super::palette::{INK, MUTED, UNKNOWN, on, viridis};
-use super::{HOURS, HeatMap};
 
 const LEFT: i32 = 206;
 const TOP: i32 = 96;
@@ -66,8 +68,7 @@ fn moment(map: &HeatMap, at: i64) -> String {
 pub fn draw(map: &HeatMap, canvas: &mut impl Canvas) {
     let title = format!("{}: how full its zones are through the day", map.name);
     canvas.text((24, 28), Anchor::Start, true, INK, &shortened(&title, TITLE));
-    let (from, to) = map.span;
-    let span = format!("Mean of the counts from {} to {} ({})", moment(map, from), moment(map, to), map.time_zone);
+    let span = format!("Mean of the counts from {} to {} ({})", moment(map, map.from.0), moment(map, map.to.0), map.time_zone);
     canvas.text((24, 56), Anchor::Start, false, MUTED, &shortened(&span, TITLE));
 
     let mut y = TOP;
@@ -102,6 +103,13 @@ pub fn draw(map: &HeatMap, canvas: &mut impl Canvas) {
     legend(map, canvas, foot + 74);
 }
 
+/// Where the levels begin and end, per cent of the capacity.
+#[expect(clippy::cast_possible_truncation, reason = "0 to 100")]
+fn level_bounds() -> [i32; 5] {
+    let [moderate, high, critical] = SHARE_BOUNDS.map(|bound| (bound * 100.0).round() as i32);
+    [0, moderate, high, critical, 100]
+}
+
 /// The bar from 0 to 100 %, with the bounds of the levels, and the grey of what is not known.
 fn legend(map: &HeatMap, canvas: &mut impl Canvas, y: i32) {
     const HEIGHT: i32 = 16;
@@ -111,13 +119,13 @@ fn legend(map: &HeatMap, canvas: &mut impl Canvas, y: i32) {
         canvas.rectangle(area(LEFT + step * STEP, y, STEP, HEIGHT), viridis(part));
     }
     frame(canvas, area(LEFT, y, STEPS * STEP, HEIGHT));
-    for percent in [0, 30, 60, 80, 100] {
+    for percent in level_bounds() {
         let x = LEFT + percent * STEP;
         canvas.rectangle(area(x, y + HEIGHT, 1, 5), INK);
         canvas.text((x, y + HEIGHT + 15), Anchor::Middle, false, INK, &percent.to_string());
     }
-    for (from, to, level) in [(0, 30, "low"), (30, 60, "moderate"), (60, 80, "high"), (80, 100, "critical")] {
-        canvas.text((LEFT + (from + to) * STEP / 2, y - 11), Anchor::Middle, false, MUTED, level);
+    for (level, (from, to)) in Level::VARIANTS.iter().zip(level_bounds().iter().zip(level_bounds().iter().skip(1))) {
+        canvas.text((LEFT + (from + to) * STEP / 2, y - 11), Anchor::Middle, false, MUTED, level.into_str());
     }
     let x = LEFT + STEPS * STEP + 48;
     frame(canvas, area(x, y, 28, HEIGHT));

@@ -5,29 +5,70 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::Request;
 
-use super::{Message, authorization, bearer, finish, words};
-use crate::settings::Settings;
+use kit::{Problem, config};
+
+use super::{Channel, Message, Person, authorization, bearer, finish, text};
+use crate::settings::origin;
 
 /// ntfy turns longer bodies into attachments.
 const MAX_CHARACTERS: usize = 1000;
 
-pub(super) fn request(message: &Message, settings: &Settings) -> Result<Request<Bytes>, String> {
-    let origin = settings.ntfy_origin.as_deref().ok_or("ntfy_origin is not set")?;
-    let topic = &message.contact;
-    let valid = (1..=64).contains(&topic.len()) && topic.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    if !valid {
-        return Err("the topic must be 1 to 64 letters, digits, - and _".to_owned());
+/// An ntfy server. Its token stands here in clear: there is no `Debug`, so that it does not reach the log.
+#[derive(Default)]
+pub struct Ntfy {
+    /// Scheme and host; none when unset.
+    origin: Option<String>,
+    /// The topic that gets everything.
+    topic: String,
+    /// Empty when the server needs none.
+    token: String,
+}
+
+/// Reads its variables.
+pub async fn load() -> Result<Ntfy, Problem> {
+    Ok(Ntfy {
+        origin: origin(&config::get("ntfy_origin").await?),
+        topic: config::get("ntfy_topic").await?,
+        token: config::get("ntfy_token").await?,
+    })
+}
+
+impl Channel for Ntfy {
+    fn name(&self) -> &'static str {
+        "ntfy"
     }
-    let (priority, tag) = if message.urgent { ("5", "rotating_light") } else { ("3", "warning") };
-    let mut builder = Request::post(format!("{origin}/{topic}"))
-        .header("title", header_text(&words::title(message)))
-        .header("priority", priority)
-        .header("tags", tag)
-        .header("x-id", &message.id);
-    if !settings.ntfy_token.is_empty() {
-        builder = authorization(builder, bearer(&settings.ntfy_token))?;
+
+    fn control_room(&self) -> Vec<String> {
+        let configured = self.origin.is_some() && !self.topic.is_empty();
+        configured.then(|| self.topic.clone()).into_iter().collect()
     }
-    finish(builder, "text/plain; charset=utf-8", words::short(message, MAX_CHARACTERS))
+
+    fn person(&self, _: &Person) -> Option<String> {
+        None
+    }
+
+    fn is_for_people(&self) -> bool {
+        true
+    }
+
+    fn request(&self, message: &Message, _: i64) -> Result<Request<Bytes>, String> {
+        let origin = self.origin.as_deref().ok_or("ntfy_origin is not set")?;
+        let topic = &message.contact;
+        let valid = (1..=64).contains(&topic.len()) && topic.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        if !valid {
+            return Err("the topic must be 1 to 64 letters, digits, - and _".to_owned());
+        }
+        let (priority, tag) = if message.urgent { ("5", "rotating_light") } else { ("3", "warning") };
+        let mut builder = Request::post(format!("{origin}/{topic}"))
+            .header("title", header_text(&text::title(message)))
+            .header("priority", priority)
+            .header("tags", tag)
+            .header("x-id", &message.id);
+        if !self.token.is_empty() {
+            builder = authorization(builder, bearer(&self.token))?;
+        }
+        finish(builder, "text/plain; charset=utf-8", text::short(message, MAX_CHARACTERS))
+    }
 }
 
 /// A header carries ASCII: anything else goes as RFC 2047 has it, which ntfy decodes.
@@ -42,15 +83,17 @@ mod tests {
 
     #[test]
     fn the_headers_are_ntfy_s() {
-        let settings =
-            Settings { ntfy_origin: Some("https://ntfy.example".to_owned()), ntfy_token: "tk_1".to_owned(), ..Settings::default() };
-        let sent = request(&message("ntfy", "gatehouse", 0), &settings).unwrap();
+        let ntfy = Ntfy { origin: Some("https://ntfy.example".to_owned()), topic: String::new(), token: "tk_1".to_owned() };
+        let sent = ntfy.request(&message("ntfy", "gatehouse", 0), 0).unwrap();
         assert_eq!(sent.uri(), "https://ntfy.example/gatehouse");
         assert_eq!(sent.headers()["title"], "[critical] PARK-B1-S005 has been silent");
         assert_eq!(sent.headers()["priority"], "5");
         assert_eq!(sent.headers()["authorization"], "Bearer tk_1");
         assert!(sent.headers()["authorization"].is_sensitive());
-        assert!(request(&message("ntfy", "../admin", 0), &settings).is_err());
+        assert!(ntfy.request(&message("ntfy", "../admin", 0), 0).is_err());
+        let secret = Ntfy { token: "tk_s3cret\n".to_owned(), ..ntfy };
+        let error = secret.request(&message("ntfy", "topic", 0), 0).unwrap_err();
+        assert!(!error.contains("s3cret"), "{error}");
     }
 
     #[test]

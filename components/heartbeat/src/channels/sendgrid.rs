@@ -2,25 +2,99 @@
 
 use bytes::Bytes;
 use http::Request;
-use serde_json::json;
+use kit::{Problem, config};
+use serde::Serialize;
 
-use super::{Message, authorization, bearer, finish, needed, words};
-use crate::settings::Settings;
+use super::{Channel, Message, Person, authorization, bearer, finish, needed, text};
+use crate::settings::bare;
 
-pub(super) fn request(message: &Message, settings: &Settings) -> Result<Request<Bytes>, String> {
-    let key = needed(&settings.sendgrid_api_key, "sendgrid_api_key")?;
-    let from = needed(&settings.mail_from, "mail_from")?;
-    let body = json!({
-        "personalizations": [{
-            "to": [{ "email": message.contact }],
-            "custom_args": { "message_id": message.id },
-        }],
-        "from": { "email": from },
-        "subject": words::title(message),
-        "content": [{ "type": "text/plain", "value": words::full(message) }],
-    });
-    let builder = Request::post(format!("{}/v3/mail/send", settings.sendgrid_origin));
-    finish(authorization(builder, bearer(key))?, "application/json", body.to_string())
+/// An account at SendGrid. Its key stands here in clear: there is no `Debug`, so that it does not reach the log.
+#[derive(Default)]
+pub struct SendGrid {
+    /// Scheme and host of the API.
+    origin: String,
+    /// Empty when there is none.
+    api_key: String,
+    /// The sender's address.
+    from: String,
+    /// Who gets a mail of everything.
+    to: Vec<String>,
+}
+
+/// Reads its variables.
+pub async fn load() -> Result<SendGrid, Problem> {
+    Ok(SendGrid {
+        origin: bare(&config::get("sendgrid_origin").await?),
+        api_key: config::get("sendgrid_api_key").await?,
+        from: config::get("mail_from").await?,
+        to: config::list("mail_to").await?,
+    })
+}
+
+/// POST `/v3/mail/send`.
+#[derive(Serialize)]
+struct Mail<'a> {
+    personalizations: [Personalization<'a>; 1],
+    from: Address<'a>,
+    subject: String,
+    content: [Part; 1],
+}
+
+#[derive(Serialize)]
+struct Personalization<'a> {
+    to: [Address<'a>; 1],
+    custom_args: CustomArgs<'a>,
+}
+
+#[derive(Serialize)]
+struct CustomArgs<'a> {
+    message_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Address<'a> {
+    email: &'a str,
+}
+
+#[derive(Serialize)]
+struct Part {
+    r#type: &'static str,
+    value: String,
+}
+
+impl Channel for SendGrid {
+    fn name(&self) -> &'static str {
+        "mail"
+    }
+
+    fn control_room(&self) -> Vec<String> {
+        if self.api_key.is_empty() { Vec::new() } else { self.to.clone() }
+    }
+
+    fn person(&self, person: &Person) -> Option<String> {
+        person.email.clone().filter(|_| !self.api_key.is_empty())
+    }
+
+    fn is_for_people(&self) -> bool {
+        true
+    }
+
+    fn request(&self, message: &Message, _: i64) -> Result<Request<Bytes>, String> {
+        let key = needed(&self.api_key, "sendgrid_api_key")?;
+        let from = needed(&self.from, "mail_from")?;
+        let mail = Mail {
+            personalizations: [Personalization {
+                to: [Address { email: &message.contact }],
+                custom_args: CustomArgs { message_id: &message.id },
+            }],
+            from: Address { email: from },
+            subject: text::title(message),
+            content: [Part { r#type: "text/plain", value: text::full(message) }],
+        };
+        let body = serde_json::to_vec(&mail).map_err(|error| error.to_string())?;
+        let builder = Request::post(format!("{}/v3/mail/send", self.origin));
+        finish(authorization(builder, bearer(key))?, "application/json", body)
+    }
 }
 
 #[cfg(test)]
@@ -30,13 +104,13 @@ mod tests {
 
     #[test]
     fn it_is_the_document_that_sendgrid_takes() {
-        let settings = Settings {
-            sendgrid_origin: "https://api.sendgrid.com".to_owned(),
-            sendgrid_api_key: "SG.key".to_owned(),
-            mail_from: "gate@example.com".to_owned(),
-            ..Settings::default()
+        let sendgrid = SendGrid {
+            origin: "https://api.sendgrid.com".to_owned(),
+            api_key: "SG.key".to_owned(),
+            from: "gate@example.com".to_owned(),
+            to: Vec::new(),
         };
-        let request = request(&message("mail", "ops@example.com", 0), &settings).unwrap();
+        let request = sendgrid.request(&message("mail", "ops@example.com", 0), 0).unwrap();
         assert_eq!(request.uri(), "https://api.sendgrid.com/v3/mail/send");
         assert_eq!(request.headers()["authorization"], "Bearer SG.key");
         let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();

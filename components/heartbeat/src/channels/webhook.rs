@@ -8,11 +8,34 @@ use bytes::Bytes;
 use hmac::{Hmac, Mac as _};
 use http::Request;
 use serde::Serialize;
+use kit::{Problem, config};
 use serde_json::value::RawValue;
 use sha2::Sha256;
 
-use super::{Message, finish, needed};
-use crate::settings::Settings;
+use super::{Channel, Message, Person, finish, needed};
+use crate::settings::{origin, path};
+
+/// The channel's name.
+pub const NAME: &str = "webhook";
+
+/// The webhook's receiver. Its secret stands here in clear: there is no `Debug`, so that it does not reach the log.
+#[derive(Default)]
+pub struct Webhook {
+    /// Scheme and host; none when unset.
+    origin: Option<String>,
+    path: String,
+    /// What is signed with: `whsec_` and base64, or any text.
+    secret: String,
+}
+
+/// Reads its variables.
+pub async fn load() -> Result<Webhook, Problem> {
+    Ok(Webhook {
+        origin: origin(&config::get("webhook_origin").await?),
+        path: path(&config::get("webhook_path").await?),
+        secret: config::get("webhook_secret").await?,
+    })
+}
 
 /// Base64 with or without its padding: people lose it when they copy.
 const LENIENT: GeneralPurpose =
@@ -30,26 +53,51 @@ struct Body<'a> {
     emergency: Option<&'a RawValue>,
 }
 
-pub(super) fn request(message: &Message, settings: &Settings, now_ms: i64) -> Result<Request<Bytes>, String> {
-    let origin = settings.webhook_origin.as_deref().ok_or("webhook_origin is not set")?;
-    let secret = needed(&settings.webhook_secret, "webhook_secret")?;
-    let content = &message.content;
-    let body = serde_json::to_vec(&Body {
-        id: &message.id,
-        topic: &content.topic,
-        level: content.level,
-        created_at: domain::time::format_rfc3339(content.created_at),
-        alert: (!content.is_emergency()).then_some(&content.alert),
-        emergency: content.is_emergency().then_some(&content.alert),
-    })
-    .map_err(|error| error.to_string())?;
-    let timestamp = now_ms / 1000;
-    let builder = Request::post(format!("{origin}{}", settings.webhook_path))
-        .header("webhook-id", &message.id)
-        .header("webhook-timestamp", timestamp)
-        .header("webhook-signature", signature(secret, &message.id, timestamp, &body)?)
-        .header("idempotency-key", &message.id);
-    finish(builder, "application/json", body)
+impl Webhook {
+    fn address(&self) -> Option<String> {
+        self.origin.as_ref().map(|origin| format!("{origin}{}", self.path))
+    }
+}
+
+impl Channel for Webhook {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn control_room(&self) -> Vec<String> {
+        self.address().into_iter().collect()
+    }
+
+    /// Other systems listen here to what concerns anybody.
+    fn person(&self, _: &Person) -> Option<String> {
+        self.address()
+    }
+
+    fn is_for_people(&self) -> bool {
+        false
+    }
+
+    fn request(&self, message: &Message, now_ms: i64) -> Result<Request<Bytes>, String> {
+        let address = self.address().ok_or("webhook_origin is not set")?;
+        let secret = needed(&self.secret, "webhook_secret")?;
+        let content = &message.content;
+        let body = serde_json::to_vec(&Body {
+            id: &message.id,
+            topic: &content.topic,
+            level: content.level,
+            created_at: domain::time::format_rfc3339(content.created_at),
+            alert: (!content.is_emergency()).then_some(&content.payload),
+            emergency: content.is_emergency().then_some(&content.payload),
+        })
+        .map_err(|error| error.to_string())?;
+        let timestamp = now_ms / 1000;
+        let builder = Request::post(address)
+            .header("webhook-id", &message.id)
+            .header("webhook-timestamp", timestamp)
+            .header("webhook-signature", signature(secret, &message.id, timestamp, &body)?)
+            .header("idempotency-key", &message.id);
+        finish(builder, "application/json", body)
+    }
 }
 
 /// `v1,` and the HMAC-SHA-256 of `id.timestamp.body`. A secret `whsec_…` is base64 of the key, any other is the key itself.
@@ -77,15 +125,13 @@ mod tests {
         assert_eq!(signed.unwrap(), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
+    fn webhook(secret: &str) -> Webhook {
+        Webhook { origin: Some("https://hooks.example".to_owned()), path: "/in".to_owned(), secret: secret.to_owned() }
+    }
+
     #[test]
     fn the_alert_goes_as_the_routes_show_it() {
-        let settings = Settings {
-            webhook_origin: Some("https://hooks.example".to_owned()),
-            webhook_path: "/in".to_owned(),
-            webhook_secret: "plain text".to_owned(),
-            ..Settings::default()
-        };
-        let request = request(&message("webhook", "x", 0), &settings, 1_770_201_001_999).unwrap();
+        let request = webhook("plain text").request(&message(NAME, "x", 0), 1_770_201_001_999).unwrap();
         assert_eq!(request.uri(), "https://hooks.example/in");
         assert_eq!(request.headers()["webhook-id"], "0192-m");
         assert_eq!(request.headers()["webhook-timestamp"], "1770201001");
@@ -99,16 +145,18 @@ mod tests {
 
     #[test]
     fn an_emergency_goes_under_its_own_name() {
-        let settings = Settings {
-            webhook_origin: Some("https://hooks.example".to_owned()),
-            webhook_secret: "plain text".to_owned(),
-            ..Settings::default()
-        };
-        let mut message = message("webhook", "x", 0);
+        let mut message = message(NAME, "x", 0);
         message.content.topic = "emergency.reported".to_owned();
-        let request = request(&message, &settings, 0).unwrap();
+        let request = webhook("plain text").request(&message, 0).unwrap();
         let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
         assert_eq!(body["emergency"]["id"], "a-1");
         assert!(body.get("alert").is_none());
+    }
+
+    #[test]
+    fn an_error_holds_no_secret() {
+        let broken = Webhook { path: "/\n".to_owned(), ..webhook("s3cret\n") };
+        let error = broken.request(&message(NAME, "x", 0), 0).unwrap_err();
+        assert!(!error.contains("s3cret"), "{error}");
     }
 }

@@ -2,13 +2,18 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 /// The furthest ahead that bookings are told apart by when they were made, hours.
 pub const MAX_LEAD: usize = 25;
 /// The most hours that bookings are kept of: the history's and those ahead.
 const MAX_HOURS: i64 = 2_400;
 
 /// A day that is not as its weekday.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = SpecialDay)]
 pub enum Special {
     /// The temple is closed.
     Closed,

@@ -33,7 +33,7 @@ enum Place {
 const MAX_TITLE: usize = 120;
 
 fn alert(message: &Message) -> Alert {
-    let mut alert: Alert = serde_json::from_str(message.content.alert.get()).unwrap_or_default();
+    let mut alert: Alert = serde_json::from_str(message.content.payload.get()).unwrap_or_default();
     if alert.message.is_none()
         && let Some(kind) = &alert.r#type
     {
@@ -114,7 +114,7 @@ mod tests {
         message.content.topic = "emergency.escalated".to_owned();
         let document = r#"{"id":"e-1","temple_id":"somnath","type":"missing_person","severity":"medium","description":"a child in red",
             "location":{"lat":20.888,"lng":70.4013},"reported_at":"2026-02-04T10:30:00.000Z"}"#;
-        message.content.alert = serde_json::value::RawValue::from_string(document.to_owned()).unwrap();
+        message.content.payload = serde_json::value::RawValue::from_string(document.to_owned()).unwrap();
         assert_eq!(title(&message), "[medium] SOS, missing person: a child in red");
         assert_eq!(
             full(&message),
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn an_alert_that_is_not_understood_is_still_told() {
         let mut message = message("sms", "+1", 0);
-        message.content.alert = serde_json::value::RawValue::from_string("[1]".to_owned()).unwrap();
+        message.content.payload = serde_json::value::RawValue::from_string("[1]".to_owned()).unwrap();
         assert_eq!(title(&message), "[alert] ");
         assert_eq!(full(&message), "[alert] ");
     }

@@ -1,0 +1,133 @@
+//! Requests to other systems: one exchange, bounded in time and size.
+//!
+//! No error holds anything of the request, which carries secrets, nor of the answer, which may repeat them.
+
+use bytes::Bytes;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, Request, StatusCode};
+
+/// The bounds of an exchange.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// How long it may last, milliseconds.
+    pub time_ms: u64,
+    /// How much of the answer's body is read, bytes.
+    pub answer_bytes: usize,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, as far as it was read.
+    pub body: Vec<u8>,
+    /// Whether the body is longer than was to be read.
+    pub is_truncated: bool,
+}
+
+impl Reply {
+    /// How long the receiver asks to be left alone, milliseconds: `Retry-After`, seconds or a date (RFC 9110 §10.2.3).
+    pub fn retry_after_ms(&self, now_ms: i64) -> Option<i64> {
+        retry_after_ms(&self.headers, now_ms)
+    }
+}
+
+/// Why there is no whole answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The manifest does not allow it: nothing was sent.
+    #[error("allowed_outbound_hosts does not allow this destination")]
+    Denied,
+    /// No connection, or it broke off before the answer began: the receiver may have got the request.
+    #[error("not sent: {0}")]
+    Unanswered(String),
+    /// No whole answer within the time: the receiver may have got the request.
+    #[error("no answer within {} s", .0 / 1000)]
+    TimedOut(u64),
+    /// The answer began and broke off.
+    #[error("the receiver answered {} and broke off", .0.as_u16())]
+    BrokenOff(StatusCode),
+}
+
+/// Sends a request and reads the answer, within the bounds.
+#[cfg(target_family = "wasm")]
+pub async fn send(request: Request<Bytes>, bounds: Bounds) -> Result<Reply, SendError> {
+    use futures::future::{Either, select};
+    use spin_sdk::wasip3::clocks::monotonic_clock::wait_for;
+
+    let exchange = std::pin::pin!(exchange(request, bounds.answer_bytes));
+    let limit = std::pin::pin!(wait_for(bounds.time_ms * 1_000_000));
+    match select(exchange, limit).await {
+        Either::Left((reply, _)) => reply,
+        Either::Right(_) => Err(SendError::TimedOut(bounds.time_ms)),
+    }
+}
+
+#[cfg(target_family = "wasm")]
+async fn exchange(request: Request<Bytes>, answer_bytes: usize) -> Result<Reply, SendError> {
+    use http_body_util::BodyExt as _;
+    use spin_sdk::http::FullBody;
+    use spin_sdk::wasip3::http::types::ErrorCode;
+
+    let response = spin_sdk::http::send(request.map(FullBody::new)).await.map_err(|error| match error {
+        ErrorCode::HttpRequestDenied => SendError::Denied,
+        other => SendError::Unanswered(other.to_string()),
+    })?;
+    let (parts, mut body) = response.into_parts();
+    let mut reply = Reply { status: parts.status, headers: parts.headers, body: Vec::new(), is_truncated: false };
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| SendError::BrokenOff(parts.status))?;
+        if let Some(data) = frame.data_ref() {
+            reply.body.extend_from_slice(data);
+        }
+        if reply.body.len() > answer_bytes {
+            reply.body.truncate(answer_bytes);
+            reply.is_truncated = true;
+            break;
+        }
+    }
+    Ok(reply)
+}
+
+/// Outside a component nothing is sent.
+#[cfg(not(target_family = "wasm"))]
+pub async fn send(_request: Request<Bytes>, _bounds: Bounds) -> Result<Reply, SendError> {
+    Err(SendError::Unanswered("there is no network outside Spin".to_owned()))
+}
+
+fn retry_after_ms(headers: &HeaderMap, now_ms: i64) -> Option<i64> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<u32>() {
+        return Some(i64::from(seconds) * 1000);
+    }
+    let at = chrono::DateTime::parse_from_rfc2822(text).ok()?.timestamp_millis();
+    Some(at.saturating_sub(now_ms).max(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(value: &'static str) -> Option<i64> {
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, http::HeaderValue::from_static(value))]);
+        retry_after_ms(&headers, 1_445_412_400_000)
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(asked("120"), Some(120_000));
+        assert_eq!(asked("Wed, 21 Oct 2015 07:28:00 GMT"), Some(80_000));
+        assert_eq!(asked("Wed, 21 Oct 2015 07:00:00 GMT"), Some(0));
+        assert_eq!(asked("-1"), None);
+        assert_eq!(asked("soon"), None);
+    }
+
+    #[test]
+    fn an_error_says_what_may_have_happened() {
+        assert_eq!(SendError::TimedOut(8_000).to_string(), "no answer within 8 s");
+        assert_eq!(SendError::BrokenOff(StatusCode::OK).to_string(), "the receiver answered 200 and broke off");
+    }
+}
