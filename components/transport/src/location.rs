@@ -1,162 +1,245 @@
-//! `/api/transport/shuttles/{id}/location`: where a shuttle is, and when it reaches each stop.
+//! Where a shuttle is, and when it reaches each stop.
 
 use axum::extract::Path;
-use axum::response::IntoResponse;
-use domain::reading::check_timestamp;
+use axum::{Extension, Json};
 use domain::role::Role;
-use domain::time::format_rfc3339;
-use domain::transit::{Place, distance, is_plausible};
-use http::StatusCode;
-use kit::caller::{Caller, Sender};
-use kit::db::{self, DbError, Transaction};
-use kit::fields::Fields;
-use kit::request::{JsonBytes, Now};
+use domain::transit::{MAX_PASSENGERS, MAX_REPORTED_KMH, Place, distance, is_plausible};
+use kit::api::Created;
+use kit::caller::{Caller, Principal, Sender};
+use kit::db::{self, Database, DbError, Executor, Fetch as _};
+use kit::input::{DeviceTime, Input, Int, Number, Timestamp};
+use kit::request::{Body, Now};
+use kit::row::FromRow;
 use kit::serve::Quiet;
 use kit::{Answer, Problem, params};
 use serde::Serialize;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema as _, ToSchema};
 
-use crate::eta::{Eta, Way};
-use crate::shuttles::Shuttle;
+use crate::eta::Eta;
+use crate::line::RouteLine;
+use crate::shuttles::{Shuttle, not_found};
 
-#[derive(Serialize)]
-struct StopEta {
-    stop_id: String,
-    name: String,
-    /// Null when the shuttle has passed it and does not come round again, or when nothing is known.
-    #[serde(flatten)]
-    eta: Option<Eta>,
-}
-
-#[derive(Serialize)]
-struct Answered {
+/// A shuttle with its arrivals.
+#[derive(Serialize, ToSchema)]
+pub struct ShuttleArrivals {
     shuttle_id: String,
     #[serde(flatten)]
     shuttle: Shuttle,
     /// The stops of its route in the order of travel.
-    stops: Vec<StopEta>,
-    as_of: String,
+    stops: Vec<StopArrival>,
+    as_of: Timestamp,
 }
 
-/// GET: public. The shuttle with its position, `location` null until there is one, and its arrival at each stop.
-pub async fn detail(Now(now): Now, Path(id): Path<String>) -> Answer<impl IntoResponse> {
-    let shuttle = Shuttle::find(&id, now)?;
-    let mut stops = Vec::new();
-    if let Some(route) = &shuttle.route_id
-        && let Some(way) = Way::find(route)?
-    {
-        let approach = if shuttle.is_active && way.is_active { way.approach(&shuttle.id, now)? } else { None };
-        let rows = db::run("select id, name, along_m, offset_s from transport_stops where route = ? order by position", params![&way.id])?;
-        for row in rows.iter() {
-            let eta = match &approach {
-                Some(approach) => approach.arrival(&way.line, row.real(2)?, now).map(|estimate| Eta::of(&estimate, now)),
-                None if shuttle.is_active => way.scheduled(row.opt_int(3)?, now, 1).first().map(|at| Eta::scheduled(*at, now)),
-                None => None,
-            };
-            stops.push(StopEta { stop_id: row.text(0)?.to_owned(), name: row.text(1)?.to_owned(), eta });
-        }
+/// When a shuttle reaches a stop. Without an `eta` when it has passed the stop and does not come round again, or when nothing is known.
+#[derive(Serialize, ToSchema)]
+struct StopArrival {
+    stop_id: String,
+    name: String,
+    #[serde(flatten)]
+    #[schema(schema_with = optional_eta)]
+    eta: Option<Eta>,
+}
+
+fn optional_eta() -> RefOr<Schema> {
+    let mut schema = Eta::schema();
+    if let RefOr::T(Schema::Object(object)) = &mut schema {
+        object.required.clear();
     }
-    Ok(axum::Json(Answered { shuttle_id: shuttle.id.clone(), shuttle, stops, as_of: format_rfc3339(now) }))
+    schema
+}
+
+#[derive(FromRow)]
+struct Stop {
+    id: String,
+    name: String,
+    along_m: f64,
+    offset_s: Option<i64>,
+}
+
+/// Returns a shuttle with its position, and its arrival at each stop of its route.
+#[utoipa::path(get, path = "/api/transport/shuttles/{id}/location")]
+pub async fn read(Now(now): Now, Path(id): Path<String>) -> Answer<Json<ShuttleArrivals>> {
+    let shuttle = Shuttle::find(&id, now)?;
+    let stops = arrivals(&shuttle, now)?;
+    Ok(Json(ShuttleArrivals { shuttle_id: shuttle.id.clone(), shuttle, stops, as_of: Timestamp(now) }))
+}
+
+fn arrivals(shuttle: &Shuttle, now: i64) -> Answer<Vec<StopArrival>> {
+    let Some(route) = &shuttle.route_id else { return Ok(Vec::new()) };
+    let Some(route) = RouteLine::find(route)? else { return Ok(Vec::new()) };
+    let approach = if shuttle.is_active && route.is_active { route.approach(&shuttle.id, now)? } else { None };
+    let stops: Vec<Stop> = Database
+        .fetch_all("select id, name, along_m, offset_s from transport_stops where route = ? order by position", params![&route.id])?;
+    let arrival = |stop: Stop| {
+        let eta = match &approach {
+            Some(approach) => approach.arrival(&route.line, stop.along_m, now).map(|estimate| Eta::estimated(&estimate, now)),
+            None if shuttle.is_active => route.scheduled(stop.offset_s, now, 1).first().map(|at| Eta::scheduled(*at, now)),
+            None => None,
+        };
+        StopArrival { stop_id: stop.id, name: stop.name, eta }
+    };
+    Ok(stops.into_iter().map(arrival).collect())
+}
+
+/// The highest speed that a shuttle can report, km/h.
+const MAX_KMH: i64 = MAX_REPORTED_KMH as i64;
+
+/// Where a shuttle is, or was.
+#[derive(Input)]
+#[input(
+    example = r#"{"lat": 20.8886, "lng": 70.4024, "speed_kmh": 18.5, "heading": 240, "passengers": 21, "timestamp": "2026-02-04T10:30:00Z"}"#
+)]
+pub struct NewPosition {
+    /// Degrees (WGS 84).
+    #[input(alias("latitude"))]
+    lat: Number<-90, 90>,
+    /// Degrees (WGS 84).
+    #[input(alias("longitude"))]
+    lng: Number<-180, 180>,
+    #[input(alias("speed"))]
+    speed_kmh: Option<Number<0, MAX_KMH>>,
+    /// Degrees from north, clockwise.
+    heading: Option<Number<0, 360>>,
+    /// May exceed the capacity.
+    passengers: Option<Int<0, MAX_PASSENGERS>>,
+    /// When it was there: at most five minutes ahead of the server's clock.
+    timestamp: DeviceTime,
 }
 
 /// A stored position.
-#[derive(Serialize)]
-struct Stored {
+#[derive(Serialize, ToSchema)]
+pub struct StoredPosition {
     shuttle_id: String,
     lat: f64,
     lng: f64,
     speed_kmh: Option<f64>,
     heading: Option<f64>,
     passengers: Option<i64>,
-    timestamp: String,
-    received_at: String,
+    timestamp: Timestamp,
+    received_at: Timestamp,
     /// Whether a newer position was there already, so that this one did not move the shuttle.
     late: bool,
 }
 
-/// POST or PATCH by an operator, or by the shuttle's own device: `{lat, lng, timestamp, speed_kmh?, heading?, passengers?}` → 201 (PATCH:
-/// 200), durable. A repeat is 409; a late one is stored and never moves the shuttle back; 422 for one that the shuttle cannot have got to.
-pub async fn send(
+/// Stores where a shuttle is.
+///
+/// A device sends only its own shuttle's position. A late position is stored and does not move the shuttle back. One that the shuttle cannot
+/// have got to since its newest is a 422.
+#[utoipa::path(
+    post,
+    path = "/api/transport/shuttles/{id}/location",
+    responses((status = 409, description = "This shuttle's position of that time is stored already."))
+)]
+pub async fn create(
     caller: Caller<Sender>,
-    method: http::Method,
     Now(now): Now,
     Path(id): Path<String>,
-    JsonBytes(body): JsonBytes,
-) -> Answer<impl IntoResponse> {
-    let mut fields = Fields::parse(&body)?;
-    let lat = fields.alias("lat", "latitude").number("lat", -90.0..=90.0);
-    let lng = fields.alias("lng", "longitude").number("lng", -180.0..=180.0);
-    let speed_kmh = fields.alias("speed_kmh", "speed").opt_number("speed_kmh", 0.0..=200.0);
-    let heading = fields.opt_number("heading", 0.0..=360.0);
-    let passengers = fields.opt_int("passengers", 0..=1000);
-    let timestamp = fields.text("timestamp", 1..=64);
-    let mut errors = domain::FieldErrors::new();
-    let at = check_timestamp(Some(&timestamp), now, &mut errors).unwrap_or(now);
-    for (field, reason) in errors {
-        if !fields.errors().contains_key(field) {
-            fields.refuse(field, reason);
-        }
-    }
-    fields.finish()?;
-
-    let device = caller.0.device.as_deref().filter(|_| caller.0.role == Role::Device);
-    let (shuttle, late) = db::transaction(|transaction| {
-        let (shuttle, newest) = sender_of(transaction, &id, device)?;
-        if let Some((then, before)) = newest
-            && !is_plausible(before, Place { lat, lng }, at.saturating_sub(then))
-        {
-            let (metres, seconds) = (distance(before, Place { lat, lng }).round(), at.saturating_sub(then) / 1000);
-            let reason =
-                format!("is {metres} m from where the shuttle was {} s {}", seconds.abs(), if seconds < 0 { "later" } else { "before" });
-            return Err(Problem::invalid_field("lat", format!("{reason}: no shuttle goes so fast")));
-        }
-        // The trigger that tells of a device's life knows it by this.
-        let sent_by = device.map_or_else(|| caller.0.id.clone(), |code| format!("device:{code}"));
-        let stored = transaction.run(
-            "insert into shuttle_positions (shuttle, at, received_at, lat, lng, speed_kmh, heading, passengers, sent_by)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            params![&shuttle, at, now, lat, lng, speed_kmh, heading, passengers, sent_by],
-        );
-        match stored {
-            Err(DbError::Unique(_)) => Err(Problem::conflict("this shuttle's position of that time is stored already")),
-            Err(other) => Err(other.into()),
-            Ok(_) => Ok((shuttle, newest.is_some_and(|(then, _)| at < then))),
-        }
-    })?;
-    let answer = Stored {
-        shuttle_id: shuttle,
-        lat,
-        lng,
-        speed_kmh,
-        heading,
-        passengers,
-        timestamp: format_rfc3339(at),
-        received_at: format_rfc3339(now),
-        late,
-    };
-    let status = if method == http::Method::PATCH { StatusCode::OK } else { StatusCode::CREATED };
-    let mut response = (status, axum::Json(answer)).into_response();
-    response.extensions_mut().insert(Quiet);
-    Ok(response)
+    Body(new): Body<NewPosition>,
+) -> Answer<(Extension<Quiet>, Created<StoredPosition>)> {
+    Ok((Extension(Quiet), Created(store(&caller.0, &id, &new, now)?)))
 }
 
-/// The shuttle's id and its newest position, for one who may send: 404 when it is not there or not in service, 403 for another's device.
-fn sender_of(transaction: &Transaction, id: &str, device: Option<&str>) -> Answer<(String, Option<(i64, Place)>)> {
-    let rows = transaction.run(
-        "select s.id, s.is_active, s.device_code is ?2, exists (select 1 from devices d where d.code = s.device_code and d.is_active = 1),
-            p.at, p.lat, p.lng
-         from shuttles s left join shuttle_state p on p.shuttle = s.id where s.id = ?1",
-        params![id, device],
-    )?;
-    let row = rows.first().ok_or_else(|| Problem::not_found("shuttle"))?;
-    if device.is_some() && !row.bool(2)? {
-        return Err(Problem::forbidden("a device sends only its own shuttle's position"));
+/// Stores where a shuttle is, as POST does, and answers 200.
+#[utoipa::path(
+    patch,
+    path = "/api/transport/shuttles/{id}/location",
+    responses((status = 409, description = "This shuttle's position of that time is stored already."))
+)]
+pub async fn update(
+    caller: Caller<Sender>,
+    Now(now): Now,
+    Path(id): Path<String>,
+    Body(new): Body<NewPosition>,
+) -> Answer<(Extension<Quiet>, Json<StoredPosition>)> {
+    Ok((Extension(Quiet), Json(store(&caller.0, &id, &new, now)?)))
+}
+
+const INSERT: &str = "insert into shuttle_positions (shuttle, at, received_at, lat, lng, speed_kmh, heading, passengers, sent_by)
+     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+
+fn store(caller: &Principal, id: &str, new: &NewPosition, now: i64) -> Answer<StoredPosition> {
+    let device = caller.device.as_deref().filter(|_| caller.role == Role::Device);
+    let (at, place) = (new.timestamp.0, Place { lat: *new.lat, lng: *new.lng });
+    db::transaction(|db| {
+        let shuttle = ShuttleState::find(db, id, device)?;
+        let newest = shuttle.newest();
+        if let Some((then, before)) = newest
+            && !is_plausible(before, place, at.saturating_sub(then))
+        {
+            let (metres, seconds) = (distance(before, place).round(), at.saturating_sub(then) / 1000);
+            let when = if seconds < 0 { "later" } else { "before" };
+            let reason = format!("is {metres} m from where the shuttle was {} s {when}: no shuttle goes so fast", seconds.abs());
+            return Err(Problem::invalid_field("lat", reason));
+        }
+        // The trigger that notes a device's heartbeat knows it by this.
+        let sent_by = device.map_or_else(|| caller.id.clone(), |code| format!("device:{code}"));
+        let params = params![&shuttle.id, at, now, place.lat, place.lng, new.speed_kmh, new.heading, new.passengers, sent_by];
+        match db.run(INSERT, params) {
+            Err(DbError::Unique(_)) => return Err(Problem::conflict("this shuttle's position of that time is stored already")),
+            other => other?,
+        };
+        Ok(StoredPosition {
+            shuttle_id: shuttle.id,
+            lat: place.lat,
+            lng: place.lng,
+            speed_kmh: new.speed_kmh.map(|speed| *speed),
+            heading: new.heading.map(|heading| *heading),
+            passengers: new.passengers.map(|passengers| *passengers),
+            timestamp: Timestamp(at),
+            received_at: Timestamp(now),
+            late: newest.is_some_and(|(then, _)| at < then),
+        })
+    })
+}
+
+/// A shuttle whose position is sent, with its newest.
+#[derive(FromRow)]
+struct ShuttleState {
+    id: String,
+    is_active: bool,
+    is_senders: bool,
+    is_device_active: bool,
+    at: Option<i64>,
+    lat: Option<f64>,
+    lng: Option<f64>,
+}
+
+const STATE: &str = "select s.id, s.is_active, s.device_code is ?2 as is_senders,
+        exists (select 1 from devices d where d.code = s.device_code and d.is_active = 1) as is_device_active, p.at, p.lat, p.lng
+     from shuttles s left join shuttle_state p on p.shuttle = s.id where s.id = ?1";
+
+impl ShuttleState {
+    /// For one who may send: returns 404 if it is not there or not in service, 403 for another's device.
+    fn find(db: &dyn Executor, id: &str, device: Option<&str>) -> Answer<Self> {
+        let shuttle: Option<Self> = db.fetch_optional(STATE, params![id, device])?;
+        let shuttle = shuttle.ok_or_else(not_found)?;
+        if device.is_some() && !shuttle.is_senders {
+            return Err(Problem::forbidden("a device sends only its own shuttle's position"));
+        }
+        if !shuttle.is_active || (device.is_some() && !shuttle.is_device_active) {
+            return Err(Problem::not_found("active shuttle"));
+        }
+        Ok(shuttle)
     }
-    if !row.bool(1)? || (device.is_some() && !row.bool(3)?) {
-        return Err(Problem::not_found("active shuttle"));
+
+    /// When and where it was last.
+    fn newest(&self) -> Option<(i64, Place)> {
+        let place = self.lat.zip(self.lng).map(|(lat, lng)| Place { lat, lng });
+        self.at.zip(place)
     }
-    let newest = match (row.opt_int(4)?, row.opt_real(5)?, row.opt_real(6)?) {
-        (Some(at), Some(lat), Some(lng)) => Some((at, Place { lat, lng })),
-        _ => None,
-    };
-    Ok((row.text(0)?.to_owned(), newest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_and_the_names_of_older_clients_are_taken() {
+        let now = 1_772_323_200_000;
+        assert!(kit::input::parse::<NewPosition>(NewPosition::example().unwrap().as_bytes(), now).is_ok());
+        let old = br#"{"latitude": 20, "longitude": 70, "speed": 12, "timestamp": "2026-02-04T10:30:00Z"}"#;
+        assert_eq!(kit::input::parse::<NewPosition>(old, now).unwrap().speed_kmh.map(|speed| *speed), Some(12.0));
+    }
 }

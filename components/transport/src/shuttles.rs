@@ -1,222 +1,293 @@
-//! `/api/transport/shuttles`: the vehicles.
+//! The vehicles.
 
+use axum::Json;
 use axum::extract::Path;
-use axum::response::IntoResponse;
-use domain::transit::STALE_MS;
-use http::StatusCode;
+use const_format::concatcp;
+use domain::transit::{MAX_CAPACITY, STALE_MS};
+use kit::api::{Created, NoContent};
 use kit::caller::{Caller, Operator};
-use kit::db::{self, Row};
-use kit::fields::Fields;
+use kit::db::{Database, Executor as _, Fetch as _};
+use kit::input::{Code, Input, Int, Patch, Slug, Text, Timestamp};
 use kit::page::{Listing, Page};
-use kit::request::{JsonBytes, Now, Query};
-use kit::{Answer, Problem, params};
+use kit::problem::FieldErrors;
+use kit::request::{Body, Now};
+use kit::row::FromRow;
+use kit::select::Select;
+use kit::{Answer, Problem, host, params};
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
 
-use crate::list::{Select, id};
-use crate::routes::known_site;
+use crate::change::Change;
 
-/// The shuttle `s` with its newest position `p`.
-#[macro_export]
-macro_rules! select_shuttles {
-    () => {
-        "select s.id, s.site, s.route, s.name, s.plate, s.capacity, s.is_active, s.updated_at,
-            p.lat, p.lng, p.speed_kmh, p.heading, p.passengers, p.at
-         from shuttles s left join shuttle_state p on p.shuttle = s.id"
-    };
-}
-
-/// Where a shuttle was last.
-#[derive(Serialize)]
-pub struct Location {
-    pub lat: f64,
-    pub lng: f64,
-    pub speed_kmh: Option<f64>,
-    pub heading: Option<f64>,
-    pub timestamp: String,
-    pub age_s: i64,
-    /// Whether it is too old to be relied on (two minutes).
-    pub stale: bool,
-}
-
-#[derive(Serialize)]
+/// A shuttle.
+#[derive(Serialize, ToSchema)]
 pub struct Shuttle {
     pub id: String,
     pub temple_id: String,
     pub route_id: Option<String>,
     pub name: String,
-    pub plate: Option<String>,
+    plate: Option<String>,
     pub capacity: i64,
-    /// Null until it was told.
+    /// Null until it was reported.
     pub passengers: Option<i64>,
     pub free_places: Option<i64>,
     /// Per cent of the capacity; more than 100 when overloaded.
-    pub load_percent: Option<f64>,
+    load_percent: Option<f64>,
     /// Null until the first position.
-    pub location: Option<Location>,
+    pub location: Option<ShuttleLocation>,
     pub is_active: bool,
-    pub updated_at: String,
+    updated_at: Timestamp,
 }
+
+/// Where a shuttle was last.
+#[derive(Serialize, ToSchema)]
+pub struct ShuttleLocation {
+    lat: f64,
+    lng: f64,
+    speed_kmh: Option<f64>,
+    /// Degrees from north, clockwise.
+    heading: Option<f64>,
+    pub timestamp: Timestamp,
+    age_s: i64,
+    /// Whether it is too old to be relied on (two minutes).
+    stale: bool,
+}
+
+/// A shuttle with its newest position; [`Shuttle::new`] makes the view of it.
+#[derive(FromRow)]
+pub struct ShuttleRow {
+    id: String,
+    site: String,
+    route: Option<String>,
+    name: String,
+    plate: Option<String>,
+    capacity: i64,
+    is_active: bool,
+    updated_at: Timestamp,
+    lat: Option<f64>,
+    lng: Option<f64>,
+    speed_kmh: Option<f64>,
+    heading: Option<f64>,
+    passengers: Option<i64>,
+    at: Option<Timestamp>,
+}
+
+/// Selects [`ShuttleRow`]s: `s` is the shuttle, `p` its newest position.
+pub const SELECT_SHUTTLES: &str = "select s.id, s.site, s.route, s.name, s.plate, s.capacity, s.is_active, s.updated_at,
+        p.lat, p.lng, p.speed_kmh, p.heading, p.passengers, p.at
+     from shuttles s left join shuttle_state p on p.shuttle = s.id";
 
 impl Shuttle {
-    pub fn of(row: &Row, now: i64) -> Answer<Self> {
-        let capacity = row.int(5)?;
-        let passengers = row.opt_int(12)?;
-        let location = match (row.opt_real(8)?, row.opt_real(9)?, row.opt_int(13)?) {
-            (Some(lat), Some(lng), Some(at)) => {
-                let age = now.saturating_sub(at).max(0);
-                let (speed_kmh, heading) = (row.opt_real(10)?, row.opt_real(11)?);
-                Some(Location { lat, lng, speed_kmh, heading, timestamp: row.time(13)?, age_s: age / 1000, stale: age > STALE_MS })
-            }
-            _ => None,
-        };
+    /// The shuttle as it is now.
+    pub fn new(row: ShuttleRow, now: i64) -> Self {
+        let place = row.lat.zip(row.lng).zip(row.at);
+        let location = place.map(|((lat, lng), timestamp)| {
+            let age = now.saturating_sub(timestamp.0).max(0);
+            let (speed_kmh, heading) = (row.speed_kmh, row.heading);
+            ShuttleLocation { lat, lng, speed_kmh, heading, timestamp, age_s: age / 1000, stale: age > STALE_MS }
+        });
         #[expect(clippy::cast_precision_loss, reason = "passengers and places of one vehicle")]
-        let load = |passengers: i64| (passengers as f64 * 1000.0 / capacity.max(1) as f64).round() / 10.0;
-        Ok(Self {
-            id: row.text(0)?.to_owned(),
-            temple_id: row.text(1)?.to_owned(),
-            route_id: row.opt_text(2)?.map(str::to_owned),
-            name: row.text(3)?.to_owned(),
-            plate: row.opt_text(4)?.map(str::to_owned),
-            capacity,
-            passengers,
-            free_places: passengers.map(|passengers| (capacity - passengers).max(0)),
-            load_percent: passengers.map(load),
-            location,
-            is_active: row.bool(6)?,
-            updated_at: row.time(7)?,
-        })
-    }
-
-    /// 404 when there is none.
-    pub fn find(id: &str, now: i64) -> Answer<Self> {
-        let rows = db::run(concat!(select_shuttles!(), " where s.id = ?"), params![id])?;
-        Self::of(rows.first().ok_or_else(|| Problem::not_found("shuttle"))?, now)
-    }
-}
-
-/// GET: public. Filters `temple_id` (or `site`), `route_id` and `is_active`.
-pub async fn list(Now(now): Now, Query(query): Query) -> Answer<Page<Shuttle>> {
-    let listing = Listing::parse(&query, &["temple_id", "site", "route_id", "is_active"])?;
-    let active = listing.bool("is_active")?;
-    let rows = Select::after(concat!(select_shuttles!(), " where s.id > coalesce(?, '')"), listing.after_text(0))
-        .and_if("s.site = ?", listing.filter("temple_id").or_else(|| listing.filter("site")))
-        .and_if("s.route = ?", listing.filter("route_id"))
-        .and_if("s.is_active = ?", active)
-        .run("s.id", listing.fetch())?;
-    listing.page(rows, |row| Ok(json!([row.text(0)?])), |row| Shuttle::of(row, now))
-}
-
-/// GET of one: public.
-pub async fn detail(Now(now): Now, Path(id): Path<String>) -> Answer<impl IntoResponse> {
-    Ok(axum::Json(Shuttle::find(&id, now)?))
-}
-
-/// The fields that may be changed.
-struct Sent {
-    name: Option<String>,
-    plate: Option<String>,
-    capacity: Option<i64>,
-    route: Option<String>,
-    device_code: Option<String>,
-}
-
-impl Sent {
-    fn read(fields: &mut Fields) -> Self {
+        let load = |passengers: i64| (passengers as f64 * 1000.0 / row.capacity.max(1) as f64).round() / 10.0;
         Self {
-            name: fields.opt_text("name", 1..=100),
-            plate: fields.opt_text("plate", 1..=20),
-            capacity: fields.opt_int("capacity", 1..=500),
-            route: fields.alias("route_id", "route").opt_text("route_id", 1..=64),
-            device_code: fields.opt_text("device_code", 1..=64),
+            id: row.id,
+            temple_id: row.site,
+            route_id: row.route,
+            name: row.name,
+            plate: row.plate,
+            capacity: row.capacity,
+            passengers: row.passengers,
+            free_places: row.passengers.map(|passengers| (row.capacity - passengers).max(0)),
+            load_percent: row.passengers.map(load),
+            location,
+            is_active: row.is_active,
+            updated_at: row.updated_at,
         }
     }
 
-    /// 422 for a route of another temple or of none, and for an unknown device.
-    fn check(&self, site: &str) -> Result<(), Problem> {
-        let rows = db::run(
-            "select ?1 is null or exists (select 1 from transport_routes where id = ?1 and site = ?2),
-                ?3 is null or exists (select 1 from devices where code = ?3)",
-            params![self.route.as_deref(), site, self.device_code.as_deref()],
-        )?;
-        let mut errors = kit::problem::FieldErrors::new();
-        for (index, field, reason) in [(0, "route_id", "is not a route of this temple"), (1, "device_code", "is not a device")] {
-            if !rows.first().map_or(Ok(true), |row| row.bool(index))? {
-                errors.entry(field.to_owned()).or_default().push(reason.to_owned());
-            }
-        }
-        if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
+    /// Returns 404 if there is none of this id.
+    pub fn find(id: &str, now: i64) -> Answer<Self> {
+        let row: Option<ShuttleRow> = Database.fetch_optional(concatcp!(SELECT_SHUTTLES, " where s.id = ?"), params![id])?;
+        row.map(|row| Self::new(row, now)).ok_or_else(not_found)
     }
 }
 
-/// POST: `{id?, temple_id, name, capacity, route_id?, plate?, device_code?}` → 201.
-pub async fn create(caller: Caller<Operator>, Now(now): Now, JsonBytes(body): JsonBytes) -> Answer<impl IntoResponse> {
-    let mut fields = Fields::parse(&body)?;
-    let id = id(&mut fields, "id", "shuttle_id", now)?;
-    let site = fields.alias("temple_id", "site").text("temple_id", 1..=64);
-    let sent = Sent::read(&mut fields);
-    for (field, missing) in [("name", sent.name.is_none()), ("capacity", sent.capacity.is_none())] {
-        if missing && !fields.errors().contains_key(field) {
-            fields.refuse(field, "is required");
-        }
-    }
-    fields.finish()?;
-    known_site(&site)?;
-    sent.check(&site)?;
-    db::run(
-        "insert into shuttles (id, site, route, name, plate, capacity, device_code, created_at, updated_at, updated_by)
-         values (?1, ?2, (select id from transport_routes where id = ?3), ?4, ?5, ?6, (select code from devices where code = ?7), ?8, ?8, ?9)",
-        params![&id, site, sent.route, sent.name, sent.plate, sent.capacity, sent.device_code, now, caller.0.id],
-    )?;
-    Ok((StatusCode::CREATED, axum::Json(Shuttle::find(&id, now)?)))
+/// The refusal where there is no such shuttle.
+pub fn not_found() -> Problem {
+    Problem::not_found("shuttle")
 }
 
-/// PATCH: what is not sent stays; null takes away the route, the plate and the device.
-pub async fn change(
+/// Which shuttles.
+#[derive(Input)]
+pub struct ShuttleFilters {
+    #[input(alias("site"))]
+    temple_id: Option<Slug>,
+    route_id: Option<Code>,
+    is_active: Option<bool>,
+}
+
+/// Lists shuttles by their id.
+#[utoipa::path(get, path = "/api/transport/shuttles")]
+pub async fn list(Now(now): Now, listing: Listing<ShuttleFilters>) -> Answer<Page<Shuttle>> {
+    let filters = &listing.filters;
+    let rows: Vec<ShuttleRow> = Select::new(concatcp!(SELECT_SHUTTLES, " where s.id > coalesce(?, '')"), params![listing.after_text(0)])
+        .and_if("s.site = ?", filters.temple_id.as_ref())
+        .and_if("s.route = ?", filters.route_id.as_ref())
+        .and_if("s.is_active = ?", filters.is_active)
+        .fetch(&Database, "s.id", listing.fetch())?;
+    Ok(listing.page(rows, |row| [row.id.clone()]).map(|row| Shuttle::new(row, now)))
+}
+
+/// Returns a shuttle with its newest position.
+#[utoipa::path(get, path = "/api/transport/shuttles/{id}")]
+pub async fn read(Now(now): Now, Path(id): Path<String>) -> Answer<Json<Shuttle>> {
+    Shuttle::find(&id, now).map(Json)
+}
+
+/// A new shuttle.
+#[derive(Input)]
+#[input(example = r#"{"temple_id": "somnath", "name": "Shuttle 105", "plate": "GJ32T4105", "capacity": 32}"#)]
+pub struct NewShuttle {
+    /// Its code; a UUID unless it says otherwise.
+    #[input(alias("shuttle_id"))]
+    id: Option<Code>,
+    #[input(alias("site"))]
+    temple_id: Slug,
+    name: Text<1, 100>,
+    plate: Option<Text<1, 20>>,
+    /// How many people it is meant for.
+    capacity: Int<1, MAX_CAPACITY>,
+    /// A route of the same temple.
+    #[input(alias("route"))]
+    route_id: Option<Code>,
+    /// The device that may send its position; no other shuttle in service has the same.
+    device_code: Option<Code>,
+}
+
+/// A change of a shuttle: what is not sent stays; null takes away the route, the plate and the device.
+#[derive(Input)]
+#[input(example = r#"{"name": "Shuttle 101 (electric)", "capacity": 36, "plate": null}"#)]
+pub struct ShuttleChange {
+    /// May be repeated, and cannot be changed.
+    #[input(rename = "id", alias("shuttle_id"))]
+    _id: Option<Code>,
+    /// May be repeated, and cannot be changed.
+    #[input(rename = "temple_id", alias("site"))]
+    _temple_id: Option<Slug>,
+    name: Option<Text<1, 100>>,
+    plate: Patch<Text<1, 20>>,
+    /// How many people it is meant for.
+    capacity: Option<Int<1, MAX_CAPACITY>>,
+    /// A route of the same temple.
+    #[input(alias("route"))]
+    route_id: Patch<Code>,
+    /// The device that may send its position; no other shuttle in service has the same.
+    device_code: Patch<Code>,
+    /// False takes it out of service.
+    is_active: Option<bool>,
+}
+
+/// What a shuttle refers to, and whether it is there.
+#[derive(FromRow)]
+struct References {
+    has_temple: bool,
+    has_route: bool,
+    has_device: bool,
+}
+
+const REFERENCES: &str = "select exists (select 1 from sites where slug = ?1) as has_temple,
+        ?2 is null or exists (select 1 from transport_routes where id = ?2 and site = ?1) as has_route,
+        ?3 is null or exists (select 1 from devices where code = ?3) as has_device";
+
+/// Returns 422 naming the temple, the route and the device that are not there.
+fn check_references(temple: &str, route: Option<&Code>, device: Option<&Code>) -> Answer<()> {
+    let found: Option<References> = Database.fetch_optional(REFERENCES, params![temple, route, device])?;
+    let found = found.ok_or_else(|| Problem::internal("a select without a row"))?;
+    let judged = [
+        ("temple_id", found.has_temple, "is not a temple"),
+        ("route_id", found.has_route || !found.has_temple, "is not a route of this temple"),
+        ("device_code", found.has_device, "is not a device"),
+    ];
+    let bad = judged.into_iter().filter(|(_, holds, _)| !holds);
+    let errors: FieldErrors = bad.map(|(field, _, reason)| (field.to_owned(), vec![reason.to_owned()])).collect();
+    if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
+}
+
+// Routes and devices are referred to as they are written, whatever the case of what was sent.
+const INSERT: &str = "insert into shuttles (id, site, route, name, plate, capacity, device_code, created_at, updated_at, updated_by)
+     values (?1, ?2, (select id from transport_routes where id = ?3), ?4, ?5, ?6, (select code from devices where code = ?7), ?8, ?8, ?9)";
+
+const UPDATE: &str =
+    "update shuttles set name = coalesce(?2, name), capacity = coalesce(?3, capacity), is_active = coalesce(?4, is_active),
+        plate = iif(?5, ?6, plate), route = iif(?7, (select id from transport_routes where id = ?8), route),
+        device_code = iif(?9, (select code from devices where code = ?10), device_code), updated_at = ?11, updated_by = ?12
+     where id = ?1";
+
+/// Adds a shuttle.
+#[utoipa::path(
+    post,
+    path = "/api/transport/shuttles",
+    responses((status = 409, description = "There is a shuttle of this id already, or one in service with this device."))
+)]
+pub async fn create(caller: Caller<Operator>, Now(now): Now, Body(new): Body<NewShuttle>) -> Answer<Created<Shuttle>> {
+    check_references(&new.temple_id, new.route_id.as_ref(), new.device_code.as_ref())?;
+    let id = new.id.map_or_else(|| host::new_id(now), |id| Ok(id.to_string()))?;
+    let params = params![&id, new.temple_id, new.route_id, new.name, new.plate, new.capacity, new.device_code, now, caller.0.id];
+    Database.run(INSERT, params)?;
+    Shuttle::find(&id, now).map(Created)
+}
+
+/// Changes a shuttle.
+#[utoipa::path(
+    patch,
+    path = "/api/transport/shuttles/{id}",
+    responses((status = 409, description = "Another shuttle in service has this device."))
+)]
+pub async fn update(
     caller: Caller<Operator>,
     Now(now): Now,
     Path(id): Path<String>,
-    JsonBytes(body): JsonBytes,
-) -> Answer<impl IntoResponse> {
+    change: Change<ShuttleChange>,
+) -> Answer<Json<Shuttle>> {
     let shuttle = Shuttle::find(&id, now)?;
-    let mut fields = Fields::parse(&body)?;
-    let site = fields.alias("temple_id", "site").opt_text("temple_id", 1..=64);
-    fields.check(site.is_none_or(|site| site == shuttle.temple_id), "temple_id", "cannot be changed");
-    let sent_id = fields.alias("id", "shuttle_id").opt_text("id", 1..=64);
-    fields.check(sent_id.is_none_or(|sent| sent.eq_ignore_ascii_case(&id)), "id", "cannot be changed");
-    let is_active = fields.opt_bool("is_active");
-    let sent = Sent::read(&mut fields);
-    let (has_plate, has_route, has_device) = (fields.has("plate"), fields.has("route_id"), fields.has("device_code"));
-    fields.finish()?;
-    sent.check(&shuttle.temple_id)?;
-    db::run(
-        "update shuttles set name = coalesce(?2, name), capacity = coalesce(?3, capacity), is_active = coalesce(?4, is_active),
-            plate = iif(?5, ?6, plate), route = iif(?7, (select id from transport_routes where id = ?8), route),
-            device_code = iif(?9, (select code from devices where code = ?10), device_code), updated_at = ?11, updated_by = ?12
-         where id = ?1",
-        params![
-            &id,
-            sent.name,
-            sent.capacity,
-            is_active,
-            has_plate,
-            sent.plate,
-            has_route,
-            sent.route,
-            has_device,
-            sent.device_code,
-            now,
-            caller.0.id
-        ],
-    )?;
-    Ok(axum::Json(Shuttle::find(&id, now)?))
+    let change = change.read(&[(["id", "shuttle_id"], &shuttle.id), (["temple_id", "site"], &shuttle.temple_id)], |_, _| {})?;
+    check_references(&shuttle.temple_id, change.route_id.as_ref().value(), change.device_code.as_ref().value())?;
+    let params = params![
+        &id,
+        change.name,
+        change.capacity,
+        change.is_active,
+        change.plate.is_sent(),
+        change.plate,
+        change.route_id.is_sent(),
+        change.route_id,
+        change.device_code.is_sent(),
+        change.device_code,
+        now,
+        caller.0.id
+    ];
+    Database.run(UPDATE, params)?;
+    Shuttle::find(&id, now).map(Json)
 }
 
-/// DELETE: takes it out of service; where it was stays. 204.
-pub async fn remove(caller: Caller<Operator>, Now(now): Now, Path(id): Path<String>) -> Answer<impl IntoResponse> {
-    let rows = db::run(
+/// Takes a shuttle out of service; where it was stays.
+#[utoipa::path(delete, path = "/api/transport/shuttles/{id}")]
+pub async fn delete(caller: Caller<Operator>, Now(now): Now, Path(id): Path<String>) -> Answer<NoContent> {
+    let found = Database.exists(
         "update shuttles set is_active = 0, updated_at = ?2, updated_by = ?3 where id = ?1 returning id",
         params![id, now, caller.0.id],
     )?;
-    if rows.is_empty() { Err(Problem::not_found("shuttle")) } else { Ok(StatusCode::NO_CONTENT) }
+    if found { Ok(NoContent) } else { Err(not_found()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use kit::input::parse;
+
+    use super::*;
+
+    #[test]
+    fn examples_are_taken() {
+        assert_eq!(*parse::<NewShuttle>(NewShuttle::example().unwrap().as_bytes(), 0).unwrap().capacity, 32);
+        assert_eq!(parse::<ShuttleChange>(ShuttleChange::example().unwrap().as_bytes(), 0).unwrap().plate, Patch::Clear);
+    }
 }

@@ -1,24 +1,44 @@
-//! GET `/api/transport/stops/{id}/eta`: what comes to a stop, and when.
+//! What comes to a stop, and when.
 
+use axum::Json;
 use axum::extract::Path;
-use axum::response::IntoResponse;
-use domain::time::format_rfc3339;
+use const_format::concatcp;
+use kit::db::{Database, Fetch as _};
+use kit::input::Timestamp;
 use kit::request::Now;
-use kit::{Answer, Problem, db, params};
+use kit::row::FromRow;
+use kit::{Answer, Problem, params};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::eta::{Eta, Way};
-use crate::select_shuttles;
-use crate::shuttles::Shuttle;
+use crate::eta::Eta;
+use crate::line::RouteLine;
+use crate::shuttles::{SELECT_SHUTTLES, Shuttle, ShuttleRow};
 
 /// The most shuttles of one answer.
 const MAX_SHUTTLES: i64 = 50;
 /// How many times of the timetable.
 const SCHEDULED: usize = 3;
 
+/// What comes to a stop.
+#[derive(Serialize, ToSchema)]
+pub struct StopArrivals {
+    stop_id: String,
+    stop_name: String,
+    route_id: String,
+    route_name: String,
+    as_of: Timestamp,
+    /// The soonest first. By the timetable only where no shuttle's position can be used; empty when nothing is known to come.
+    arrivals: Vec<ExpectedArrival>,
+    /// The timetable's next times, whatever the shuttles do.
+    scheduled: Vec<Timestamp>,
+    /// Active shuttles of the route whose position cannot be used: stale, off the route, or never reported.
+    without_position: Vec<String>,
+}
+
 /// One arrival. The shuttle's fields are null for the timetable's.
-#[derive(Serialize)]
-struct Arrival {
+#[derive(Serialize, ToSchema)]
+struct ExpectedArrival {
     shuttle_id: Option<String>,
     shuttle_name: Option<String>,
     #[serde(flatten)]
@@ -26,78 +46,80 @@ struct Arrival {
     passengers: Option<i64>,
     capacity: Option<i64>,
     free_places: Option<i64>,
-    /// When the shuttle last told its position.
-    position_at: Option<String>,
+    /// When the shuttle last reported its position.
+    position_at: Option<Timestamp>,
 }
 
-#[derive(Serialize)]
-struct Arrivals {
-    stop_id: String,
-    stop_name: String,
-    route_id: String,
-    route_name: String,
-    as_of: String,
-    /// The soonest first. By the timetable only where no shuttle's position can be used; empty when nothing is known to come.
-    arrivals: Vec<Arrival>,
-    /// The timetable's next times, whatever the shuttles do.
-    scheduled: Vec<String>,
-    /// Active shuttles of the route whose position cannot be used: stale, off the route, or never told.
-    without_position: Vec<String>,
-}
-
-/// Public. 404 for an unknown stop.
-pub async fn arrivals(Now(now): Now, Path(id): Path<String>) -> Answer<impl IntoResponse> {
-    let rows = db::run("select id, name, route, along_m, offset_s from transport_stops where id = ?", params![&id])?;
-    let stop = rows.first().ok_or_else(|| Problem::not_found("stop"))?;
-    let way = Way::find(stop.text(2)?)?.ok_or_else(|| Problem::not_found("stop"))?;
-    let along_m = stop.real(3)?;
-    let scheduled = way.scheduled(stop.opt_int(4)?, now, SCHEDULED);
-
-    let shuttles = db::run(
-        concat!(select_shuttles!(), " where s.route = ?1 and s.is_active = 1 order by s.id limit ?2"),
-        params![&way.id, MAX_SHUTTLES],
-    )?;
-    let (mut live, mut without_position) = (Vec::new(), Vec::new());
-    for row in shuttles.iter().filter(|_| way.is_active) {
-        let shuttle = Shuttle::of(row, now)?;
-        match way.approach(&shuttle.id, now)? {
-            None => without_position.push(shuttle.id),
-            Some(approach) => live.extend(approach.arrival(&way.line, along_m, now).map(|estimate| (estimate, shuttle))),
-        }
-    }
-    live.sort_by_key(|(estimate, _)| estimate.at);
-    let mut arrivals: Vec<Arrival> = Vec::with_capacity(live.len());
-    for (estimate, shuttle) in live {
-        arrivals.push(Arrival {
+impl ExpectedArrival {
+    fn by_shuttle(shuttle: Shuttle, eta: Eta) -> Self {
+        Self {
             shuttle_id: Some(shuttle.id),
             shuttle_name: Some(shuttle.name),
-            eta: Eta::of(&estimate, now),
+            eta,
             passengers: shuttle.passengers,
             capacity: Some(shuttle.capacity),
             free_places: shuttle.free_places,
             position_at: shuttle.location.map(|location| location.timestamp),
-        });
+        }
     }
+
+    fn by_timetable(eta: Eta) -> Self {
+        Self { shuttle_id: None, shuttle_name: None, eta, passengers: None, capacity: None, free_places: None, position_at: None }
+    }
+}
+
+#[derive(FromRow)]
+struct Stop {
+    id: String,
+    name: String,
+    route: String,
+    along_m: f64,
+    offset_s: Option<i64>,
+}
+
+/// Returns what comes to a stop, the soonest first.
+#[utoipa::path(get, path = "/api/transport/stops/{id}/eta")]
+pub async fn arrivals(Now(now): Now, Path(id): Path<String>) -> Answer<Json<StopArrivals>> {
+    let not_found = || Problem::not_found("stop");
+    let stop: Option<Stop> =
+        Database.fetch_optional("select id, name, route, along_m, offset_s from transport_stops where id = ?", params![&id])?;
+    let stop = stop.ok_or_else(not_found)?;
+    let route = RouteLine::find(&stop.route)?.ok_or_else(not_found)?;
+    let scheduled = route.scheduled(stop.offset_s, now, SCHEDULED);
+
+    let (mut estimates, mut without_position) = (Vec::new(), Vec::new());
+    for shuttle in shuttles(&route, now)? {
+        match route.approach(&shuttle.id, now)? {
+            None => without_position.push(shuttle.id),
+            Some(approach) => estimates.extend(approach.arrival(&route.line, stop.along_m, now).map(|estimate| (estimate, shuttle))),
+        }
+    }
+    estimates.sort_by_key(|(estimate, _)| estimate.at);
+    let mut arrivals: Vec<ExpectedArrival> =
+        estimates.into_iter().map(|(estimate, shuttle)| ExpectedArrival::by_shuttle(shuttle, Eta::estimated(&estimate, now))).collect();
     if arrivals.is_empty() {
-        let by_timetable = |at: &i64| Arrival {
-            shuttle_id: None,
-            shuttle_name: None,
-            eta: Eta::scheduled(*at, now),
-            passengers: None,
-            capacity: None,
-            free_places: None,
-            position_at: None,
-        };
-        arrivals.extend(scheduled.iter().map(by_timetable));
+        arrivals.extend(scheduled.iter().map(|at| ExpectedArrival::by_timetable(Eta::scheduled(*at, now))));
     }
-    Ok(axum::Json(Arrivals {
-        stop_id: stop.text(0)?.to_owned(),
-        stop_name: stop.text(1)?.to_owned(),
-        route_id: way.id,
-        route_name: way.name,
-        as_of: format_rfc3339(now),
+    Ok(Json(StopArrivals {
+        stop_id: stop.id,
+        stop_name: stop.name,
+        route_id: route.id,
+        route_name: route.name,
+        as_of: Timestamp(now),
         arrivals,
-        scheduled: scheduled.into_iter().map(format_rfc3339).collect(),
+        scheduled: scheduled.into_iter().map(Timestamp).collect(),
         without_position,
     }))
+}
+
+/// The shuttles in service of a route in service.
+fn shuttles(route: &RouteLine, now: i64) -> Answer<Vec<Shuttle>> {
+    if !route.is_active {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<ShuttleRow> = Database.fetch_all(
+        concatcp!(SELECT_SHUTTLES, " where s.route = ?1 and s.is_active = 1 order by s.id limit ?2"),
+        params![&route.id, MAX_SHUTTLES],
+    )?;
+    Ok(rows.into_iter().map(|row| Shuttle::new(row, now)).collect())
 }

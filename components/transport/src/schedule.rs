@@ -1,0 +1,75 @@
+//! What time does to shuttles: events that were held back go out, and old positions are removed.
+
+use axum::{Extension, Json};
+use const_format::concatcp;
+use domain::time::DAY_MS;
+use domain::transit::PUBLISH_INTERVAL_MS;
+use kit::db::{Database, Fetch as _};
+use kit::row::FromRow;
+use kit::serve::Quiet;
+use kit::trusted::Trusted;
+use kit::{Answer, Problem, host, params};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The most positions of one shuttle that a run removes: a backlog takes several runs, and no writer waits long.
+const BATCH: i64 = 5_000;
+/// How long positions are kept, milliseconds. Each shuttle's newest stays in its state.
+const POSITIONS_KEPT_MS: i64 = 7 * DAY_MS;
+
+/// What the scheduled run did.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = TransportRun)]
+pub struct Summary {
+    /// Events of shuttles that had been held back and were written now.
+    held_back: u64,
+    /// Old positions that were removed.
+    removed: u64,
+}
+
+/// Does what the cron trigger does.
+#[utoipa::path(post, path = "/internal/tick/transport")]
+pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
+    Ok((Extension(Quiet), Json(run().await?)))
+}
+
+/// The scheduled run.
+pub async fn run() -> Result<Summary, Problem> {
+    let now = host::now_ms();
+    let held_back = Database.run_counted(PUBLISH, params![now])?;
+    let mut removed = 0;
+    for shuttle in Database.fetch_all::<OldPositions>(OLD_POSITIONS, params![now - POSITIONS_KEPT_MS])? {
+        removed += Database.run_counted(REMOVE_POSITIONS, params![shuttle.shuttle, now - POSITIONS_KEPT_MS, BATCH])?;
+    }
+    Ok(Summary { held_back, removed })
+}
+
+/// The newest position of a shuttle that was not told goes out when the shuttle's last event is old enough; a trigger writes the event.
+const PUBLISH: &str = concatcp!(
+    "update shuttle_state set published_at = ?1, published_up_to = at where at > published_up_to and published_at <= ?1 - ",
+    PUBLISH_INTERVAL_MS
+);
+
+/// A shuttle with positions that are too old.
+#[derive(FromRow)]
+struct OldPositions {
+    shuttle: String,
+}
+
+// Shuttle by shuttle, the oldest first: the table's key finds them without an index of time.
+const OLD_POSITIONS: &str = "select shuttle from shuttle_state s
+     where exists (select 1 from shuttle_positions p where p.shuttle = s.shuttle and p.at < ?1)";
+const REMOVE_POSITIONS: &str = "delete from shuttle_positions where shuttle = ?1 and at < min(?2, coalesce(
+         (select at from shuttle_positions where shuttle = ?1 order by at limit 1 offset ?3), ?2
+     ))";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_trigger_holds_events_back_by_the_domains_number() {
+        let triggers = include_str!("../../../migrations/0010_transport.sql");
+        assert!(triggers.contains(&format!("published_at <= new.received_at - {PUBLISH_INTERVAL_MS};")));
+    }
+}
