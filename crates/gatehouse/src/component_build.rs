@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use walkdir::WalkDir;
 
 use crate::manifest::{Build, Manifest};
 
@@ -105,8 +106,15 @@ fn is_stale(wasm: &Path, build: Option<&Build>) -> bool {
     };
     let directories: BTreeSet<&Path> = sources.iter().flat_map(|it| it.ancestors().skip(1)).collect();
     let cargo_files = directories.iter().flat_map(|directory| CARGO_FILES.map(|file| directory.join(file)));
-    sources.iter().any(|it| modified(it).is_none_or(|at| at > built))
-        || cargo_files.into_iter().any(|it| modified(&it).is_some_and(|at| at > built))
+    sources.iter().any(|it| is_newer_or_missing(it, built)) || cargo_files.into_iter().any(|it| modified(&it).is_some_and(|at| at > built))
+}
+
+/// Whether a source, or a file in a directory that a build script reads, was modified after `built`, or does not exist.
+fn is_newer_or_missing(source: &Path, built: SystemTime) -> bool {
+    WalkDir::new(source).into_iter().any(|entry| {
+        let modified = entry.ok().and_then(|it| it.metadata().ok()?.modified().ok());
+        modified.is_none_or(|at| at > built)
+    })
 }
 
 /// The sources that Cargo's dep-info lists for a file. `None` if there is no dep-info, or if it is about another file because the

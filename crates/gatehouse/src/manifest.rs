@@ -56,7 +56,7 @@ pub struct Variable {
     pub secret: bool,
     /// The value if no other is given.
     pub default: Option<String>,
-    /// What it is for.
+    /// A description.
     pub description: Option<String>,
 }
 

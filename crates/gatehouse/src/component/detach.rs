@@ -1,4 +1,4 @@
-//! Futures that outlive whoever polls them.
+//! Futures that outlive the task that polls them.
 
 use std::pin::Pin;
 use std::task::Context;

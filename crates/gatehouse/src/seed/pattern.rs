@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_it_says_raises_an_alert() {
+    fn no_reading_raises_an_alert() {
         for code in ["PARK-B1-S001", "PARK-B1-S055", "PARK-VIP-S020", "elsewhere"] {
             let sensor = Sensor::new(code, 1);
             let mut rng = Rng::with_seed(7);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
 /// What is right or wrong with a reading.
@@ -121,7 +122,7 @@ impl Stats {
         } else {
             *summary.unexpected.entry(format!("{} answered {status}", kind.name())).or_default() += 1;
         }
-        counts.latencies.add(took);
+        counts.latencies.record(took);
     }
 
     /// Sets the duration of the run.
@@ -157,36 +158,26 @@ impl Stats {
     }
 }
 
-/// A histogram whose buckets grow by 2 %: its size does not depend on the number of responses.
-#[derive(Default)]
-struct Latencies {
-    counts: Vec<u64>,
-    total: u64,
+/// The longest latency that is told from longer ones.
+const MAX_LATENCY: Duration = Duration::from_secs(600);
+
+/// A histogram of latencies, in microseconds to two significant digits.
+struct Latencies(Histogram<u64>);
+
+impl Default for Latencies {
+    fn default() -> Self {
+        let max = MAX_LATENCY.as_micros() as u64;
+        Self(Histogram::new_with_bounds(1, max, 2).expect("the bounds are valid"))
+    }
 }
 
-const STEP: f64 = 1.02;
-
 impl Latencies {
-    fn add(&mut self, took: Duration) {
-        let micros = took.as_micros().max(1) as f64;
-        let index = (micros.ln() / STEP.ln()) as usize;
-        if self.counts.len() <= index {
-            self.counts.resize(index + 1, 0);
-        }
-        self.counts[index] += 1;
-        self.total += 1;
+    fn record(&mut self, latency: Duration) {
+        self.0.saturating_record(latency.as_micros() as u64);
     }
 
-    fn quantile(&self, share: f64) -> Duration {
-        let wanted = (self.total as f64 * share).ceil() as u64;
-        let mut seen = 0;
-        for (index, count) in self.counts.iter().enumerate() {
-            seen += count;
-            if seen >= wanted && seen > 0 {
-                return Duration::from_micros(STEP.powf(index as f64 + 0.5) as u64);
-            }
-        }
-        Duration::ZERO
+    fn quantile(&self, quantile: f64) -> Duration {
+        Duration::from_micros(self.0.value_at_quantile(quantile))
     }
 }
 
@@ -197,7 +188,7 @@ mod tests {
     #[test]
     fn quantiles_are_within_their_step() {
         let mut latencies = Latencies::default();
-        (1..=1_000).for_each(|ms| latencies.add(Duration::from_millis(ms)));
+        (1..=1_000).for_each(|ms| latencies.record(Duration::from_millis(ms)));
         for (share, ms) in [(0.5, 500.0), (0.95, 950.0), (0.99, 990.0)] {
             let found = latencies.quantile(share).as_secs_f64() * 1_000.0;
             assert!((found / ms - 1.0).abs() < 0.025, "{share}: {found}");

@@ -43,7 +43,7 @@ impl Database {
         }))
     }
 
-    /// Whoever writes on a dedicated connection holds this.
+    /// Sessions hold this while they write on a dedicated connection.
     pub(super) fn write_lock(&self) -> WriteLock {
         self.write_lock.clone()
     }
