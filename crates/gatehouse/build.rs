@@ -1,6 +1,6 @@
 //! Writes the bindings of Spin's host interfaces into `OUT_DIR`.
 //!
-//! Their WIT is the SDK's own, read from where cargo keeps the crate: there is no copy here that could fall behind.
+//! Their WIT is the SDK's own, read from the crate's sources in cargo's registry: there is no copy here that could fall behind.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -26,10 +26,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     imports: {{
         default: async | trappable,
     }},
-    with: {{
-        "spin:key-value/key-value.store": crate::kv::Store,
-        "spin:sqlite/sqlite.connection": crate::sqlite::Connection,
-    }},
     require_store_data_send: true,
 }});
 "#
@@ -38,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Where cargo has put the sources of spin-sdk.
+/// The directory of the sources of spin-sdk.
 fn sdk_directory() -> Result<PathBuf, Box<dyn Error>> {
     let output =
         Command::new(env::var("CARGO")?).args(["metadata", "--format-version", "1", "--filter-platform", "wasm32-wasip2"]).output()?;

@@ -1,4 +1,4 @@
-//! The bodies of answers.
+//! Response bodies.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -10,42 +10,38 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-/// A body: whole when the guest wrote it without waiting in between, a stream otherwise.
+/// A response to a request.
+pub type Response = http::Response<Body>;
+
+/// A response body.
 pub enum Body {
-    /// All of it.
-    Whole(Bytes),
-    /// What is there, and what the guest will write.
+    /// All of it, from a guest that wrote it without waiting for anything in between.
+    Full(Bytes),
+    /// A stream.
     Stream {
-        /// Written already.
-        ready: VecDeque<Frame<Bytes>>,
-        /// To come.
+        /// Frames that the guest has written already.
+        buffered: VecDeque<Frame<Bytes>>,
+        /// The frames to come.
         rest: WasiBody,
-        /// Counted for as long as it is open.
-        _open: Counted,
+        /// Counts the stream as open.
+        _open: CountGuard,
     },
 }
 
-/// Counts itself for as long as it lives.
-pub struct Counted(Arc<AtomicUsize>);
+/// Keeps a counter incremented until it is dropped.
+pub struct CountGuard(Arc<AtomicUsize>);
 
-impl Counted {
-    /// One more.
+impl CountGuard {
+    /// Increments the counter.
     pub fn new(counter: &Arc<AtomicUsize>) -> Self {
         counter.fetch_add(1, Ordering::AcqRel);
         Self(counter.clone())
     }
 }
 
-impl Drop for Counted {
+impl Drop for CountGuard {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-impl Body {
-    /// A body that is there whole.
-    pub fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self::Whole(bytes.into())
     }
 }
 
@@ -55,9 +51,9 @@ impl http_body::Body for Body {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match &mut *self {
-            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Stream { ready, rest, .. } => match ready.pop_front() {
+            Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Stream { buffered, rest, .. } => match buffered.pop_front() {
                 Some(frame) => Poll::Ready(Some(Ok(frame))),
                 None => Pin::new(rest).poll_frame(cx),
             },
@@ -66,14 +62,14 @@ impl http_body::Body for Body {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole(bytes) => bytes.is_empty(),
-            Self::Stream { ready, rest, .. } => ready.is_empty() && rest.is_end_stream(),
+            Self::Full(bytes) => bytes.is_empty(),
+            Self::Stream { buffered, rest, .. } => buffered.is_empty() && rest.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Stream { .. } => SizeHint::default(),
         }
     }

@@ -6,23 +6,23 @@ use std::time::{Duration, SystemTime};
 
 use wasmtime_wasi::HostWallClock;
 
-/// The time that components see: the machine's, plus what a test has moved it on. Clones share it.
+/// The time that components see: the system's, plus an offset for tests. Clones share the offset.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Arc<AtomicU64>);
 
 impl Clock {
-    /// The machine's time.
+    /// A clock without an offset.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Moves the components' time on. Timers, leases of the host and the cron schedule keep real time.
+    /// Moves the components' time forward. Timers and the cron schedule keep the system's time.
     pub fn advance(&self, by: Duration) {
         let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
         self.0.fetch_add(nanos, Ordering::Relaxed);
     }
 
-    /// How far it has been moved on.
+    /// How far it has been moved forward.
     pub fn offset(&self) -> Duration {
         Duration::from_nanos(self.0.load(Ordering::Relaxed))
     }

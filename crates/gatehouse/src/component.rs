@@ -1,195 +1,180 @@
-//! A component at work: its instances, and how requests reach them.
+//! A component: its instances, and how requests and cron events reach them.
 //!
-//! A request takes an idle instance, or a new one, and runs it on the task of its own connection: nothing is handed from thread to
-//! thread. An instance serves one request at a time until it streams an answer (server-sent events, say); from then on it takes
-//! further requests beside it, so that a thousand streams need a handful of instances.
+//! A request takes an idle instance, or a new one, and runs it on the task of its own connection, so that nothing passes between
+//! threads. An instance serves one request at a time until it streams a response (server-sent events, say); from then on it takes
+//! further requests meanwhile, so that a thousand streams need a handful of instances.
+
+mod detach;
+mod drive;
+mod error;
+mod pool;
 
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use futures::stream::{FuturesUnordered, StreamExt as _};
-use tokio::sync::{OnceCell, Semaphore, mpsc, oneshot};
-use wasmtime::component::{Accessor, Linker};
+use tokio::sync::{OnceCell, Semaphore, oneshot};
+use tokio::time::{Instant, timeout_at};
+use wasmtime::component::Linker;
 use wasmtime::error::Context as _;
-use wasmtime::{Engine, Result, Store};
-use wasmtime_wasi_http::p3::bindings::{Service, ServicePre};
-use wasmtime_wasi_http::p3::{Request, bindings::http::types::ErrorCode};
-use wasmtime_wasi_http::{WasiBody, WasiHttpView as _};
+use wasmtime::{Engine, Result};
+use wasmtime_wasi_http::WasiBody;
+use wasmtime_wasi_http::p3::bindings::ServicePre;
 
-use crate::body::{Body, Counted};
-use crate::collect::{Collected, collect};
-use crate::engine::Cache;
-use crate::guest::{ComponentState, Guest};
-use crate::turn::Turn;
-use crate::wit::SpinCronPre;
+use self::detach::DetachOnDrop;
+use self::drive::drive;
+pub use self::error::HandlerError;
+use self::pool::{Accepted, Call, Instance, Pool};
+use crate::bindings::SpinCronPre;
+use crate::body::Response;
+use crate::compile_cache::CompileCache;
+use crate::instance_state::{ComponentContext, InstanceState};
 
-/// The most requests of one component that wait for the beginning of their answer; more wait for their turn.
-const AT_WORK: usize = 32;
-
-/// The most of them in one instance that also streams.
-const AT_WORK_BESIDE_STREAMS: usize = 8;
-
-/// The most streams of one instance.
-const STREAMS: usize = 1_024;
-
-/// After so many requests an instance is replaced.
-const REQUESTS: usize = 1_000;
-
-/// After so long without a request it is dropped.
-const IDLE: Duration = Duration::from_secs(5);
-
-/// The answer to a request.
-pub type Answer = http::Response<Body>;
-
-/// Why there is no answer.
-#[derive(Debug)]
-pub enum Failure {
-    /// The instance trapped, or ended without answering.
-    Trap,
-    /// The handler itself says that it failed.
-    Guest(ErrorCode),
-    /// It took too long.
-    Timeout,
-    /// Too many requests are waiting, or there is no room for another instance.
-    Busy,
-}
+/// The most requests of one component that wait for the beginning of their response. Further ones queue.
+const MAX_CONCURRENT_REQUESTS: usize = 32;
 
 /// A component and its instances.
 pub struct Component {
-    /// What it is granted.
-    pub state: Arc<ComponentState>,
+    /// Its configuration.
+    pub context: Arc<ComponentContext>,
     engine: Engine,
     source: PathBuf,
-    linker: Arc<Linker<Guest>>,
-    cache: Arc<Cache>,
-    prepared: OnceCell<Prepared>,
-    idle: Mutex<Vec<Warm>>,
-    streaming: Mutex<Vec<Arc<Streaming>>>,
-    at_work: Semaphore,
+    linker: Arc<Linker<InstanceState>>,
+    cache: Arc<CompileCache>,
+    linked: OnceCell<Linked>,
+    pool: Arc<Pool>,
+    permits: Semaphore,
     timeout: Duration,
 }
 
-struct Prepared {
-    http: Option<ServicePre<Guest>>,
-    cron: Option<SpinCronPre<Guest>>,
-}
+type ResponseReceiver = oneshot::Receiver<Result<Response, HandlerError>>;
 
-/// An instance between requests.
-struct Warm {
-    store: Store<Guest>,
-    service: Service,
-    turn: Arc<Turn>,
-    served: usize,
-    since: Instant,
-}
-
-/// An instance that streams, as others see it.
-struct Streaming {
-    inbox: mpsc::UnboundedSender<Call>,
-    turn: Arc<Turn>,
-    open: Arc<AtomicUsize>,
-    at_work: AtomicUsize,
-    served: AtomicUsize,
-}
-
-struct Call {
-    request: http::Request<WasiBody>,
-    answer: oneshot::Sender<Result<Answer, Failure>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// The compiled code with its imports resolved, by what it exports.
+struct Linked {
+    http: Option<ServicePre<InstanceState>>,
+    cron: Option<SpinCronPre<InstanceState>>,
 }
 
 impl Component {
-    /// A component whose code is loaded when it is first needed.
-    pub fn new(state: Arc<ComponentState>, source: PathBuf, linker: Arc<Linker<Guest>>, cache: Arc<Cache>, timeout: Duration) -> Self {
+    /// A component whose Wasm binary `source` is loaded when it is first needed. `timeout` is for the beginning of a response.
+    pub fn new(
+        context: Arc<ComponentContext>,
+        source: PathBuf,
+        linker: Arc<Linker<InstanceState>>,
+        cache: Arc<CompileCache>,
+        timeout: Duration,
+    ) -> Self {
         Self {
-            state,
+            context,
             engine: linker.engine().clone(),
             source,
             linker,
             cache,
-            prepared: OnceCell::new(),
-            idle: Mutex::default(),
-            streaming: Mutex::default(),
-            at_work: Semaphore::new(AT_WORK),
+            linked: OnceCell::new(),
+            pool: Arc::default(),
+            permits: Semaphore::new(MAX_CONCURRENT_REQUESTS),
             timeout,
         }
     }
 
-    /// Loads its code, compiling it when that has not been done before.
-    pub async fn prepare(self: &Arc<Self>) -> Result<()> {
-        self.prepared().await.map(drop)
+    /// Loads the component, and compiles it if the cache does not have it.
+    pub async fn load(self: &Arc<Self>) -> Result<()> {
+        self.linked().await.map(drop)
     }
 
-    async fn prepared(self: &Arc<Self>) -> Result<&Prepared> {
-        let load = async || {
+    async fn linked(self: &Arc<Self>) -> Result<&Linked> {
+        let link = async || {
             let this = self.clone();
-            tokio::task::spawn_blocking(move || this.load()).await?
+            tokio::task::spawn_blocking(move || this.link()).await?
         };
-        self.prepared.get_or_try_init(load).await
+        self.linked.get_or_try_init(link).await
     }
 
-    fn load(&self) -> Result<Prepared> {
-        let component = self.cache.load(&self.state.name, &self.source)?;
-        let pre = (self.linker.instantiate_pre(&component)).with_context(|| format!("component {:?}", self.state.name))?;
-        Ok(Prepared { http: ServicePre::new(pre.clone()).ok(), cron: SpinCronPre::new(pre).ok() })
+    fn link(&self) -> Result<Linked> {
+        let component = self.cache.load(&self.context.name, &self.source)?;
+        let pre = (self.linker.instantiate_pre(&component)).with_context(|| format!("component {:?}", self.context.name))?;
+        Ok(Linked { http: ServicePre::new(pre.clone()).ok(), cron: SpinCronPre::new(pre).ok() })
     }
 
-    /// Serves a request.
-    pub async fn handle(self: &Arc<Self>, request: http::Request<WasiBody>) -> Result<Answer, Failure> {
-        let deadline = tokio::time::Instant::now() + self.timeout;
-        let turn = tokio::time::timeout_at(deadline, self.at_work.acquire());
-        let Ok(Ok(_at_work)) = turn.await else {
-            return Err(Failure::Busy);
+    /// Serves a request. Returns when the response begins.
+    pub async fn handle(self: &Arc<Self>, request: http::Request<WasiBody>) -> Result<Response, HandlerError> {
+        let deadline = Instant::now() + self.timeout;
+        let Ok(Ok(_permit)) = timeout_at(deadline, self.permits.acquire()).await else {
+            return Err(HandlerError::Busy);
         };
-        let (answer, answered) = oneshot::channel();
-        let call = Call { request, answer };
-        let (call, warm) = match self.pop_idle() {
-            Some(warm) => (call, warm),
-            None => match self.offer_to_streaming(call) {
-                Ok(at_work) => {
-                    let rests = at_work.0.turn.rests();
-                    let answer = tokio::time::timeout_at(deadline, answered).await;
-                    if answer.is_err() {
-                        self.retire(&at_work.0);
-                        if at_work.0.turn.rests() == rests {
-                            at_work.0.turn.stop();
-                        }
-                    }
-                    return answer.map_err(|_| Failure::Timeout)?.unwrap_or(Err(Failure::Trap));
-                }
-                Err(call) => (call, self.instantiate().await?),
-            },
-        };
-        let mut driver = Driver(Some(Box::pin(drive(self.clone(), warm, call))));
-        let mut answered = answered;
-        let work = std::future::poll_fn(|cx| {
-            driver.poll(cx);
-            Pin::new(&mut answered).poll(cx)
+        let (sender, receiver) = oneshot::channel();
+        let call = Call { request, response: sender };
+        if let Some(instance) = self.pool.take_idle() {
+            return self.run(instance, call, receiver, deadline).await;
+        }
+        match self.pool.send_to_streaming(call) {
+            Ok(accepted) => self.receive(accepted, receiver, deadline).await,
+            Err(call) => self.run(self.instantiate().await?, call, receiver, deadline).await,
+        }
+    }
+
+    /// Runs the instance on the caller's task.
+    async fn run(
+        &self,
+        instance: Instance,
+        call: Call,
+        mut receiver: ResponseReceiver,
+        deadline: Instant,
+    ) -> Result<Response, HandlerError> {
+        let mut running = DetachOnDrop::new(drive(self.pool.clone(), instance, call));
+        let response = std::future::poll_fn(|cx| {
+            running.poll(cx);
+            Pin::new(&mut receiver).poll(cx)
         });
-        match tokio::time::timeout_at(deadline, work).await {
-            Ok(answer) => answer.unwrap_or(Err(Failure::Trap)),
+        match timeout_at(deadline, response).await {
+            Ok(response) => response.unwrap_or(Err(HandlerError::Trap)),
             Err(_) => {
-                tracing::error!(component = self.state.name, "a request took too long; its instance is stopped");
-                driver.0 = None;
-                Err(Failure::Timeout)
+                tracing::error!(component = self.context.name, "a request timed out; its instance is dropped");
+                running.cancel();
+                Err(HandlerError::Timeout)
             }
         }
     }
 
-    /// Calls the component's handler of cron events in an instance of its own.
-    pub async fn cron_event(self: &Arc<Self>, timestamp: u64) -> Result<()> {
-        use crate::wit::cron_types::{Error, Metadata};
+    /// Waits for the response of an instance that another task runs.
+    async fn receive(&self, accepted: Accepted, receiver: ResponseReceiver, deadline: Instant) -> Result<Response, HandlerError> {
+        let instance = &accepted.instance;
+        let pauses = instance.poller.pauses();
+        match timeout_at(deadline, receiver).await {
+            Ok(response) => response.unwrap_or(Err(HandlerError::Trap)),
+            Err(_) => {
+                self.pool.remove_streaming(instance);
+                // It has computed all the while: its streams are stuck, too.
+                if instance.poller.pauses() == pauses {
+                    instance.poller.cancel();
+                }
+                Err(HandlerError::Timeout)
+            }
+        }
+    }
 
-        let prepared = self.prepared().await?;
-        let pre = (prepared.cron.as_ref()).context("the component exports no handle-cron-event")?;
-        let mut store = Guest::store(&self.engine, self.state.clone());
+    async fn instantiate(self: &Arc<Self>) -> Result<Instance, HandlerError> {
+        let instantiate = async {
+            let linked = self.linked().await?;
+            let pre = linked.http.as_ref().context("the component exports no HTTP handler")?;
+            let mut store = InstanceState::new_store(&self.engine, self.context.clone());
+            let service = pre.instantiate_async(&mut store).await?;
+            wasmtime::error::Ok(Instance::new(store, service))
+        };
+        instantiate.await.map_err(|error| {
+            tracing::error!(component = self.context.name, "cannot create an instance: {error:#}");
+            if error.is::<wasmtime::PoolConcurrencyLimitError>() { HandlerError::Busy } else { HandlerError::Trap }
+        })
+    }
+
+    /// Calls the component's cron handler in a new instance. `timestamp` is in seconds since 1970.
+    pub async fn handle_cron_event(self: &Arc<Self>, timestamp: u64) -> Result<()> {
+        use crate::bindings::cron_types::{Error, Metadata};
+
+        let linked = self.linked().await?;
+        let pre = (linked.cron.as_ref()).context("the component exports no handle-cron-event")?;
+        let mut store = InstanceState::new_store(&self.engine, self.context.clone());
         let instance = pre.instantiate_async(&mut store).await?;
         let outcome = store
             .run_concurrent(async |accessor| {
@@ -201,200 +186,8 @@ impl Component {
         outcome.map_err(|Error::Other(message)| wasmtime::format_err!("{message}"))
     }
 
-    async fn instantiate(self: &Arc<Self>) -> Result<Warm, Failure> {
-        let made = async {
-            let prepared = self.prepared().await?;
-            let pre = prepared.http.as_ref().context("the component exports no HTTP handler")?;
-            let mut store = Guest::store(&self.engine, self.state.clone());
-            let service = pre.instantiate_async(&mut store).await?;
-            let turn = Arc::new(Turn::default());
-            wasmtime::error::Ok(Warm { store, service, turn, served: 0, since: Instant::now() })
-        };
-        made.await.map_err(|error| {
-            tracing::error!(component = self.state.name, "cannot make an instance: {error:#}");
-            if error.is::<wasmtime::PoolConcurrencyLimitError>() { Failure::Busy } else { Failure::Trap }
-        })
+    /// Drops the instances that have been idle for a while.
+    pub fn drop_idle_instances(&self) {
+        self.pool.drop_idle();
     }
-
-    fn pop_idle(&self) -> Option<Warm> {
-        lock(&self.idle).pop()
-    }
-
-    fn give_back(&self, mut warm: Warm) {
-        if warm.served < REQUESTS {
-            warm.since = Instant::now();
-            lock(&self.idle).push(warm);
-        }
-    }
-
-    /// Drops the instances that have had nothing to do for a while.
-    pub fn trim(&self) {
-        let stale: Vec<Warm> = {
-            let mut idle = lock(&self.idle);
-            // The one used last is at the end.
-            let stale = idle.iter().take_while(|it| it.since.elapsed() > IDLE).count();
-            idle.drain(..stale).collect()
-        };
-        // Taking instances down takes a while: not under the lock.
-        drop(stale);
-    }
-
-    /// Gives a request to an instance that streams, if there is one with little else to do.
-    #[expect(clippy::result_large_err, reason = "a refused call goes on to another instance; boxing each would cost every request")]
-    fn offer_to_streaming(&self, call: Call) -> Result<AtWork, Call> {
-        let streaming = lock(&self.streaming);
-        let least = (streaming.iter())
-            .filter(|it| {
-                it.at_work.load(Ordering::Acquire) < AT_WORK_BESIDE_STREAMS
-                    && it.open.load(Ordering::Acquire) < STREAMS
-                    && it.served.load(Ordering::Acquire) < REQUESTS * 10
-            })
-            .min_by_key(|it| it.at_work.load(Ordering::Acquire));
-        let Some(least) = least else {
-            return Err(call);
-        };
-        least.served.fetch_add(1, Ordering::AcqRel);
-        least.at_work.fetch_add(1, Ordering::AcqRel);
-        let at_work = AtWork(least.clone());
-        least.inbox.send(call).map_err(|it| it.0).map(|()| at_work)
-    }
-
-    /// No more requests for this one.
-    fn retire(&self, streaming: &Arc<Streaming>) {
-        lock(&self.streaming).retain(|it| !Arc::ptr_eq(it, streaming));
-    }
-}
-
-/// A request in an instance that streams.
-struct AtWork(Arc<Streaming>);
-
-impl Drop for AtWork {
-    fn drop(&mut self) {
-        self.0.at_work.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// An instance at work. When the connection that waits for it goes away it runs on by itself, as on Spin.
-struct Driver(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
-
-impl Driver {
-    fn poll(&mut self, cx: &mut std::task::Context<'_>) {
-        if let Some(driving) = &mut self.0
-            && driving.as_mut().poll(cx).is_ready()
-        {
-            self.0 = None;
-        }
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        if let Some(driving) = self.0.take()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(driving);
-        }
-    }
-}
-
-/// Runs an instance until it has answered `first`, and whatever came beside it, and has nothing left to do.
-async fn drive(component: Arc<Component>, mut warm: Warm, first: Call) {
-    let turn = warm.turn.clone();
-    let service = &warm.service;
-    let open = Arc::new(AtomicUsize::new(0));
-    let served = AtomicUsize::new(warm.served);
-    let function = async |accessor: &Accessor<Guest>| -> Result<()> {
-        let mut calls = FuturesUnordered::new();
-        let mut shared: Option<(Arc<Streaming>, mpsc::UnboundedReceiver<Call>)> = None;
-        served.fetch_add(1, Ordering::Relaxed);
-        calls.push(serve(accessor, service, &turn, &open, first));
-        std::future::poll_fn(|cx| {
-            loop {
-                match calls.poll_next_unpin(cx) {
-                    Poll::Ready(Some(Ok(streams))) => {
-                        if streams && shared.is_none() {
-                            shared = Some(share(&component, &turn, &open));
-                        }
-                        continue;
-                    }
-                    Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
-                    Poll::Ready(None) | Poll::Pending => {}
-                }
-                if let Some((_, inbox)) = &mut shared
-                    && let Poll::Ready(Some(call)) = inbox.poll_recv(cx)
-                {
-                    served.fetch_add(1, Ordering::Relaxed);
-                    calls.push(serve(accessor, service, &turn, &open, call));
-                    continue;
-                }
-                if !calls.is_empty() || accessor.poll_no_interesting_tasks(cx).is_pending() {
-                    return Poll::Pending;
-                }
-                let Some((streaming, mut inbox)) = shared.take() else {
-                    return Poll::Ready(Ok(()));
-                };
-                component.retire(&streaming);
-                inbox.close();
-                while let Ok(call) = inbox.try_recv() {
-                    calls.push(serve(accessor, service, &turn, &open, call));
-                }
-            }
-        })
-        .await
-    };
-    let result = {
-        let mut running = std::pin::pin!(warm.store.run_concurrent(function));
-        std::future::poll_fn(|cx| match turn.poll(cx, running.as_mut()) {
-            Poll::Pending if turn.is_stopped() => Poll::Ready(Err(wasmtime::format_err!("it does not rest"))),
-            poll => poll,
-        })
-        .await
-    };
-    match result.and_then(|it| it) {
-        Ok(()) => {
-            warm.served = served.into_inner();
-            component.give_back(warm);
-        }
-        Err(error) => tracing::error!(component = component.state.name, "an instance failed: {error:?}"),
-    }
-}
-
-fn share(component: &Component, turn: &Arc<Turn>, open: &Arc<AtomicUsize>) -> (Arc<Streaming>, mpsc::UnboundedReceiver<Call>) {
-    let (inbox, receiver) = mpsc::unbounded_channel();
-    let streaming =
-        Arc::new(Streaming { inbox, turn: turn.clone(), open: open.clone(), at_work: AtomicUsize::new(0), served: AtomicUsize::new(0) });
-    lock(&component.streaming).push(streaming.clone());
-    (streaming, receiver)
-}
-
-/// Calls the handler and sends its answer. Returns whether it streams.
-async fn serve(accessor: &Accessor<Guest>, service: &Service, turn: &Arc<Turn>, open: &Arc<AtomicUsize>, call: Call) -> Result<bool> {
-    let Call { request, answer } = call;
-    let (request, io) = accessor.with(|mut access| {
-        let http = access.data_mut().http();
-        let (request, io) = Request::from_http(http.hooks, request);
-        let io: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(io);
-        wasmtime::error::Ok((http.table.push(request)?, io))
-    })?;
-    let response = match service.wasi_http_handler().call_handle(accessor, request).await? {
-        Ok(response) => response,
-        Err(code) => {
-            answer.send(Err(Failure::Guest(code))).ok();
-            return Ok(false);
-        }
-    };
-    let response = accessor.with(|mut access| {
-        let response = access.data_mut().http().table.delete(response)?;
-        response.into_http_with_getter(&mut access, io, Guest::http)
-    })?;
-    let (parts, body) = response.into_parts();
-    let (body, streams) = match collect(body, turn).await {
-        Collected::Whole(bytes) => (Body::Whole(bytes), false),
-        Collected::Part(ready, rest) => {
-            let _open = Counted::new(open);
-            (Body::Stream { ready, rest, _open }, true)
-        }
-    };
-    answer.send(Ok(http::Response::from_parts(parts, body))).ok();
-    Ok(streams)
 }

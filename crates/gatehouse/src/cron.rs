@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::component::Component;
 
 /// The longest that a run may take.
-const LONGEST: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A component's schedule. Expressions have six or seven fields, seconds first, in UTC.
 pub struct Job {
@@ -21,33 +21,32 @@ pub struct Job {
 
 impl Job {
     /// Parses the schedule.
+    ///
+    /// # Errors
+    /// If the expression is malformed.
     pub fn new(expression: &str, component: Arc<Component>) -> Result<Self> {
         let schedule = (cron::Schedule::from_str(expression)).with_context(|| format!("cron expression {expression:?}"))?;
         Ok(Self { schedule, component })
     }
 
-    /// Calls the component whenever it is due, until `stop`. As on Spin a run does not wait for the one before it.
+    /// Calls the component whenever it is due, until `stop` is cancelled. As on Spin, a run does not wait for the one before.
     pub async fn run(self, stop: CancellationToken) {
         let due = async {
             while let Some(next) = self.schedule.upcoming(Utc).next() {
                 let wait = (next - Utc::now()).to_std().unwrap_or(Duration::ZERO);
                 tokio::time::sleep(wait).await;
-                let at = u64::try_from(next.timestamp()).unwrap_or_default();
-                tokio::spawn(call(self.component.clone(), at));
+                let timestamp = u64::try_from(next.timestamp()).unwrap_or_default();
+                tokio::spawn(run_once(self.component.clone(), timestamp));
             }
         };
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = due => {}
-        }
+        stop.run_until_cancelled(due).await;
     }
 }
 
-/// Calls a component now, as if it were due.
-pub async fn call(component: Arc<Component>, at: u64) {
-    match tokio::time::timeout(LONGEST, component.cron_event(at)).await {
+async fn run_once(component: Arc<Component>, timestamp: u64) {
+    match tokio::time::timeout(TIMEOUT, component.handle_cron_event(timestamp)).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!(component = component.state.name, "the scheduled run failed: {error:#}"),
-        Err(_) => tracing::error!(component = component.state.name, "the scheduled run took too long and was stopped"),
+        Ok(Err(error)) => tracing::error!(component = component.context.name, "the scheduled run failed: {error:#}"),
+        Err(_) => tracing::error!(component = component.context.name, "the scheduled run timed out and was stopped"),
     }
 }

@@ -1,35 +1,41 @@
 //! Gatehouse's native program: an embedded host for the application's components, and the commands around it.
 //!
-//! The host is Spin's own engine with just the interfaces that the application imports; where Spin refuses something, it does.
+//! The host is built on Wasmtime, as Spin is, with just the interfaces that the application imports. What Spin refuses, it refuses.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
+mod allocator;
 mod app;
+mod bindings;
 mod body;
+mod builder;
 mod clock;
-mod collect;
+mod compile_cache;
 mod component;
-mod components;
+mod component_build;
 mod cron;
 mod engine;
-mod guest;
-mod http;
-mod kv;
-mod limit;
+mod file;
+mod instance_state;
+mod key_value;
+mod linker;
 pub mod manifest;
-mod memory;
 mod outbound;
 mod problem;
+mod request_body;
+mod response_buffer;
+mod router;
 pub mod secrets;
 pub mod seed;
+mod self_waking;
+mod server;
 pub mod simulate;
 mod sqlite;
 mod stdio;
 pub mod tls;
-mod turn;
 pub mod up;
 mod variables;
-mod wit;
 
-pub use app::{App, Builder};
+pub use app::App;
+pub use builder::Builder;
 pub use clock::Clock;

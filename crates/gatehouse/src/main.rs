@@ -16,9 +16,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the application (what happens without a command)
+    /// Serve the application (the default command)
     Up(up::Up),
-    /// Put the demo into a deployment: places, devices, users, weeks of history
+    /// Fill a deployment with demo data: places, devices, users, weeks of history
     Seed(seed::Args),
     /// Drive a deployment with a fleet of simulated sensors
     Simulate(simulate::Args),
@@ -54,7 +54,7 @@ fn main() -> anyhow::Result<()> {
             }
         }
     });
-    // Whatever still computes, a component being compiled say, need not be waited for.
+    // Blocking tasks, such as the compilation of a component, are not waited for.
     runtime.shutdown_background();
     outcome
 }

@@ -1,4 +1,4 @@
-//! `spin.toml` (manifest version 2), as far as this application uses it. What is unknown is refused, not ignored.
+//! `spin.toml` (manifest version 2), as far as this application uses it. Unknown fields are errors.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub struct Manifest {
     /// The components by name.
     #[serde(default)]
     pub component: BTreeMap<String, Component>,
-    /// Where the manifest lies: sources are relative to it.
+    /// The directory of the manifest, which paths are relative to.
     #[serde(skip)]
     pub root: PathBuf,
 }
@@ -44,19 +44,19 @@ pub struct Application {
     pub authors: Vec<String>,
 }
 
-/// A variable: it has a default or is required.
+/// A variable of the application. It has a default or is required.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variable {
     /// Without a value the application does not start.
     #[serde(default)]
     pub required: bool,
-    /// Its value is not for logs.
+    /// Its value must not be logged.
     #[serde(default)]
     pub secret: bool,
-    /// The value when nothing else gives one.
+    /// The value if no other is given.
     pub default: Option<String>,
-    /// What it is for.
+    /// A description.
     pub description: Option<String>,
 }
 
@@ -101,7 +101,7 @@ pub struct Component {
     /// One line about it.
     #[serde(default)]
     pub description: String,
-    /// Where it may send requests; may hold `{{ variable }}`.
+    /// Where it may send requests: `<scheme>://<host>[:<port>]`, with `{{ variable }}` expanded.
     #[serde(default)]
     pub allowed_outbound_hosts: Vec<String>,
     /// Labels of the key-value stores that it may open.
@@ -110,10 +110,10 @@ pub struct Component {
     /// Labels of the databases that it may open.
     #[serde(default)]
     pub sqlite_databases: Vec<String>,
-    /// Its own variables: templates over the application's.
+    /// Its own variables: templates with `{{ variable }}` for the application's.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
-    /// How its source is made.
+    /// How it is built.
     pub build: Option<Build>,
 }
 
@@ -123,13 +123,16 @@ pub struct Component {
 pub struct Build {
     /// A shell command.
     pub command: String,
-    /// Globs of what it is made from.
+    /// Globs of its sources, for `spin watch`. Here, Cargo's dep-info tells them.
     #[serde(default)]
     pub watch: Vec<String>,
 }
 
 impl Manifest {
     /// Reads and checks a manifest file.
+    ///
+    /// # Errors
+    /// If it cannot be read, or as [`Manifest::parse`].
     pub fn load(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the manifest {}", path.display()))?;
         let mut manifest = Self::parse(&text).with_context(|| format!("in the manifest {}", path.display()))?;
@@ -138,7 +141,10 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Parses and checks a manifest's text.
+    /// Parses and checks a manifest.
+    ///
+    /// # Errors
+    /// If it is not valid, holds an unknown field, or names a component that does not exist.
     pub fn parse(text: &str) -> Result<Self> {
         let manifest: Self = toml::from_str(text)?;
         manifest.check()?;
@@ -165,7 +171,7 @@ impl Manifest {
     }
 }
 
-/// Lower-case words of letters and digits joined by single underscores, beginning with a letter.
+/// Whether a variable's name is valid: lower-case words of letters and digits, joined by single underscores, with a letter first.
 pub fn is_variable_name(name: &str) -> bool {
     name.starts_with(|it: char| it.is_ascii_lowercase())
         && name.split('_').all(|word| !word.is_empty() && word.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit()))
@@ -178,14 +184,14 @@ mod tests {
     const HEAD: &str = "spin_manifest_version = 2\n[application]\nname = \"x\"\n";
 
     #[test]
-    fn the_repository_s_manifest_is_understood() {
+    fn the_manifest_of_the_repository_is_valid() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spin.toml");
         let manifest = Manifest::load(&path).unwrap();
         assert!(!manifest.trigger.http.is_empty());
     }
 
     #[test]
-    fn what_is_unknown_is_refused() {
+    fn unknown_fields_are_errors() {
         let parse = |tail: &str| Manifest::parse(&format!("{HEAD}{tail}"));
         assert!(parse("").is_ok());
         for bad in [

@@ -1,31 +1,29 @@
-//! The answers that the host itself gives: problem documents (RFC 9457), as the components give them.
+//! Problem documents (RFC 9457): the responses of the host itself, in the form that the components use.
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 
-use crate::body::Body;
-use crate::component::{Answer, Failure};
+use crate::body::{Body, Response};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header with the request's id.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Seconds after which a busy server may be asked again.
+/// Seconds after which a client may retry when the server is busy.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
-/// The id of a request: the client's when well-formed, a new one otherwise.
-pub fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let given = headers.get(REQUEST_ID);
+/// The id of a request: the client's if it is well-formed (1 to 128 letters, digits, `-`, `_` and `.`), or else a random one.
+pub fn request_id(sent: Option<&HeaderValue>) -> HeaderValue {
     let well_formed = |it: &&HeaderValue| {
         (1..=128).contains(&it.len()) && it.as_bytes().iter().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_' | b'.'))
     };
-    given.filter(well_formed).cloned().unwrap_or_else(|| {
+    sent.filter(well_formed).cloned().unwrap_or_else(|| {
         let mut random = [0; 16];
         getrandom::fill(&mut random).ok();
-        let text: String = random.iter().map(|it| format!("{it:02x}")).collect();
-        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("unknown"))
+        HeaderValue::try_from(const_hex::encode(random)).unwrap_or(HeaderValue::from_static("unknown"))
     })
 }
 
 /// A problem document.
-pub fn problem(status: StatusCode, detail: &str, request_id: HeaderValue) -> Answer {
+pub fn problem(status: StatusCode, detail: &str, request_id: HeaderValue) -> Response {
     let document = serde_json::json!({
         "type": "about:blank",
         "title": status.canonical_reason().unwrap_or_default(),
@@ -33,9 +31,9 @@ pub fn problem(status: StatusCode, detail: &str, request_id: HeaderValue) -> Ans
         "detail": detail,
         "request_id": request_id.to_str().unwrap_or_default(),
     });
-    let mut answer = http::Response::new(Body::whole(document.to_string()));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
+    let mut response = http::Response::new(Body::Full(document.to_string().into()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     for (name, value) in [
@@ -50,15 +48,5 @@ pub fn problem(status: StatusCode, detail: &str, request_id: HeaderValue) -> Ans
     if status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(header::RETRY_AFTER, RETRY_AFTER);
     }
-    answer
-}
-
-/// What a client is told of a failure: nothing of its inside.
-pub fn of_failure(failure: &Failure, request_id: HeaderValue) -> Answer {
-    let (status, detail) = match failure {
-        Failure::Trap | Failure::Guest(_) => (StatusCode::INTERNAL_SERVER_ERROR, "The request could not be served."),
-        Failure::Timeout => (StatusCode::GATEWAY_TIMEOUT, "The request took too long."),
-        Failure::Busy => (StatusCode::SERVICE_UNAVAILABLE, "The server is busy."),
-    };
-    problem(status, detail, request_id)
+    response
 }

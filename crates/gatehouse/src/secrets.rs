@@ -1,31 +1,31 @@
-//! The secrets that the native program makes once: on Spin they are required variables.
+//! Secrets that are generated once per state directory. On Spin they are required variables.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use jwt_simple::algorithms::Ed25519KeyPair;
+use ed25519_compact::{KeyPair, Seed};
 
+use crate::file::write_atomically;
 use crate::manifest::Manifest;
 use crate::variables::from_environment;
 
-/// The signing keys, each with the variable that tells its public key: one pair for each purpose.
-const PAIRS: [(&str, &str); 2] = [("jwt_signing_key", "jwt_public_keys"), ("ticket_signing_key", "ticket_public_keys")];
+/// The variables of Ed25519 seeds, each with that of the public key.
+const KEY_PAIRS: [(&str, &str); 2] = [("jwt_signing_key", "jwt_public_keys"), ("ticket_signing_key", "ticket_public_keys")];
 
-/// The variables that can be made: random bytes in base64url.
-const RANDOM: [&str; 5] = ["jwt_signing_key", "ticket_signing_key", "tick_secret", "webhook_secret", "admin_password"];
-
-/// What stands before an Ed25519 seed in PKCS #8 (RFC 8410 §7).
-const PKCS8_HEAD: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+/// The variables that are generated: 32 random bytes in base64url.
+const GENERATED: [&str; 5] = ["jwt_signing_key", "ticket_signing_key", "tick_secret", "webhook_secret", "admin_password"];
 
 /// The file's name in the state directory.
 pub const FILE: &str = "secrets.json";
 
-/// Reads the secrets of the state directory; makes those that the manifest requires and nothing gives.
+/// Reads the secrets of the state directory. Generates those that the manifest requires and that neither `given` nor the environment
+/// provides.
+///
+/// # Errors
+/// If the file cannot be read or written, or if a signing key is not a seed.
 pub fn load(state: &Path, manifest: &Manifest, given: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
     let path = state.join(FILE);
     let mut secrets: BTreeMap<String, String> = match std::fs::read(&path) {
@@ -34,22 +34,22 @@ pub fn load(state: &Path, manifest: &Manifest, given: &BTreeMap<String, String>)
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };
     let required = |name: &str| manifest.variables.get(name).is_some_and(|it| it.required);
-    let otherwise = |name: &str| given.get(name).cloned().or_else(|| from_environment(name));
+    let provided = |name: &str| given.get(name).cloned().or_else(|| from_environment(name));
     let before = secrets.len();
-    for name in RANDOM {
-        if required(name) && otherwise(name).is_none() && !secrets.contains_key(name) {
+    for name in GENERATED {
+        if required(name) && provided(name).is_none() && !secrets.contains_key(name) {
             secrets.insert(name.to_owned(), random()?);
         }
     }
     if secrets.len() != before {
         write(&path, &secrets)?;
     }
-    // Not kept: they follow from the signing keys, wherever those come from.
-    for (signing, public) in PAIRS {
+    // Not stored, as they are derived from the signing keys, wherever those come from.
+    for (signing, public) in KEY_PAIRS {
         if required(public)
-            && let Some(seed) = otherwise(signing).or_else(|| secrets.get(signing).cloned())
+            && let Some(seed) = provided(signing).or_else(|| secrets.get(signing).cloned())
         {
-            secrets.insert(public.to_owned(), public_key(&seed).with_context(|| format!("{signing} is of no use"))?);
+            secrets.insert(public.to_owned(), public_key(&seed).with_context(|| format!("{signing} is invalid"))?);
         }
     }
     Ok(secrets)
@@ -65,21 +65,15 @@ fn random() -> Result<String> {
 fn public_key(seed: &str) -> Result<String> {
     let seed = BASE64.decode(seed).ok().filter(|it| it.len() == 32);
     let seed = seed.context("it must be 32 bytes in base64url")?;
-    let der = [&PKCS8_HEAD[..], &seed].concat();
-    let pair = Ed25519KeyPair::from_der(&der).map_err(|_| anyhow::anyhow!("it is no Ed25519 seed"))?;
-    Ok(BASE64.encode(pair.public_key().to_bytes()))
+    Ok(BASE64.encode(*KeyPair::from_seed(Seed::from_slice(&seed)?).pk))
 }
 
 fn write(path: &Path, secrets: &BTreeMap<String, String>) -> Result<()> {
-    // `gatehouse secrets` may be the first thing that is ever run here.
+    // `gatehouse secrets` may run before `up` has created the directory.
     if let Some(state) = path.parent() {
-        std::fs::create_dir_all(state).with_context(|| format!("cannot make {}", state.display()))?;
+        std::fs::create_dir_all(state).with_context(|| format!("cannot create {}", state.display()))?;
     }
-    let part = path.with_extension("part");
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-    file.write_all(&serde_json::to_vec_pretty(secrets)?)?;
-    file.sync_all()?;
-    std::fs::rename(&part, path).with_context(|| format!("cannot write {}", path.display()))
+    write_atomically(path, &serde_json::to_vec_pretty(secrets)?).with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]
@@ -87,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn they_are_made_once_also_where_nothing_is_yet() {
+    fn secrets_are_generated_once_also_without_a_state_directory() {
         let directory = std::env::temp_dir().join(format!("gatehouse-secrets-{}", std::process::id()));
         let state = directory.join("not/yet");
         let manifest = Manifest::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spin.toml")).unwrap();
@@ -100,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_public_key_follows_from_the_seed() {
+    fn the_public_key_is_derived_from_the_seed() {
         // RFC 8032 §7.1, test 1.
         let seed = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
         assert_eq!(public_key(seed).unwrap(), "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");

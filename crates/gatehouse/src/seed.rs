@@ -1,6 +1,6 @@
 //! `gatehouse seed`: a demo car park, four temples with their darshan slots, three users and weeks of plausible history, over HTTP, into any deployment.
 //!
-//! What is there already is left as it is, so that seeding twice changes nothing. Everything but secrets follows from `--seed`.
+//! What exists is left as it is, so that seeding twice changes nothing. Everything but secrets is determined by `--seed`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,30 +11,29 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+mod alerts;
 pub(crate) mod api;
 mod credentials;
 pub(crate) mod crowd;
 mod darshan;
+mod emergencies;
 mod history;
-mod news;
+mod lots;
 pub(crate) mod pattern;
 mod places;
-mod services;
 pub(crate) mod shuttles;
 
 pub use credentials::{Credentials, User};
 
-use api::Api;
+use api::{AT_ONCE, Api};
 
-/// How many small requests are under way at once.
-const AT_ONCE: usize = 16;
-/// How many bulk requests are under way at once: while one is stored, the next is read.
+/// How many bulk requests are sent at once: while one is stored, the next is read.
 const BULKS_AT_ONCE: usize = 2;
 
-/// What to seed, and where.
+/// Options of `gatehouse seed`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// The deployment.
+    /// The base URL of the deployment.
     #[arg(long, env = "GATEHOUSE_BASE_URL", default_value = "http://127.0.0.1:3000")]
     pub base_url: String,
     /// The bootstrap administrator's e-mail address (the variable `admin_email`).
@@ -43,10 +42,10 @@ pub struct Args {
     /// The bootstrap administrator's password (the variable `admin_password`).
     #[arg(long, env = "GATEHOUSE_ADMIN_PASSWORD", hide_env_values = true)]
     pub admin_password: String,
-    /// Where the demo users' passwords and the devices' keys are kept, mode 0600.
+    /// The file for the demo users' passwords and the devices' keys, mode 0600.
     #[arg(long, default_value = ".gatehouse/demo-credentials.json")]
     pub credentials: PathBuf,
-    /// What the history follows from: the same number, the same history.
+    /// The seed of the history: the same number gives the same history.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// How many days of readings; crowds are counted for three times as many. 0 for the newest of each device and zone alone.
@@ -57,7 +56,7 @@ pub struct Args {
     pub every_minutes: u32,
 }
 
-/// What was made. What was there already is not counted, save as `duplicates`.
+/// How many records were created. Those that existed are not counted, except as `duplicates`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Sites.
@@ -74,7 +73,7 @@ pub struct Summary {
     pub keys: usize,
     /// Readings that were stored.
     pub readings: u64,
-    /// Readings that were there already.
+    /// Readings that existed already.
     pub duplicates: u64,
     /// Readings that the application refused.
     pub rejected: u64,
@@ -90,17 +89,17 @@ pub struct Summary {
     pub routes: usize,
     /// Shuttles.
     pub shuttles: usize,
-    /// Crews, rooms and the like.
+    /// Resources for emergencies: crews, rooms and the like.
     pub resources: usize,
-    /// Emergencies that are over.
+    /// Past emergencies.
     pub emergencies: usize,
-    /// Incidents that were written down.
+    /// Incident reports.
     pub incidents: usize,
     /// Slot templates of the temples.
     pub slots: usize,
     /// Bookings of the demo visitor.
     pub bookings: usize,
-    /// Where the credentials are.
+    /// The credentials file.
     pub credentials: PathBuf,
 }
 
@@ -123,8 +122,8 @@ impl fmt::Display for Summary {
 /// Seeds the deployment.
 ///
 /// # Errors
-/// When the deployment does not answer, refuses the administrator, or answers a request in a way that is neither "made" nor "there
-/// already"; and when the credentials file cannot be read or written. What was made until then stays: run it again.
+/// If the deployment does not respond, refuses the administrator, or responds with an unexpected status, or if the credentials file
+/// cannot be read or written. What was created until then stays: it may be run again.
 pub async fn run(args: Args) -> anyhow::Result<Summary> {
     let admin =
         Api::sign_in(&args.base_url, &args.admin_email, &args.admin_password).await.context("signing in as the bootstrap administrator")?;
@@ -132,44 +131,44 @@ pub async fn run(args: Args) -> anyhow::Result<Summary> {
     seed_places(&admin, &mut summary).await?;
 
     let mut credentials = Credentials::load_for(&args.credentials, &args.base_url).await?;
-    summary.users = credentials::make_users(&admin, &mut credentials).await?;
+    summary.users = credentials::create_users(&admin, &mut credentials).await?;
     credentials.save(&args.credentials)?;
     let issued = issue_keys(&admin, &mut credentials).await;
-    // A key is shown once: those that were issued before a failure are kept all the same.
+    // A key is shown once: also those that were issued before a failure are kept.
     credentials.save(&args.credentials)?;
     summary.keys = issued?;
-    summary.slots = darshan::templates(&admin).await?;
-    summary.bookings = darshan::bookings(&args.base_url, &credentials).await?;
+    summary.slots = darshan::create_templates(&admin).await?;
+    summary.bookings = darshan::create_bookings(&args.base_url, &credentials).await?;
 
     let history = history::History::until(api::now_ms(), args.seed, args.history_days, args.every_minutes);
     seed_readings(&admin, &history, &mut summary).await?;
-    summary.lot_counts = news::lot_counts(&admin, &history).await?;
-    summary.lot_counts += news::sample_lots(&admin, &history).await?;
-    summary.cameras = news::cameras(&admin).await?;
-    summary.alerts = news::alerts(&admin).await?;
-    summary.crowd_counts = crowd::counts(&admin, args.seed, api::now_ms(), args.history_days).await?;
-    (summary.routes, summary.shuttles) = shuttles::make(&admin).await?;
-    let services = services::make(&admin).await?;
-    summary.alerts += services.broadcasts;
-    (summary.resources, summary.emergencies, summary.incidents) = (services.resources, services.emergencies, services.incidents);
+    summary.lot_counts = lots::send_counts(&admin, &history).await?;
+    summary.lot_counts += lots::send_sample(&admin, &history).await?;
+    summary.cameras = alerts::create_cameras(&admin).await?;
+    summary.alerts = alerts::create_alerts(&admin).await?;
+    summary.crowd_counts = crowd::send_counts(&admin, args.seed, api::now_ms(), args.history_days).await?;
+    (summary.routes, summary.shuttles) = shuttles::create(&admin).await?;
+    let created = emergencies::create(&admin).await?;
+    summary.alerts += created.broadcasts;
+    (summary.resources, summary.emergencies, summary.incidents) = (created.resources, created.emergencies, created.incidents);
     Ok(summary)
 }
 
 async fn seed_places(admin: &Api, summary: &mut Summary) -> anyhow::Result<()> {
     for site in places::SITES {
-        summary.sites += usize::from(admin.make("/api/sites", &site.body()).await?);
+        summary.sites += usize::from(admin.create("/api/sites", &site.body()).await?);
         let path = format!("/api/sites/{}/zones", site.slug);
         for (position, zone) in site.zones.iter().enumerate() {
-            summary.zones += usize::from(admin.make(&path, &zone.body(position)).await?);
+            summary.zones += usize::from(admin.create(&path, &zone.body(position)).await?);
         }
     }
     let spots = places::spots();
-    let bar = progress(spots.len() as u64, "places and devices");
+    let bar = progress_bar(spots.len() as u64, "places and devices");
     let made = futures::stream::iter(&spots).map(|spot| {
         let bar = &bar;
         async move {
-            let made_spot = admin.make("/api/spots", &spot.body()).await?;
-            let made_device = admin.make("/api/devices/", &spot.device_body()).await?;
+            let made_spot = admin.create("/api/spots", &spot.body()).await?;
+            let made_device = admin.create("/api/devices/", &spot.device_body()).await?;
             bar.inc(1);
             anyhow::Ok((usize::from(made_spot), usize::from(made_device)))
         }
@@ -181,11 +180,11 @@ async fn seed_places(admin: &Api, summary: &mut Summary) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A key for each device that has none in the file; how many.
+/// Issues a key for each device that has none in the file. Returns how many.
 async fn issue_keys(admin: &Api, credentials: &mut Credentials) -> anyhow::Result<usize> {
     let missing: Vec<String> =
         places::spots().iter().map(places::Spot::device_code).filter(|code| !credentials.devices.contains_key(code)).collect();
-    let bar = progress(missing.len() as u64, "device keys");
+    let bar = progress_bar(missing.len() as u64, "device keys");
     let mut answers = futures::stream::iter(missing)
         .map(|code| async move {
             let path = format!("/api/devices/{code}/credentials");
@@ -205,9 +204,9 @@ async fn issue_keys(admin: &Api, credentials: &mut Credentials) -> anyhow::Resul
 }
 
 async fn seed_readings(admin: &Api, history: &history::History, summary: &mut Summary) -> anyhow::Result<()> {
-    let bar = progress(history.len(), "readings");
-    // The newest of each device first, by itself: all that follows is late data, which is stored and turns nothing, so that weeks
-    // of history raise no events, no alerts and no flapping spots.
+    let bar = progress_bar(history.len(), "readings");
+    // The newest of each device first, by itself: all that follows is late data, which is stored without changing a spot's state, so that
+    // weeks of history raise no events and no alerts.
     store(admin, history.newest(), &bar, summary).await?;
     for day in history.days() {
         let bodies: Vec<_> = history.bodies(day).collect();
@@ -241,8 +240,8 @@ fn count(answer: &serde_json::Value, summary: &mut Summary) {
     summary.rejected += number("rejected");
 }
 
-/// A bar on stderr; nothing where stderr is no terminal.
-fn progress(length: u64, what: &'static str) -> ProgressBar {
+/// A progress bar on stderr. Hidden if stderr is not a terminal.
+fn progress_bar(length: u64, what: &'static str) -> ProgressBar {
     let bar = ProgressBar::new(length);
     if let Ok(style) = ProgressStyle::with_template("{msg:>20} [{bar:40}] {pos}/{len} {eta}") {
         bar.set_style(style.progress_chars("=> "));

@@ -1,6 +1,6 @@
-//! `gatehouse simulate`: a fleet of sensors over HTTP, each with its own key, at a chosen rate, with late, duplicate and bad readings.
+//! `gatehouse simulate`: a fleet of sensors over HTTP, each with its own key, at a given rate, with late, duplicate and bad readings.
 //!
-//! The rate is kept whatever the answers take (an open loop), up to `--concurrency` requests at once.
+//! The load is an open loop: the rate does not depend on the latency, up to `--concurrency` requests at once.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,44 +16,44 @@ use crate::seed::api::{self, Api};
 
 mod faults;
 mod fleet;
-mod tally;
+mod stats;
 mod temples;
 
 pub use faults::Faults;
-pub use tally::Summary;
+pub use stats::Summary;
 
-use fleet::{Device, Fleet, Shot};
-use tally::Tally;
+use fleet::{Device, Fleet, Message};
+use stats::Stats;
 
-/// How to drive a deployment.
+/// Options of `gatehouse simulate`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// The deployment; without it, the one that the credentials file names.
+    /// The base URL of the deployment; by default, that of the credentials file.
     #[arg(long, env = "GATEHOUSE_BASE_URL")]
     pub base_url: Option<String>,
     /// The file that `gatehouse seed` wrote.
     #[arg(long, default_value = ".gatehouse/demo-credentials.json")]
     pub credentials: PathBuf,
-    /// Readings a second, of the whole fleet.
+    /// Readings per second, of the whole fleet.
     #[arg(long, default_value_t = 50.0)]
     pub rate: f64,
-    /// How long, such as 90s, 5m or 1h; without it until Ctrl-C.
+    /// How long, such as 90s, 5m or 1h; by default, until Ctrl-C.
     #[arg(long, value_parser = parse_duration)]
     pub duration: Option<Duration>,
-    /// How many devices; without it all that the credentials file has keys of.
+    /// How many devices; by default, all of the credentials file.
     #[arg(long)]
     pub devices: Option<usize>,
     /// Shares of the readings in percent, such as `late=3,duplicate=2,bad=2,surge=0.5`, or `none`. Bad ones are out of range, ahead of
     /// time, or of an unknown device; a surge draws power that raises an alert and ends again.
     #[arg(long, default_value = "late=3,duplicate=2,bad=2,surge=0")]
     pub faults: Faults,
-    /// Devices that say nothing, so that their silence is noticed. May be given more than once.
+    /// Devices that send nothing, so that their silence is noticed. May be given more than once.
     #[arg(long, value_name = "CODE")]
     pub silent: Vec<String>,
     /// Requests at once.
     #[arg(long, default_value_t = 64)]
     pub concurrency: usize,
-    /// What arrivals, departures and faults follow from.
+    /// The seed of arrivals, departures and faults.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 }
@@ -61,8 +61,8 @@ pub struct Args {
 /// Drives the deployment until the duration has passed or Ctrl-C is pressed.
 ///
 /// # Errors
-/// When the credentials file cannot be read or holds no key, when a `--silent` device is none of the fleet's, or when the rate is not
-/// above 0. What the deployment answers, or that it does not, is counted, not an error.
+/// If the credentials file cannot be read or holds no key, if a `--silent` device is not in the fleet, or if the rate is not
+/// above 0. Error responses and requests without a response are counted, not errors.
 pub async fn run(args: Args) -> anyhow::Result<Summary> {
     let credentials = Credentials::load(&args.credentials).context("run `gatehouse seed` first")?;
     let base_url = args.base_url.clone().unwrap_or_else(|| credentials.base_url.clone());
@@ -81,16 +81,16 @@ pub async fn run(args: Args) -> anyhow::Result<Summary> {
         silent: args.silent,
         concurrency: args.concurrency,
         seed: args.seed,
-        sweep: false,
-        show: true,
+        fast_start: false,
+        progress: true,
     };
     let summary = drive(&base_url, &credentials, plan, stop).await;
     interrupt.abort();
     summary
 }
 
-/// A gentle fleet for a demo: every device speaks once in the first seconds and then each minute or so, with few faults, the temples'
-/// crowds are counted and their shuttles go round, until `stop`.
+/// Drives a demo until `stop` is cancelled: every device sends a reading in the first seconds and then about once a minute, with few
+/// faults; the temples' crowds are counted, and their shuttles send positions.
 ///
 /// # Errors
 /// As [`run`].
@@ -103,17 +103,17 @@ pub async fn run_gentle(base_url: &str, credentials: &Credentials, stop: Cancell
         faults: Faults { late: 1.0, duplicate: 0.5, bad: 0.5, surge: 0.1 },
         silent: Vec::new(),
         concurrency: 8,
-        // Another day, another traffic.
+        // Different traffic after each start.
         seed: api::now_ms().cast_unsigned(),
-        sweep: true,
-        show: false,
+        fast_start: true,
+        progress: false,
     };
-    // Ends with this function, however that ends.
+    // Its tasks are aborted when this function returns.
     let mut temples = tokio::task::JoinSet::new();
     if let Some(user) = credentials.users.get("operator")
         && let Ok(operator) = Api::sign_in(base_url, &user.email, &user.password).await
     {
-        temples.spawn(temples::live(operator, stop.clone()));
+        temples.spawn(temples::send_updates(operator, stop.clone()));
     }
     drive(base_url, credentials, plan, stop).await
 }
@@ -126,13 +126,14 @@ struct Plan {
     silent: Vec<String>,
     concurrency: usize,
     seed: u64,
-    /// Whether the first round goes fast, so that no device seems silent.
-    sweep: bool,
-    show: bool,
+    /// Whether every device sends its first reading within seconds, so that none seems silent.
+    fast_start: bool,
+    /// Whether to show a progress line.
+    progress: bool,
 }
 
-/// Readings a second of the first round of a [`Plan`] with `sweep`.
-const SWEEP_RATE: f64 = 100.0;
+/// Readings per second of the first round of a [`Plan`] with `fast_start`.
+const FAST_START_RATE: f64 = 100.0;
 
 async fn drive(base_url: &str, credentials: &Credentials, plan: Plan, stop: CancellationToken) -> anyhow::Result<Summary> {
     if !(plan.rate.is_finite() && plan.rate > 0.0) {
@@ -145,14 +146,14 @@ async fn drive(base_url: &str, credentials: &Credentials, plan: Plan, stop: Canc
     }
     keys.retain(|(code, _)| !plan.silent.iter().any(|silent| silent.eq_ignore_ascii_case(code)));
     if keys.is_empty() {
-        bail!("there is no device to speak for");
+        bail!("there is no device to simulate");
     }
     let operator = match credentials.users.get("operator") {
         Some(user) => Api::sign_in(base_url, &user.email, &user.password).await.ok(),
         None => None,
     };
     let known = match &operator {
-        Some(operator) => states(operator).await.unwrap_or_default(),
+        Some(operator) => occupancy_by_device(operator).await.unwrap_or_default(),
         None => Vec::new(),
     };
     let devices = keys.iter().map(|(code, key)| {
@@ -164,14 +165,14 @@ async fn drive(base_url: &str, credentials: &Credentials, plan: Plan, stop: Canc
         http: api::http_client(base_url)?,
         url: format!("{}/api/telemetry/", api::trim(base_url)),
         operator,
-        tally: Tally::default(),
+        stats: Stats::default(),
     });
-    pace(fleet, &sender, &plan, &stop).await;
-    Ok(sender.tally.summary())
+    send_at_rate(fleet, &sender, &plan, &stop).await;
+    Ok(sender.stats.summary())
 }
 
-/// Each device's occupancy as the deployment knows it, so that the fleet does not begin with everybody leaving at once.
-async fn states(operator: &Api) -> anyhow::Result<Vec<(String, Option<bool>)>> {
+/// The occupancy of each device as the deployment knows it, so that the fleet continues from there.
+async fn occupancy_by_device(operator: &Api) -> anyhow::Result<Vec<(String, Option<bool>)>> {
     let mut states = Vec::new();
     let mut path = "/api/devices/?limit=500".to_owned();
     loop {
@@ -188,21 +189,21 @@ async fn states(operator: &Api) -> anyhow::Result<Vec<(String, Option<bool>)>> {
     }
 }
 
-/// Sends at the plan's rate until its time is up or `stop`, then waits for the last answers.
-async fn pace(mut fleet: Fleet, sender: &Arc<Sender>, plan: &Plan, stop: &CancellationToken) {
+/// Sends at the plan's rate until its duration has passed or `stop` is cancelled, then waits for the last responses.
+async fn send_at_rate(mut fleet: Fleet, sender: &Arc<Sender>, plan: &Plan, stop: &CancellationToken) {
     let permits = Arc::new(Semaphore::new(plan.concurrency.max(1)));
-    let bar = plan.show.then(progress);
+    let bar = plan.progress.then(progress_line);
     let started = Instant::now();
     let mut due = tokio::time::Instant::now();
-    let mut sweep = if plan.sweep { fleet.len() } else { 0 };
+    let mut first_round = if plan.fast_start { fleet.len() } else { 0 };
     let mut tasks = tokio::task::JoinSet::new();
     let deadline = plan.duration.map(|duration| due + duration);
     loop {
         while let Some(done) = tasks.try_join_next() {
             drop(done);
         }
-        let rate = if sweep > 0 { SWEEP_RATE.max(plan.rate) } else { plan.rate };
-        sweep = sweep.saturating_sub(1);
+        let rate = if first_round > 0 { FAST_START_RATE.max(plan.rate) } else { plan.rate };
+        first_round = first_round.saturating_sub(1);
         due += Duration::from_secs_f64(1.0 / rate);
         if deadline.is_some_and(|deadline| due >= deadline) {
             break;
@@ -219,20 +220,20 @@ async fn pace(mut fleet: Fleet, sender: &Arc<Sender>, plan: &Plan, stop: &Cancel
         if deadline.is_some_and(|deadline| tokio::time::Instant::now() >= deadline) {
             break;
         }
-        // What could not be sent in time is not made up for in a burst later on.
+        // After a delay of more than a second, the missed readings are not sent in a burst.
         due = due.max(tokio::time::Instant::now() - Duration::from_secs(1));
-        let shot = fleet.next(api::now_ms());
+        let message = fleet.next_message(api::now_ms());
         if let Some(bar) = &bar {
-            bar.set_message(sender.tally.line(started.elapsed()));
+            bar.set_message(sender.stats.line(started.elapsed()));
         }
         let sender = Arc::clone(sender);
         tasks.spawn(async move {
-            sender.send(shot).await;
+            sender.send(message).await;
             drop(permit);
         });
     }
     while tasks.join_next().await.is_some() {}
-    sender.tally.ended(started.elapsed());
+    sender.stats.finish(started.elapsed());
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
@@ -242,33 +243,33 @@ struct Sender {
     http: reqwest::Client,
     url: String,
     operator: Option<Api>,
-    tally: Tally,
+    stats: Stats,
 }
 
 impl Sender {
-    async fn send(&self, shot: Shot) {
+    async fn send(&self, message: Message) {
         let begun = Instant::now();
-        // A device may not speak for another, known or not: an unknown one is what an operator may send for.
-        let status = match (&self.operator, shot.by_operator) {
-            (Some(operator), true) => operator.post("/api/telemetry/", &shot.body).await.map(|reply| reply.status.as_u16()).ok(),
+        // A device key may not send readings of another device, known or not; an operator may.
+        let status = match (&self.operator, message.by_operator) {
+            (Some(operator), true) => operator.post("/api/telemetry/", &message.body).await.map(|reply| reply.status.as_u16()).ok(),
             _ => {
-                let request = self.http.post(&self.url).bearer_auth(&shot.key).json(&shot.body);
+                let request = self.http.post(&self.url).bearer_auth(&message.key).json(&message.body);
                 match request.send().await {
                     Ok(response) => {
                         let status = response.status().as_u16();
-                        // Read to its end, so that the connection serves again.
+                        // Read to its end, so that the connection can be reused.
                         response.bytes().await.ok().map(|_| status)
                     }
                     Err(_) => None,
                 }
             }
         };
-        self.tally.count(shot.kind, status, begun.elapsed());
+        self.stats.count(message.kind, status, begun.elapsed());
     }
 }
 
-/// A line on stderr; nothing where stderr is no terminal.
-fn progress() -> ProgressBar {
+/// A line on stderr. Hidden if stderr is not a terminal.
+fn progress_line() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed_precise} {msg}") {
         bar.set_style(style);

@@ -1,4 +1,4 @@
-//! What components print: line by line to the host's standard error, as it is or with the component's name before it.
+//! Standard output and error of components: written to the host's standard error line by line, so that lines do not mix.
 
 use std::io::Write as _;
 use std::pin::Pin;
@@ -10,8 +10,8 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-/// A line longer than this is printed in pieces.
-const LINE: usize = 64 * 1024;
+/// Longer lines are written in pieces. In bytes.
+const MAX_LINE: usize = 64 * 1024;
 
 /// A component's standard output or error.
 #[derive(Clone)]
@@ -20,13 +20,13 @@ pub struct Stdio {
 }
 
 impl Stdio {
-    /// With `prefix` before each line.
+    /// Output with `prefix` before each line.
     pub fn new(prefix: Arc<str>) -> Self {
         Self { prefix }
     }
 
-    fn lines(&self) -> Lines {
-        Lines { prefix: self.prefix.clone(), pending: Vec::new() }
+    fn line_writer(&self) -> LineWriter {
+        LineWriter { prefix: self.prefix.clone(), pending: Vec::new() }
     }
 }
 
@@ -38,28 +38,29 @@ impl IsTerminal for Stdio {
 
 impl StdoutStream for Stdio {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(self.lines())
+        Box::new(self.line_writer())
     }
 
     fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(self.lines())
+        Box::new(self.line_writer())
     }
 }
 
-struct Lines {
+struct LineWriter {
     prefix: Arc<str>,
+    /// Bytes after the last line break.
     pending: Vec<u8>,
 }
 
-impl Lines {
+impl LineWriter {
     fn push(&mut self, bytes: &[u8]) {
         self.pending.extend_from_slice(bytes);
-        let whole = match self.pending.iter().rposition(|it| *it == b'\n') {
+        let complete = match self.pending.iter().rposition(|it| *it == b'\n') {
             Some(last) => last + 1,
-            None if self.pending.len() > LINE => self.pending.len(),
+            None if self.pending.len() > MAX_LINE => self.pending.len(),
             None => return,
         };
-        let rest = self.pending.split_off(whole);
+        let rest = self.pending.split_off(complete);
         let text = std::mem::replace(&mut self.pending, rest);
         self.print(&text);
     }
@@ -70,12 +71,12 @@ impl Lines {
             out.extend_from_slice(self.prefix.as_bytes());
             out.extend_from_slice(line);
         }
-        // A log that nobody reads must not stop the application.
+        // The application goes on when standard error is closed.
         std::io::stderr().lock().write_all(&out).ok();
     }
 }
 
-impl Drop for Lines {
+impl Drop for LineWriter {
     fn drop(&mut self) {
         if !self.pending.is_empty() {
             self.pending.push(b'\n');
@@ -84,7 +85,7 @@ impl Drop for Lines {
     }
 }
 
-impl OutputStream for Lines {
+impl OutputStream for LineWriter {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         self.push(&bytes);
         Ok(())
@@ -95,16 +96,16 @@ impl OutputStream for Lines {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(LINE)
+        Ok(MAX_LINE)
     }
 }
 
 #[wasmtime_wasi::async_trait]
-impl Pollable for Lines {
+impl Pollable for LineWriter {
     async fn ready(&mut self) {}
 }
 
-impl AsyncWrite for Lines {
+impl AsyncWrite for LineWriter {
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
         self.push(bytes);
         Poll::Ready(Ok(bytes.len()))

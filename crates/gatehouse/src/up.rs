@@ -1,4 +1,4 @@
-//! `gatehouse up`: the whole application in one process.
+//! `gatehouse up`: serves the whole application in one process.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,36 +18,36 @@ pub struct Up {
     /// The address to listen on
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: String,
-    /// Where databases, secrets and compiled components lie
+    /// The directory of databases, secrets and compiled components
     #[arg(long, default_value = ".gatehouse")]
     state_dir: PathBuf,
     /// The manifest
     #[arg(long, short = 'f', default_value = "spin.toml")]
     from: PathBuf,
-    /// Take the components as they are
+    /// Do not build components that are older than their sources
     #[arg(long)]
     no_build: bool,
-    /// What to show a newcomer
+    /// The demo data and devices
     #[arg(long, value_enum, default_value_t = Demo::Live)]
     demo: Demo,
     /// The value of a variable (also SPIN_VARIABLE_NAME)
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     variable: Vec<(String, String)>,
-    /// How to log
+    /// The format of the log
     #[arg(long, value_enum, default_value_t = Log::Json)]
     log: Log,
-    /// How long a request may wait for its answer, in seconds
+    /// How long a request may wait for its response, in seconds
     #[arg(long, default_value_t = 30)]
     request_timeout: u64,
-    /// Threads that serve; the machine's cores and one unless given
+    /// Worker threads; by default, one more than the machine has cores
     #[arg(long)]
     workers: Option<usize>,
 }
 
-/// Prints the secrets that `up` makes, as `SPIN_VARIABLE_NAME=…` lines for `spin up`; makes those that are missing.
+/// Prints the generated secrets as `SPIN_VARIABLE_NAME=…` lines for `spin up`; generates those that are missing.
 #[derive(Args, Clone, Debug)]
 pub struct Secrets {
-    /// Where they are kept
+    /// The state directory
     #[arg(long, default_value = ".gatehouse")]
     state_dir: PathBuf,
     /// The manifest
@@ -57,7 +57,7 @@ pub struct Secrets {
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 enum Demo {
-    /// Demo data on the first start, and a gentle simulated fleet
+    /// Demo data on the first start, and a simulated fleet
     Live,
     /// Demo data on the first start
     Data,
@@ -65,12 +65,12 @@ enum Demo {
     None,
 }
 
-/// How the log looks.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Log {
     /// One JSON object a line
     Json,
-    /// For people
+    /// Human-readable text
     Pretty,
 }
 
@@ -80,19 +80,19 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 }
 
 impl Up {
-    /// How many threads are to serve. A commit blocks its thread for an fsync: with a spare one the cores stay at work.
+    /// The number of worker threads. A commit blocks its thread for an fsync: with one thread more than cores, these stay busy.
     pub fn workers(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(2, usize::from);
         self.workers.unwrap_or_else(|| cores() + 1).max(1)
     }
 
-    /// How the log is to look.
+    /// The format of the log.
     pub fn log(&self) -> Log {
         self.log
     }
 }
 
-/// Runs the command.
+/// Runs `gatehouse up`.
 pub async fn run(args: Up) -> Result<()> {
     let mut builder = App::builder()
         .manifest(&args.from)
@@ -108,31 +108,31 @@ pub async fn run(args: Up) -> Result<()> {
     println!("Gatehouse serves {}", app.base_url());
     let stop = CancellationToken::new();
     tokio::select! {
-        shown = show(&app, args.demo, &stop) => match shown {
-            Ok(()) => stopped().await?,
+        started = start_demo(&app, args.demo, &stop) => match started {
+            Ok(()) => wait_for_stop_signal().await?,
             Err(error) => {
-                // The application works without its demo.
-                tracing::error!("no demo: {error:#}");
-                greet(&app, None);
-                stopped().await?;
+                // The application works without the demo.
+                tracing::error!("the demo could not be started: {error:#}");
+                print_welcome(&app, None);
+                wait_for_stop_signal().await?;
             }
         },
-        signal = stopped() => signal?,
+        signal = wait_for_stop_signal() => signal?,
     }
-    eprintln!("Stopping: requests at work are finished first");
+    eprintln!("Stopping: waiting for requests in progress");
     stop.cancel();
     app.shutdown().await;
     Ok(())
 }
 
-/// Puts the demo on stage, and says where to look.
-async fn show(app: &App, demo: Demo, stop: &CancellationToken) -> Result<()> {
+/// Seeds the demo data, prints how to sign in, and starts the simulated fleet.
+async fn start_demo(app: &App, demo: Demo, stop: &CancellationToken) -> Result<()> {
     let credentials = app.state_dir().join("demo-credentials.json");
     if demo != Demo::None {
         seed_once(app, &credentials).await?;
     }
     let credentials = (demo != Demo::None && credentials.exists()).then_some(credentials);
-    greet(app, credentials.as_deref());
+    print_welcome(app, credentials.as_deref());
     if demo == Demo::Live
         && let Some(credentials) = credentials
     {
@@ -147,18 +147,18 @@ async fn show(app: &App, demo: Demo, stop: &CancellationToken) -> Result<()> {
     Ok(())
 }
 
-/// Seeds an application that has no site yet, or whose seeding was cut short.
+/// Seeds the application if it has no sites, or if an earlier seeding was interrupted.
 async fn seed_once(app: &App, credentials: &Path) -> Result<()> {
     let unfinished = app.state_dir().join("demo-unfinished");
     if !unfinished.exists() && has_sites(app).await? {
         return Ok(());
     }
     std::fs::write(&unfinished, "The demo data is not complete: `gatehouse up` begins again.\n")?;
-    let given = |name: &str| app.variable(name).unwrap_or_default().to_owned();
+    let variable = |name: &str| app.variable(name).unwrap_or_default().to_owned();
     let args = seed::Args {
         base_url: app.base_url(),
-        admin_email: given("admin_email"),
-        admin_password: given("admin_password"),
+        admin_email: variable("admin_email"),
+        admin_password: variable("admin_password"),
         credentials: credentials.to_owned(),
         seed: 1,
         history_days: 14,
@@ -177,7 +177,7 @@ async fn has_sites(app: &App) -> Result<bool> {
     Ok(items.is_none_or(|it| !it.is_empty()))
 }
 
-fn greet(app: &App, credentials: Option<&Path>) {
+fn print_welcome(app: &App, credentials: Option<&Path>) {
     println!("  console   {}/console/", app.base_url());
     match credentials {
         Some(file) => println!("  sign in   with a user of {}", file.display()),
@@ -189,7 +189,7 @@ fn greet(app: &App, credentials: Option<&Path>) {
     }
 }
 
-/// Prints the generated secrets, for `spin up`: `SPIN_VARIABLE_NAME=…`, a line each.
+/// Runs `gatehouse secrets`.
 pub fn print_secrets(args: &Secrets) -> Result<()> {
     let manifest = Manifest::load(&args.from)?;
     for (name, value) in secrets::load(&args.state_dir, &manifest, &BTreeMap::new())? {
@@ -198,8 +198,8 @@ pub fn print_secrets(args: &Secrets) -> Result<()> {
     Ok(())
 }
 
-/// Ctrl-C, or a service manager's SIGTERM.
-async fn stopped() -> Result<()> {
+/// Waits for Ctrl-C or for a service manager's SIGTERM.
+async fn wait_for_stop_signal() -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;

@@ -1,4 +1,4 @@
-//! A caller of the application over HTTP, signed in as a user.
+//! A client of the application's API, signed in as a user.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,23 +7,25 @@ use reqwest::{Method, StatusCode, header::RETRY_AFTER};
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
 
-/// How often a request is sent again when the application says "later" (429, 503).
-const TRIES: u32 = 5;
-/// The longest that is waited before sending again, whatever `Retry-After` says.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// How many small requests are sent at once.
+pub(crate) const AT_ONCE: usize = 16;
+/// How often a request is sent if the response is 429 or 503.
+const ATTEMPTS: u32 = 5;
+/// The longest wait before sending again, whatever `Retry-After` says.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
-/// The machine's time, milliseconds since 1970.
+/// The current time in milliseconds since 1970.
 pub(crate) fn now_ms() -> i64 {
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Without a slash at the end.
+/// A base URL without a trailing slash.
 pub(crate) fn trim(base_url: &str) -> &str {
     base_url.trim_end_matches('/')
 }
 
-/// A client for this base URL, which goes to a loopback address directly, whatever proxy the environment names.
+/// An HTTP client for this base URL. It ignores the environment's proxy if that is a loopback address.
 pub(crate) fn http_client(base_url: &str) -> anyhow::Result<reqwest::Client> {
     crate::tls::install();
     let url = reqwest::Url::parse(base_url).with_context(|| format!("{base_url:?} is no URL"))?;
@@ -43,17 +45,17 @@ pub(crate) struct Api {
     token: RwLock<String>,
 }
 
-/// A whole answer.
+/// A response with its body.
 pub(crate) struct Reply {
     request: String,
     /// The status.
     pub status: StatusCode,
-    /// The body; null when it is no JSON.
+    /// The body; null if it is not JSON.
     pub body: Value,
 }
 
 impl Reply {
-    /// The body, when the status is one of these; else what was asked and what was answered.
+    /// The body if the status is one of these; otherwise, an error with the request and the response's problem document.
     pub fn expect(self, statuses: &[u16]) -> anyhow::Result<Value> {
         if statuses.contains(&self.status.as_u16()) {
             return Ok(self.body);
@@ -74,13 +76,13 @@ impl Api {
             password: password.to_owned(),
             token: RwLock::new(String::new()),
         };
-        api.renew().await?;
+        api.refresh_token().await?;
         Ok(api)
     }
 
-    async fn renew(&self) -> anyhow::Result<()> {
+    async fn refresh_token(&self) -> anyhow::Result<()> {
         let credentials = json!({"email": self.email, "password": self.password});
-        let answer = self.send_once(Method::POST, "/api/auth/login", Some(&credentials)).await?.expect(&[200])?;
+        let answer = self.send_with_retries(Method::POST, "/api/auth/login", Some(&credentials)).await?.expect(&[200])?;
         let access = answer["access"].as_str().context("the login's answer has no `access`")?;
         access.clone_into(&mut *self.token.write().await);
         Ok(())
@@ -101,26 +103,26 @@ impl Api {
         self.send(Method::PATCH, path, Some(body)).await
     }
 
-    /// POST of something that may be there already; whether it was made now.
-    pub async fn make(&self, path: &str, body: &Value) -> anyhow::Result<bool> {
+    /// POST of something that may exist already. Returns whether it is new.
+    pub async fn create(&self, path: &str, body: &Value) -> anyhow::Result<bool> {
         let reply = self.post(path, body).await?;
-        let made = reply.status == StatusCode::CREATED;
+        let created = reply.status == StatusCode::CREATED;
         reply.expect(&[201, 409])?;
-        Ok(made)
+        Ok(created)
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Reply> {
-        let reply = self.send_once(method.clone(), path, body).await?;
+        let reply = self.send_with_retries(method.clone(), path, body).await?;
         if reply.status != StatusCode::UNAUTHORIZED {
             return Ok(reply);
         }
-        self.renew().await?;
-        self.send_once(method, path, body).await
+        self.refresh_token().await?;
+        self.send_with_retries(method, path, body).await
     }
 
-    /// Once, as far as the token goes; again when the application asks to come later.
-    async fn send_once(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Reply> {
-        let mut tries = 0;
+    /// Sends a request with the current token, and again after a 429 or 503.
+    async fn send_with_retries(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Reply> {
+        let mut attempts = 0;
         loop {
             let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
             let token = self.token.read().await.clone();
@@ -133,14 +135,14 @@ impl Api {
             let name = format!("{method} {}{path}", self.base);
             let response = request.send().await.with_context(|| name.clone())?;
             let status = response.status();
-            let later = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+            let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
             let bytes = response.bytes().await.with_context(|| name.clone())?;
-            tries += 1;
+            attempts += 1;
             let busy = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-            if !busy || tries == TRIES {
+            if !busy || attempts == ATTEMPTS {
                 return Ok(Reply { request: name, status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) });
             }
-            tokio::time::sleep(Duration::from_secs(later.unwrap_or(1)).min(LONGEST_WAIT)).await;
+            tokio::time::sleep(Duration::from_secs(retry_after.unwrap_or(1)).min(MAX_RETRY_AFTER)).await;
         }
     }
 }

@@ -1,8 +1,7 @@
 //! The credentials file: the demo users' passwords and the devices' keys, for people, the simulator and tests.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -11,11 +10,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::api::{self, Api};
+use crate::file::write_atomically;
 
 /// What the credentials file holds.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Credentials {
-    /// The deployment that they are for.
+    /// The base URL of the deployment.
     pub base_url: String,
     /// By role: `admin`, `operator`, `visitor`.
     #[serde(default)]
@@ -28,7 +28,7 @@ pub struct Credentials {
 /// A demo user.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct User {
-    /// What it signs in with.
+    /// The e-mail address, to sign in with.
     pub email: String,
     /// The password.
     pub password: String,
@@ -41,43 +41,29 @@ impl Credentials {
     /// Reads the file.
     ///
     /// # Errors
-    /// When it is not there or is not what [`Credentials::save`] writes.
+    /// If it does not exist or is not what [`Credentials::save`] writes.
     pub fn load(path: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         serde_json::from_str(&text).with_context(|| format!("{} is no credentials file", path.display()))
     }
 
-    /// Writes the file whole, readable by its owner alone.
+    /// Writes the file atomically, with mode 0600.
     ///
     /// # Errors
-    /// When the directory cannot be written to.
+    /// If the directory cannot be written to.
     pub fn save(&self, path: &Path) -> anyhow::Result<()> {
-        let text = serde_json::to_string_pretty(self)?;
-        let whole = path.with_extension("json.new");
-        let write = || -> std::io::Result<()> {
-            if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        let write = || {
+            if let Some(directory) = path.parent() {
                 fs::create_dir_all(directory)?;
             }
-            // Made anew each time, so that its mode is the one given here.
-            match fs::remove_file(&whole) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            let mut options = OpenOptions::new();
-            options.write(true).create_new(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let mut file = options.open(&whole)?;
-            file.write_all(text.as_bytes())?;
-            file.write_all(b"\n")?;
-            file.sync_all()?;
-            fs::rename(&whole, path)
+            write_atomically(path, text.as_bytes())
         };
         write().with_context(|| format!("writing {}", path.display()))
     }
 
-    /// What the file holds for this deployment: nothing when there is no file, or when its users cannot sign in there, which makes it
-    /// another deployment's.
+    /// Loads the file if it is for this deployment: its users can sign in there. Otherwise, and without a file, returns empty credentials.
     pub(super) async fn load_for(path: &Path, base_url: &str) -> anyhow::Result<Self> {
         let base = api::trim(base_url).to_owned();
         if !path.exists() {
@@ -97,9 +83,9 @@ impl Credentials {
     }
 }
 
-/// Makes those demo users that the credentials do not have; how many.
-pub(super) async fn make_users(admin: &Api, credentials: &mut Credentials) -> anyhow::Result<usize> {
-    let mut made = 0;
+/// Creates the demo users that the credentials do not have. Returns how many.
+pub(super) async fn create_users(admin: &Api, credentials: &mut Credentials) -> anyhow::Result<usize> {
+    let mut created = 0;
     for (role, name) in USERS {
         if credentials.users.contains_key(role) {
             continue;
@@ -113,16 +99,16 @@ pub(super) async fn make_users(admin: &Api, credentials: &mut Credentials) -> an
                 reply.expect(&[201])?;
                 break;
             }
-            // An earlier seeding made it and its password is lost: nobody can sign in with it, so another is made.
+            // An earlier seeding created it, and its password is lost: create another.
             email = format!("{role}-{}@demo.gatehouse.example", secret(1, 6)?);
         }
         credentials.users.insert(role.to_owned(), User { email, password });
-        made += 1;
+        created += 1;
     }
-    Ok(made)
+    Ok(created)
 }
 
-/// So many groups of so many characters of five bits each, from the system's randomness, never from `--seed`.
+/// A random secret: `groups` of `length` characters, five bits each. From the system's random source, never from `--seed`.
 fn secret(groups: usize, length: usize) -> anyhow::Result<String> {
     const CHARACTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut bytes = vec![0; groups * length];

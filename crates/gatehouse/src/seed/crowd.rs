@@ -1,7 +1,6 @@
-//! How full the demo's temples are: weeks of hourly counts of every zone, and the same pattern for the live fleet.
+//! Crowds of the demo's temples: weeks of hourly counts of every zone, and live counts of the same pattern.
 //!
-//! A count follows from the seed, the zone and the time alone, so that seeding again sends the same counts again, which are then
-//! duplicates.
+//! A count is determined by the seed, the zone and the time, so that seeding again sends the same counts, which are then duplicates.
 
 use serde_json::{Value, json};
 
@@ -9,16 +8,16 @@ use super::api::Api;
 use super::pattern::{DAY_MS, HOUR_MS, LOCAL_OFFSET_MS, MINUTE_MS, rfc3339};
 use super::places;
 
-/// Counts of one request.
+/// The most counts of one request.
 const BULK: usize = 5_000;
 /// The longest history: older counts are not kept.
 const MAX_DAYS: i64 = 92;
-/// Days of counts for each day of readings: a forecast wants weeks.
-const DAYS_FOR_ONE: i64 = 3;
-/// The newest count is at most this share of the capacity, so that a seeded demo begins without an alarm.
-const CALM: f64 = 0.5;
-/// The live fleet's zones become highly crowded, never critically.
-const LIVE: f64 = 0.76;
+/// Days of counts for each day of readings: forecasts need weeks.
+const DAYS_PER_DAY: i64 = 3;
+/// The newest count is at most this share of the capacity, so that the demo begins without an alert.
+const MAX_NEWEST_SHARE: f64 = 0.5;
+/// Live counts are at most this share of the capacity: highly crowded, never critically.
+const MAX_LIVE_SHARE: f64 = 0.76;
 
 /// A zone of a temple whose people are counted.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +30,7 @@ pub(crate) struct Zone {
     character: Character,
 }
 
-/// What makes a zone differ from its temple's day.
+/// How a zone differs from the temple's pattern.
 #[derive(Clone, Copy, Debug)]
 struct Character {
     /// Its share of the capacity at the fullest hour of a usual day.
@@ -59,19 +58,19 @@ pub(crate) fn zones() -> Vec<Zone> {
     zones.collect()
 }
 
-/// A number from 0 to 1 that these three always give.
-fn chance(seed: u64, identity: &str, step: i64) -> f64 {
+/// A number from 0 to 1, determined by the arguments.
+fn deterministic_random(seed: u64, identity: &str, step: i64) -> f64 {
     let hash = identity
         .bytes()
         .fold(seed ^ step.cast_unsigned() ^ 0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     fastrand::Rng::with_seed(hash).f64()
 }
 
-/// A number from -1 to 1 that wanders from step to step without a jump.
-fn wander(seed: u64, identity: &str, at_ms: i64, step_ms: i64) -> f64 {
+/// Smooth noise from -1 to 1, determined by the arguments.
+fn smooth_noise(seed: u64, identity: &str, at_ms: i64, step_ms: i64) -> f64 {
     let (step, part) = (at_ms.div_euclid(step_ms), at_ms.rem_euclid(step_ms) as f64 / step_ms as f64);
     let smooth = part * part * (3.0 - 2.0 * part);
-    let (from, to) = (chance(seed, identity, step), chance(seed, identity, step + 1));
+    let (from, to) = (deterministic_random(seed, identity, step), deterministic_random(seed, identity, step + 1));
     2.0 * (from + (to - from) * smooth) - 1.0
 }
 
@@ -91,19 +90,20 @@ impl Zone {
         };
         let bump = |centre: f64, width: f64| (-((hour - centre) / width).powi(2) / 2.0).exp();
         let of_day = 0.02 + 0.62 * bump(7.4, 1.2) + 0.58 * bump(11.6, 1.9) + self.character.evening * bump(18.9, 1.7);
-        let of_its_own = 1.0 + 0.12 * (2.0 * chance(seed, self.site, day) - 1.0);
-        let noise = 1.0 + 0.06 * wander(seed, self.code, at_ms, HOUR_MS) + 0.015 * wander(seed, self.site, at_ms, 8 * MINUTE_MS);
+        let of_its_own = 1.0 + 0.12 * (2.0 * deterministic_random(seed, self.site, day) - 1.0);
+        let noise =
+            1.0 + 0.06 * smooth_noise(seed, self.code, at_ms, HOUR_MS) + 0.015 * smooth_noise(seed, self.site, at_ms, 8 * MINUTE_MS);
         (self.character.fullness * of_day * week * of_its_own * noise).clamp(0.0, 0.97)
     }
 
-    /// How many people a counter sees at this time, at most so great a share of the capacity.
-    fn count(&self, seed: u64, at_ms: i64, most: f64) -> i64 {
-        (self.share(seed, at_ms).min(most) * self.capacity as f64).round() as i64
+    /// How many people are there at this time, `max_share` of the capacity at most.
+    fn count(&self, seed: u64, at_ms: i64, max_share: f64) -> i64 {
+        (self.share(seed, at_ms).min(max_share) * self.capacity as f64).round() as i64
     }
 
     /// A live count.
     pub fn live(&self, at_ms: i64) -> Value {
-        self.update(at_ms, self.count(1, at_ms, LIVE))
+        self.update(at_ms, self.count(1, at_ms, MAX_LIVE_SHARE))
     }
 
     fn update(&self, at_ms: i64, count: i64) -> Value {
@@ -114,7 +114,7 @@ impl Zone {
 /// The counts of a temple's zones, the newest first, hour by hour.
 fn history(zones: &[Zone], seed: u64, now_ms: i64, days: i64) -> Vec<Value> {
     let newest = now_ms - now_ms.rem_euclid(5 * MINUTE_MS);
-    let mut counts: Vec<Value> = zones.iter().map(|zone| zone.update(newest, zone.count(seed, newest, CALM))).collect();
+    let mut counts: Vec<Value> = zones.iter().map(|zone| zone.update(newest, zone.count(seed, newest, MAX_NEWEST_SHARE))).collect();
     let end = newest.div_euclid(HOUR_MS);
     for hour in ((end - 24 * days)..=end).rev().map(|hour| hour * HOUR_MS).filter(|at| *at < newest) {
         counts.extend(zones.iter().map(|zone| zone.update(hour, zone.count(seed, hour, 1.0))));
@@ -122,15 +122,15 @@ fn history(zones: &[Zone], seed: u64, now_ms: i64, days: i64) -> Vec<Value> {
     counts
 }
 
-/// Counts of every temple: three days of them for each of these days; how many were new.
-pub(super) async fn counts(admin: &Api, seed: u64, now_ms: i64, history_days: u32) -> anyhow::Result<u64> {
+/// Sends counts of every temple, of three days for each of `history_days`. Returns how many were new.
+pub(super) async fn send_counts(admin: &Api, seed: u64, now_ms: i64, history_days: u32) -> anyhow::Result<u64> {
     let zones = zones();
-    let days = (i64::from(history_days) * DAYS_FOR_ONE).min(MAX_DAYS);
+    let days = (i64::from(history_days) * DAYS_PER_DAY).min(MAX_DAYS);
     let mut stored = 0;
     for temple in zones.chunk_by(|one, other| one.site == other.site) {
         let Some(site) = temple.first().map(|zone| zone.site) else { continue };
         let counts = history(temple, seed, now_ms, days);
-        // The newest first: what follows is late, and turns nothing.
+        // The newest first: the others are late data, which does not change the current crowd.
         for part in counts.chunks(BULK) {
             let answer = admin.post(&format!("/api/crowd/temple/{site}/update"), &json!(part)).await?.expect(&[200])?;
             anyhow::ensure!(answer["rejected"] == 0, "counts of {site} were refused: {}", answer["errors"]);

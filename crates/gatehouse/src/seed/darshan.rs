@@ -1,13 +1,13 @@
-//! Darshan at the four temples: what each weekday offers, and some bookings of the demo visitor for today and tomorrow.
+//! Darshan slots of the four temples by weekday, and some bookings of the demo visitor for today and tomorrow.
 
 use chrono::{DateTime, FixedOffset};
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 
-use super::api::{Api, now_ms};
-use super::{AT_ONCE, Credentials};
+use super::api::{AT_ONCE, Api, now_ms};
+use super::credentials::Credentials;
 
-/// A slot of every day: temple, when, for how many people.
+/// Slots of every day: temple, times, and capacity of each.
 const SLOTS: [(&str, &[&str], i64); 4] = [
     (
         "somnath",
@@ -19,13 +19,13 @@ const SLOTS: [(&str, &[&str], i64); 4] = [
     ("pavagadh", &["05:00-06:30", "07:00-08:30", "09:00-10:30", "11:00-12:30", "14:00-15:30", "16:00-17:30"], 180),
 ];
 
-/// The evening slot on Saturdays and Sundays, when more come.
+/// An additional evening slot on Saturdays and Sundays.
 const WEEKEND: (&str, &str, i64) = ("somnath", "21:00-22:00", 250);
 
 const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
-/// The slot templates; how many were new.
-pub(super) async fn templates(admin: &Api) -> anyhow::Result<usize> {
+/// Creates the slot templates. Returns how many were new.
+pub(super) async fn create_templates(admin: &Api) -> anyhow::Result<usize> {
     let every = SLOTS.iter().flat_map(|(site, slots, capacity)| {
         slots.iter().map(move |slot| (*site, json!({"weekdays": WEEKDAYS, "slot": slot, "capacity": capacity})))
     });
@@ -34,7 +34,7 @@ pub(super) async fn templates(admin: &Api) -> anyhow::Result<usize> {
     let made = futures::stream::iter(every.chain([weekend]))
         .map(|(site, body)| async move {
             let reply = admin.post(&format!("/api/sites/{site}/slots"), &body).await?;
-            // 409: it is there already.
+            // 409: it exists already.
             let made = reply.expect(&[201, 409])?;
             anyhow::Ok(made["items"].as_array().map_or(0, Vec::len))
         })
@@ -42,27 +42,27 @@ pub(super) async fn templates(admin: &Api) -> anyhow::Result<usize> {
     Ok(made.try_collect::<Vec<_>>().await?.into_iter().sum())
 }
 
-/// Bookings of the demo visitor, unless there are some; how many.
-pub(super) async fn bookings(base_url: &str, credentials: &Credentials) -> anyhow::Result<usize> {
+/// Creates bookings of the demo visitor, unless there are some. Returns how many.
+pub(super) async fn create_bookings(base_url: &str, credentials: &Credentials) -> anyhow::Result<usize> {
     let Some(visitor) = credentials.users.get("visitor") else { return Ok(0) };
     let visitor = Api::sign_in(base_url, &visitor.email, &visitor.password).await?;
     let present = visitor.get("/api/bookings/my-bookings?limit=1").await?.expect(&[200])?;
     if present["items"].as_array().is_some_and(|items| !items.is_empty()) {
         return Ok(0);
     }
-    let mut made = 0;
+    let mut created = 0;
     for (temple, day, party, visitors) in [
         ("somnath", 0, 4, json!(["Asha Mehta", "Ravi Mehta", {"name": "Kiran Mehta", "age": 7}, "Leela Mehta"])),
         ("dwarka", 0, 2, json!([])),
         ("somnath", 1, 2, json!(["Asha Mehta", "Ravi Mehta"])),
         ("ambaji", 1, 6, json!([])),
     ] {
-        made += usize::from(book(&visitor, temple, day, party, &visitors).await?);
+        created += usize::from(book(&visitor, temple, day, party, &visitors).await?);
     }
-    Ok(made)
+    Ok(created)
 }
 
-/// Books the first slot of that day that is yet to come; late in the evening there may be none.
+/// Books the first open slot of a day. Late in the evening there may be none.
 async fn book(visitor: &Api, temple: &str, plus_days: i64, party: i64, visitors: &Value) -> anyhow::Result<bool> {
     let date = date(now_ms(), plus_days);
     let day = visitor.get(&format!("/api/bookings/temple/{temple}/slots?date={date}")).await?.expect(&[200])?;
@@ -70,10 +70,10 @@ async fn book(visitor: &Api, temple: &str, plus_days: i64, party: i64, visitors:
     let Some(slot) = day["items"].as_array().and_then(|slots| slots.iter().find(open)) else { return Ok(false) };
     let body = json!({"temple_id": temple, "date": date, "slot": slot["slot"], "party_size": party, "visitors": visitors});
     // The slot may have begun a moment ago.
-    visitor.make("/api/bookings/", &body).await
+    visitor.create("/api/bookings/", &body).await
 }
 
-/// So many days from today, by the temples' clocks.
+/// The date of today plus `plus_days`, in the temples' time zone.
 fn date(now_ms: i64, plus_days: i64) -> String {
     let india = FixedOffset::east_opt((5 * 60 + 30) * 60).unwrap_or_else(|| FixedOffset::east_opt(0).expect("no offset is one"));
     let at = DateTime::from_timestamp_millis(now_ms + plus_days * 86_400_000).unwrap_or_default();

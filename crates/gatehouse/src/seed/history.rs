@@ -1,13 +1,13 @@
-//! Weeks of readings, made day by day: a device's day follows from the seed, its code and the date alone, so that seeding again
-//! sends the same readings again, which are then duplicates.
+//! Weeks of readings, generated day by day. A device's day is determined by the seed, its code and the date, so that seeding again sends
+//! the same readings, which are then duplicates.
 
 use fastrand::Rng;
 
 use super::pattern::{DAY_MS, MINUTE_MS, Reading, Sensor};
 use super::places;
 
-/// Readings in one bulk request.
-const BODY: usize = 2_500;
+/// The most readings of one bulk request.
+const BULK: usize = 2_500;
 
 /// The history of every device up to a time.
 pub(super) struct History {
@@ -61,7 +61,7 @@ impl History {
         days.rev().filter(move |_| !empty)
     }
 
-    /// One day of every device, in pieces for bulk requests, the latest first; without those of [`History::newest`].
+    /// The readings of one day except those of [`History::newest`], the latest first, as the bodies of bulk requests.
     pub fn bodies(&self, day: i64) -> impl Iterator<Item = Vec<Reading>> + use<> {
         let newest: std::collections::HashSet<_> =
             self.newest().into_iter().map(|reading| (reading.device_code, reading.timestamp)).collect();
@@ -69,8 +69,8 @@ impl History {
         readings.retain(|(at, reading)| *at >= self.from_ms && !newest.contains(&(reading.device_code.clone(), reading.timestamp.clone())));
         readings.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         let readings: Vec<_> = readings.into_iter().map(|(_, reading)| reading).collect();
-        let count = readings.len().div_ceil(BODY);
-        (0..count).map(move |index| readings.iter().skip(index * BODY).take(BODY).cloned().collect())
+        let count = readings.len().div_ceil(BULK);
+        (0..count).map(move |index| readings.iter().skip(index * BULK).take(BULK).cloned().collect())
     }
 
     /// One UTC day of one device in order of time, up to now.
@@ -78,12 +78,12 @@ impl History {
         let mut rng = Rng::with_seed(sensor.identity ^ self.seed.rotate_left(32) ^ day.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let midnight = day * DAY_MS;
         let mut occupied = rng.f64() < sensor.occupied_share(midnight);
-        // Devices do not all speak in the same second.
+        // Devices do not all send in the same second.
         let phase = rng.i64(0..self.step_ms / 2);
         let mut readings = Vec::new();
         let mut at = midnight + phase;
         while at < midnight + DAY_MS && at <= self.until_ms {
-            occupied = sensor.turn(&mut rng, occupied, at, self.step_ms);
+            occupied = sensor.next_occupied(&mut rng, occupied, at, self.step_ms);
             readings.push((at, sensor.reading(&mut rng, occupied, at)));
             at += self.step_ms;
         }

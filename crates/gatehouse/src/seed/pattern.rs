@@ -1,4 +1,4 @@
-//! How a parking sensor of the demo behaves: when its spot is taken, what it draws, how its battery ages.
+//! The behaviour of the demo's parking sensors: when a spot is occupied, power draw, and battery level.
 
 use fastrand::Rng;
 use serde::Serialize;
@@ -15,7 +15,7 @@ pub(crate) const LOCAL_OFFSET_MS: i64 = 5 * HOUR_MS + 30 * MINUTE_MS;
 /// How long a vehicle stays, in the mean.
 const STAY_MS: f64 = 95.0 * 60_000.0;
 
-/// One reading as the application takes it.
+/// A reading, as the API takes it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Reading {
     pub device_code: String,
@@ -33,15 +33,15 @@ pub(crate) fn rfc3339(at_ms: i64) -> String {
     chrono::DateTime::from_timestamp_millis(at_ms).unwrap_or_default().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
-/// A sensor: its character follows from its code and the seed.
+/// A sensor. Its properties are determined by its code and the seed.
 #[derive(Clone, Debug)]
 pub(crate) struct Sensor {
     pub code: String,
-    /// A number of its own, to seed what it does with.
+    /// A seed for its random behaviour.
     pub identity: u64,
     popularity: f64,
     charger: bool,
-    /// None for a sensor on the mains.
+    /// `None` for a sensor on mains power.
     battery: Option<Battery>,
 }
 
@@ -77,7 +77,7 @@ impl Sensor {
         }
     }
 
-    /// The chance that the spot is taken at this time.
+    /// The probability that the spot is occupied at this time.
     pub fn occupied_share(&self, at_ms: i64) -> f64 {
         let local = at_ms + LOCAL_OFFSET_MS;
         let hour = local.rem_euclid(DAY_MS) as f64 / HOUR_MS as f64;
@@ -92,16 +92,16 @@ impl Sensor {
         (day * self.popularity).clamp(0.02, 0.92)
     }
 
-    /// Whether the spot is taken now, when it was `occupied` so long ago: stays of about an hour and a half, arrivals as often as the
-    /// hour's share of taken spots needs.
-    pub fn turn(&self, rng: &mut Rng, occupied: bool, at_ms: i64, since_ms: i64) -> bool {
+    /// Whether the spot is occupied, given that it was `occupied` `since_ms` milliseconds ago. Stays last about an hour and a half; arrivals
+    /// keep the share of occupied spots at that of the hour.
+    pub fn next_occupied(&self, rng: &mut Rng, occupied: bool, at_ms: i64, since_ms: i64) -> bool {
         let share = self.occupied_share(at_ms);
         let settled = 1.0 - (-(since_ms.max(0) as f64) / STAY_MS / (1.0 - share)).exp();
         let chance = if occupied { (1.0 - share) * settled } else { share * settled };
         if rng.f64() < chance { !occupied } else { occupied }
     }
 
-    /// What it says. Power stays below what raises an alert.
+    /// A reading. Its power stays below the threshold of an alert.
     pub fn reading(&self, rng: &mut Rng, occupied: bool, at_ms: i64) -> Reading {
         let current = match (occupied, self.charger) {
             (false, _) => 0.4 + 0.5 * rng.f64(),
@@ -119,7 +119,7 @@ impl Sensor {
         }
     }
 
-    /// Full when new; replaced when it has little left.
+    /// From 1 when new to 0.15, when it is replaced.
     fn battery_at(&self, at_ms: i64) -> Option<f64> {
         let battery = self.battery.as_ref()?;
         let age = (at_ms.div_euclid(DAY_MS) + battery.age_days).rem_euclid(battery.days);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_it_says_raises_an_alert() {
+    fn no_reading_raises_an_alert() {
         for code in ["PARK-B1-S001", "PARK-B1-S055", "PARK-VIP-S020", "elsewhere"] {
             let sensor = Sensor::new(code, 1);
             let mut rng = Rng::with_seed(7);
@@ -165,7 +165,7 @@ mod tests {
         let (mut rng, mut occupied, mut taken) = (Rng::with_seed(1), false, 0);
         let noon = WEDNESDAY + 12 * HOUR_MS;
         for _ in 0..20_000 {
-            occupied = sensor.turn(&mut rng, occupied, noon, 20 * MINUTE_MS);
+            occupied = sensor.next_occupied(&mut rng, occupied, noon, 20 * MINUTE_MS);
             taken += i32::from(occupied);
         }
         assert!((f64::from(taken) / 20_000.0 - sensor.occupied_share(noon)).abs() < 0.05);

@@ -1,4 +1,4 @@
-//! Shuttles of Somnath: two rounds with their stops and timetables, and where each vehicle is at a time.
+//! Shuttles of Somnath: two routes with their stops and timetables, and the position of each shuttle at a time.
 
 use serde_json::{Value, json};
 
@@ -7,13 +7,13 @@ use super::pattern::{DAY_MS, HOUR_MS, LOCAL_OFFSET_MS, rfc3339};
 
 /// The temple that they serve.
 const SITE: &str = "somnath";
-/// How long one stands at each stop, seconds.
+/// How long a shuttle waits at each stop, in seconds.
 const DWELL_S: f64 = 25.0;
 /// Metres in a degree of latitude.
 const DEGREE_M: f64 = 111_194.9;
 
-/// A round: it ends where it begins.
-struct Round {
+/// A circular route.
+struct Route {
     id: &'static str,
     name: &'static str,
     kmh: f64,
@@ -25,8 +25,8 @@ struct Round {
 /// Latitude, longitude, and the name and code of a stop where there is one.
 type Point = (f64, f64, Option<(&'static str, &'static str)>);
 
-const ROUNDS: [Round; 2] = [
-    Round {
+const ROUTES: [Route; 2] = [
+    Route {
         id: "SOM-1",
         name: "Veraval station to Somnath temple",
         kmh: 24.0,
@@ -48,7 +48,7 @@ const ROUNDS: [Round; 2] = [
             (20.9104, 70.3647, None),
         ],
     },
-    Round {
+    Route {
         id: "SOM-2",
         name: "Temple to Triveni Sangam",
         kmh: 18.0,
@@ -94,7 +94,7 @@ fn offset(from: (f64, f64), to: (f64, f64)) -> (f64, f64) {
     ((to.1 - from.1) * from.0.to_radians().cos() * DEGREE_M, (to.0 - from.0) * DEGREE_M)
 }
 
-impl Round {
+impl Route {
     fn legs(&self) -> impl Iterator<Item = ((f64, f64), (f64, f64), bool)> + '_ {
         let next = self.points.iter().cycle().skip(1);
         self.points.iter().zip(next).map(|(from, to)| ((from.0, from.1), (to.0, to.1), from.2.is_some()))
@@ -132,27 +132,27 @@ impl Round {
 }
 
 impl Shuttle {
-    fn round(&self) -> &'static Round {
-        if self.round == 0 { &ROUNDS[0] } else { &ROUNDS[1] }
+    fn route(&self) -> &'static Route {
+        if self.round == 0 { &ROUTES[0] } else { &ROUTES[1] }
     }
 
     fn body(&self) -> Value {
         json!({
-            "id": self.id, "temple_id": SITE, "name": self.name, "plate": self.plate, "capacity": self.capacity, "route_id": self.round().id,
+            "id": self.id, "temple_id": SITE, "name": self.name, "plate": self.plate, "capacity": self.capacity, "route_id": self.route().id,
         })
     }
 
-    /// What it says of itself at this time.
+    /// Its position report at this time.
     pub fn position(&self, at_ms: i64) -> Value {
-        let round = self.round();
-        let cycle = round.cycle_s();
+        let route = self.route();
+        let cycle = route.cycle_s();
         let elapsed = at_ms as f64 / 1000.0 + self.phase * cycle;
         let mut left = elapsed.rem_euclid(cycle);
         let mut ride = (elapsed / cycle) as i64;
-        let mut here = round.legs().next().map_or((0.0, 0.0), |(from, ..)| from);
+        let mut here = route.legs().next().map_or((0.0, 0.0), |(from, ..)| from);
         let (mut speed_kmh, mut heading) = (0.0, 0.0);
-        for (from, to, stop) in round.legs() {
-            // Other people get on at each stop.
+        for (from, to, stop) in route.legs() {
+            // The number of passengers changes at each stop.
             ride = ride.wrapping_mul(31).wrapping_add(i64::from(stop));
             let (east, north) = offset(from, to);
             heading = east.atan2(north).to_degrees().rem_euclid(360.0);
@@ -162,11 +162,11 @@ impl Shuttle {
                 break;
             }
             left -= dwell;
-            let leg = round.leg_s(from, to);
+            let leg = route.leg_s(from, to);
             if left < leg {
                 let part = left / leg;
                 here = (from.0 + (to.0 - from.0) * part, from.1 + (to.1 - from.1) * part);
-                speed_kmh = round.kmh;
+                speed_kmh = route.kmh;
                 break;
             }
             left -= leg;
@@ -178,7 +178,7 @@ impl Shuttle {
         })
     }
 
-    /// Fuller at the hours of the aarti.
+    /// The number of passengers: higher at the hours of the aarti.
     fn passengers(&self, ride: i64, at_ms: i64) -> i64 {
         let hour = (at_ms + LOCAL_OFFSET_MS).rem_euclid(DAY_MS) as f64 / HOUR_MS as f64;
         let bump = |centre: f64, width: f64| (-((hour - centre) / width).powi(2) / 2.0).exp();
@@ -188,20 +188,20 @@ impl Shuttle {
     }
 }
 
-/// Routes, shuttles and where they are; how many routes and shuttles were made.
-pub(super) async fn make(admin: &Api) -> anyhow::Result<(usize, usize)> {
+/// Creates routes and shuttles, and sends positions. Returns how many routes and shuttles were new.
+pub(super) async fn create(admin: &Api) -> anyhow::Result<(usize, usize)> {
     let (mut routes, mut shuttles) = (0, 0);
-    for round in &ROUNDS {
-        routes += usize::from(admin.make("/api/transport/routes", &round.body()).await?);
+    for route in &ROUTES {
+        routes += usize::from(admin.create("/api/transport/routes", &route.body()).await?);
     }
     for shuttle in &SHUTTLES {
-        if !admin.make("/api/transport/shuttles", &shuttle.body()).await? {
+        if !admin.create("/api/transport/shuttles", &shuttle.body()).await? {
             continue;
         }
         shuttles += 1;
-        // Enough of them to tell a speed.
+        // A speed is computed from several positions.
         for ago_ms in [40_000, 20_000, 0] {
-            admin.make(&format!("/api/transport/shuttles/{}/location", shuttle.id), &shuttle.position(now_ms() - ago_ms)).await?;
+            admin.create(&format!("/api/transport/shuttles/{}/location", shuttle.id), &shuttle.position(now_ms() - ago_ms)).await?;
         }
     }
     Ok((routes, shuttles))
@@ -230,12 +230,12 @@ mod tests {
     }
 
     #[test]
-    fn a_round_comes_back_to_its_start() {
-        for (round, shuttle) in [(&ROUNDS[0], &SHUTTLES[0]), (&ROUNDS[1], &SHUTTLES[4])] {
-            let cycle_ms = (round.cycle_s() * 1000.0) as i64;
+    fn a_shuttle_returns_to_the_start_of_its_route() {
+        for (route, shuttle) in [(&ROUTES[0], &SHUTTLES[0]), (&ROUTES[1], &SHUTTLES[4])] {
+            let cycle_ms = (route.cycle_s() * 1000.0) as i64;
             let (east, north) = offset(place(&shuttle.position(NOW)), place(&shuttle.position(NOW + cycle_ms)));
             assert!(east.hypot(north) < 5.0);
-            assert!((300.0..3_600.0).contains(&round.cycle_s()), "{}", round.cycle_s());
+            assert!((300.0..3_600.0).contains(&route.cycle_s()), "{}", route.cycle_s());
         }
     }
 }

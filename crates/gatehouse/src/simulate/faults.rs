@@ -1,4 +1,4 @@
-//! Which share of the readings goes wrong.
+//! The shares of faulty readings.
 
 use std::str::FromStr;
 

@@ -1,13 +1,13 @@
-//! The virtual devices: what each says next, and when something is wrong with it.
+//! The virtual devices and the readings that they send.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
 
 use super::faults::Faults;
-use super::tally::Kind;
+use super::stats::Kind;
 use crate::seed::pattern::{MINUTE_MS, Sensor};
 
-/// How many readings a surge lasts.
+/// How many readings of a device a surge lasts.
 const SURGE_READINGS: u32 = 3;
 
 /// A virtual device.
@@ -18,11 +18,12 @@ pub(super) struct Device {
     /// The time of its last good reading, and that reading.
     last_ms: Option<i64>,
     last: Option<Value>,
+    /// How many readings of its surge are left.
     surge: u32,
 }
 
 impl Device {
-    /// A device that goes on from `occupied`, or from what the hour makes likely.
+    /// A device whose spot is `occupied`, or, if that is unknown, as likely as it is at this hour.
     pub fn new(code: &str, key: &str, occupied: Option<bool>, seed: u64) -> Self {
         let sensor = Sensor::new(code, seed);
         let likely = || Rng::with_seed(sensor.identity).f64() < sensor.occupied_share(crate::seed::api::now_ms());
@@ -32,18 +33,18 @@ impl Device {
 }
 
 /// A reading to send.
-pub(super) struct Shot {
+pub(super) struct Message {
     pub kind: Kind,
     pub key: String,
     pub body: Value,
-    /// Whether it is to be sent as an operator rather than as the device.
+    /// Whether it is sent by the operator rather than the device.
     pub by_operator: bool,
 }
 
-/// The devices, who speak in turn.
+/// The devices, which send readings in turn.
 pub(super) struct Fleet {
     devices: Vec<Device>,
-    turn: usize,
+    next: usize,
     faults: Faults,
     rng: Rng,
 }
@@ -53,30 +54,30 @@ impl Fleet {
     pub fn new(mut devices: Vec<Device>, faults: Faults, seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         rng.shuffle(&mut devices);
-        Self { devices, turn: 0, faults, rng }
+        Self { devices, next: 0, faults, rng }
     }
 
     pub fn len(&self) -> usize {
         self.devices.len()
     }
 
-    /// What the next device says at this time.
-    pub fn next(&mut self, now_ms: i64) -> Shot {
-        let index = self.turn % self.devices.len();
-        self.turn = self.turn.wrapping_add(1);
-        let kind = self.kind();
+    /// The reading of the next device.
+    pub fn next_message(&mut self, now_ms: i64) -> Message {
+        let index = self.next % self.devices.len();
+        self.next = self.next.wrapping_add(1);
+        let kind = self.choose_kind();
         let rng = &mut self.rng;
         let device = &mut self.devices[index];
-        let shot = |kind, body| Shot { kind, key: device.key.clone(), body, by_operator: kind == Kind::UnknownDevice };
+        let message = |kind, body| Message { kind, key: device.key.clone(), body, by_operator: kind == Kind::UnknownDevice };
         match (kind, &device.last) {
-            (Kind::Duplicate, Some(last)) => return shot(kind, last.clone()),
+            (Kind::Duplicate, Some(last)) => return message(kind, last.clone()),
             (Kind::Late, _) => {
                 let at = now_ms - rng.i64(MINUTE_MS..30 * MINUTE_MS);
-                return shot(kind, json!(device.sensor.reading(rng, device.occupied, at)));
+                return message(kind, json!(device.sensor.reading(rng, device.occupied, at)));
             }
             (Kind::Future, _) => {
                 let at = now_ms + rng.i64(6 * MINUTE_MS..24 * 60 * MINUTE_MS);
-                return shot(kind, json!(device.sensor.reading(rng, device.occupied, at)));
+                return message(kind, json!(device.sensor.reading(rng, device.occupied, at)));
             }
             (Kind::OutOfRange, _) => {
                 let mut body = json!(device.sensor.reading(rng, device.occupied, now_ms));
@@ -84,12 +85,12 @@ impl Fleet {
                 if let Some((field, value)) = rng.choice(wrong) {
                     body[field] = json!(value);
                 }
-                return shot(kind, body);
+                return message(kind, body);
             }
             (Kind::UnknownDevice, _) => {
                 let mut body = json!(device.sensor.reading(rng, device.occupied, now_ms));
                 body["device_code"] = json!(format!("GHOST-{:04}", rng.u32(0..10_000)));
-                return shot(kind, body);
+                return message(kind, body);
             }
             _ => {}
         }
@@ -99,7 +100,7 @@ impl Fleet {
         // Two readings of one device never carry the same millisecond.
         let at = device.last_ms.map_or(now_ms, |last| now_ms.max(last + 1));
         let since = device.last_ms.map_or(0, |last| at - last);
-        device.occupied = device.sensor.turn(rng, device.occupied, at, since);
+        device.occupied = device.sensor.next_occupied(rng, device.occupied, at, since);
         let mut body = json!(device.sensor.reading(rng, device.occupied, at));
         if device.surge > 0 {
             device.surge -= 1;
@@ -109,10 +110,10 @@ impl Fleet {
         device.last_ms = Some(at);
         device.last = Some(body.clone());
         let kind = if kind == Kind::Duplicate { Kind::Good } else { kind };
-        Shot { kind, key: device.key.clone(), body, by_operator: false }
+        Message { kind, key: device.key.clone(), body, by_operator: false }
     }
 
-    fn kind(&mut self) -> Kind {
+    fn choose_kind(&mut self) -> Kind {
         let Faults { late, duplicate, bad, surge } = self.faults;
         let mut dice = self.rng.f64() * 100.0;
         for (share, kind) in [(late, Kind::Late), (duplicate, Kind::Duplicate), (surge, Kind::Surge)] {
@@ -143,9 +144,9 @@ mod tests {
     }
 
     #[test]
-    fn every_device_speaks_in_turn() {
+    fn devices_send_in_turn() {
         let mut fleet = fleet("none");
-        let codes: Vec<_> = (0..6).map(|step| fleet.next(NOW + step).body["device_code"].to_string()).collect();
+        let codes: Vec<_> = (0..6).map(|step| fleet.next_message(NOW + step).body["device_code"].to_string()).collect();
         assert_eq!(codes[..3], codes[3..]);
         assert_eq!(std::collections::HashSet::<_>::from_iter(&codes).len(), 3);
     }
@@ -155,7 +156,7 @@ mod tests {
         let mut fleet = fleet("none");
         let mut seen = std::collections::HashSet::new();
         for _ in 0..300 {
-            let body = fleet.next(NOW).body;
+            let body = fleet.next_message(NOW).body;
             assert!(seen.insert((body["device_code"].to_string(), body["timestamp"].to_string())));
         }
     }
@@ -164,9 +165,9 @@ mod tests {
     fn a_surge_raises_power_and_ends() {
         let mut fleet = fleet("surge=100");
         let watts = |body: &Value| ["voltage", "current", "power_factor"].iter().filter_map(|field| body[field].as_f64()).product::<f64>();
-        assert!(watts(&fleet.next(NOW).body) > 1_500.0);
+        assert!(watts(&fleet.next_message(NOW).body) > 1_500.0);
         fleet.faults = Faults::default();
-        let last = (0..30).map(|step| watts(&fleet.next(NOW + step).body)).last();
+        let last = (0..30).map(|step| watts(&fleet.next_message(NOW + step).body)).last();
         assert!(last.is_some_and(|watts| watts < 1_400.0));
     }
 
@@ -175,14 +176,14 @@ mod tests {
         let mut fleet = fleet("bad=100");
         let mut kinds = std::collections::HashSet::new();
         for step in 0..200 {
-            let shot = fleet.next(NOW + step);
-            match shot.kind {
-                Kind::Future => assert!(shot.body["timestamp"].as_str() > Some(rfc3339(NOW + 5 * MINUTE_MS).as_str())),
-                Kind::UnknownDevice => assert!(shot.by_operator),
+            let message = fleet.next_message(NOW + step);
+            match message.kind {
+                Kind::Future => assert!(message.body["timestamp"].as_str() > Some(rfc3339(NOW + 5 * MINUTE_MS).as_str())),
+                Kind::UnknownDevice => assert!(message.by_operator),
                 Kind::OutOfRange => {}
                 other => panic!("{other:?} is not bad"),
             }
-            kinds.insert(shot.kind);
+            kinds.insert(message.kind);
         }
         assert_eq!(kinds.len(), 3);
     }

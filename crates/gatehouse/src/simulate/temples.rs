@@ -1,4 +1,4 @@
-//! The live demo's temples: people counters and shuttles that speak all the while, as an operator, gently.
+//! Live data of the demo's temples: counts of people and positions of shuttles, sent by an operator.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use tokio_util::sync::CancellationToken;
 use crate::seed::api::{Api, now_ms};
 use crate::seed::{crowd, shuttles};
 
-/// From one round of words to the next; a temple is counted at each, so that every zone is at each fourth.
-const STEP: Duration = Duration::from_secs(5);
+/// From one update to the next. Each counts one temple and half of the shuttles.
+const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Speaks until `stop`. What is refused, or not answered, is let go: the next word comes soon.
-pub(super) async fn live(operator: Api, stop: CancellationToken) {
+/// Sends updates until `stop` is cancelled. Errors are ignored, as the next update follows soon.
+pub(super) async fn send_updates(operator: Api, stop: CancellationToken) {
     let zones = crowd::zones();
     let temples: Vec<_> = zones.chunk_by(|one, other| one.site == other.site).collect();
-    let mut clock = tokio::time::interval(STEP);
+    let mut clock = tokio::time::interval(INTERVAL);
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for step in 0_usize.. {
         tokio::select! {
@@ -23,7 +23,7 @@ pub(super) async fn live(operator: Api, stop: CancellationToken) {
             _ = clock.tick() => {}
         }
         let now = now_ms();
-        // Everywhere at once in the beginning, then by turns.
+        // All at the start, then in turn.
         for (_, temple) in temples.iter().enumerate().filter(|(index, _)| step == 0 || step % temples.len() == *index) {
             let Some(site) = temple.first().map(|zone| zone.site) else { continue };
             let counts: Vec<_> = temple.iter().map(|zone| zone.live(now)).collect();

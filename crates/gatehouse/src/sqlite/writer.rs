@@ -1,34 +1,34 @@
-//! Group commit: changes that arrive together share one transaction and one fsync, and each is answered after it.
+//! Group commit: changes that arrive together share one transaction and one fsync, and each gets its result after the commit.
 //!
-//! An idle writer is used in place, by whoever has the change, without a hand-over to another thread. What arrives meanwhile queues
-//! up, and the writer's thread commits it together; it goes on doing so until a change comes alone again.
+//! An idle writer runs a change on the caller's thread, without handing it to another. Changes that arrive meanwhile queue up; the
+//! writer's thread commits them together, and keeps doing so until a change arrives alone again.
 //!
-//! No savepoints are needed. A statement that fails takes back its own changes and leaves the transaction open (SQLite's `ABORT`,
-//! the default), or keeps what it did until then (`FAIL`), just as it would alone. Only `ROLLBACK`, by a conflict clause, a trigger or a
-//! failing disk, ends the transaction: then those before it, not yet answered, are run again, each alone. So are all when the
-//! commit itself fails, for a deferred foreign key say: the one at fault is then the one that fails.
+//! No savepoints are needed. A statement that fails undoes its own changes and leaves the transaction open (SQLite's `ABORT`, the
+//! default), or keeps the changes up to the failure (`FAIL`), as it would by itself. Only `ROLLBACK`, by a conflict clause, a trigger or
+//! an I/O error, ends the transaction: then the statements before it, which have not got their results yet, are run again one by one.
+//! If the commit itself fails, for a deferred foreign key say, all are run again one by one, and only the one at fault fails.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
+use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::statement::{self, Outcome, error, is_busy, locked};
-use super::{BUSY_TIMEOUT, Gate};
-use crate::wit::sqlite::sqlite::{Error, Value};
+use super::busy::{BUSY_TIMEOUT, BusyRetry, WriteLock, is_busy};
+use super::statement::{self, Outcome, database_is_locked};
+use crate::bindings::sqlite::sqlite::{Error, Value};
 
 /// The most statements of one transaction.
-const GROUP: usize = 256;
+const MAX_GROUP: usize = 256;
 
-type Answer = Result<Outcome, Error>;
+type StatementResult = Result<Outcome, Error>;
 
-/// A statement on its way.
+/// A queued statement.
 struct Job {
     sql: String,
     parameters: Vec<Value>,
-    answer: oneshot::Sender<Answer>,
+    result: oneshot::Sender<StatementResult>,
 }
 
 /// The one writer of a database within this process.
@@ -38,29 +38,25 @@ struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
     connection: Mutex<Connection>,
-    gate: Gate,
+    write_lock: WriteLock,
 }
 
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Job>,
-    /// Somebody writes: a caller in place, or the thread.
+    /// A caller or the writer's thread is using the connection.
     busy: bool,
-    /// The thread is to take what waits.
+    /// The thread is to take the waiting jobs.
     handed_over: bool,
-    /// Others came while the last commit was made: more will, and to write in place would keep them from sharing a commit.
-    crowded: bool,
+    /// Others arrived during the last commit. More are likely to: a change run on its caller's thread could not share their commit.
+    contended: bool,
     closed: bool,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Writer {
-    /// A writer over its own connection. Others who write to the database in this process hold the `gate`.
-    pub fn new(connection: Connection, gate: Gate) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), connection: Mutex::new(connection), gate });
+    /// A writer over its own connection. Others who write to the database in this process hold `write_lock`.
+    pub fn new(connection: Connection, write_lock: WriteLock) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), connection: Mutex::new(connection), write_lock });
         let thread = shared.clone();
         let runtime = tokio::runtime::Handle::current();
         std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || thread.serve(&runtime))?;
@@ -68,53 +64,53 @@ impl Writer {
     }
 
     /// Runs one autocommitted change. It is durable when this returns `Ok`.
-    pub async fn submit(&self, sql: String, parameters: Vec<Value>) -> Answer {
+    pub async fn submit(&self, sql: String, parameters: Vec<Value>) -> StatementResult {
         let shared = &self.0;
-        let in_place = {
-            let mut queue = lock(&shared.queue);
-            !queue.crowded && !std::mem::replace(&mut queue.busy, true)
+        let on_caller = {
+            let mut queue = shared.queue.lock();
+            !queue.contended && !std::mem::replace(&mut queue.busy, true)
         };
-        if in_place && let Some(answer) = shared.try_in_place(&sql, &parameters) {
-            return answer;
+        if on_caller && let Some(result) = shared.try_on_caller(&sql, &parameters) {
+            return result;
         }
-        let (answer, answered) = oneshot::channel();
+        let (result, received) = oneshot::channel();
         {
-            let mut queue = lock(&shared.queue);
-            // Whoever was busy may have ended just now.
+            let mut queue = shared.queue.lock();
+            // The writer may have become idle meanwhile.
             let idle = !std::mem::replace(&mut queue.busy, true);
-            queue.waiting.push_back(Job { sql, parameters, answer });
-            if idle || in_place {
+            queue.waiting.push_back(Job { sql, parameters, result });
+            if idle || on_caller {
                 shared.hand_over(&mut queue);
             }
         }
-        answered.await.unwrap_or_else(|_| Err(Error::Io("the writer has ended".to_owned())))
+        received.await.unwrap_or_else(|_| Err(Error::Io("the writer has ended".to_owned())))
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        lock(&self.0.queue).closed = true;
+        self.0.queue.lock().closed = true;
         self.0.wake.notify_one();
     }
 }
 
 impl Shared {
-    /// On the caller's thread; `None` when another connection holds the write lock, and the caller still has the writer.
-    fn try_in_place(&self, sql: &str, parameters: &[Value]) -> Option<Answer> {
-        let gate = self.gate.try_lock().ok()?;
-        let outcome = statement::run(&lock(&self.connection), sql, parameters);
-        drop(gate);
+    /// Runs a change on the caller's thread. `None` if another connection holds the write lock; the writer then stays `busy` for the caller.
+    fn try_on_caller(&self, sql: &str, parameters: &[Value]) -> Option<StatementResult> {
+        let permit = self.write_lock.try_lock().ok()?;
+        let outcome = statement::run(&self.connection.lock(), sql, parameters);
+        drop(permit);
         if outcome.as_ref().is_err_and(is_busy) {
             return None;
         }
-        let mut queue = lock(&self.queue);
+        let mut queue = self.queue.lock();
         if queue.waiting.is_empty() {
             queue.busy = false;
         } else {
-            queue.crowded = true;
+            queue.contended = true;
             self.hand_over(&mut queue);
         }
-        Some(outcome.map_err(|it| error(&it)))
+        Some(outcome.map_err(Error::from))
     }
 
     fn hand_over(&self, queue: &mut Queue) {
@@ -122,13 +118,13 @@ impl Shared {
         self.wake.notify_one();
     }
 
-    /// The thread: commits group after group while there are any.
+    /// The writer's thread: commits the waiting jobs, group by group.
     fn serve(&self, runtime: &tokio::runtime::Handle) {
         loop {
             let group: Vec<Job> = {
-                let mut queue = lock(&self.queue);
+                let mut queue = self.queue.lock();
                 while !queue.handed_over && !queue.closed {
-                    queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                    self.wake.wait(&mut queue);
                 }
                 if queue.waiting.is_empty() {
                     if queue.closed {
@@ -137,72 +133,74 @@ impl Shared {
                     (queue.handed_over, queue.busy) = (false, false);
                     continue;
                 }
-                let size = queue.waiting.len().min(GROUP);
-                queue.crowded = size > 1;
+                let size = queue.waiting.len().min(MAX_GROUP);
+                queue.contended = size > 1;
                 queue.waiting.drain(..size).collect()
             };
-            let gate = runtime.block_on(async { tokio::time::timeout(BUSY_TIMEOUT, self.gate.lock()).await });
-            let answers = match gate {
-                Ok(_gate) => commit(&lock(&self.connection), &group),
-                Err(_) => group.iter().map(|_| Err(locked())).collect(),
+            let permit = runtime.block_on(async { tokio::time::timeout(BUSY_TIMEOUT, self.write_lock.lock()).await });
+            let results = match permit {
+                Ok(_permit) => commit(&self.connection.lock(), &group),
+                Err(_) => group.iter().map(|_| Err(database_is_locked())).collect(),
             };
-            for (job, answer) in group.into_iter().zip(answers) {
-                // Its guest may have been stopped meanwhile.
-                job.answer.send(answer).ok();
+            for (job, result) in group.into_iter().zip(results) {
+                // The receiver is gone if the guest was stopped.
+                job.result.send(result).ok();
             }
         }
     }
 }
 
-/// Tries while somebody outside this process holds the lock.
-fn patiently<T>(mut attempt: impl FnMut() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
-    let deadline = Instant::now() + BUSY_TIMEOUT;
+/// Retries while a connection of another process holds the lock.
+fn retry_while_busy<T>(mut attempt: impl FnMut() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    let retry = BusyRetry::new();
     loop {
         match attempt() {
-            Err(error) if is_busy(&error) && Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_micros(500));
-            }
-            other => return other,
+            Err(error) if is_busy(&error) && retry.wait_blocking() => {}
+            result => return result,
         }
     }
 }
 
-fn alone(connection: &Connection, job: &Job) -> Answer {
-    patiently(|| statement::run(connection, &job.sql, &job.parameters)).map_err(|it| error(&it))
+/// Runs a job in a transaction of its own.
+fn run_alone(connection: &Connection, job: &Job) -> StatementResult {
+    retry_while_busy(|| statement::run(connection, &job.sql, &job.parameters)).map_err(Error::from)
 }
 
-fn control(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
-    patiently(|| connection.prepare_cached(sql)?.raw_execute().map(drop))
+/// Runs `begin` or `commit`.
+fn run_control(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    retry_while_busy(|| connection.prepare_cached(sql)?.raw_execute().map(drop))
 }
 
-fn commit(connection: &Connection, group: &[Job]) -> Vec<Answer> {
+/// Runs the jobs and commits them, in one transaction if possible. Returns their results in order.
+fn commit(connection: &Connection, group: &[Job]) -> Vec<StatementResult> {
     if let [job] = group {
-        return vec![alone(connection, job)];
+        return vec![run_alone(connection, job)];
     }
-    if let Err(failure) = control(connection, "begin immediate") {
-        return group.iter().map(|_| Err(error(&failure))).collect();
+    if let Err(error) = run_control(connection, "begin immediate") {
+        let error = Error::from(error);
+        return group.iter().map(|_| Err(error.clone())).collect();
     }
-    let mut answers: Vec<Answer> = Vec::with_capacity(group.len());
+    let mut results: Vec<StatementResult> = Vec::with_capacity(group.len());
     for job in group {
         let outcome = statement::run(connection, &job.sql, &job.parameters);
-        answers.push(outcome.map_err(|it| error(&it)));
+        results.push(outcome.map_err(Error::from));
         if connection.is_autocommit() {
-            // This one ended the transaction, and so undid those before it.
-            let before = answers.len() - 1;
-            for (answer, job) in answers.iter_mut().zip(group).take(before) {
-                if answer.is_ok() {
-                    *answer = alone(connection, job);
+            // This statement rolled the transaction back, and with it those before.
+            let before = results.len() - 1;
+            for (result, job) in results.iter_mut().zip(group).take(before) {
+                if result.is_ok() {
+                    *result = run_alone(connection, job);
                 }
             }
-            answers.extend(group.iter().skip(before + 1).map(|job| alone(connection, job)));
-            return answers;
+            results.extend(group.iter().skip(before + 1).map(|job| run_alone(connection, job)));
+            return results;
         }
     }
-    if control(connection, "commit").is_err() {
+    if run_control(connection, "commit").is_err() {
         connection.execute_batch("rollback").ok();
-        return group.iter().map(|job| alone(connection, job)).collect();
+        return group.iter().map(|job| run_alone(connection, job)).collect();
     }
-    answers
+    results
 }
 
 #[cfg(test)]
@@ -210,7 +208,7 @@ mod tests {
     use super::*;
 
     fn job(sql: &str) -> Job {
-        Job { sql: sql.to_owned(), parameters: Vec::new(), answer: oneshot::channel().0 }
+        Job { sql: sql.to_owned(), parameters: Vec::new(), result: oneshot::channel().0 }
     }
 
     fn after(schema: &str, group: &[&str]) -> (Vec<bool>, Vec<i64>) {

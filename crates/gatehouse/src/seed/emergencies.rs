@@ -1,24 +1,23 @@
-//! What the temples have for emergencies, and what has come of it so far: crews and rooms, emergencies that are over, incidents that
-//! were written down, and one announcement. Nobody is paged for any of it.
+//! The temples' resources for emergencies, past emergencies with their incident reports, and one broadcast. None of it sends
+//! notifications.
 
 use anyhow::Context as _;
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 
-use super::AT_ONCE;
-use super::api::{Api, now_ms};
+use super::api::{AT_ONCE, Api, now_ms};
 use super::pattern::{DAY_MS, HOUR_MS, MINUTE_MS, rfc3339};
 
-/// What was made.
+/// How many records were created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Made {
+pub(super) struct Created {
     pub resources: usize,
     pub emergencies: usize,
     pub incidents: usize,
     pub broadcasts: usize,
 }
 
-struct Crew {
+struct Resource {
     temple: &'static str,
     kind: &'static str,
     name: &'static str,
@@ -27,34 +26,41 @@ struct Crew {
     at: (f64, f64),
 }
 
-const fn crew(temple: &'static str, kind: &'static str, name: &'static str, contact: &'static str, capacity: i64, at: (f64, f64)) -> Crew {
-    Crew { temple, kind, name, contact, capacity, at }
+const fn resource(
+    temple: &'static str,
+    kind: &'static str,
+    name: &'static str,
+    contact: &'static str,
+    capacity: i64,
+    at: (f64, f64),
+) -> Resource {
+    Resource { temple, kind, name, contact, capacity, at }
 }
 
-const CREWS: &[Crew] = &[
-    crew("somnath", "ambulance", "Ambulance 1, main gate", "+912876000101", 2, (20.8891, 70.4009)),
-    crew("somnath", "ambulance", "Ambulance 2, Veraval hospital", "+912876000102", 2, (20.9077, 70.3678)),
-    crew("somnath", "security", "Security, north post", "+912876000111", 6, (20.8886, 70.4017)),
-    crew("somnath", "security", "Security, promenade", "+912876000112", 4, (20.8869, 70.4022)),
-    crew("somnath", "first_aid", "First-aid room", "+912876000121", 4, (20.8884, 70.4006)),
-    crew("somnath", "facility", "Drinking water, queue complex", "+912876000131", 400, (20.8887, 70.4003)),
-    crew("dwarka", "ambulance", "Ambulance 1, Swarga Dwar", "+912892000101", 2, (22.2381, 68.9669)),
-    crew("dwarka", "security", "Security, Gomti Ghat", "+912892000111", 6, (22.2366, 68.9664)),
-    crew("dwarka", "boat", "Rescue boat, Gomti Ghat", "+912892000112", 8, (22.2361, 68.9659)),
-    crew("dwarka", "first_aid", "First-aid room", "+912892000121", 3, (22.2379, 68.9679)),
-    crew("dwarka", "facility", "Rest hall", "+912892000131", 250, (22.2388, 68.9683)),
-    crew("ambaji", "ambulance", "Ambulance 1, main gate", "+912749000101", 2, (24.3337, 72.8501)),
-    crew("ambaji", "ambulance", "Ambulance 2, civil hospital", "+912749000102", 2, (24.3298, 72.8547)),
-    crew("ambaji", "security", "Security, Chachar Chowk", "+912749000111", 8, (24.3329, 72.8509)),
-    crew("ambaji", "first_aid", "First-aid room", "+912749000121", 3, (24.3334, 72.8512)),
-    crew("ambaji", "facility", "Wheelchairs, main gate", "+912749000131", 20, (24.3338, 72.8503)),
-    crew("pavagadh", "ambulance", "Ambulance 1, Machi", "+912676000101", 2, (22.4669, 73.5170)),
-    crew("pavagadh", "security", "Security, temple steps", "+912676000111", 6, (22.4617, 73.5129)),
-    crew("pavagadh", "first_aid", "First-aid post, ropeway", "+912676000121", 3, (22.4644, 73.5151)),
-    crew("pavagadh", "maintenance", "Ropeway technicians", "+912676000141", 4, (22.4646, 73.5153)),
+const RESOURCES: &[Resource] = &[
+    resource("somnath", "ambulance", "Ambulance 1, main gate", "+912876000101", 2, (20.8891, 70.4009)),
+    resource("somnath", "ambulance", "Ambulance 2, Veraval hospital", "+912876000102", 2, (20.9077, 70.3678)),
+    resource("somnath", "security", "Security, north post", "+912876000111", 6, (20.8886, 70.4017)),
+    resource("somnath", "security", "Security, promenade", "+912876000112", 4, (20.8869, 70.4022)),
+    resource("somnath", "first_aid", "First-aid room", "+912876000121", 4, (20.8884, 70.4006)),
+    resource("somnath", "facility", "Drinking water, queue complex", "+912876000131", 400, (20.8887, 70.4003)),
+    resource("dwarka", "ambulance", "Ambulance 1, Swarga Dwar", "+912892000101", 2, (22.2381, 68.9669)),
+    resource("dwarka", "security", "Security, Gomti Ghat", "+912892000111", 6, (22.2366, 68.9664)),
+    resource("dwarka", "boat", "Rescue boat, Gomti Ghat", "+912892000112", 8, (22.2361, 68.9659)),
+    resource("dwarka", "first_aid", "First-aid room", "+912892000121", 3, (22.2379, 68.9679)),
+    resource("dwarka", "facility", "Rest hall", "+912892000131", 250, (22.2388, 68.9683)),
+    resource("ambaji", "ambulance", "Ambulance 1, main gate", "+912749000101", 2, (24.3337, 72.8501)),
+    resource("ambaji", "ambulance", "Ambulance 2, civil hospital", "+912749000102", 2, (24.3298, 72.8547)),
+    resource("ambaji", "security", "Security, Chachar Chowk", "+912749000111", 8, (24.3329, 72.8509)),
+    resource("ambaji", "first_aid", "First-aid room", "+912749000121", 3, (24.3334, 72.8512)),
+    resource("ambaji", "facility", "Wheelchairs, main gate", "+912749000131", 20, (24.3338, 72.8503)),
+    resource("pavagadh", "ambulance", "Ambulance 1, Machi", "+912676000101", 2, (22.4669, 73.5170)),
+    resource("pavagadh", "security", "Security, temple steps", "+912676000111", 6, (22.4617, 73.5129)),
+    resource("pavagadh", "first_aid", "First-aid post, ropeway", "+912676000121", 3, (22.4644, 73.5151)),
+    resource("pavagadh", "maintenance", "Ropeway technicians", "+912676000141", 4, (22.4646, 73.5153)),
 ];
 
-impl Crew {
+impl Resource {
     fn body(&self) -> Value {
         json!({
             "temple_id": self.temple, "type": self.kind, "name": self.name, "contact": self.contact, "capacity": self.capacity,
@@ -63,8 +69,8 @@ impl Crew {
     }
 }
 
-/// An emergency that is over: days ago, and minutes until it was acknowledged, taken up and resolved.
-struct Over {
+/// An emergency that is resolved. `minutes`: from its report until it was acknowledged, in progress, and resolved.
+struct PastEmergency {
     temple: &'static str,
     kind: &'static str,
     severity: &'static str,
@@ -75,8 +81,8 @@ struct Over {
     resolution: &'static str,
 }
 
-const OVER: &[Over] = &[
-    Over {
+const PAST_EMERGENCIES: &[PastEmergency] = &[
+    PastEmergency {
         temple: "somnath",
         kind: "medical",
         severity: "critical",
@@ -86,7 +92,7 @@ const OVER: &[Over] = &[
         minutes: [1, 4, 38],
         resolution: "Taken to the hospital in Veraval, awake",
     },
-    Over {
+    PastEmergency {
         temple: "somnath",
         kind: "missing_person",
         severity: "medium",
@@ -96,7 +102,7 @@ const OVER: &[Over] = &[
         minutes: [2, 5, 27],
         resolution: "Found at the drinking water, with her parents again",
     },
-    Over {
+    PastEmergency {
         temple: "somnath",
         kind: "security",
         severity: "high",
@@ -106,7 +112,7 @@ const OVER: &[Over] = &[
         minutes: [1, 3, 16],
         resolution: "Parted and led out",
     },
-    Over {
+    PastEmergency {
         temple: "dwarka",
         kind: "accident",
         severity: "critical",
@@ -116,7 +122,7 @@ const OVER: &[Over] = &[
         minutes: [1, 2, 21],
         resolution: "Pulled out by the rescue boat, unhurt",
     },
-    Over {
+    PastEmergency {
         temple: "dwarka",
         kind: "medical",
         severity: "high",
@@ -126,7 +132,7 @@ const OVER: &[Over] = &[
         minutes: [3, 6, 32],
         resolution: "Recovered in the first-aid room",
     },
-    Over {
+    PastEmergency {
         temple: "ambaji",
         kind: "stampede",
         severity: "critical",
@@ -136,7 +142,7 @@ const OVER: &[Over] = &[
         minutes: [1, 2, 44],
         resolution: "The second exit was opened; nobody was hurt",
     },
-    Over {
+    PastEmergency {
         temple: "ambaji",
         kind: "structural",
         severity: "medium",
@@ -146,7 +152,7 @@ const OVER: &[Over] = &[
         minutes: [7, 19, 95],
         resolution: "Fastened",
     },
-    Over {
+    PastEmergency {
         temple: "pavagadh",
         kind: "medical",
         severity: "critical",
@@ -156,7 +162,7 @@ const OVER: &[Over] = &[
         minutes: [2, 8, 61],
         resolution: "Carried to the ropeway and taken to Halol",
     },
-    Over {
+    PastEmergency {
         temple: "pavagadh",
         kind: "other",
         severity: "high",
@@ -168,9 +174,9 @@ const OVER: &[Over] = &[
     },
 ];
 
-impl Over {
+impl PastEmergency {
     fn body(&self, now: i64) -> Value {
-        // Each at another hour of the day.
+        // At a different hour of the day for each.
         let reported = now - self.days_ago * DAY_MS - (self.days_ago * 83 % 600) * MINUTE_MS;
         let after = |index: usize| rfc3339(reported + self.minutes[index] * MINUTE_MS);
         json!({
@@ -180,7 +186,7 @@ impl Over {
         })
     }
 
-    /// What operators wrote down of the graver ones.
+    /// The incident report of a critical one.
     fn incident(&self, emergency: &str, now: i64) -> Option<Value> {
         (self.severity == "critical").then(|| {
             json!({
@@ -192,32 +198,32 @@ impl Over {
     }
 }
 
-/// Makes what is not there yet.
-pub(super) async fn make(admin: &Api) -> anyhow::Result<Made> {
-    let made = futures::stream::iter(CREWS).map(|crew| async move { admin.make("/api/resources/", &crew.body()).await });
-    let made: Vec<bool> = made.buffer_unordered(AT_ONCE).try_collect().await?;
-    let mut made = Made { resources: made.into_iter().filter(|made| *made).count(), ..Made::default() };
+/// Creates what does not exist yet.
+pub(super) async fn create(admin: &Api) -> anyhow::Result<Created> {
+    let requests = futures::stream::iter(RESOURCES).map(|resource| async move { admin.create("/api/resources/", &resource.body()).await });
+    let resources: Vec<bool> = requests.buffer_unordered(AT_ONCE).try_collect().await?;
+    let mut created = Created { resources: resources.into_iter().filter(|created| *created).count(), ..Created::default() };
     let now = now_ms();
     for temple in ["somnath", "dwarka", "ambaji", "pavagadh"] {
         let present = admin.get(&format!("/api/emergency/temple/{temple}?status=resolved&limit=1")).await?.expect(&[200])?;
         if present["items"].as_array().is_some_and(|items| !items.is_empty()) {
             continue;
         }
-        for over in OVER.iter().filter(|over| over.temple == temple) {
-            let stored = admin.post("/api/emergency/past", &over.body(now)).await?.expect(&[201])?;
-            made.emergencies += 1;
+        for past in PAST_EMERGENCIES.iter().filter(|past| past.temple == temple) {
+            let stored = admin.post("/api/emergency/past", &past.body(now)).await?.expect(&[201])?;
+            created.emergencies += 1;
             let id = stored["id"].as_str().context("the emergency has no id")?;
-            if let Some(incident) = over.incident(id, now) {
+            if let Some(incident) = past.incident(id, now) {
                 admin.post("/api/incidents/", &incident).await?.expect(&[201])?;
-                made.incidents += 1;
+                created.incidents += 1;
             }
         }
     }
-    made.broadcasts = broadcast(admin, now).await?;
-    Ok(made)
+    created.broadcasts = broadcast(admin, now).await?;
+    Ok(created)
 }
 
-/// One announcement to everybody at Dwarka, unless there is or was one there.
+/// Creates a broadcast to everybody at Dwarka, unless there has been one. Returns how many.
 async fn broadcast(admin: &Api, now: i64) -> anyhow::Result<usize> {
     let present = admin.get("/api/alerts/?site=dwarka&alert_type=broadcast&limit=1").await?.expect(&[200])?;
     if present["items"].as_array().is_some_and(|items| !items.is_empty()) {

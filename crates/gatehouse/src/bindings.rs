@@ -1,4 +1,4 @@
-//! The bindings of the WIT worlds: Spin's host interfaces, and the world of the cron trigger.
+//! Bindings generated from WIT: Spin's host interfaces, and the world of the cron trigger.
 
 #![allow(missing_docs, reason = "generated code")]
 #![allow(clippy::all, reason = "generated code")]

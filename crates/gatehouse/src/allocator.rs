@@ -1,4 +1,4 @@
-//! The allocator of the whole program.
+//! The global allocator.
 
 /// Values that cross a component's boundary are many and small, and are freed on another thread than they were made on: glibc's
 /// allocator took a seventh of the throughput, and gave memory back only when asked.

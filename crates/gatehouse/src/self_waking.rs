@@ -1,54 +1,57 @@
-//! Driving a store without going back to the scheduler for what can go on at once, and noticing when it cannot.
+//! Polling a store's future again without the scheduler while it wakes itself, and noticing when it makes no more progress.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use futures::task::AtomicWaker;
+use parking_lot::Mutex;
 
-/// How long a future may go on before others get their turn.
-const SLICE: Duration = Duration::from_millis(5);
+/// How long a future is polled before the scheduler runs others.
+const TIME_SLICE: Duration = Duration::from_millis(5);
 
 /// Polls a future again for as long as it wakes itself.
 ///
-/// A host call that completes, a body that moves on within an instance: each wakes the instance's own task. Handled here they
-/// cost a loop's turn instead of the scheduler's.
+/// When a host call completes, or a body makes progress within an instance, the task of that same instance is woken. Polling it again
+/// at once saves a round trip through the scheduler.
 #[derive(Default)]
-pub struct Turn {
+pub struct SelfWaking {
     woken: AtomicBool,
     polling: AtomicBool,
-    parent: AtomicWaker,
-    /// Those who want to know when nothing moves any more.
+    task: AtomicWaker,
+    /// How often the future has stalled while [`SelfWaking::poll_stalled`] was waiting.
     stalls: AtomicUsize,
-    stalled: Mutex<Vec<Waker>>,
-    /// How often the future has had nothing to do but wait.
-    rests: AtomicUsize,
-    stopped: AtomicBool,
+    /// Woken at the next stall.
+    stall_wakers: Mutex<Vec<Waker>>,
+    /// How often the future has waited for something outside.
+    pauses: AtomicUsize,
+    cancelled: AtomicBool,
 }
 
-impl Wake for Turn {
+impl Wake for SelfWaking {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // Each side writes its own flag and then reads the other's: with less than one order of all four, both may read the old.
+        // This sets `woken` and reads `polling`; `poll` sets `polling` and reads `woken`. Without sequential consistency both could read
+        // the old value, and the wake would be lost.
         self.woken.store(true, Ordering::SeqCst);
         if !self.polling.load(Ordering::SeqCst) {
-            self.parent.wake();
+            self.task.wake();
         }
     }
 }
 
-impl Turn {
-    /// Polls `future` until it is ready or waits for something outside.
+impl SelfWaking {
+    /// Polls `future` until it is ready, waits for something outside, or has used up its time slice.
     pub fn poll<F: Future + ?Sized>(self: &Arc<Self>, cx: &mut Context<'_>, mut future: Pin<&mut F>) -> Poll<F::Output> {
-        self.parent.register(cx.waker());
+        self.task.register(cx.waker());
         let waker = Waker::from(self.clone());
         let mut inner = Context::from_waker(&waker);
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             self.polling.store(true, Ordering::SeqCst);
             self.woken.store(false, Ordering::SeqCst);
@@ -56,14 +59,14 @@ impl Turn {
                 return Poll::Ready(output);
             }
             if !self.woken.load(Ordering::SeqCst) {
-                let waiting = std::mem::take(&mut *self.waiting());
+                let waiting = std::mem::take(&mut *self.stall_wakers.lock());
                 if !waiting.is_empty() {
                     self.stalls.fetch_add(1, Ordering::AcqRel);
                     waiting.into_iter().for_each(Waker::wake);
                 }
             }
             if self.woken.load(Ordering::SeqCst) {
-                if begun.elapsed() < SLICE {
+                if started.elapsed() < TIME_SLICE {
                     continue;
                 }
                 self.polling.store(false, Ordering::SeqCst);
@@ -72,44 +75,40 @@ impl Turn {
             }
             self.polling.store(false, Ordering::SeqCst);
             if !self.woken.load(Ordering::SeqCst) {
-                self.rests.fetch_add(1, Ordering::Relaxed);
+                self.pauses.fetch_add(1, Ordering::Relaxed);
                 return Poll::Pending;
             }
         }
     }
 
-    /// Within the future: ready once nothing within it moves any more, beginning with `since`, see [`Turn::stalls`].
+    /// How often the future has stalled: a point in time for [`SelfWaking::poll_stalled`].
+    pub fn stalls(&self) -> usize {
+        self.stalls.load(Ordering::Acquire)
+    }
+
+    /// To be polled within the future: ready once nothing in it has made progress since [`SelfWaking::stalls`] returned `since`.
     pub fn poll_stalled(&self, cx: &mut Context<'_>, since: usize) -> Poll<()> {
         if self.stalls() != since {
             return Poll::Ready(());
         }
-        self.waiting().push(cx.waker().clone());
+        self.stall_wakers.lock().push(cx.waker().clone());
         Poll::Pending
     }
 
-    /// How often the future has had nothing to do but wait: one that never does is caught in a loop.
-    pub fn rests(&self) -> usize {
-        self.rests.load(Ordering::Relaxed)
+    /// How often the future has waited for something outside. While it computes in a loop, this does not change.
+    pub fn pauses(&self) -> usize {
+        self.pauses.load(Ordering::Relaxed)
     }
 
-    /// Asks whoever drives the future to drop it.
-    pub fn stop(&self) {
-        self.stopped.store(true, Ordering::Release);
-        self.parent.wake();
+    /// Asks whoever polls the future to drop it.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Release);
+        self.task.wake();
     }
 
-    /// Whether it is to be dropped.
-    pub fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Acquire)
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Vec<Waker>> {
-        self.stalled.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How often nothing has moved any more while somebody wanted to know.
-    pub fn stalls(&self) -> usize {
-        self.stalls.load(Ordering::Acquire)
+    /// Whether [`SelfWaking::cancel`] was called.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
     }
 }
 
@@ -118,18 +117,18 @@ mod tests {
     use super::*;
 
     async fn drive<F: Future>(future: F) -> (F::Output, usize) {
-        let turn = Arc::new(Turn::default());
+        let poller = Arc::new(SelfWaking::default());
         let mut future = std::pin::pin!(future);
         let mut polls = 0;
         let output = std::future::poll_fn(|cx| {
             polls += 1;
-            turn.poll(cx, future.as_mut())
+            poller.poll(cx, future.as_mut())
         });
         (output.await, polls)
     }
 
     #[tokio::test]
-    async fn what_wakes_itself_goes_on_at_once() {
+    async fn a_future_that_wakes_itself_is_polled_at_once() {
         let mut left = 10;
         let ((), polls) = drive(std::future::poll_fn(|cx| {
             left -= 1;
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_waits_for_a_timer_waits() {
+    async fn a_future_that_waits_for_a_timer_is_pending() {
         let ((), polls) = drive(tokio::time::sleep(Duration::from_millis(5))).await;
         assert!(polls >= 2);
     }
@@ -153,30 +152,30 @@ mod tests {
     fn a_wake_from_another_thread_is_never_lost() {
         let (asked, asks) = std::sync::mpsc::channel::<Waker>();
         let waking = std::thread::spawn(move || asks.into_iter().for_each(Waker::wake));
-        let turn = Arc::new(Turn::default());
+        let poller = Arc::new(SelfWaking::default());
         let mut left = 100_000;
         let mut due = std::pin::pin!(std::future::poll_fn(|cx| {
             left -= 1;
             if left == 0 {
                 return Poll::Ready(());
             }
-            asked.send(cx.waker().clone()).expect("somebody who wakes");
+            asked.send(cx.waker().clone()).expect("the waking thread runs");
             Poll::Pending
         }));
         let woken = Arc::new(Parked::default());
         let waker = Waker::from(woken.clone());
-        while turn.poll(&mut Context::from_waker(&waker), due.as_mut()).is_pending() {
+        while poller.poll(&mut Context::from_waker(&waker), due.as_mut()).is_pending() {
             let begun = Instant::now();
             while !woken.0.swap(false, Ordering::SeqCst) {
                 assert!(begun.elapsed() < Duration::from_secs(10), "a wake was lost");
                 if begun.elapsed() > Duration::from_micros(50) {
-                    // On a single core the other thread needs this one's place.
+                    // On a single core the other thread cannot run otherwise.
                     std::thread::yield_now();
                 }
             }
         }
         drop(asked);
-        waking.join().expect("a quiet end");
+        waking.join().expect("the waking thread does not panic");
     }
 
     #[derive(Default)]
@@ -190,13 +189,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_stall_is_noticed() {
-        let turn = Arc::new(Turn::default());
-        let inner = turn.clone();
+        let poller = Arc::new(SelfWaking::default());
+        let inner = poller.clone();
         let mut future = std::pin::pin!(async move {
             let since = inner.stalls();
             std::future::poll_fn(|cx| inner.poll_stalled(cx, since)).await;
         });
         let mut cx = Context::from_waker(Waker::noop());
-        assert!(turn.poll(&mut cx, future.as_mut()).is_ready());
+        assert!(poller.poll(&mut cx, future.as_mut()).is_ready());
     }
 }

@@ -1,11 +1,13 @@
-//! What was sent and how it was answered.
+//! Counts of the readings that were sent, by kind and response, and latencies.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What a reading is.
+use hdrhistogram::Histogram;
+use parking_lot::Mutex;
+
+/// What is right or wrong with a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Kind {
     Good,
@@ -30,7 +32,7 @@ impl Kind {
         }
     }
 
-    /// The statuses that the contract gives it. A device key that may not speak for an unknown device is told so.
+    /// The statuses that the API documents for it. A device key may not send readings of an unknown device: 403.
     fn expected(self) -> &'static [u16] {
         match self {
             Self::Good | Self::Late | Self::Surge => &[201],
@@ -41,7 +43,7 @@ impl Kind {
     }
 }
 
-/// What became of all readings.
+/// The outcome of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
     /// Readings that were sent.
@@ -50,21 +52,21 @@ pub struct Summary {
     pub accepted: u64,
     /// Late readings that were stored.
     pub late: u64,
-    /// Repeats that were refused (409).
+    /// Repeated readings that were refused (409).
     pub duplicate: u64,
     /// Bad readings that were refused, by what was wrong with them.
     pub refused: BTreeMap<&'static str, u64>,
-    /// Answers that the contract does not give, by kind of reading and status.
+    /// Responses that the API does not document, by kind of reading and status.
     pub unexpected: BTreeMap<String, u64>,
-    /// Requests that got no answer.
+    /// Requests without a response.
     pub errors: u64,
-    /// Half of the answers came within this.
+    /// The median latency.
     pub p50: Duration,
-    /// 95 % of the answers came within this.
+    /// The 95th percentile of the latency.
     pub p95: Duration,
-    /// 99 % of the answers came within this.
+    /// The 99th percentile of the latency.
     pub p99: Duration,
-    /// Readings a second.
+    /// Readings per second.
     pub rate: f64,
 }
 
@@ -86,9 +88,9 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Counts as answers come in.
+/// Counts readings as their responses arrive.
 #[derive(Default)]
-pub(super) struct Tally(Mutex<Counts>);
+pub(super) struct Stats(Mutex<Counts>);
 
 #[derive(Default)]
 struct Counts {
@@ -97,14 +99,10 @@ struct Counts {
     elapsed: Duration,
 }
 
-impl Tally {
-    fn lock(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Counts one reading; `status` is none when no answer came.
+impl Stats {
+    /// Counts a reading. `status` is `None` if there was no response.
     pub fn count(&self, kind: Kind, status: Option<u16>, took: Duration) {
-        let mut counts = self.lock();
+        let mut counts = self.0.lock();
         let summary = &mut counts.summary;
         summary.sent += 1;
         let Some(status) = status else {
@@ -124,17 +122,17 @@ impl Tally {
         } else {
             *summary.unexpected.entry(format!("{} answered {status}", kind.name())).or_default() += 1;
         }
-        counts.latencies.add(took);
+        counts.latencies.record(took);
     }
 
-    /// Notes how long it all took.
-    pub fn ended(&self, elapsed: Duration) {
-        self.lock().elapsed = elapsed;
+    /// Sets the duration of the run.
+    pub fn finish(&self, elapsed: Duration) {
+        self.0.lock().elapsed = elapsed;
     }
 
     /// One line for a progress bar.
     pub fn line(&self, elapsed: Duration) -> String {
-        let counts = self.lock();
+        let counts = self.0.lock();
         let summary = &counts.summary;
         let unexpected: u64 = summary.unexpected.values().sum();
         format!(
@@ -149,7 +147,7 @@ impl Tally {
     }
 
     pub fn summary(&self) -> Summary {
-        let counts = self.lock();
+        let counts = self.0.lock();
         Summary {
             p50: counts.latencies.quantile(0.50),
             p95: counts.latencies.quantile(0.95),
@@ -160,36 +158,26 @@ impl Tally {
     }
 }
 
-/// A histogram with steps of 2 %, so that hours of answers take no more room than seconds of them.
-#[derive(Default)]
-struct Latencies {
-    counts: Vec<u64>,
-    total: u64,
+/// The longest latency that is told from longer ones.
+const MAX_LATENCY: Duration = Duration::from_secs(600);
+
+/// A histogram of latencies, in microseconds to two significant digits.
+struct Latencies(Histogram<u64>);
+
+impl Default for Latencies {
+    fn default() -> Self {
+        let max = MAX_LATENCY.as_micros() as u64;
+        Self(Histogram::new_with_bounds(1, max, 2).expect("the bounds are valid"))
+    }
 }
 
-const STEP: f64 = 1.02;
-
 impl Latencies {
-    fn add(&mut self, took: Duration) {
-        let micros = took.as_micros().max(1) as f64;
-        let index = (micros.ln() / STEP.ln()) as usize;
-        if self.counts.len() <= index {
-            self.counts.resize(index + 1, 0);
-        }
-        self.counts[index] += 1;
-        self.total += 1;
+    fn record(&mut self, latency: Duration) {
+        self.0.saturating_record(latency.as_micros() as u64);
     }
 
-    fn quantile(&self, share: f64) -> Duration {
-        let wanted = (self.total as f64 * share).ceil() as u64;
-        let mut seen = 0;
-        for (index, count) in self.counts.iter().enumerate() {
-            seen += count;
-            if seen >= wanted && seen > 0 {
-                return Duration::from_micros(STEP.powf(index as f64 + 0.5) as u64);
-            }
-        }
-        Duration::ZERO
+    fn quantile(&self, quantile: f64) -> Duration {
+        Duration::from_micros(self.0.value_at_quantile(quantile))
     }
 }
 
@@ -200,7 +188,7 @@ mod tests {
     #[test]
     fn quantiles_are_within_their_step() {
         let mut latencies = Latencies::default();
-        (1..=1_000).for_each(|ms| latencies.add(Duration::from_millis(ms)));
+        (1..=1_000).for_each(|ms| latencies.record(Duration::from_millis(ms)));
         for (share, ms) in [(0.5, 500.0), (0.95, 950.0), (0.99, 990.0)] {
             let found = latencies.quantile(share).as_secs_f64() * 1_000.0;
             assert!((found / ms - 1.0).abs() < 0.025, "{share}: {found}");
@@ -210,7 +198,7 @@ mod tests {
 
     #[test]
     fn every_reading_is_counted_once() {
-        let tally = Tally::default();
+        let stats = Stats::default();
         for (kind, status) in [
             (Kind::Good, Some(201)),
             (Kind::Late, Some(201)),
@@ -219,9 +207,9 @@ mod tests {
             (Kind::Good, Some(500)),
             (Kind::Good, None),
         ] {
-            tally.count(kind, status, Duration::from_millis(2));
+            stats.count(kind, status, Duration::from_millis(2));
         }
-        let summary = tally.summary();
+        let summary = stats.summary();
         let refused: u64 = summary.refused.values().sum();
         let unexpected: u64 = summary.unexpected.values().sum();
         assert_eq!((summary.accepted, summary.late, summary.duplicate, refused, unexpected, summary.errors), (2, 1, 1, 1, 1, 1));

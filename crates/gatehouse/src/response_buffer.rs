@@ -1,4 +1,4 @@
-//! Taking a guest's body whole when it comes at once.
+//! Buffering a response body that the guest writes without waiting, so that it is sent with a length and not chunked.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -9,46 +9,47 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body as _, Frame};
 use wasmtime_wasi_http::WasiBody;
 
-use crate::turn::Turn;
+use crate::self_waking::SelfWaking;
 
-/// More than this is streamed in any case, so that it is not held in memory.
-const WHOLE: usize = 1 << 20;
+/// Larger bodies are streamed in any case, so that they are not held in memory. In bytes.
+const MAX_BUFFERED: usize = 1 << 20;
 
-/// What has been taken of a body.
-pub enum Collected {
+/// A body, as far as it was buffered.
+pub enum Buffered {
     /// All of it.
-    Whole(Bytes),
-    /// It is long, the guest waits before it goes on, or it has trailers.
-    Part(VecDeque<Frame<Bytes>>, WasiBody),
+    Full(Bytes),
+    /// The first frames, and the rest: it is large, the guest waits for something before it goes on, or it has trailers.
+    Partial(VecDeque<Frame<Bytes>>, WasiBody),
 }
 
-/// Takes what the guest writes until it is done or waits for something.
-pub async fn collect(mut body: WasiBody, turn: &Arc<Turn>) -> Collected {
+/// Buffers what the guest writes until the body ends or nothing in the instance makes progress any more. Must run within a future that
+/// `poller` polls.
+pub async fn buffer(mut body: WasiBody, poller: &Arc<SelfWaking>) -> Buffered {
     let mut frames: VecDeque<Frame<Bytes>> = VecDeque::new();
     let mut length = 0;
-    let since = turn.stalls();
+    let since = poller.stalls();
     loop {
         let next = std::future::poll_fn(|cx| match Pin::new(&mut body).poll_frame(cx) {
             Poll::Ready(frame) => Poll::Ready(Some(frame)),
-            Poll::Pending => turn.poll_stalled(cx, since).map(|()| None),
+            Poll::Pending => poller.poll_stalled(cx, since).map(|()| None),
         });
         match next.await {
             Some(Some(Ok(frame))) => {
                 let data = frame.data_ref().map(Bytes::len);
                 length += data.unwrap_or_default();
                 frames.push_back(frame);
-                if data.is_none() || length > WHOLE {
-                    return Collected::Part(frames, body);
+                if data.is_none() || length > MAX_BUFFERED {
+                    return Buffered::Partial(frames, body);
                 }
             }
-            Some(None) => return Collected::Whole(join(frames, length)),
-            // An error is the reader's to see, when it comes to it.
+            Some(None) => return Buffered::Full(join(frames, length)),
+            // The reader sees the error after the frames before it.
             Some(Some(Err(error))) => {
                 use http_body_util::BodyExt as _;
                 let failed = futures::stream::once(async { Err::<Frame<Bytes>, _>(error) });
-                return Collected::Part(frames, http_body_util::StreamBody::new(failed).boxed_unsync());
+                return Buffered::Partial(frames, http_body_util::StreamBody::new(failed).boxed_unsync());
             }
-            None => return Collected::Part(frames, body),
+            None => return Buffered::Partial(frames, body),
         }
     }
 }

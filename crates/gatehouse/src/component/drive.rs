@@ -1,0 +1,119 @@
+//! Running an instance: the requests that it serves, and its other tasks, until it is idle.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use tokio::sync::mpsc;
+use wasmtime::Result;
+use wasmtime::component::Accessor;
+use wasmtime_wasi_http::WasiHttpView as _;
+use wasmtime_wasi_http::p3::Request;
+use wasmtime_wasi_http::p3::bindings::Service;
+
+use super::error::HandlerError;
+use super::pool::{Call, Instance, Pool, StreamingInstance};
+use crate::body::{Body, CountGuard};
+use crate::instance_state::InstanceState;
+use crate::response_buffer::{Buffered, buffer};
+use crate::self_waking::SelfWaking;
+
+/// Runs an instance until it has responded to `first`, and to the requests that came while it streamed, and has no task left. Then
+/// returns it to the pool.
+pub async fn drive(pool: Arc<Pool>, mut instance: Instance, first: Call) {
+    let poller = instance.poller.clone();
+    let service = &instance.service;
+    let open_streams = Arc::new(AtomicUsize::new(0));
+    let served = AtomicUsize::new(instance.served);
+    let function = async |accessor: &Accessor<InstanceState>| -> Result<()> {
+        let mut calls = FuturesUnordered::new();
+        let mut streaming: Option<(Arc<StreamingInstance>, mpsc::UnboundedReceiver<Call>)> = None;
+        served.fetch_add(1, Ordering::Relaxed);
+        calls.push(serve(accessor, service, &poller, &open_streams, first));
+        std::future::poll_fn(|cx| {
+            loop {
+                match calls.poll_next_unpin(cx) {
+                    Poll::Ready(Some(Ok(streams))) => {
+                        if streams && streaming.is_none() {
+                            streaming = Some(pool.add_streaming(poller.clone(), open_streams.clone()));
+                        }
+                        continue;
+                    }
+                    Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
+                    Poll::Ready(None) | Poll::Pending => {}
+                }
+                if let Some((_, inbox)) = &mut streaming
+                    && let Poll::Ready(Some(call)) = inbox.poll_recv(cx)
+                {
+                    served.fetch_add(1, Ordering::Relaxed);
+                    calls.push(serve(accessor, service, &poller, &open_streams, call));
+                    continue;
+                }
+                if !calls.is_empty() || accessor.poll_no_interesting_tasks(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                let Some((handle, mut inbox)) = streaming.take() else {
+                    return Poll::Ready(Ok(()));
+                };
+                // A request may have been sent before the instance was removed.
+                pool.remove_streaming(&handle);
+                inbox.close();
+                while let Ok(call) = inbox.try_recv() {
+                    calls.push(serve(accessor, service, &poller, &open_streams, call));
+                }
+            }
+        })
+        .await
+    };
+    let result = {
+        let mut running = std::pin::pin!(instance.store.run_concurrent(function));
+        std::future::poll_fn(|cx| match poller.poll(cx, running.as_mut()) {
+            Poll::Pending if poller.is_cancelled() => Poll::Ready(Err(wasmtime::format_err!("it computes without end"))),
+            poll => poll,
+        })
+        .await
+    };
+    match result.and_then(|it| it) {
+        Ok(()) => {
+            instance.served = served.into_inner();
+            pool.release(instance);
+        }
+        Err(error) => tracing::error!(component = instance.store.data().component.name, "an instance failed: {error:?}"),
+    }
+}
+
+/// Calls the handler and sends its response. Returns whether the response streams.
+async fn serve(
+    accessor: &Accessor<InstanceState>,
+    service: &Service,
+    poller: &Arc<SelfWaking>,
+    open_streams: &Arc<AtomicUsize>,
+    call: Call,
+) -> Result<bool> {
+    let (request, io) = accessor.with(|mut access| {
+        let http = access.data_mut().http();
+        let (request, io) = Request::from_http(http.hooks, call.request);
+        let io: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(io);
+        wasmtime::error::Ok((http.table.push(request)?, io))
+    })?;
+    let response = match service.wasi_http_handler().call_handle(accessor, request).await? {
+        Ok(response) => response,
+        Err(code) => {
+            call.response.send(Err(HandlerError::Guest(code))).ok();
+            return Ok(false);
+        }
+    };
+    let response = accessor.with(|mut access| {
+        let response = access.data_mut().http().table.delete(response)?;
+        response.into_http_with_getter(&mut access, io, InstanceState::http)
+    })?;
+    let (parts, body) = response.into_parts();
+    let (body, streams) = match buffer(body, poller).await {
+        Buffered::Full(bytes) => (Body::Full(bytes), false),
+        Buffered::Partial(buffered, rest) => (Body::Stream { buffered, rest, _open: CountGuard::new(open_streams) }, true),
+    };
+    call.response.send(Ok(http::Response::from_parts(parts, body))).ok();
+    Ok(streams)
+}

@@ -1,0 +1,16 @@
+//! Why a component gives no response.
+
+use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
+
+/// Why a component gives no response.
+#[derive(Debug)]
+pub enum HandlerError {
+    /// The instance trapped, or ended without a response.
+    Trap,
+    /// The handler returned an error code.
+    Guest(ErrorCode),
+    /// The response did not begin in time.
+    Timeout,
+    /// Too many requests are waiting, or the limit of instances is reached.
+    Busy,
+}

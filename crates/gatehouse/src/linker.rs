@@ -1,0 +1,30 @@
+//! The host interfaces that components may import.
+
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Engine, Result};
+use wasmtime_wasi_http::p3::bindings::http::{client, types};
+use wasmtime_wasi_http::{WasiHttp, WasiHttpView as _};
+
+use crate::bindings::{cron_types, key_value, sqlite, variables};
+use crate::instance_state::InstanceState;
+use crate::key_value::KeyValueHost;
+use crate::outbound::HttpClient;
+use crate::sqlite::SqliteHost;
+use crate::variables::host::VariablesHost;
+
+/// Links every interface into every component: what the manifest does not grant is refused when it is called.
+pub fn linker(engine: &Engine) -> Result<Linker<InstanceState>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+    types::add_to_linker::<_, WasiHttp>(&mut linker, InstanceState::http)?;
+    client::add_to_linker::<_, HttpClient>(&mut linker, InstanceState::http)?;
+    key_value::key_value::add_to_linker::<_, KeyValueHost>(&mut linker, InstanceState::key_value)?;
+    sqlite::sqlite::add_to_linker::<_, SqliteHost>(&mut linker, InstanceState::sqlite)?;
+    variables::variables::add_to_linker::<_, VariablesHost>(&mut linker, InstanceState::variables)?;
+    cron_types::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    Ok(linker)
+}
+
+/// The interface consists of types alone.
+impl cron_types::Host for InstanceState {}
