@@ -4,6 +4,7 @@
 //! `domain`, make one write ([`db`]), answer. What a handler refuses is a [`problem::Problem`]; [`serve`] turns it into a problem
 //! document with the request's id.
 
+pub mod assets;
 pub mod caller;
 pub mod config;
 pub mod cors;
