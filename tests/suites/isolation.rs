@@ -125,7 +125,7 @@ fn the_manifest_grants_no_more_than_is_used() {
         assert_eq!(has_secret("ticket_signing_key"), name == "booking", "{name}");
         assert_eq!(has_secret("twilio_auth_token"), name == "heartbeat", "{name}");
         let source = component["source"].as_str().unwrap();
-        assert_eq!(Path::new(source).file_stem().unwrap().to_str(), Some(name.as_str()));
+        assert_eq!(Path::new(source).file_stem().unwrap().to_str(), Some(name.replace('-', "_").as_str()), "as cargo names it");
     }
     let console = components["console"].as_table().unwrap();
     assert!(!console.contains_key("sqlite_databases") && !console.contains_key("key_value_stores"));

@@ -1,15 +1,13 @@
-//! The console's pages (contract §11): `static/`, embedded in the component, which is granted nothing.
-
-mod asset;
+//! The console's pages: `static/`, embedded in the component, which is granted nothing.
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::Path;
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use kit::{Answer, Problem};
+use http::HeaderMap;
+use kit::Answer;
+use kit::assets::restrict;
+
+include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// Nothing inline, nothing from elsewhere; and no string ever becomes markup (Trusted Types without a policy), so that whatever an
 /// alert's text holds, it stays text.
@@ -26,37 +24,18 @@ fn router() -> Router {
 
 kit::component!(router);
 
-/// The file, in the smallest form that the client takes; 304 when it has that form already.
+/// The file, with what the browser is to hold the page to.
 fn serve(path: &str, headers: &HeaderMap) -> Answer {
-    let asset = asset::find(path).ok_or_else(|| Problem::not_found("page"))?;
-    let (encoding, content) = asset.negotiate(headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()));
-    let etag = asset.etag(encoding);
-    let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|list| asset::names(list, &etag));
-    let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { Response::new(Body::from(content)) };
-    let answer = response.headers_mut();
-    if !known {
-        answer.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
-        if let Some(name) = encoding.name() {
-            answer.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
-        }
-    }
-    answer.insert(ETAG, HeaderValue::from_str(&etag).map_err(Problem::internal)?);
-    for (name, value) in [
-        // Names carry no hash: asked for again each time, and answered with a 304.
-        (CACHE_CONTROL, "no-cache"),
-        (VARY, "accept-encoding"),
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-        (HeaderName::from_static("permissions-policy"), "camera=(self), geolocation=(self), microphone=(), payment=()"),
-    ] {
-        answer.insert(name, HeaderValue::from_static(value));
-    }
+    let mut response = ASSETS.answer(path, headers)?;
+    restrict(&mut response, POLICY, "camera=(self), geolocation=(self), microphone=(), payment=()");
     Ok(response)
 }
 
 #[cfg(test)]
 mod tests {
+    use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+    use http::{HeaderName, HeaderValue, StatusCode};
+
     use super::*;
 
     fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {
@@ -79,15 +58,20 @@ mod tests {
     }
 
     #[test]
+    fn the_table_is_in_the_order_that_is_searched() {
+        assert!(ASSETS.iter().is_sorted_by_key(|asset| asset.path));
+    }
+
+    #[test]
     fn what_is_not_there_is_a_404() {
-        for path in ["nothing.js", "../Cargo.toml", "", "views"] {
+        for path in ["nothing.js", "../Cargo.toml", "", "views", "vendor/redoc/LICENSE"] {
             assert_eq!(serve(path, &HeaderMap::new()).unwrap_err().status(), StatusCode::NOT_FOUND, "{path}");
         }
     }
 
     #[test]
     fn nothing_in_the_page_needs_what_the_policy_refuses() {
-        let page = std::str::from_utf8(asset::find("index.html").unwrap().identity).unwrap();
+        let page = std::str::from_utf8(ASSETS.find("index.html").unwrap().identity).unwrap();
         for inline in ["style=", "<style", "onclick", "onload", "<base", "javascript:", "http://", "https://"] {
             assert!(!page.contains(inline), "{inline}");
         }
@@ -98,7 +82,7 @@ mod tests {
 
     #[test]
     fn each_module_that_is_named_is_there() {
-        for asset in asset::ASSETS.iter().filter(|asset| asset.content_type.starts_with("text/javascript")) {
+        for asset in ASSETS.iter().filter(|asset| asset.content_type.starts_with("text/javascript")) {
             let text = std::str::from_utf8(asset.identity).unwrap();
             let folder = asset.path.rsplit_once('/').map_or("", |(folder, _)| folder);
             for line in text.lines().filter(|line| line.contains(" from \"")) {
@@ -107,14 +91,14 @@ mod tests {
                     Some(path) => path.to_owned(),
                     None => [folder, target.trim_start_matches("./")].join("/").trim_start_matches('/').to_owned(),
                 };
-                assert!(asset::find(&path).is_some(), "{}: {target}", asset.path);
+                assert!(ASSETS.find(&path).is_some(), "{}: {target}", asset.path);
             }
         }
     }
 
     #[test]
     fn no_string_becomes_markup() {
-        for asset in asset::ASSETS.iter().filter(|asset| asset.content_type.starts_with("text/javascript")) {
+        for asset in ASSETS.iter().filter(|asset| asset.content_type.starts_with("text/javascript")) {
             let text = std::str::from_utf8(asset.identity).unwrap();
             for way in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
                 assert!(!text.contains(way), "{}: {way}", asset.path);

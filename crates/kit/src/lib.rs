@@ -9,6 +9,7 @@
 extern crate self as kit;
 
 pub mod api;
+pub mod assets;
 pub mod caller;
 pub mod config;
 pub mod cors;

@@ -1,0 +1,210 @@
+//! Files that a component embeds: which form of one a client takes, and the answer that carries it. The table of them is made by the
+//! component's build script, with `crates/assets`.
+
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use crate::{Answer, Problem};
+
+/// A file, in up to three forms.
+pub struct Asset {
+    /// The path under which it is found.
+    pub path: &'static str,
+    /// Its media type.
+    pub content_type: &'static str,
+    /// The first 24 hexadecimal digits of the SHA-256 of its content.
+    pub etag: &'static str,
+    /// Its content.
+    pub identity: &'static [u8],
+    /// Its content compressed with gzip, if that is smaller.
+    pub gzip: Option<&'static [u8]>,
+    /// Its content compressed with brotli, if that is smaller.
+    pub brotli: Option<&'static [u8]>,
+}
+
+/// All files of a component.
+pub struct Assets(&'static [Asset]);
+
+impl Assets {
+    /// The table; in the order of the paths.
+    pub const fn new(assets: &'static [Asset]) -> Self {
+        Self(assets)
+    }
+
+    /// The file of this path.
+    pub fn find(&self, path: &str) -> Option<&'static Asset> {
+        self.0.binary_search_by(|asset| asset.path.cmp(path)).ok().and_then(|index| self.0.get(index))
+    }
+
+    /// The files, in the order of their paths.
+    pub fn iter(&self) -> impl Iterator<Item = &'static Asset> + use<> {
+        self.0.iter()
+    }
+
+    /// Answers with the file of this path, see [`Asset::answer`]; 404 if there is none.
+    pub fn answer(&self, path: &str, headers: &HeaderMap) -> Answer {
+        self.find(path).ok_or_else(|| Problem::not_found("page"))?.answer(headers)
+    }
+}
+
+/// A content coding, by its preference where a client takes several equally.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Encoding {
+    Identity,
+    Gzip,
+    Brotli,
+}
+
+impl Encoding {
+    /// Its name in `Content-Encoding`; none for the file as it is.
+    fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Identity => None,
+            Self::Gzip => Some("gzip"),
+            Self::Brotli => Some("br"),
+        }
+    }
+}
+
+impl Asset {
+    /// Answers with the file, in the smallest form that the client takes; with a 304 if it has that form already.
+    pub fn answer(&self, headers: &HeaderMap) -> Answer {
+        let (encoding, content) = self.negotiate(headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()));
+        let etag = self.etag(encoding);
+        let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|list| names(list, &etag));
+        let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { Response::new(Body::from(content)) };
+        let answer = response.headers_mut();
+        if !known {
+            answer.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+            if let Some(name) = encoding.name() {
+                answer.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+            }
+        }
+        answer.insert(ETAG, HeaderValue::from_str(&etag).map_err(Problem::internal)?);
+        // Names carry no hash: asked for again each time, and answered with a 304.
+        answer.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        answer.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        Ok(response)
+    }
+
+    /// The strong tag of one form (RFC 9110 §8.8.3.3: forms differ, so do their tags).
+    fn etag(&self, encoding: Encoding) -> String {
+        match encoding.name() {
+            Some(name) => format!("\"{}-{name}\"", self.etag),
+            None => format!("\"{}\"", self.etag),
+        }
+    }
+
+    /// The form that these `Accept-Encoding` values ask for: the highest weight, and of equal ones the smallest.
+    fn negotiate<'a>(&self, accept: impl Iterator<Item = &'a str>) -> (Encoding, &'static [u8]) {
+        let mut weights = [None::<f32>; 2];
+        let mut any = None;
+        for part in accept.flat_map(|value| value.split(',')) {
+            let mut parameters = part.split(';').map(str::trim);
+            let coding = parameters.next().unwrap_or_default().to_ascii_lowercase();
+            let weight = parameters
+                .find_map(|parameter| parameter.strip_prefix("q=").or_else(|| parameter.strip_prefix("Q=")))
+                .map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
+            match coding.as_str() {
+                "gzip" | "x-gzip" => weights[0] = Some(weight),
+                "br" => weights[1] = Some(weight),
+                "*" => any = Some(weight),
+                _ => {}
+            }
+        }
+        let forms = [(Encoding::Gzip, self.gzip, weights[0]), (Encoding::Brotli, self.brotli, weights[1])];
+        forms
+            .into_iter()
+            .filter_map(|(encoding, content, weight)| Some((weight.or(any)?, encoding, content?)))
+            .filter(|(weight, ..)| *weight > 0.0)
+            .max_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))
+            .map_or((Encoding::Identity, self.identity), |(_, encoding, content)| (encoding, content))
+    }
+}
+
+/// Adds what a browser is to hold a page to: its content security policy, its permissions policy, and that nothing of another origin
+/// shares its window or embeds it.
+pub fn restrict(response: &mut Response, content_security_policy: &'static str, permissions_policy: &'static str) {
+    for (name, value) in [
+        (CONTENT_SECURITY_POLICY, content_security_policy),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), permissions_policy),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+}
+
+/// Whether an `If-None-Match` list names this tag; weak comparison, as RFC 9110 §13.1.2 asks for.
+fn names(list: &str, etag: &str) -> bool {
+    list.split(',').map(str::trim).any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASSET: Asset =
+        Asset { path: "a.js", content_type: "text/javascript", etag: "abc", identity: b"plain", gzip: Some(b"gz"), brotli: Some(b"br") };
+
+    static ASSETS: Assets = Assets::new(&[ASSET, Asset { path: "b/c.js", ..ASSET }]);
+
+    fn chosen(accept: &str) -> Encoding {
+        ASSET.negotiate(std::iter::once(accept)).0
+    }
+
+    fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap())).collect()
+    }
+
+    #[test]
+    fn the_smallest_form_that_is_taken_is_chosen() {
+        assert_eq!(chosen("gzip, deflate, br, zstd"), Encoding::Brotli);
+        assert_eq!(chosen("gzip"), Encoding::Gzip);
+        assert_eq!(chosen("*"), Encoding::Brotli);
+        assert_eq!(chosen("br;q=0, *;q=0.5"), Encoding::Gzip);
+        assert_eq!(chosen("br;q=0.5, gzip;q=0.8"), Encoding::Gzip);
+        assert_eq!(chosen("gzip;q=0"), Encoding::Identity);
+        assert_eq!(chosen("deflate"), Encoding::Identity);
+        assert_eq!(chosen("br;q=nonsense"), Encoding::Identity);
+        assert_eq!(chosen(""), Encoding::Identity);
+    }
+
+    #[test]
+    fn a_file_that_does_not_shrink_has_one_form() {
+        let asset = Asset { gzip: None, brotli: None, ..ASSET };
+        assert_eq!(asset.negotiate(std::iter::once("gzip, br")).0, Encoding::Identity);
+    }
+
+    #[test]
+    fn tags_are_compared_weakly_and_in_lists() {
+        assert!(names("\"abc\"", &ASSET.etag(Encoding::Identity)));
+        assert!(names("\"x\", W/\"abc-br\"", &ASSET.etag(Encoding::Brotli)));
+        assert!(names("*", "\"abc\""));
+        assert!(!names("\"abc\"", &ASSET.etag(Encoding::Gzip)));
+    }
+
+    #[test]
+    fn a_file_is_found_by_its_path() {
+        assert_eq!(ASSETS.find("b/c.js").unwrap().path, "b/c.js");
+        assert!(ASSETS.find("b").is_none());
+        assert_eq!(ASSETS.answer("b", &HeaderMap::new()).unwrap_err().status(), StatusCode::NOT_FOUND);
+    }
+
+    #[test]
+    fn a_file_is_answered_compressed_and_then_not_again() {
+        let answer = ASSETS.answer("a.js", &headers(&[(ACCEPT_ENCODING, "gzip, br")])).unwrap();
+        assert_eq!(answer.headers()[CONTENT_ENCODING], "br");
+        assert_eq!(answer.headers()[CONTENT_TYPE], "text/javascript");
+        let etag = answer.headers()[ETAG].to_str().unwrap().to_owned();
+
+        let again = ASSETS.answer("a.js", &headers(&[(ACCEPT_ENCODING, "gzip, br"), (IF_NONE_MATCH, &etag)])).unwrap();
+        assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(again.headers()[ETAG], etag.as_str());
+
+        let plain = ASSETS.answer("a.js", &headers(&[(IF_NONE_MATCH, &etag)])).unwrap();
+        assert_eq!(plain.status(), StatusCode::OK, "another form has another tag");
+    }
+}
