@@ -16,6 +16,7 @@ pub mod browser;
 mod client;
 pub mod localstripe;
 pub mod process;
+mod python;
 pub mod receiver;
 mod response;
 pub mod stripe;
