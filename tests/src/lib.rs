@@ -19,6 +19,7 @@ pub mod process;
 mod python;
 pub mod receiver;
 mod response;
+pub mod schemathesis;
 pub mod stripe;
 
 pub use client::Client;
