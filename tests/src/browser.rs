@@ -105,7 +105,7 @@ impl Browser {
     }
 
     /// Whether the reader prefers a dark page.
-    pub async fn prefer_dark(&self, dark: bool) {
+    async fn prefer_dark(&self, dark: bool) {
         let value = if dark { "dark" } else { "light" };
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] })).await;
     }
@@ -118,14 +118,14 @@ impl Browser {
     }
 
     /// Goes to the tab of this index, in the order in which they were opened.
-    pub async fn go_to_tab(&self, index: usize) {
+    pub async fn switch_tab(&self, index: usize) {
         let mut tabs = self.client.windows().await.expect("tabs");
         self.client.switch_to_window(tabs.swap_remove(index)).await.expect("the tab is there");
         self.devtools("Page.bringToFront", json!({})).await;
     }
 
     /// Where the machine stands from now on, for pages that ask, which all may.
-    pub async fn stand_at(&self, latitude: f64, longitude: f64) {
+    pub async fn set_location(&self, latitude: f64, longitude: f64) {
         self.devtools("Browser.grantPermissions", json!({ "permissions": ["geolocation"] })).await;
         let place = json!({ "latitude": latitude, "longitude": longitude, "accuracy": 12 });
         self.devtools("Emulation.setGeolocationOverride", place).await;
@@ -150,7 +150,7 @@ impl Browser {
     }
 
     /// Waits until something that matches this CSS selector is shown.
-    pub async fn see(&self, selector: &str) -> fantoccini::elements::Element {
+    pub async fn wait_visible(&self, selector: &str) -> fantoccini::elements::Element {
         eventually(&format!("{selector} is shown"), Duration::from_secs(20), || async {
             let element = self.client.find(Locator::Css(selector)).await.ok()?;
             element.is_displayed().await.ok()?.then_some(element)
@@ -159,7 +159,7 @@ impl Browser {
     }
 
     /// Waits until nothing that matches this CSS selector is shown.
-    pub async fn miss(&self, selector: &str) {
+    pub async fn wait_hidden(&self, selector: &str) {
         eventually(&format!("{selector} is gone"), Duration::from_secs(20), || async {
             let element = self.client.find(Locator::Css(selector)).await.ok();
             match element {
@@ -171,7 +171,7 @@ impl Browser {
     }
 
     /// Waits until the text at this CSS selector is as wanted; the text.
-    pub async fn read(&self, selector: &str, wanted: impl Fn(&str) -> bool) -> String {
+    pub async fn wait_text(&self, selector: &str, wanted: impl Fn(&str) -> bool) -> String {
         let seen = std::cell::RefCell::new(String::new());
         let what = format!("{selector} has the wanted text");
         let read = || async {
@@ -196,7 +196,7 @@ impl Browser {
 
     /// Clicks what matches this CSS selector, once it is shown.
     pub async fn click(&self, selector: &str) {
-        let element = self.see(selector).await;
+        let element = self.wait_visible(selector).await;
         // To the middle: at the edge, what is fixed there may lie over it.
         let reference = serde_json::to_value(&element).expect("an element has a reference");
         let scroll = "arguments[0].scrollIntoView({ block: 'center' })";
@@ -206,7 +206,7 @@ impl Browser {
 
     /// Types into the field that matches this CSS selector, over what was there.
     pub async fn fill(&self, selector: &str, text: &str) {
-        let field = self.see(selector).await;
+        let field = self.wait_visible(selector).await;
         field.clear().await.expect("it can be cleared");
         field.send_keys(text).await.expect("it can be typed into");
     }
@@ -218,18 +218,76 @@ impl Browser {
     }
 
     /// Runs a script in the page; what it returns.
-    pub async fn run(&self, script: &str) -> Value {
+    pub async fn execute(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.expect("the script runs")
     }
 
     /// A picture of the tab, PNG.
-    pub async fn screenshot(&self) -> Vec<u8> {
+    async fn screenshot(&self) -> Vec<u8> {
         self.client.screenshot().await.expect("a picture")
     }
 
-    /// What the page complained of since the last call: errors, warnings, refusals by the content security policy. Answers with an
+    /// Fills in and submits the console's sign-in form.
+    pub async fn sign_in(&self, email: &str, password: &str) {
+        self.fill("#email", email).await;
+        self.fill("#password", password).await;
+        self.click("form button[type='submit']").await;
+    }
+
+    /// Checks that the page logged no error, warning or violation of the content security policy since the last call.
+    pub async fn assert_no_console_errors(&self) {
+        let errors = self.console_errors().await;
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
+
+    /// Checks that the page is not wider than the viewport. `name` is for the message.
+    pub async fn assert_no_horizontal_scroll(&self, name: &str) {
+        let widths = self.execute("return [document.documentElement.scrollWidth, window.innerWidth]").await;
+        assert_eq!(widths[0], widths[1], "{name} scrolls sideways");
+    }
+
+    /// Checks that all text has the contrast of WCAG 2 level AA, in the colour scheme that is set.
+    async fn assert_contrast(&self, name: &str) {
+        // Colours are in transition after the scheme was switched.
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        assert_eq!(self.execute(include_str!("contrast.js")).await, json!([]), "{name}: texts of too little contrast");
+    }
+
+    /// Checks in the light and the dark colour scheme that the page is not wider than the viewport and that all text has the contrast of
+    /// WCAG 2 level AA. Leaves the light scheme. Saves screenshots, see [`Browser::save_screenshot`].
+    pub async fn assert_readable(&self, name: &str) {
+        for scheme in ["dark", "light"] {
+            let name = format!("{name}-{scheme}");
+            self.prefer_dark(scheme == "dark").await;
+            self.assert_contrast(&name).await;
+            self.assert_no_horizontal_scroll(&name).await;
+            self.save_screenshot(&name).await;
+        }
+    }
+
+    /// [`Browser::assert_readable`] at a phone's and a desktop's size, and every control of the page has an accessible name. Leaves the
+    /// desktop's size.
+    pub async fn assert_layout(&self, name: &str) {
+        for (width, height) in [(390, 844), (1280, 900)] {
+            self.resize(width, height).await;
+            self.assert_readable(&format!("{name}-{width}")).await;
+        }
+        let nameless = "return [...document.querySelectorAll('.page :is(button, input, select, textarea, a)')].filter((element) => \
+            !element.hidden && !element.innerText?.trim() && !element.getAttribute('aria-label') && !element.labels?.length).length";
+        assert_eq!(self.execute(nameless).await, 0, "{name}: controls without an accessible name");
+    }
+
+    /// Writes a screenshot to `NAME.png` in the directory of the environment variable `GATEHOUSE_PICTURES`, if that is set.
+    async fn save_screenshot(&self, name: &str) {
+        if let Some(directory) = std::env::var_os("GATEHOUSE_PICTURES") {
+            std::fs::write(std::path::Path::new(&directory).join(format!("{name}.png")), self.screenshot().await)
+                .expect("a screenshot is written");
+        }
+    }
+
+    /// What the page logged since the last call: errors, warnings, refusals by the content security policy. Answers with an
     /// error status, which the browser logs too, are the server's affair and left out.
-    pub async fn complaints(&self) -> Vec<Value> {
+    async fn console_errors(&self) -> Vec<Value> {
         let Value::Array(entries) = self.driver_call("se/log", json!({ "type": "browser" })).await else {
             panic!("the log is a list");
         };

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::Answer;
+use crate::Response;
 
 /// Somebody who calls the application: a base URL, a token or none, headers.
 #[derive(Clone)]
@@ -33,42 +33,42 @@ impl Client {
     }
 
     /// GET.
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Response {
         self.send(Method::GET, path, None).await
     }
 
     /// POST of a JSON body.
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub async fn post(&self, path: &str, body: Value) -> Response {
         self.send(Method::POST, path, Some(&body)).await
     }
 
     /// PATCH of a JSON body.
-    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+    pub async fn patch(&self, path: &str, body: Value) -> Response {
         self.send(Method::PATCH, path, Some(&body)).await
     }
 
     /// PUT of a JSON body.
-    pub async fn put(&self, path: &str, body: Value) -> Answer {
+    pub async fn put(&self, path: &str, body: Value) -> Response {
         self.send(Method::PUT, path, Some(&body)).await
     }
 
     /// DELETE.
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub async fn delete(&self, path: &str) -> Response {
         self.send(Method::DELETE, path, None).await
     }
 
     /// Any method, with a JSON body or none.
-    pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+    pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Response {
         let mut request = self.request(method, path);
         if let Some(body) = body {
             request = request.json(body);
         }
-        Answer::of(request).await
+        Response::receive(request).await
     }
 
     /// Any method, with bytes as they are.
-    pub async fn send_bytes(&self, method: Method, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
-        Answer::of(self.request(method, path).header("content-type", content_type).body(body)).await
+    pub async fn send_bytes(&self, method: Method, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Response {
+        Response::receive(self.request(method, path).header("content-type", content_type).body(body)).await
     }
 
     /// The request itself, for what the others do not do (streams, say).

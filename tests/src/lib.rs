@@ -12,16 +12,18 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-mod answer;
 pub mod browser;
 mod client;
 pub mod localstripe;
 pub mod process;
+mod python;
 pub mod receiver;
+mod response;
+pub mod schemathesis;
 pub mod stripe;
 
-pub use answer::Answer;
 pub use client::Client;
+pub use response::Response;
 
 /// A running application.
 pub struct App {
@@ -54,8 +56,8 @@ impl App {
     /// The application, wherever it runs.
     pub async fn start() -> Self {
         match std::env::var("GATEHOUSE_BASE_URL") {
-            Ok(base) => Self::elsewhere(base),
-            Err(_) => Self::on_embedded_host(&[], Arc::new(temporary_directory())).await,
+            Ok(base) => Self::remote(base),
+            Err(_) => Self::new_embedded(&[], Arc::new(temporary_directory())).await,
         }
     }
 
@@ -66,10 +68,10 @@ impl App {
             eprintln!("skipped: this test needs the embedded host");
             return None;
         }
-        Some(Self::on_embedded_host(variables, Arc::new(temporary_directory())).await)
+        Some(Self::new_embedded(variables, Arc::new(temporary_directory())).await)
     }
 
-    fn elsewhere(base: String) -> Self {
+    fn remote(base: String) -> Self {
         let needed = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is needed beside GATEHOUSE_BASE_URL"));
         Self {
             base: base.trim_end_matches('/').to_owned(),
@@ -86,12 +88,12 @@ impl App {
         Self { base, admin, tick_secret, database: Some(database), host: None, http: http_client() }
     }
 
-    async fn on_embedded_host(variables: &[(&str, &str)], directory: Arc<tempfile::TempDir>) -> Self {
+    async fn new_embedded(variables: &[(&str, &str)], directory: Arc<tempfile::TempDir>) -> Self {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self::on(variables, directory, gatehouse::Clock::new()).await
+        Self::start_embedded(variables, directory, gatehouse::Clock::new()).await
     }
 
-    async fn on(variables: Vec<(String, String)>, directory: Arc<tempfile::TempDir>, clock: gatehouse::Clock) -> Self {
+    async fn start_embedded(variables: Vec<(String, String)>, directory: Arc<tempfile::TempDir>, clock: gatehouse::Clock) -> Self {
         let mut builder = gatehouse::App::builder()
             .manifest(root().join("spin.toml"))
             .state_dir(directory.path())
@@ -119,7 +121,7 @@ impl App {
     pub async fn restart(self) -> Self {
         let host = self.host.expect("only the embedded host is restarted");
         host.app.shutdown().await;
-        Self::on(host.variables, host.directory, host.clock).await
+        Self::start_embedded(host.variables, host.directory, host.clock).await
     }
 
     /// Stops the application, in order.
@@ -164,7 +166,7 @@ impl App {
         i64::try_from(since_epoch.as_millis()).expect("a time in this era")
     }
 
-    /// The guests' time plus so many seconds, as RFC 3339.
+    /// The guests' time plus `plus_s` seconds, as RFC 3339.
     pub fn time(&self, plus_s: i64) -> String {
         let time = chrono::DateTime::from_timestamp_millis(self.now_ms() + plus_s * 1000).expect("a time in this era");
         time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
@@ -228,7 +230,7 @@ impl App {
         self.user("visitor").await
     }
 
-    /// A car park with one zone and so many spots.
+    /// A car park with one zone and `spots` spots.
     pub async fn place(&self, spots: usize) -> Place {
         let admin = self.admin().await;
         let site = unique("site");
@@ -274,7 +276,7 @@ impl App {
         self.with_token(&key)
     }
 
-    /// A reading of this device that nothing is wrong with, so many seconds from now.
+    /// A reading of this device within all limits, at `plus_s` seconds from now.
     pub fn reading(&self, device_code: &str, plus_s: i64) -> Value {
         json!({
             "device_code": device_code, "voltage": 230.0, "current": 2.5, "power_factor": 0.95, "timestamp": self.time(plus_s),
@@ -288,7 +290,7 @@ impl App {
     }
 
     /// A POST to a path under `/internal/` with the secret.
-    pub async fn internal(&self, path: &str) -> Answer {
+    pub async fn internal(&self, path: &str) -> Response {
         self.anonymous().header("x-tick-secret", &self.tick_secret).send(Method::POST, path, None).await
     }
 }

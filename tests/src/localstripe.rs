@@ -1,18 +1,16 @@
 //! `localstripe` from PyPI: Stripe's API on this machine, in a process of its own, with webhooks of its own.
 //!
-//! It is installed once, into `target/`. Python comes from Debian's packages `python3` and `python3-venv`.
+//! It is installed once, into `target/`, see [`crate::python`].
 
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::{eventually, http_client, root};
+use crate::python::Environment;
+use crate::{eventually, http_client};
 
-/// The version that is installed.
-const VERSION: &str = "1.15.10";
+const ENVIRONMENT: Environment = Environment { requirements: &["localstripe==1.15.10"], module: "localstripe.server" };
 /// It takes any secret key.
 pub const KEY: &str = "sk_test_localstripe";
 
@@ -25,8 +23,6 @@ resources.Store.dump_to_disk = lambda self: None
 from localstripe.server import app
 web.run_app(app, host='127.0.0.1', port=int(sys.argv[1]), print=None)
 ";
-
-static INSTALL: Mutex<()> = Mutex::new(());
 
 /// A running one. It ends with its test.
 pub struct LocalStripe {
@@ -45,7 +41,7 @@ impl Drop for LocalStripe {
 impl LocalStripe {
     /// Starts one on a free port, empty.
     pub async fn start() -> Self {
-        let python = tokio::task::spawn_blocking(install).await.expect("the installation ends");
+        let python = tokio::task::spawn_blocking(|| ENVIRONMENT.python()).await.expect("the installation ends");
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("its address").port();
         drop(listener);
@@ -96,37 +92,4 @@ impl LocalStripe {
         let confirmed = post(format!("/v1/payment_intents/{intent}/confirm"), json!({})).await;
         confirmed.expect("localstripe answers").status().as_u16()
     }
-}
-
-/// Its Python, installed where it is missing: by one process of the tests at a time.
-fn install() -> PathBuf {
-    let _one = INSTALL.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let home = root().join(format!("target/localstripe-{VERSION}"));
-    let python = |home: &Path| home.join("bin/python");
-    if works(&python(&home)) {
-        return python(&home);
-    }
-    eprintln!("installing localstripe {VERSION} from PyPI");
-    // Not elsewhere and moved: a virtual environment knows its own path.
-    let lock = root().join("target/localstripe.lock");
-    let lock = std::fs::File::options().create(true).append(true).open(lock).expect("target/ takes files");
-    lock.lock().expect("a lock");
-    if !works(&python(&home)) {
-        let _ = std::fs::remove_dir_all(&home);
-        run(Command::new("python3").args(["-m", "venv"]).arg(&home), "python3 -m venv (Debian's packages python3 and python3-venv)");
-        let package = format!("localstripe=={VERSION}");
-        let mut pip = Command::new(python(&home));
-        run(pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", &package]), "pip install localstripe");
-    }
-    python(&home)
-}
-
-fn works(python: &Path) -> bool {
-    let import = Command::new(python).args(["-c", "import localstripe.server"]).stderr(Stdio::null()).status();
-    import.is_ok_and(|status| status.success())
-}
-
-fn run(command: &mut Command, what: &str) {
-    let status = command.stdout(Stdio::null()).status();
-    assert!(status.as_ref().is_ok_and(std::process::ExitStatus::success), "{what} failed: {status:?}");
 }

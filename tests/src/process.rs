@@ -24,8 +24,8 @@ pub struct Process {
 impl Process {
     /// Starts the application on this state directory.
     pub fn start(state_dir: &Path, variables: &[(&str, &str)]) -> Self {
-        let hello = hello_file(state_dir);
-        let _ = std::fs::remove_file(&hello);
+        let ready = ready_file(state_dir);
+        let _ = std::fs::remove_file(&ready);
         let mut child = Command::new(std::env::current_exe().expect("this program has a path"))
             .args(["--exact", "server_process", "--nocapture"])
             .env(STATE_DIR, state_dir)
@@ -34,9 +34,9 @@ impl Process {
             .spawn()
             .expect("this program runs again");
         let deadline = Instant::now() + Duration::from_secs(600);
-        let hello: Value = loop {
-            if let Some(hello) = std::fs::read(&hello).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
-                break hello;
+        let ready: Value = loop {
+            if let Some(ready) = std::fs::read(&ready).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
+                break ready;
             }
             if let Some(status) = child.try_wait().expect("a child can be asked") {
                 panic!("the server process ended: {status}");
@@ -44,7 +44,7 @@ impl Process {
             assert!(Instant::now() < deadline, "the server process does not start");
             std::thread::sleep(Duration::from_millis(20));
         };
-        let text = |name: &str| hello[name].as_str().expect("a text").to_owned();
+        let text = |name: &str| ready[name].as_str().expect("a text").to_owned();
         let app = App::in_process(
             text("base_url"),
             (text("admin_email"), text("admin_password")),
@@ -68,7 +68,7 @@ impl Drop for Process {
     }
 }
 
-fn hello_file(state_dir: &Path) -> PathBuf {
+fn ready_file(state_dir: &Path) -> PathBuf {
     state_dir.join("server-process.json")
 }
 
@@ -87,7 +87,7 @@ pub async fn serve_if_asked() {
         builder = builder.variable(name, value);
     }
     let app = builder.start().await.expect("the application starts");
-    let hello = json!({
+    let ready = json!({
         "base_url": app.base_url(),
         "admin_email": app.variable("admin_email"),
         "admin_password": app.variable("admin_password"),
@@ -95,7 +95,7 @@ pub async fn serve_if_asked() {
         "database": state_dir.join("default.db"),
     });
     let partial = state_dir.join("server-process.partial");
-    std::fs::write(&partial, hello.to_string()).expect("the state directory takes files");
-    std::fs::rename(partial, hello_file(&state_dir)).expect("the state directory takes files");
+    std::fs::write(&partial, ready.to_string()).expect("the state directory takes files");
+    std::fs::rename(partial, ready_file(&state_dir)).expect("the state directory takes files");
     std::future::pending::<()>().await;
 }

@@ -1,7 +1,7 @@
-//! A double of those that messages are sent to: webhooks, Twilio, SendGrid, a chat, ntfy, a dead-man's switch.
+//! A test double of the services that messages are sent to: webhooks, Twilio, SendGrid, a chat, ntfy, a dead-man's switch.
 //!
 //! It follows their published APIs as far as they are used and refuses what the real ones refuse. It writes down every request, and can
-//! be told to be in a bad mood.
+//! be told to fail.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -79,17 +79,17 @@ impl Received {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Mood {
-    Well,
-    Refuses(u16),
-    AsksToWait(u32),
+enum Mode {
+    Normal,
+    RespondsWith(u16),
+    RateLimits(u32),
     Stalls,
-    BreaksOff,
+    Truncates,
 }
 
 struct State {
     received: Mutex<Vec<Received>>,
-    mood: watch::Sender<Mood>,
+    mode: watch::Sender<Mode>,
 }
 
 /// The double. It ends with its test.
@@ -105,14 +105,14 @@ impl Drop for Receiver {
     }
 }
 
-type Answered = Response<BoxBody<Bytes, std::io::Error>>;
+type HttpResponse = Response<BoxBody<Bytes, std::io::Error>>;
 
 impl Receiver {
-    /// Starts one on a free port of this machine, in a good mood.
+    /// Starts one on a free port of this machine.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let origin = format!("http://{}", listener.local_addr().expect("its address"));
-        let state = Arc::new(State { received: Mutex::default(), mood: watch::Sender::new(Mood::Well) });
+        let state = Arc::new(State { received: Mutex::default(), mode: watch::Sender::new(Mode::Normal) });
         let server = tokio::spawn(serve(listener, state.clone()));
         Self { origin, state, server }
     }
@@ -135,33 +135,33 @@ impl Receiver {
     }
 
     /// Forgets what came in so far.
-    pub fn forget(&self) {
+    pub fn clear(&self) {
         self.state.received().clear();
     }
 
     /// Answers everything with this status from now on.
-    pub fn refuse_with(&self, status: u16) {
-        self.state.mood.send_replace(Mood::Refuses(status));
+    pub fn respond_with(&self, status: u16) {
+        self.state.mode.send_replace(Mode::RespondsWith(status));
     }
 
     /// Answers everything with 429 and this `Retry-After` from now on.
-    pub fn ask_to_wait(&self, seconds: u32) {
-        self.state.mood.send_replace(Mood::AsksToWait(seconds));
+    pub fn rate_limit(&self, seconds: u32) {
+        self.state.mode.send_replace(Mode::RateLimits(seconds));
     }
 
     /// Takes everything and answers nothing, until it recovers.
     pub fn stall(&self) {
-        self.state.mood.send_replace(Mood::Stalls);
+        self.state.mode.send_replace(Mode::Stalls);
     }
 
     /// Answers everything with half a body and a broken connection from now on.
-    pub fn break_off(&self) {
-        self.state.mood.send_replace(Mood::BreaksOff);
+    pub fn truncate_responses(&self) {
+        self.state.mode.send_replace(Mode::Truncates);
     }
 
-    /// Is in a good mood again.
+    /// Responds as the real services do again.
     pub fn recover(&self) {
-        self.state.mood.send_replace(Mood::Well);
+        self.state.mode.send_replace(Mode::Normal);
     }
 }
 
@@ -183,7 +183,7 @@ async fn serve(listener: TcpListener, state: Arc<State>) {
     }
 }
 
-async fn receive(state: &State, request: hyper::Request<Incoming>) -> Answered {
+async fn receive(state: &State, request: hyper::Request<Incoming>) -> HttpResponse {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let received = Received {
@@ -199,19 +199,19 @@ async fn receive(state: &State, request: hyper::Request<Incoming>) -> Answered {
         all.push(received.clone());
         all.len() - 1
     };
-    let mut mood = state.mood.subscribe();
-    let now = *mood.borrow();
+    let mut mode = state.mode.subscribe();
+    let now = *mode.borrow();
     let mut answer = match now {
-        Mood::Well => judge(&received),
-        Mood::Refuses(status) => answer(status, "text/plain", "not now"),
-        Mood::AsksToWait(_) => answer(429, "text/plain", "slow down"),
-        Mood::Stalls => {
-            let _ = tokio::time::timeout(Duration::from_secs(60), mood.wait_for(|mood| *mood != Mood::Stalls)).await;
-            answer(503, "text/plain", "too late")
+        Mode::Normal => provider_response(&received),
+        Mode::RespondsWith(status) => response(status, "text/plain", "not now"),
+        Mode::RateLimits(_) => response(429, "text/plain", "slow down"),
+        Mode::Stalls => {
+            let _ = tokio::time::timeout(Duration::from_secs(60), mode.wait_for(|mode| *mode != Mode::Stalls)).await;
+            response(503, "text/plain", "too late")
         }
-        Mood::BreaksOff => half(),
+        Mode::Truncates => truncated_response(),
     };
-    if let Mood::AsksToWait(seconds) = now {
+    if let Mode::RateLimits(seconds) = now {
         answer.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
     if let Some(received) = state.received().get_mut(index) {
@@ -220,14 +220,14 @@ async fn receive(state: &State, request: hyper::Request<Incoming>) -> Answered {
     answer
 }
 
-fn answer(status: u16, content_type: &str, body: impl Into<Bytes>) -> Answered {
+fn response(status: u16, content_type: &str, body: impl Into<Bytes>) -> HttpResponse {
     let body = Full::new(body.into()).map_err(|never| match never {}).boxed();
     let status = StatusCode::from_u16(status).expect("a status");
     Response::builder().status(status).header(CONTENT_TYPE, content_type).body(body).expect("an answer")
 }
 
 /// Says 200 and a length, gives a part of it, and breaks off.
-fn half() -> Answered {
+fn truncated_response() -> HttpResponse {
     let frames = futures::stream::iter([Ok(Frame::data(Bytes::from_static(b"{\"half\":")))]).chain(futures::stream::once(async {
         // Time for the part to leave before the connection goes.
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -248,25 +248,25 @@ impl<T> futures::Stream for SyncStream<T> {
     }
 }
 
-/// What the real one would say.
-fn judge(request: &Received) -> Answered {
+/// The response of the real service.
+fn provider_response(request: &Received) -> HttpResponse {
     let path: Vec<_> = request.path.trim_matches('/').split('/').collect();
     match path[..] {
         ["2010-04-01", "Accounts", account, "Messages.json"] => twilio(request, account),
         ["v3", "mail", "send"] => sendgrid(request),
         ["hooks", ..] => webhook(request),
         ["chat", ..] => chat(request),
-        ["switch", ..] => answer(200, "text/plain", "OK"),
+        ["switch", ..] => response(200, "text/plain", "OK"),
         [topic] if !request.header("title").is_empty() => ntfy(request, topic),
-        _ => answer(200, "text/plain", ""),
+        _ => response(200, "text/plain", ""),
     }
 }
 
-fn twilio(request: &Received, account: &str) -> Answered {
+fn twilio(request: &Received, account: &str) -> HttpResponse {
     let refuse = |status: u16, code: u32, message: &str| {
         let body =
             json!({"code": code, "message": message, "more_info": format!("https://www.twilio.com/docs/errors/{code}"), "status": status});
-        answer(status, "application/json", body.to_string())
+        response(status, "application/json", body.to_string())
     };
     let wanted = format!("Basic {}", STANDARD.encode(format!("{TWILIO_ACCOUNT}:{TWILIO_TOKEN}")));
     if account != TWILIO_ACCOUNT || request.header(AUTHORIZATION.as_str()) != wanted {
@@ -297,13 +297,13 @@ fn twilio(request: &Received, account: &str) -> Answered {
         refuse(400, 21617, "The concatenated message body exceeds the 1600 character limit")
     } else {
         let body = json!({"sid": "SM1", "status": "queued", "to": field("To"), "from": field("From"), "body": field("Body")});
-        answer(201, "application/json", body.to_string())
+        response(201, "application/json", body.to_string())
     }
 }
 
-fn sendgrid(request: &Received) -> Answered {
+fn sendgrid(request: &Received) -> HttpResponse {
     let refuse = |status: u16, field: &str, message: &str| {
-        answer(status, "application/json", json!({"errors": [{"message": message, "field": field, "help": null}]}).to_string())
+        response(status, "application/json", json!({"errors": [{"message": message, "field": field, "help": null}]}).to_string())
     };
     if request.header(AUTHORIZATION.as_str()) != format!("Bearer {SENDGRID_KEY}") {
         return refuse(401, "", "The provided authorization grant is invalid, expired, or revoked");
@@ -327,15 +327,15 @@ fn sendgrid(request: &Received) -> Answered {
     } else if !text(&mail["content"][0]["type"]) || !text(&mail["content"][0]["value"]) {
         refuse(400, "content", "The content value must be a string at least one character in length.")
     } else {
-        answer(202, "text/plain", "")
+        response(202, "text/plain", "")
     }
 }
 
 /// As standardwebhooks.com tells receivers to verify.
-fn webhook(request: &Received) -> Answered {
+fn webhook(request: &Received) -> HttpResponse {
     let (id, timestamp) = (request.header("webhook-id"), request.header("webhook-timestamp"));
     if id.is_empty() || timestamp.parse::<i64>().is_err() {
-        return answer(400, "text/plain", "Missing required headers");
+        return response(400, "text/plain", "Missing required headers");
     }
     let key = STANDARD.decode(WEBHOOK_SECRET.trim_start_matches("whsec_")).expect("base64");
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("any length does");
@@ -346,21 +346,21 @@ fn webhook(request: &Received) -> Answered {
         .split(' ')
         .filter_map(|signature| STANDARD.decode(signature.strip_prefix("v1,")?).ok())
         .any(|signature| mac.clone().verify_slice(&signature).is_ok());
-    if verified { answer(204, "text/plain", "") } else { answer(401, "text/plain", "No matching signature found") }
+    if verified { response(204, "text/plain", "") } else { response(401, "text/plain", "No matching signature found") }
 }
 
 /// As Slack's incoming webhooks answer.
-fn chat(request: &Received) -> Answered {
+fn chat(request: &Received) -> HttpResponse {
     match serde_json::from_slice::<Value>(&request.body) {
-        Err(_) => answer(400, "text/plain", "invalid_payload"),
-        Ok(payload) if payload["text"].as_str().is_some_and(|text| !text.is_empty()) => answer(200, "text/plain", "ok"),
-        Ok(_) => answer(400, "text/plain", "no_text"),
+        Err(_) => response(400, "text/plain", "invalid_payload"),
+        Ok(payload) if payload["text"].as_str().is_some_and(|text| !text.is_empty()) => response(200, "text/plain", "ok"),
+        Ok(_) => response(400, "text/plain", "no_text"),
     }
 }
 
-fn ntfy(request: &Received, topic: &str) -> Answered {
+fn ntfy(request: &Received, topic: &str) -> HttpResponse {
     let refuse = |status: u16, code: u32, error: &str| {
-        answer(status, "application/json", json!({"code": code, "http": status, "error": error}).to_string())
+        response(status, "application/json", json!({"code": code, "http": status, "error": error}).to_string())
     };
     let priority = request.header("priority");
     if request.header(AUTHORIZATION.as_str()) != format!("Bearer {NTFY_TOKEN}") {
@@ -371,6 +371,6 @@ fn ntfy(request: &Received, topic: &str) -> Answered {
         refuse(400, 40007, "invalid request: priority invalid")
     } else {
         let body = json!({"id": "1", "event": "message", "topic": topic, "message": String::from_utf8_lossy(&request.body)});
-        answer(200, "application/json", body.to_string())
+        response(200, "application/json", body.to_string())
     }
 }

@@ -40,17 +40,17 @@ pub fn event(id: &str, kind: &str, object: &Value) -> Value {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Mood {
-    Well,
-    Away,
+enum Mode {
+    Normal,
+    Unavailable,
     Stalls,
-    /// Does what it is asked, and breaks the connection instead of answering.
-    LosesAnswers,
+    /// Carries the request out and closes the connection instead of responding.
+    DropsResponses,
 }
 
 /// A request that came in.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct RecordedRequest {
     /// `POST /v1/refunds`.
     pub line: String,
     /// Its idempotency key; empty when it had none.
@@ -62,13 +62,13 @@ pub struct Asked {
 }
 
 struct State {
-    mood: Mutex<Mood>,
-    asked: Mutex<Vec<Asked>>,
-    books: Mutex<Books>,
+    mode: Mutex<Mode>,
+    requests: Mutex<Vec<RecordedRequest>>,
+    ledger: Mutex<Ledger>,
 }
 
 #[derive(Default)]
-struct Books {
+struct Ledger {
     counter: u64,
     intents: BTreeMap<String, Value>,
     refunds: BTreeMap<String, Value>,
@@ -98,7 +98,7 @@ impl Stripe {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let origin = format!("http://{}", listener.local_addr().expect("its address"));
-        let state = Arc::new(State { mood: Mutex::new(Mood::Well), asked: Mutex::default(), books: Mutex::default() });
+        let state = Arc::new(State { mode: Mutex::new(Mode::Normal), requests: Mutex::default(), ledger: Mutex::default() });
         let server = tokio::spawn(serve(listener, state.clone()));
         Self { origin, state, server }
     }
@@ -108,67 +108,67 @@ impl Stripe {
         [("stripe_api_base", &self.origin), ("stripe_api_key", KEY), ("stripe_webhook_secret", WEBHOOK_SECRET)]
     }
 
-    /// Answers 503 from now on.
-    pub fn go_away(&self) {
-        *lock(&self.state.mood) = Mood::Away;
+    /// Responds 503 from now on.
+    pub fn set_unavailable(&self) {
+        *lock(&self.state.mode) = Mode::Unavailable;
     }
 
     /// Takes everything and answers nothing from now on.
     pub fn stall(&self) {
-        *lock(&self.state.mood) = Mood::Stalls;
+        *lock(&self.state.mode) = Mode::Stalls;
     }
 
-    /// Does what it is asked from now on, and answers nothing.
-    pub fn lose_answers(&self) {
-        *lock(&self.state.mood) = Mood::LosesAnswers;
+    /// Carries requests out from now on, and closes the connection instead of responding.
+    pub fn drop_responses(&self) {
+        *lock(&self.state.mode) = Mode::DropsResponses;
     }
 
-    /// Is well again.
+    /// Responds normally from now on.
     pub fn recover(&self) {
-        *lock(&self.state.mood) = Mood::Well;
+        *lock(&self.state.mode) = Mode::Normal;
     }
 
     /// Every request so far.
-    pub fn asked(&self) -> Vec<Asked> {
-        lock(&self.state.asked).clone()
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        lock(&self.state.requests).clone()
     }
 
     /// Every intent, by id.
     pub fn intents(&self) -> BTreeMap<String, Value> {
-        lock(&self.state.books).intents.clone()
+        lock(&self.state.ledger).intents.clone()
     }
 
     /// An intent.
     pub fn intent(&self, id: &str) -> Value {
-        lock(&self.state.books).intents.get(id).cloned().unwrap_or_else(|| panic!("no intent {id}"))
+        lock(&self.state.ledger).intents.get(id).cloned().unwrap_or_else(|| panic!("no intent {id}"))
     }
 
     /// Every refund, by id.
     pub fn refunds(&self) -> BTreeMap<String, Value> {
-        lock(&self.state.books).refunds.clone()
+        lock(&self.state.ledger).refunds.clone()
     }
 
     /// What was given back of an intent.
     pub fn refunded(&self, intent: &str) -> i64 {
-        lock(&self.state.books).refunded(intent)
+        lock(&self.state.ledger).refunded(intent)
     }
 
     /// What the driver's own device does with the client secret: pays.
     pub fn pay(&self, intent: &str) {
-        let mut books = lock(&self.state.books);
-        let intent = books.intents.get_mut(intent).expect("an intent");
+        let mut ledger = lock(&self.state.ledger);
+        let intent = ledger.intents.get_mut(intent).expect("an intent");
         assert!(intent["status"].as_str().unwrap_or_default().starts_with("requires_"), "it cannot be paid: {intent}");
         succeed(intent);
     }
 
-    /// Sets an intent's status, as banks and fate would.
+    /// Sets an intent's status, as a bank's decision would.
     pub fn set_status(&self, intent: &str, status: &str) {
-        lock(&self.state.books).intents.get_mut(intent).expect("an intent")["status"] = json!(status);
+        lock(&self.state.ledger).intents.get_mut(intent).expect("an intent")["status"] = json!(status);
     }
 
     /// Sets what becomes of refunds: `succeeded`, `pending` or `failed`.
     pub fn set_refund_status(&self, refund: &str, status: &str) {
-        lock(&self.state.books).refunds.get_mut(refund).expect("a refund")["status"] = json!(status);
+        lock(&self.state.ledger).refunds.get_mut(refund).expect("a refund")["status"] = json!(status);
     }
 }
 
@@ -199,38 +199,43 @@ async fn answer(state: &State, request: hyper::Request<Incoming>) -> Result<Resp
         .collect();
     let line = format!("{} {}", parts.method, parts.uri.path());
     let key = header("idempotency-key");
-    lock(&state.asked).push(Asked { line: line.clone(), key: key.clone(), version: header("stripe-version"), form: form.clone() });
+    lock(&state.requests).push(RecordedRequest {
+        line: line.clone(),
+        key: key.clone(),
+        version: header("stripe-version"),
+        form: form.clone(),
+    });
 
-    let mood = *lock(&state.mood);
-    let (status, answered) = match mood {
-        Mood::Away => (StatusCode::SERVICE_UNAVAILABLE, json!({"error": {"type": "api_error"}})),
-        Mood::Stalls => {
+    let mode = *lock(&state.mode);
+    let (status, answered) = match mode {
+        Mode::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, json!({"error": {"type": "api_error"}})),
+        Mode::Stalls => {
             tokio::time::sleep(Duration::from_secs(60)).await;
             (StatusCode::SERVICE_UNAVAILABLE, Value::Null)
         }
-        Mood::Well | Mood::LosesAnswers if header("authorization") != format!("Bearer {KEY}") => {
+        Mode::Normal | Mode::DropsResponses if header("authorization") != format!("Bearer {KEY}") => {
             (StatusCode::UNAUTHORIZED, json!({"error": {"type": "invalid_request_error", "message": "Invalid API Key provided"}}))
         }
-        Mood::Well | Mood::LosesAnswers => {
-            let mut books = lock(&state.books);
+        Mode::Normal | Mode::DropsResponses => {
+            let mut ledger = lock(&state.ledger);
             let asked = format!("{line} {}", String::from_utf8_lossy(&body));
-            match books.answers.get(&key).filter(|_| !key.is_empty()) {
+            match ledger.answers.get(&key).filter(|_| !key.is_empty()) {
                 Some((before, ..)) if *before != asked => (
                     StatusCode::BAD_REQUEST,
                     refusal("idempotency_error", "", "Keys for idempotent requests can only be used with the same parameters"),
                 ),
                 Some((_, status, answered)) => (*status, answered.clone()),
                 None => {
-                    let (status, answered) = books.work(&parts.method, parts.uri.path(), &form);
+                    let (status, answered) = ledger.route(&parts.method, parts.uri.path(), &form);
                     if !key.is_empty() && parts.method == Method::POST {
-                        books.answers.insert(key, (asked, status, answered.clone()));
+                        ledger.answers.insert(key, (asked, status, answered.clone()));
                     }
                     (status, answered)
                 }
             }
         }
     };
-    if mood == Mood::LosesAnswers {
+    if mode == Mode::DropsResponses {
         return Err(std::io::Error::other("lost"));
     }
     let body = Full::new(Bytes::from(answered.to_string()));
@@ -245,7 +250,7 @@ fn invalid(code: &str, message: &str) -> (StatusCode, Value) {
     (StatusCode::BAD_REQUEST, refusal("invalid_request_error", code, message))
 }
 
-impl Books {
+impl Ledger {
     fn new_id(&mut self, prefix: &str) -> String {
         self.counter += 1;
         format!("{prefix}_{}{:06}", crate::unique("x").replace('-', ""), self.counter)
@@ -256,7 +261,7 @@ impl Books {
         own.filter_map(|refund| refund["amount"].as_i64()).sum()
     }
 
-    fn work(&mut self, method: &Method, path: &str, form: &HashMap<String, String>) -> (StatusCode, Value) {
+    fn route(&mut self, method: &Method, path: &str, form: &HashMap<String, String>) -> (StatusCode, Value) {
         let missing = || (StatusCode::NOT_FOUND, refusal("invalid_request_error", "resource_missing", "No such object"));
         let path: Vec<_> = path.trim_matches('/').split('/').collect();
         match (method, &path[..]) {

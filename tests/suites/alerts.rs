@@ -1,4 +1,4 @@
-//! Contract §6: alerts, their history, and what was sent about them.
+//! Alerts, their history, and what was sent about them.
 
 use gatehouse_tests::{App, Client, unique};
 use reqwest::Method;
@@ -331,7 +331,7 @@ async fn the_list_is_filtered_and_paged_newest_first() {
 }
 
 /// Writes a message in this state, as the dispatcher would have left it; its id.
-fn stage_message(app: &App, alert: &Value, state: &str) -> String {
+fn insert_message(app: &App, alert: &Value, state: &str) -> String {
     let message = format!("0{}", &unique("m").replace('-', "0")[..11]);
     let outbox: i64 = app.db().query_row("select id from outbox where subject = ?", [id(alert)], |row| row.get(0)).unwrap();
     app.db()
@@ -360,7 +360,7 @@ async fn an_admin_sees_dead_letters_and_replays_them() {
     let mut critical = camera_alert();
     critical["severity"] = json!("critical");
     let alert = raise(&app.operator().await, critical).await;
-    let (dead, sent) = (stage_message(&app, &alert, "dead"), stage_message(&app, &alert, "sent"));
+    let (dead, sent) = (insert_message(&app, &alert, "dead"), insert_message(&app, &alert, "sent"));
 
     let listed = admin.get("/api/dispatch/messages?state=dead&channel=mail&limit=500").await.expect(200);
     let listed: Vec<_> = listed["items"].as_array().unwrap().clone();

@@ -1,13 +1,13 @@
-//! Contract §2: accounts and tokens. Registration and sign-in here; tokens, refresh and the lock in the modules.
+//! Accounts and tokens (docs/reference/rules.md). Registration and sign-in here; tokens, refresh and the lock in the modules.
 
-use gatehouse_tests::{Answer, App, unique};
+use gatehouse_tests::{App, Response, unique};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-#[path = "auth/access.rs"]
-mod access;
-#[path = "auth/lock.rs"]
-mod lock;
+#[path = "auth/access_tokens.rs"]
+mod access_tokens;
+#[path = "auth/lockout.rs"]
+mod lockout;
 #[path = "auth/refresh.rs"]
 mod refresh;
 
@@ -17,7 +17,7 @@ fn address() -> String {
     format!("{}@example.com", unique("pilgrim"))
 }
 
-async fn register(app: &App, body: Value) -> Answer {
+async fn register(app: &App, body: Value) -> Response {
     app.anonymous().post("/api/auth/register", body).await
 }
 
@@ -28,7 +28,7 @@ async fn registered(app: &App) -> String {
     email
 }
 
-async fn login(app: &App, email: &str, password: &str) -> Answer {
+async fn login(app: &App, email: &str, password: &str) -> Response {
     app.anonymous().post("/api/auth/login", json!({"email": email, "password": password})).await
 }
 
@@ -116,8 +116,14 @@ async fn signing_in_gives_both_tokens() {
 
     let anonymous = app.anonymous();
     let by_name = json!({"username": email, "password": PASSWORD});
-    assert!(anonymous.post("/api/auth/login/", by_name.clone()).await.expect(200)["access"].is_string(), "S2's field");
-    assert!(anonymous.post("/v0/api/users/auth/login/", by_name).await.expect(200)["refresh"].is_string(), "S4's path");
+    assert!(
+        anonymous.post("/api/auth/login/", by_name.clone()).await.expect(200)["access"].is_string(),
+        "docs/reference/clients.md#slot-monitoring"
+    );
+    assert!(
+        anonymous.post("/v0/api/users/auth/login/", by_name).await.expect(200)["refresh"].is_string(),
+        "docs/reference/clients.md#cctv-management"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,12 +1,12 @@
-//! Contract §5: darshan booking. Slots, bookings and their tickets, cancelling, the waitlist, gates, the days' calendar.
+//! Darshan booking (docs/reference/tickets.md for the ticket). Slots, bookings and their tickets, cancelling, the waitlist, gates, the days' calendar.
 
 #[path = "booking/support.rs"]
 mod support;
 
 #[path = "booking/calendar.rs"]
 mod calendar;
-#[path = "booking/gates.rs"]
-mod gates;
+#[path = "booking/check_in.rs"]
+mod check_in;
 #[path = "booking/waitlist.rs"]
 mod waitlist;
 
@@ -20,10 +20,10 @@ use support::{Temple, code, id, path};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pilgrim_books_and_gets_a_ticket() {
     let app = App::start().await;
-    let temple = Temple::new(&app, 20).await;
+    let temple = Temple::create(&app, 20).await;
     let pilgrim = app.visitor().await;
     let visitors = json!(["Asha", {"name": "Ravi", "age": 7}]);
-    let booking = pilgrim.post("/api/bookings/", temple.wish_with("visitors", visitors)).await.expect(201);
+    let booking = pilgrim.post("/api/bookings/", temple.booking_body_with("visitors", visitors)).await.expect(201);
     for (field, value) in [("temple_id", json!(temple.slug)), ("date", json!(temple.date)), ("slot", json!("06:00-07:00"))] {
         assert_eq!(booking[field], value, "{field}");
     }
@@ -54,9 +54,9 @@ async fn a_pilgrim_books_and_gets_a_ticket() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ticket_is_verified_with_nothing_but_the_public_keys() {
     let app = App::start().await;
-    let temple = Temple::new(&app, 20).await;
+    let temple = Temple::create(&app, 20).await;
     let pilgrim = app.visitor().await;
-    let booking = pilgrim.post("/api/bookings/", temple.wish(4)).await.expect(201);
+    let booking = pilgrim.post("/api/bookings/", temple.booking_body(4)).await.expect(201);
     let ticket = booking["ticket"].as_str().unwrap();
     assert!(ticket.len() <= 250, "{}", ticket.len());
     let published = app.anonymous().get("/api/bookings/ticket-keys").await.expect(200);
@@ -81,9 +81,9 @@ async fn a_ticket_is_verified_with_nothing_but_the_public_keys() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ticket_is_drawn_as_svg_and_as_png() {
     let app = App::start().await;
-    let temple = Temple::new(&app, 20).await;
+    let temple = Temple::create(&app, 20).await;
     let pilgrim = app.visitor().await;
-    let booking = pilgrim.post("/api/bookings/", temple.wish(4)).await.expect(201);
+    let booking = pilgrim.post("/api/bookings/", temple.booking_body(4)).await.expect(201);
     let svg = pilgrim.get(booking["qr_svg"].as_str().unwrap()).await;
     assert_eq!((svg.status, svg.header("content-type")), (200, "image/svg+xml"));
     assert!(svg.text().starts_with("<svg ") && svg.text().ends_with("</svg>"));
@@ -126,25 +126,25 @@ fn decoded(picture: &[u8]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_with_its_key_books_once() {
     let app = App::start().await;
-    let temple = Temple::new(&app, 20).await;
+    let temple = Temple::create(&app, 20).await;
     let pilgrim = app.visitor().await;
     let keyed = pilgrim.header("idempotency-key", "first");
-    let booking = keyed.post("/api/bookings/", temple.wish(4)).await.expect(201);
-    let again = keyed.post("/api/bookings/", temple.wish(4)).await;
+    let booking = keyed.post("/api/bookings/", temple.booking_body(4)).await.expect(201);
+    let again = keyed.post("/api/bookings/", temple.booking_body(4)).await;
     assert_eq!(again.expect(201), booking);
     assert_eq!(again.header("idempotent-replayed"), "true");
-    keyed.post("/api/bookings/", temple.wish(5)).await.expect_invalid(&["Idempotency-Key"]);
+    keyed.post("/api/bookings/", temple.booking_body(5)).await.expect_invalid(&["Idempotency-Key"]);
     // Somebody else's key is somebody else's.
-    let other = app.visitor().await.header("idempotency-key", "first").post("/api/bookings/", temple.wish(4)).await.expect(201);
+    let other = app.visitor().await.header("idempotency-key", "first").post("/api/bookings/", temple.booking_body(4)).await.expect(201);
     assert_ne!(other["id"], booking["id"]);
-    pilgrim.post("/api/bookings/", temple.wish(4)).await.expect(201);
-    assert_eq!(temple.sold(&app), 12);
+    pilgrim.post("/api/bookings/", temple.booking_body(4)).await.expect(201);
+    assert_eq!(temple.places_sold(&app), 12);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_booked_is_refused_and_changes_nothing() {
     let app = App::start().await;
-    let temple = Temple::new(&app, 20).await;
+    let temple = Temple::create(&app, 20).await;
     let car_park = app.place(0).await;
     let pilgrim = app.visitor().await;
     let post = |body: Value| {
@@ -166,10 +166,10 @@ async fn what_cannot_be_booked_is_refused_and_changes_nothing() {
         ("slot", json!("05:00-06:00")),
         ("slot", json!("dawn")),
     ] {
-        post(temple.wish_with(field, value.clone())).await.expect_invalid(&[field]);
+        post(temple.booking_body_with(field, value.clone())).await.expect_invalid(&[field]);
     }
     let today = support::date(&app, 0);
-    let begun = pilgrim.post("/api/bookings/", temple.wish_with("date", json!(today))).await;
+    let begun = pilgrim.post("/api/bookings/", temple.booking_body_with("date", json!(today))).await;
     // In the first hours of the temple's day its slot is still ahead.
     let early = begun.status == 201;
     if !early {
@@ -177,7 +177,7 @@ async fn what_cannot_be_booked_is_refused_and_changes_nothing() {
     }
     pilgrim.send_bytes(Method::POST, "/api/bookings/", "application/json", "{").await.expect_problem(400);
     pilgrim.send_bytes(Method::POST, "/api/bookings/", "text/plain", "{}").await.expect_problem(415);
-    assert_eq!(temple.sold(&app), if early { 4 } else { 0 });
+    assert_eq!(temple.places_sold(&app), if early { 4 } else { 0 });
 
     let anonymous = app.anonymous();
     anonymous.get("/api/bookings/temple/nowhere/slots").await.expect_problem(404);
@@ -192,23 +192,23 @@ async fn what_cannot_be_booked_is_refused_and_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn old_clients_names_of_the_fields_are_read() {
     let app = App::start().await;
-    let temple = Temple::new(&app, 20).await;
-    let wish = json!({"temple": temple.slug, "date": temple.date, "time_slot": "06:00-07:00", "number_of_visitors": 3});
-    let booking = app.visitor().await.post("/api/bookings/", wish).await.expect(201);
+    let temple = Temple::create(&app, 20).await;
+    let body = json!({"temple": temple.slug, "date": temple.date, "time_slot": "06:00-07:00", "number_of_visitors": 3});
+    let booking = app.visitor().await.post("/api/bookings/", body).await.expect(201);
     assert_eq!((&booking["party_size"], &booking["slot"]), (&json!(3), &json!("06:00-07:00")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_slot_takes_nobody_and_a_begin_time_names_a_slot() {
     let app = App::start().await;
-    let temple = Temple::new(&app, 10).await;
+    let temple = Temple::create(&app, 10).await;
     let pilgrim = app.visitor().await;
-    let booking = pilgrim.post("/api/bookings/", temple.wish_with("slot", json!("06:00"))).await.expect(201);
+    let booking = pilgrim.post("/api/bookings/", temple.booking_body_with("slot", json!("06:00"))).await.expect(201);
     assert_eq!(booking["slot"], "06:00-07:00");
-    pilgrim.post("/api/bookings/", temple.wish(5)).await.expect(201);
-    let refused = pilgrim.post("/api/bookings/", temple.wish(2)).await.expect_problem(409);
+    pilgrim.post("/api/bookings/", temple.booking_body(5)).await.expect(201);
+    let refused = pilgrim.post("/api/bookings/", temple.booking_body(2)).await.expect_problem(409);
     assert_eq!(refused["reason"], "full");
-    pilgrim.post("/api/bookings/", temple.wish(1)).await.expect(201);
+    pilgrim.post("/api/bookings/", temple.booking_body(1)).await.expect(201);
     let day = app.anonymous().get(&temple.slots_path()).await.expect(200);
     assert_eq!((&day["items"][0]["status"], &day["items"][0]["left"]), (&json!("full"), &json!(0)));
     assert_eq!(day["items"][1]["left"], 10);
@@ -217,9 +217,9 @@ async fn a_full_slot_takes_nobody_and_a_begin_time_names_a_slot() {
 #[tokio::test(flavor = "multi_thread")]
 async fn everyone_sees_and_changes_only_what_is_theirs() {
     let app = App::start().await;
-    let temple = Temple::new(&app, 50).await;
+    let temple = Temple::create(&app, 50).await;
     let (pilgrim, other, operator) = (app.visitor().await, app.visitor().await, app.operator().await);
-    let booking = pilgrim.post("/api/bookings/", temple.wish(4)).await.expect(201);
+    let booking = pilgrim.post("/api/bookings/", temple.booking_body(4)).await.expect(201);
     let at = |rest: &str| format!("{}{rest}", path(&booking));
     other.get(&at("")).await.expect_problem(404);
     other.patch(&at("/cancel"), json!({})).await.expect_problem(404);
@@ -263,19 +263,19 @@ async fn everyone_sees_and_changes_only_what_is_theirs() {
     let (email, password) = app.new_user("device", json!({"device_code": code})).await;
     for device in [app.device(&code).await, app.login(&email, &password).await] {
         for path in ["/api/bookings/", "/api/bookings/waitlist"] {
-            device.post(path, temple.wish(1)).await.expect_problem(403);
+            device.post(path, temple.booking_body(1)).await.expect_problem(403);
         }
         device.get(&at("")).await.expect_problem(404);
         device.post(&at("/checkin"), json!({})).await.expect_problem(403);
     }
-    assert_eq!(temple.sold(&app), 4);
+    assert_eq!(temple.places_sold(&app), 4);
 }
 
 /// The statements that read bookings, as they are run, use an index each and sort no page.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_statement_scans_the_bookings() {
     let app = App::start().await;
-    Temple::new(&app, 10).await;
+    Temple::create(&app, 10).await;
     let live = "('confirmed', 'checked_in', 'exited', 'no_show')";
     let day = "select b.id from bookings b where b.site = ? and b.date = ? and b.no > coalesce(?, 0)";
     let mine = "select b.id from bookings b where b.user_id = ? and b.no < coalesce(?, 9223372036854775807)";
@@ -311,34 +311,34 @@ async fn no_statement_scans_the_bookings() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pilgrim_gives_a_booking_back_until_its_slot_begins() {
     let Some(app) = App::embedded(&[]).await else { return };
-    let temple = Temple::new(&app, 20).await;
+    let temple = Temple::create(&app, 20).await;
     let (email, password) = app.new_user("visitor", json!({})).await;
     let pilgrim = app.login(&email, &password).await;
-    let first = pilgrim.post("/api/bookings/", temple.wish(4)).await.expect(201);
-    let second = pilgrim.post("/api/bookings/", temple.wish(3)).await.expect(201);
+    let first = pilgrim.post("/api/bookings/", temple.booking_body(4)).await.expect(201);
+    let second = pilgrim.post("/api/bookings/", temple.booking_body(3)).await.expect(201);
     let cancelled = pilgrim.patch(&format!("{}/cancel/", path(&first)), json!({})).await.expect(200);
     assert_eq!(cancelled["status"], "cancelled");
     assert!(cancelled["ended_at"].is_string());
     let refused = pilgrim.patch(&format!("{}/cancel", path(&first)), json!({})).await.expect_problem(409);
     assert_eq!(refused["reason"], "cancelled");
-    assert_eq!(temple.sold(&app), 3);
+    assert_eq!(temple.places_sold(&app), 3);
 
-    temple.go_to_slot(&app, &second, 1);
+    temple.advance_to_slot(&app, &second, 1);
     let pilgrim = app.login(&email, &password).await;
     let refused = pilgrim.patch(&format!("{}/cancel", path(&second)), json!({})).await.expect_problem(409);
     assert_eq!(refused["reason"], "begun");
-    let refused = pilgrim.post("/api/bookings/", temple.wish(1)).await.expect_problem(409);
+    let refused = pilgrim.post("/api/bookings/", temple.booking_body(1)).await.expect_problem(409);
     assert_eq!(refused["reason"], "begun");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn my_bookings_are_paged_and_filtered() {
     let app = App::start().await;
-    let temple = Temple::new(&app, 50).await;
+    let temple = Temple::create(&app, 50).await;
     let pilgrim = app.visitor().await;
     let mut made = Vec::new();
     for _ in 0..5 {
-        made.push(pilgrim.post("/api/bookings/", temple.wish(1)).await.expect(201));
+        made.push(pilgrim.post("/api/bookings/", temple.booking_body(1)).await.expect(201));
     }
     pilgrim.patch(&format!("{}/cancel", path(&made[2])), json!({})).await.expect(200);
     let mut seen = Vec::new();

@@ -1,24 +1,24 @@
-//! Contract §5 under fire: "The sum of live party sizes never exceeds a slot's capacity, under any concurrency." Two hundred clients
+//! Booking under concurrency: the sum of live party sizes never exceeds a slot's capacity (docs/reference/rules.md). Two hundred clients
 //! book, cancel, book again and wait for the last places of one slot; then the same with kill -9 in between.
 
+#[path = "booking_race/audit.rs"]
+mod audit;
 #[path = "booking/support.rs"]
 #[allow(dead_code, reason = "shared with the suite of bookings")]
 mod support;
-#[path = "booking_race/trail.rs"]
-mod trail;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use audit::replay;
 use futures::future::join_all;
 use gatehouse_tests::process::{Process, serve_if_asked};
 use gatehouse_tests::{App, Client};
 use reqwest::Method;
 use serde_json::{Value, json};
 use support::{Temple, id, path};
-use trail::replay;
 
 const CAPACITY: i64 = 60;
 const CLIENTS: usize = 200;
@@ -48,17 +48,17 @@ async fn send(client: &Client, method: Method, path: &str, key: Option<&str>, bo
 }
 
 /// The people who hold places of this temple.
-const SOLD: &str =
+const PLACES_SOLD: &str =
     "select coalesce(sum(party_size), 0) from bookings where site = ? and status in ('confirmed', 'checked_in', 'exited', 'no_show')";
 
 /// Every answer with 201, by its client and key.
 #[derive(Default)]
-struct Heard {
+struct Acknowledged {
     booked: Mutex<BTreeMap<String, Value>>,
     cancelled: Mutex<BTreeSet<String>>,
 }
 
-impl Heard {
+impl Acknowledged {
     /// Notes an answer; of one key there is only one booking.
     fn booking(&self, key: &str, booking: &Value) {
         let mut booked = self.booked.lock().unwrap();
@@ -76,27 +76,27 @@ impl Heard {
 }
 
 /// What a key asks for. The same key asks for the same again.
-fn wish_of(temple: &Temple, client: usize) -> Value {
-    temple.wish(1 + (client * 7 % 10) as i64)
+fn request_body(temple: &Temple, client: usize) -> Value {
+    temple.booking_body(1 + (client * 7 % 10) as i64)
 }
 
 /// One client: books, or waits when the slot is full; now and then gives its booking back and books anew. None when the application
 /// is gone.
-async fn play(pilgrim: &Client, temple: &Temple, client: usize, round: usize, heard: &Heard) -> Option<()> {
-    let wish = wish_of(temple, client);
+async fn run_client(pilgrim: &Client, temple: &Temple, client: usize, round: usize, acknowledged: &Acknowledged) -> Option<()> {
+    let body = request_body(temple, client);
     for turn in 0..3 {
         let key = format!("book-{client}-{round}-{turn}");
         // A client that does not trust its network asks twice at once.
         let (one, two) = tokio::join!(
-            send(pilgrim, Method::POST, "/api/bookings/", Some(&key), &wish),
-            send(pilgrim, Method::POST, "/api/bookings/", Some(&key), &wish)
+            send(pilgrim, Method::POST, "/api/bookings/", Some(&key), &body),
+            send(pilgrim, Method::POST, "/api/bookings/", Some(&key), &body)
         );
         let answers = [one?, two?];
         let mut mine = None;
         for (status, body) in &answers {
             match status {
                 201 => {
-                    heard.booking(&key, body);
+                    acknowledged.booking(&key, body);
                     mine = Some(body.clone());
                 }
                 409 => assert_eq!(body["reason"], "full", "{body}"),
@@ -105,11 +105,11 @@ async fn play(pilgrim: &Client, temple: &Temple, client: usize, round: usize, he
         }
         if mine.is_none() {
             let key = format!("wait-{client}-{round}-{turn}");
-            let (status, body) = send(pilgrim, Method::POST, "/api/bookings/waitlist", Some(&key), &wish).await?;
+            let (status, body) = send(pilgrim, Method::POST, "/api/bookings/waitlist", Some(&key), &body).await?;
             match status {
                 201 => {
                     assert!(matches!(body["status"].as_str(), Some("waitlisted")), "{body}");
-                    heard.booking(&key, &body);
+                    acknowledged.booking(&key, &body);
                     mine = Some(body);
                 }
                 // Somebody gave theirs back meanwhile.
@@ -124,7 +124,7 @@ async fn play(pilgrim: &Client, temple: &Temple, client: usize, round: usize, he
         // Whether it waits or has its places by now: it is given back.
         let (status, body) = send(pilgrim, Method::PATCH, &format!("{}/cancel", path(&mine)), None, &json!({})).await?;
         assert!(status == 200 || (status == 409 && body["reason"] == "cancelled"), "{status}: {body}");
-        heard.cancelled(id(&mine));
+        acknowledged.cancelled(id(&mine));
     }
     Some(())
 }
@@ -138,25 +138,26 @@ async fn new_pilgrims(app: &App) -> Vec<(String, String)> {
 }
 
 /// Takes all but a few of the places, so that the race is for the last ones.
-async fn take_most(pilgrim: &Client, temple: &Temple, heard: &Heard) -> Vec<Value> {
+async fn book_most_places(pilgrim: &Client, temple: &Temple, acknowledged: &Acknowledged) -> Vec<Value> {
     let mut taken = Vec::new();
     for party in [10, 10, 10, 10, 8] {
-        let key = format!("first-{party}-{}", heard.ids().len());
-        let (status, body) = send(pilgrim, Method::POST, "/api/bookings/", Some(&key), &temple.wish(party)).await.expect("an answer");
+        let key = format!("first-{party}-{}", acknowledged.ids().len());
+        let (status, body) =
+            send(pilgrim, Method::POST, "/api/bookings/", Some(&key), &temple.booking_body(party)).await.expect("an answer");
         assert_eq!(status, 201, "{body}");
-        heard.booking(&key, &body);
+        acknowledged.booking(&key, &body);
         taken.push(body);
     }
     taken
 }
 
 /// Gives them back one by one, amid the race. None when the application is gone.
-async fn give_back(pilgrim: &Client, taken: &[Value], heard: &Heard) -> Option<()> {
+async fn cancel_all(pilgrim: &Client, taken: &[Value], acknowledged: &Acknowledged) -> Option<()> {
     for booking in taken {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let (status, body) = send(pilgrim, Method::PATCH, &format!("{}/cancel", path(booking)), None, &json!({})).await?;
         assert_eq!(status, 200, "{body}");
-        heard.cancelled(id(booking));
+        acknowledged.cancelled(id(booking));
     }
     Some(())
 }
@@ -171,16 +172,16 @@ fn stored(app: &App, temple: &Temple) -> BTreeMap<String, String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_clients_never_overbook_the_last_places() {
     let app = App::start().await;
-    let temple = Temple::new(&app, CAPACITY).await;
+    let temple = Temple::create(&app, CAPACITY).await;
     let known = new_pilgrims(&app).await;
     let pilgrims = pilgrims(&app, &known).await;
-    let heard = Heard::default();
-    let taken = take_most(&pilgrims[0], &temple, &heard).await;
+    let acknowledged = Acknowledged::default();
+    let taken = book_most_places(&pilgrims[0], &temple, &acknowledged).await;
 
     let (over, watched) = (AtomicBool::new(false), AtomicUsize::new(0));
     let watcher = async {
         let db = app.db();
-        let mut statement = db.prepare(SOLD).unwrap();
+        let mut statement = db.prepare(PLACES_SOLD).unwrap();
         while !over.load(Ordering::Relaxed) {
             let sold: i64 = statement.query_row([&temple.slug], |row| row.get(0)).unwrap();
             assert!(sold <= CAPACITY, "{sold} people hold {CAPACITY} places");
@@ -189,8 +190,8 @@ async fn two_hundred_clients_never_overbook_the_last_places() {
         }
     };
     let race = async {
-        let clients = (0..CLIENTS).map(|client| play(&pilgrims[client % PILGRIMS], &temple, client, 0, &heard));
-        let (finished, given_back) = tokio::join!(join_all(clients), give_back(&pilgrims[0], &taken, &heard));
+        let clients = (0..CLIENTS).map(|client| run_client(&pilgrims[client % PILGRIMS], &temple, client, 0, &acknowledged));
+        let (finished, given_back) = tokio::join!(join_all(clients), cancel_all(&pilgrims[0], &taken, &acknowledged));
         over.store(true, Ordering::Relaxed);
         assert!(given_back.is_some() && finished.iter().all(Option::is_some), "the application is gone");
     };
@@ -198,15 +199,15 @@ async fn two_hundred_clients_never_overbook_the_last_places() {
 
     assert!(watched.into_inner() > 20, "the race was watched");
     let stored = stored(&app, &temple);
-    assert_eq!(stored.keys().cloned().collect::<BTreeSet<_>>(), heard.ids(), "what was told and nothing else");
-    for id in heard.cancelled.lock().unwrap().iter() {
+    assert_eq!(stored.keys().cloned().collect::<BTreeSet<_>>(), acknowledged.ids(), "what was told and nothing else");
+    for id in acknowledged.cancelled.lock().unwrap().iter() {
         assert_eq!(stored[id], "cancelled");
     }
     let counts = replay(&app.db(), &temple.slug, CAPACITY);
     eprintln!("{counts:?}");
     assert!(counts.promoted > 10 && counts.waited > 100 && counts.cancelled > 100 && counts.passed_over > 0, "{counts:?}");
     let slots = app.anonymous().get(&temple.slots_path()).await.expect(200);
-    assert_eq!(slots["items"][0]["booked"], temple.sold(&app));
+    assert_eq!(slots["items"][0]["booked"], temple.places_sold(&app));
     // Each place that was given was told of, once.
     let told: i64 = app.db().query_row("select count(*) from outbox where topic = 'booking.promoted'", [], |row| row.get(0)).unwrap();
     assert_eq!(usize::try_from(told).unwrap(), counts.promoted);
@@ -219,32 +220,32 @@ async fn kill_9_loses_no_booking_and_sells_none_twice() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    let heard = Heard::default();
+    let acknowledged = Acknowledged::default();
     let mut known = Vec::new();
     let mut temple = None;
     let mut taken = Vec::new();
     for round in 0..2 {
         let server = Process::start(directory.path(), &[]);
         if temple.is_none() {
-            temple = Some(Temple::new(&server.app, CAPACITY).await);
+            temple = Some(Temple::create(&server.app, CAPACITY).await);
             known = new_pilgrims(&server.app).await;
         }
         let temple = temple.as_ref().unwrap();
         let pilgrims = pilgrims(&server.app, &known).await;
         if round == 0 {
-            taken = take_most(&pilgrims[0], temple, &heard).await;
+            taken = book_most_places(&pilgrims[0], temple, &acknowledged).await;
         }
-        let before = heard.ids().len();
-        let clients = (0..CLIENTS).map(|client| play(&pilgrims[client % PILGRIMS], temple, client, round, &heard));
+        let before = acknowledged.ids().len();
+        let clients = (0..CLIENTS).map(|client| run_client(&pilgrims[client % PILGRIMS], temple, client, round, &acknowledged));
         let killer = async {
-            while heard.ids().len() < before + 60 {
+            while acknowledged.ids().len() < before + 60 {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
             server.kill_9();
         };
         let given_back = async {
             // Two before each crash, if it comes to that.
-            give_back(&pilgrims[0], &taken[2 * round..2 * round + 2], &heard).await;
+            cancel_all(&pilgrims[0], &taken[2 * round..2 * round + 2], &acknowledged).await;
         };
         let (finished, (), ()) = tokio::join!(join_all(clients), killer, given_back);
         assert!(finished.iter().any(Option::is_none), "it was killed amid the race");
@@ -253,17 +254,17 @@ async fn kill_9_loses_no_booking_and_sells_none_twice() {
     let server = Process::start(directory.path(), &[]);
     let (app, temple) = (&server.app, temple.unwrap());
     let after_crash = stored(app, &temple);
-    let lost: Vec<_> = heard.ids().into_iter().filter(|id| !after_crash.contains_key(id)).collect();
+    let lost: Vec<_> = acknowledged.ids().into_iter().filter(|id| !after_crash.contains_key(id)).collect();
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
-    for id in heard.cancelled.lock().unwrap().iter() {
+    for id in acknowledged.cancelled.lock().unwrap().iter() {
         assert_eq!(after_crash[id], "cancelled", "given back, and yet not");
     }
-    assert!(temple.sold(app) <= CAPACITY);
+    assert!(temple.places_sold(app) <= CAPACITY);
     replay(&app.db(), &temple.slug, CAPACITY);
 
     // Every key is asked again: what was answered is answered the same, and what was committed unheard is told now.
     let pilgrims = pilgrims(app, &known).await;
-    let told = heard.booked.lock().unwrap().clone();
+    let told = acknowledged.booked.lock().unwrap().clone();
     let (mut replayed, mut unheard) = (0, BTreeSet::new());
     for client in 0..CLIENTS {
         for round in 0..2 {
@@ -277,7 +278,7 @@ async fn kill_9_loses_no_booking_and_sells_none_twice() {
                         continue;
                     }
                     let (status, again) =
-                        send(&pilgrims[client % PILGRIMS], Method::POST, target, Some(&key), &wish_of(&temple, client)).await.unwrap();
+                        send(&pilgrims[client % PILGRIMS], Method::POST, target, Some(&key), &request_body(&temple, client)).await.unwrap();
                     assert_eq!(status, 201, "{again}");
                     match told.get(&key) {
                         Some(first) => assert_eq!(first, &again, "the first answer, word for word"),
@@ -291,7 +292,7 @@ async fn kill_9_loses_no_booking_and_sells_none_twice() {
         }
     }
     eprintln!("{replayed} answers again, {} of them for the first time", unheard.len());
-    let mut all = heard.ids();
+    let mut all = acknowledged.ids();
     all.extend(unheard);
     let now = stored(app, &temple);
     assert_eq!(now.keys().cloned().collect::<BTreeSet<_>>(), all, "every booking was told to whoever asked, and none was made twice");

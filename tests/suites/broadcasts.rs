@@ -1,4 +1,4 @@
-//! Contract §6: alerts to temples and zones: who may read them, where and how long they are in force, and what becomes of them.
+//! Alerts to temples and zones (docs/reference/broadcasts.md): who may read them, where and how long they are active, and how they end.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ async fn raise(operator: &Client, further: Value) -> Value {
     operator.post("/api/alerts/", body).await.expect(201)
 }
 
-async fn in_force(caller: &Client, path: &str) -> Vec<String> {
+async fn active_alerts(caller: &Client, path: &str) -> Vec<String> {
     let page = caller.get(path).await.expect(200);
     page["items"].as_array().expect("items").iter().map(|alert| id(alert).to_owned()).collect()
 }
@@ -34,7 +34,7 @@ async fn in_force(caller: &Client, path: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_reads_what_is_in_force_and_operators_read_all_of_it() {
     let app = App::start().await;
-    let (operator, visitor, anyone) = (app.operator().await, app.visitor().await, app.anonymous());
+    let (operator, visitor, anonymous) = (app.operator().await, app.visitor().await, app.anonymous());
     let (here, there) = (temple(&app).await, temple(&app).await);
     let whole = raise(&operator, json!({"site": here})).await;
     let zone = raise(&operator, json!({"site": here, "zones": ["queue"], "severity": "info"})).await;
@@ -45,23 +45,23 @@ async fn everybody_reads_what_is_in_force_and_operators_read_all_of_it() {
 
     let path = format!("/api/alerts/temple/{here}");
     let public = [id(&everywhere), id(&zone), id(&whole)];
-    for caller in [&anyone, &visitor] {
-        assert_eq!(in_force(caller, &path).await, public);
-        assert_eq!(in_force(caller, &format!("/api/alerts/active/?site={here}")).await, public);
+    for caller in [&anonymous, &visitor] {
+        assert_eq!(active_alerts(caller, &path).await, public);
+        assert_eq!(active_alerts(caller, &format!("/api/alerts/active/?site={here}")).await, public);
         // A wish for what is not for them gives nothing.
-        assert!(in_force(caller, &format!("{path}?is_public=false")).await.is_empty());
+        assert!(active_alerts(caller, &format!("{path}?is_public=false")).await.is_empty());
     }
-    assert_eq!(in_force(&operator, &path).await, [id(&camera), id(&staff), id(&everywhere), id(&zone), id(&whole)]);
-    assert_eq!(in_force(&operator, &format!("{path}?is_public=true")).await, public);
-    assert_eq!(in_force(&operator, &format!("{path}?alert_type=overspeed")).await, [id(&camera)]);
-    assert_eq!(in_force(&anyone, &format!("{path}?zone=Queue")).await, public, "a zone's own, its site's, and everybody's");
-    assert_eq!(in_force(&anyone, &format!("{path}?zone=b1")).await, [id(&everywhere), id(&whole)]);
-    assert_eq!(in_force(&anyone, &format!("{path}?severity=info")).await, [id(&zone)]);
-    let all = in_force(&anyone, "/api/alerts/active?limit=500").await;
+    assert_eq!(active_alerts(&operator, &path).await, [id(&camera), id(&staff), id(&everywhere), id(&zone), id(&whole)]);
+    assert_eq!(active_alerts(&operator, &format!("{path}?is_public=true")).await, public);
+    assert_eq!(active_alerts(&operator, &format!("{path}?alert_type=overspeed")).await, [id(&camera)]);
+    assert_eq!(active_alerts(&anonymous, &format!("{path}?zone=Queue")).await, public, "a zone's own, its site's, and everybody's");
+    assert_eq!(active_alerts(&anonymous, &format!("{path}?zone=b1")).await, [id(&everywhere), id(&whole)]);
+    assert_eq!(active_alerts(&anonymous, &format!("{path}?severity=info")).await, [id(&zone)]);
+    let all = active_alerts(&anonymous, "/api/alerts/active?limit=500").await;
     assert!(all.contains(&id(&elsewhere).to_owned()) && !all.contains(&id(&staff).to_owned()));
 
     // The public document: nothing of who wrote it, nor of vehicles and cameras.
-    let shown = anyone.get(&path).await.expect(200)["items"][1].clone();
+    let shown = anonymous.get(&path).await.expect(200)["items"][1].clone();
     let mut fields: Vec<_> = shown.as_object().unwrap().keys().cloned().collect();
     fields.sort_unstable();
     assert_eq!(fields, ["alert_type", "expires_at", "id", "message", "severity", "site", "status", "timestamp", "zones"]);
@@ -69,20 +69,20 @@ async fn everybody_reads_what_is_in_force_and_operators_read_all_of_it() {
     assert_eq!(operator.get(&path).await.expect(200)["items"][3], operator.get("/api/alerts/?severity=info").await.expect(200)["items"][0]);
 
     // Page by page.
-    let first = anyone.get(&format!("{path}?limit=2")).await.expect(200);
+    let first = anonymous.get(&format!("{path}?limit=2")).await.expect(200);
     let cursor = first["next_cursor"].as_str().expect("more");
-    assert_eq!(in_force(&anyone, &format!("{path}?limit=2&cursor={cursor}")).await, [id(&whole)]);
+    assert_eq!(active_alerts(&anonymous, &format!("{path}?limit=2&cursor={cursor}")).await, [id(&whole)]);
 
-    anyone.get("/api/alerts/temple/atlantis").await.expect_problem(404);
-    anyone.get(&format!("{path}?colour=red")).await.expect_invalid(&["colour"]);
-    anyone.get(&format!("{path}?site={there}")).await.expect_invalid(&["site"]);
-    anyone.get(&format!("{path}?severity=purple")).await.expect_invalid(&["severity"]);
-    anyone.get(&format!("{path}?is_public=perhaps")).await.expect_invalid(&["is_public"]);
+    anonymous.get("/api/alerts/temple/atlantis").await.expect_problem(404);
+    anonymous.get(&format!("{path}?colour=red")).await.expect_invalid(&["colour"]);
+    anonymous.get(&format!("{path}?site={there}")).await.expect_invalid(&["site"]);
+    anonymous.get(&format!("{path}?severity=purple")).await.expect_invalid(&["severity"]);
+    anonymous.get(&format!("{path}?is_public=perhaps")).await.expect_invalid(&["is_public"]);
     app.with_token("no.such.token").get(&path).await.expect_problem(401);
     for method in [Method::POST, Method::DELETE, Method::PATCH] {
-        anyone.send(method, &path, Some(&json!({}))).await.expect_problem(405);
+        anonymous.send(method, &path, Some(&json!({}))).await.expect_problem(405);
     }
-    for caller in [&anyone, &visitor] {
+    for caller in [&anonymous, &visitor] {
         let status = if caller.get("/api/users/me").await.status == 200 { 403 } else { 401 };
         caller.post("/api/alerts/", json!({"severity": "info", "message": "hello"})).await.expect_problem(status);
         caller.patch(&format!("/api/alerts/{}/acknowledge", id(&whole)), json!({})).await.expect_problem(status);
@@ -102,13 +102,13 @@ async fn it_is_over_from_the_second_in_which_it_expires() {
     let alert = format!("/api/alerts/{}", id(&short));
     let seen = operator.patch(&format!("{alert}/acknowledge"), json!({})).await.expect(200);
     assert_eq!(seen["status"], "acknowledged");
-    assert_eq!(in_force(&app.anonymous(), &path).await, [id(&long), id(&also_short), id(&short)], "acknowledged is still in force");
+    assert_eq!(active_alerts(&app.anonymous(), &path).await, [id(&long), id(&also_short), id(&short)], "acknowledged is still in force");
 
     // No scheduled run in between.
     app.advance(Duration::from_secs(121));
-    assert_eq!(in_force(&app.anonymous(), &path).await, [id(&long)]);
-    assert_eq!(in_force(&operator, &format!("/api/alerts/?site={temple}&status=active")).await, [id(&long)]);
-    assert_eq!(in_force(&operator, &format!("/api/alerts/?site={temple}&status=resolved")).await, [id(&also_short), id(&short)]);
+    assert_eq!(active_alerts(&app.anonymous(), &path).await, [id(&long)]);
+    assert_eq!(active_alerts(&operator, &format!("/api/alerts/?site={temple}&status=active")).await, [id(&long)]);
+    assert_eq!(active_alerts(&operator, &format!("/api/alerts/?site={temple}&status=resolved")).await, [id(&also_short), id(&short)]);
     let shown = operator.get(&alert).await.expect(200);
     assert_eq!(
         (&shown["status"], &shown["resolved_by"], &shown["resolved_at"]),
@@ -137,9 +137,9 @@ async fn what_has_expired_is_neither_acknowledged_nor_changed() {
     let extended = raise(&operator, json!({"site": temple, "expires_at": app.time(60)})).await;
     operator.patch(&format!("/api/alerts/{}", id(&extended)), json!({"expires_at": app.time(600)})).await.expect(200);
     app.advance(Duration::from_secs(120));
-    assert_eq!(in_force(&app.anonymous(), &format!("/api/alerts/temple/{temple}")).await, [id(&extended)]);
+    assert_eq!(active_alerts(&app.anonymous(), &format!("/api/alerts/temple/{temple}")).await, [id(&extended)]);
     operator.patch(&format!("/api/alerts/{}/resolve", id(&extended)), json!({})).await.expect(200);
-    assert!(in_force(&app.anonymous(), &format!("/api/alerts/temple/{temple}")).await.is_empty());
+    assert!(active_alerts(&app.anonymous(), &format!("/api/alerts/temple/{temple}")).await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,7 +164,7 @@ async fn the_public_hears_of_it_at_once_and_of_its_end() {
     assert!(!told.contains("For staff") && !told.contains("created_by"), "{told}");
     app.advance(Duration::from_secs(31));
     // Whoever looks first brings it about.
-    in_force(&app.anonymous(), "/api/alerts/active").await;
+    active_alerts(&app.anonymous(), "/api/alerts/active").await;
     operator.get("/api/alerts/").await.expect(200);
     let told = hear("\"resolved\"").await;
     assert!(told.contains(id(&alert)), "{told}");

@@ -1,12 +1,12 @@
-//! Contract §3: readings in bulk, each judged alone.
+//! Readings in bulk, each accepted or rejected on its own.
 
-use gatehouse_tests::{Answer, App, Client};
+use gatehouse_tests::{App, Client, Response};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 const PATH: &str = "/api/telemetry/bulk/";
 
-async fn ndjson(caller: &Client, body: String) -> Answer {
+async fn ndjson(caller: &Client, body: String) -> Response {
     caller.send_bytes(Method::POST, PATH, "application/x-ndjson", body).await
 }
 

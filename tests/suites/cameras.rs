@@ -1,4 +1,4 @@
-//! Contract §7, S1's row: cameras and their alerts.
+//! Cameras of docs/reference/clients.md#parking-security, and their alerts.
 
 use gatehouse_tests::{App, unique};
 use serde_json::{Value, json};

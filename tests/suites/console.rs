@@ -75,7 +75,7 @@ async fn what_is_not_there_is_a_problem() {
 }
 
 /// A car park with devices, and an operator who is about to sign in.
-struct Stage {
+struct Fixture {
     app: App,
     place: Place,
     devices: Vec<String>,
@@ -84,8 +84,8 @@ struct Stage {
     password: String,
 }
 
-impl Stage {
-    async fn set(app: App) -> Self {
+impl Fixture {
+    async fn create(app: App) -> Self {
         let place = app.place(6).await;
         let mut devices = Vec::new();
         for spot in 0..3 {
@@ -125,300 +125,270 @@ impl Stage {
         format!("{}[data-state='{state}']", self.bay(spot))
     }
 
-    /// Opens the console at `base` and signs in; the browser is live then, and shows this stage's car park.
+    /// Opens the console at `base` and signs in; the browser is live then, and shows this fixture's car park.
     async fn enter(&self, browser: &Browser, base: &str) {
         browser.open(&format!("{base}/console/")).await;
-        sign_in(browser, &self.email, &self.password).await;
-        browser.see(".connection[data-state='live']").await;
+        browser.sign_in(&self.email, &self.password).await;
+        browser.wait_visible(".connection[data-state='live']").await;
         browser.click(&format!("#site option[value='{}']", self.place.site)).await;
-        browser.see(&self.bay(0)).await;
+        browser.wait_visible(&self.bay(0)).await;
     }
-}
-
-async fn sign_in(browser: &Browser, email: &str, password: &str) {
-    browser.fill("#email", email).await;
-    browser.fill("#password", password).await;
-    browser.click("form button[type='submit']").await;
-}
-
-async fn quiet(browser: &Browser) {
-    let complaints = browser.complaints().await;
-    assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn signing_in_and_out() {
-    let stage = Stage::set(App::start().await).await;
+    let fixture = Fixture::create(App::start().await).await;
     let browser = Browser::start(1280, 800).await;
-    browser.open(&format!("{}/console/", stage.app.base_url())).await;
-    sign_in(&browser, &stage.email, "not the password at all").await;
-    browser.read("#login-error", |text| text.contains("do not match")).await;
+    browser.open(&format!("{}/console/", fixture.app.base_url())).await;
+    browser.sign_in(&fixture.email, "not the password at all").await;
+    browser.wait_text("#login-error", |text| text.contains("do not match")).await;
 
-    sign_in(&browser, &stage.email, &stage.password).await;
-    browser.see(".connection[data-state='live']").await;
-    assert_eq!(browser.run("return Object.keys(sessionStorage).join()").await, "gatehouse.refresh");
-    assert_eq!(browser.run("return Object.values(localStorage).some((value) => value.includes('.'))").await, false);
+    browser.sign_in(&fixture.email, &fixture.password).await;
+    browser.wait_visible(".connection[data-state='live']").await;
+    assert_eq!(browser.execute("return Object.keys(sessionStorage).join()").await, "gatehouse.refresh");
+    assert_eq!(browser.execute("return Object.values(localStorage).some((value) => value.includes('.'))").await, false);
 
     // A reload goes on with the session.
-    browser.open(&format!("{}/console/", stage.app.base_url())).await;
-    browser.see("#sign-out").await;
-    let refresh = browser.run("return sessionStorage.getItem('gatehouse.refresh')").await;
+    browser.open(&format!("{}/console/", fixture.app.base_url())).await;
+    browser.wait_visible("#sign-out").await;
+    let refresh = browser.execute("return sessionStorage.getItem('gatehouse.refresh')").await;
 
     browser.click("#sign-out").await;
-    browser.see("#email").await;
-    assert_eq!(browser.run("return sessionStorage.length").await, 0);
+    browser.wait_visible("#email").await;
+    assert_eq!(browser.execute("return sessionStorage.length").await, 0);
     let answer = gatehouse_tests::eventually("the session has ended on the server", Duration::from_secs(5), || async {
-        let answer = stage.app.anonymous().post("/api/auth/refresh", json!({ "refresh": refresh })).await;
+        let answer = fixture.app.anonymous().post("/api/auth/refresh", json!({ "refresh": refresh })).await;
         (answer.status == 401).then_some(answer)
     })
     .await;
     answer.expect_problem(401);
-    browser.open(&format!("{}/console/", stage.app.base_url())).await;
-    browser.see("#email").await;
-    quiet(&browser).await;
+    browser.open(&format!("{}/console/", fixture.app.base_url())).await;
+    browser.wait_visible("#email").await;
+    browser.assert_no_console_errors().await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reading_turns_a_spot_without_a_reload() {
-    let stage = Stage::set(App::start().await).await;
+    let fixture = Fixture::create(App::start().await).await;
     let browser = Browser::start(1280, 800).await;
-    stage.enter(&browser, stage.app.base_url()).await;
-    browser.run("window.sameDocument = true").await;
-    browser.read(".zone-count", |text| text == "6 of 6 free").await;
-    browser.see(".device[data-health='unknown']").await;
+    fixture.enter(&browser, fixture.app.base_url()).await;
+    browser.execute("window.sameDocument = true").await;
+    browser.wait_text(".zone-count", |text| text == "6 of 6 free").await;
+    browser.wait_visible(".device[data-health='unknown']").await;
 
-    stage.report(0, true, 0).await;
-    browser.see(&stage.bay_is(0, "occupied")).await;
-    browser.read(".zone-count", |text| text == "5 of 6 free").await;
-    browser.read(".figure[data-state='occupied'] .figure-value", |text| text == "1").await;
-    stage.report(0, false, 1).await;
-    browser.see(&stage.bay_is(0, "free")).await;
+    fixture.report(0, true, 0).await;
+    browser.wait_visible(&fixture.bay_is(0, "occupied")).await;
+    browser.wait_text(".zone-count", |text| text == "5 of 6 free").await;
+    browser.wait_text(".figure[data-state='occupied'] .figure-value", |text| text == "1").await;
+    fixture.report(0, false, 1).await;
+    browser.wait_visible(&fixture.bay_is(0, "free")).await;
 
     // An administrator closes a spot: the plan says so as well.
     let closed =
-        stage.app.admin().await.patch(&format!("/api/spots/{}", stage.place.spots[4]), json!({ "status": "out_of_service" })).await;
+        fixture.app.admin().await.patch(&format!("/api/spots/{}", fixture.place.spots[4]), json!({ "status": "out_of_service" })).await;
     closed.expect(200);
-    browser.see(&stage.bay_is(4, "out_of_service")).await;
-    browser.read(".figure[data-state='out_of_service'] .figure-value", |text| text == "1").await;
+    browser.wait_visible(&fixture.bay_is(4, "out_of_service")).await;
+    browser.wait_text(".figure[data-state='out_of_service'] .figure-value", |text| text == "1").await;
 
-    let row = format!("[data-device='{}']", stage.devices[0]);
-    browser.see(&format!("{row}[data-health='healthy']")).await;
-    assert_eq!(browser.run("return window.sameDocument").await, true);
-    quiet(&browser).await;
+    let row = format!("[data-device='{}']", fixture.devices[0]);
+    browser.wait_visible(&format!("{row}[data-health='healthy']")).await;
+    assert_eq!(browser.execute("return window.sameDocument").await, true);
+    browser.assert_no_console_errors().await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn devices_show_their_health_as_it_ages() {
     let Some(app) = App::embedded(&[]).await else { return };
-    let stage = Stage::set(app).await;
-    stage.report(0, true, 0).await;
-    stage.app.advance(Duration::from_secs(300));
-    stage.report(1, false, 0).await;
-    stage.app.tick().await;
+    let fixture = Fixture::create(app).await;
+    fixture.report(0, true, 0).await;
+    fixture.app.advance(Duration::from_secs(300));
+    fixture.report(1, false, 0).await;
+    fixture.app.tick().await;
     let browser = Browser::start(1280, 800).await;
-    stage.enter(&browser, stage.app.base_url()).await;
-    browser.see(&format!("[data-device='{}'][data-health='warning']", stage.devices[0])).await;
-    browser.see(&format!("[data-device='{}'][data-health='healthy']", stage.devices[1])).await;
-    browser.see(&format!("[data-device='{}'][data-health='unknown']", stage.devices[2])).await;
-    browser.read(&format!("[data-device='{}'] .device-seen", stage.devices[0]), |text| text == "5 min ago").await;
-    browser.read(&format!("[data-device='{}'] .battery", stage.devices[0]), |text| text == "64 %").await;
-    browser.read(&format!("[data-device='{}'] .supply", stage.devices[0]), |text| text.contains("230 V")).await;
+    fixture.enter(&browser, fixture.app.base_url()).await;
+    browser.wait_visible(&format!("[data-device='{}'][data-health='warning']", fixture.devices[0])).await;
+    browser.wait_visible(&format!("[data-device='{}'][data-health='healthy']", fixture.devices[1])).await;
+    browser.wait_visible(&format!("[data-device='{}'][data-health='unknown']", fixture.devices[2])).await;
+    browser.wait_text(&format!("[data-device='{}'] .device-seen", fixture.devices[0]), |text| text == "5 min ago").await;
+    browser.wait_text(&format!("[data-device='{}'] .battery", fixture.devices[0]), |text| text == "64 %").await;
+    browser.wait_text(&format!("[data-device='{}'] .supply", fixture.devices[0]), |text| text.contains("230 V")).await;
     // The one in trouble comes first, and its spot is marked on the plan.
-    browser.read(".device:first-child .device-code", |text| text == stage.devices[0]).await;
-    browser.see(&format!("{} .bay-stale[data-health='warning']", stage.bay(0))).await;
+    browser.wait_text(".device:first-child .device-code", |text| text == fixture.devices[0]).await;
+    browser.wait_visible(&format!("{} .bay-stale[data-health='warning']", fixture.bay(0))).await;
 
     browser.click(".chip[data-health='healthy']").await;
-    browser.miss(&format!("[data-device='{}']", stage.devices[0])).await;
+    browser.wait_hidden(&format!("[data-device='{}']", fixture.devices[0])).await;
     browser.click(".chip:first-child").await;
-    browser.fill(".search input", &stage.devices[2]).await;
-    browser.miss(&format!("[data-device='{}']", stage.devices[0])).await;
-    browser.see(&format!("[data-device='{}']", stage.devices[2])).await;
+    browser.fill(".search input", &fixture.devices[2]).await;
+    browser.wait_hidden(&format!("[data-device='{}']", fixture.devices[0])).await;
+    browser.wait_visible(&format!("[data-device='{}']", fixture.devices[2])).await;
 
     // Its heartbeat comes back, and so does its health.
-    browser.fill(".search input", &stage.devices[0]).await;
-    stage.report(0, true, 0).await;
-    browser.see(&format!("[data-device='{}'][data-health='healthy']", stage.devices[0])).await;
-    browser.miss(&format!("{} .bay-stale[data-health='warning']", stage.bay(0))).await;
-    quiet(&browser).await;
+    browser.fill(".search input", &fixture.devices[0]).await;
+    fixture.report(0, true, 0).await;
+    browser.wait_visible(&format!("[data-device='{}'][data-health='healthy']", fixture.devices[0])).await;
+    browser.wait_hidden(&format!("{} .bay-stale[data-health='warning']", fixture.bay(0))).await;
+    browser.assert_no_console_errors().await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alert_arrives_and_is_acknowledged_and_resolved() {
-    let stage = Stage::set(App::start().await).await;
+    let fixture = Fixture::create(App::start().await).await;
     let browser = Browser::start(1280, 800).await;
-    stage.enter(&browser, stage.app.base_url()).await;
+    fixture.enter(&browser, fixture.app.base_url()).await;
 
     let evil = "<img src=x onerror=\"window.broken=1\"><script>window.broken=1</script> & \"quotes\"";
-    let id = stage.alert("critical", evil).await;
+    let id = fixture.alert("critical", evil).await;
     let card = format!("#alert-{id}");
-    browser.read(&format!("{card} .alert-message"), |text| text == evil).await;
-    browser.read(".toast[role='alert'] p", |text| text == evil).await;
-    assert_eq!(browser.run("return document.querySelectorAll('.alert img, .toast img, .alert script').length").await, 0);
-    assert_eq!(browser.run("return window.broken ?? null").await, Value::Null);
-    browser.read(".alerts-panel h2 .count", |text| text == "1").await;
-    assert!(browser.run("return document.title").await.as_str().is_some_and(|title| title.starts_with("(1)")));
+    browser.wait_text(&format!("{card} .alert-message"), |text| text == evil).await;
+    browser.wait_text(".toast[role='alert'] p", |text| text == evil).await;
+    assert_eq!(browser.execute("return document.querySelectorAll('.alert img, .toast img, .alert script').length").await, 0);
+    assert_eq!(browser.execute("return window.broken ?? null").await, Value::Null);
+    browser.wait_text(".alerts-panel h2 .count", |text| text == "1").await;
+    assert!(browser.execute("return document.title").await.as_str().is_some_and(|title| title.starts_with("(1)")));
     browser.click(".toast [aria-label='Dismiss']").await;
-    browser.miss(".toast").await;
+    browser.wait_hidden(".toast").await;
 
     browser.click(&format!("{card} .alert-buttons button:first-child")).await;
-    browser.see(&format!("{card}[data-status='acknowledged']")).await;
-    browser.read(&format!("{card} .alert-step"), |text| text.contains("Acknowledged by you")).await;
-    let stored = stage.operator.get(&format!("/api/alerts/{id}")).await.expect(200);
+    browser.wait_visible(&format!("{card}[data-status='acknowledged']")).await;
+    browser.wait_text(&format!("{card} .alert-step"), |text| text.contains("Acknowledged by you")).await;
+    let stored = fixture.operator.get(&format!("/api/alerts/{id}")).await.expect(200);
     assert_eq!(stored["status"], "acknowledged");
 
     browser.click(&format!("{card} .alert-buttons button:last-child")).await;
-    browser.miss(card.as_str()).await;
-    assert_eq!(stage.operator.get(&format!("/api/alerts/{id}")).await.expect(200)["status"], "resolved");
+    browser.wait_hidden(card.as_str()).await;
+    assert_eq!(fixture.operator.get(&format!("/api/alerts/{id}")).await.expect(200)["status"], "resolved");
     browser.click(".past summary").await;
-    browser.see(&format!(".past {card}[data-status='resolved']")).await;
+    browser.wait_visible(&format!(".past {card}[data-status='resolved']")).await;
 
     // What another operator does is seen here too.
-    let id = stage.alert("warning", "A door stands open").await;
-    browser.see(&format!(".alerts #alert-{id}[data-severity='warning']")).await;
-    stage.operator.patch(&format!("/api/alerts/{id}/acknowledge"), json!({})).await.expect(200);
-    browser.see(&format!("#alert-{id}[data-status='acknowledged']")).await;
-    quiet(&browser).await;
+    let id = fixture.alert("warning", "A door stands open").await;
+    browser.wait_visible(&format!(".alerts #alert-{id}[data-severity='warning']")).await;
+    fixture.operator.patch(&format!("/api/alerts/{id}/acknowledge"), json!({})).await.expect(200);
+    browser.wait_visible(&format!("#alert-{id}[data-status='acknowledged']")).await;
+    browser.assert_no_console_errors().await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_fits_a_phone_and_can_be_read_in_both_colours() {
-    let stage = Stage::set(App::start().await).await;
-    stage.report(0, true, 0).await;
+    let fixture = Fixture::create(App::start().await).await;
+    fixture.report(0, true, 0).await;
     for severity in ["critical", "warning", "info"] {
-        stage
+        fixture
             .alert(severity, &format!("Something of severity {severity}, aLongWordWithoutAnyPlaceToBreakItAtAll_{}", "x".repeat(80)))
             .await;
     }
-    let admin = stage.app.admin().await;
+    let admin = fixture.app.admin().await;
     for (spot, status) in [(4, "out_of_service"), (5, "reserved")] {
-        admin.patch(&format!("/api/spots/{}", stage.place.spots[spot]), json!({ "status": status })).await.expect(200);
+        admin.patch(&format!("/api/spots/{}", fixture.place.spots[spot]), json!({ "status": status })).await.expect(200);
     }
     let browser = Browser::start(360, 740).await;
-    browser.open(&format!("{}/console/", stage.app.base_url())).await;
-    browser.see("#email").await;
-    fits(&browser).await;
-    readable(&browser).await;
-    stage.enter(&browser, stage.app.base_url()).await;
-    browser.see(".alert[data-severity='critical']").await;
-    browser.click(&stage.bay(0)).await;
-    browser.see(".spot-card").await;
+    browser.open(&format!("{}/console/", fixture.app.base_url())).await;
+    browser.wait_visible("#email").await;
+    browser.assert_readable("sign-in").await;
+    fixture.enter(&browser, fixture.app.base_url()).await;
+    browser.wait_visible(".alert[data-severity='critical']").await;
+    browser.click(&fixture.bay(0)).await;
+    browser.wait_visible(".spot-card").await;
     for (width, height) in [(360, 740), (768, 1024), (1440, 900), (2560, 1440)] {
         browser.resize(width, height).await;
-        fits(&browser).await;
-        for dark in [true, false] {
-            browser.prefer_dark(dark).await;
-            readable(&browser).await;
-        }
+        browser.assert_readable(&format!("parking-{width}")).await;
     }
-    quiet(&browser).await;
+    browser.assert_no_console_errors().await;
     browser.close().await;
-}
-
-/// Nothing is wider than the screen.
-async fn fits(browser: &Browser) {
-    let widths = browser.run("return [document.documentElement.scrollWidth, window.innerWidth]").await;
-    assert_eq!(widths[0], widths[1], "the page scrolls sideways");
-}
-
-/// All text has the contrast that WCAG 2 asks for at level AA.
-async fn readable(browser: &Browser) {
-    // Colours are transitions for a moment after they were switched.
-    tokio::time::sleep(Duration::from_millis(700)).await;
-    let faint = browser.run(include_str!("console/contrast.js")).await;
-    assert_eq!(faint, json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_plan_can_be_walked_with_the_keyboard() {
-    let stage = Stage::set(App::start().await).await;
-    stage.report(1, true, 0).await;
+    let fixture = Fixture::create(App::start().await).await;
+    fixture.report(1, true, 0).await;
     let browser = Browser::start(1280, 800).await;
-    stage.enter(&browser, stage.app.base_url()).await;
-    browser.see(&stage.bay_is(1, "occupied")).await;
-    browser.run("document.querySelector('.bay[tabindex=\"0\"]').focus()").await;
+    fixture.enter(&browser, fixture.app.base_url()).await;
+    browser.wait_visible(&fixture.bay_is(1, "occupied")).await;
+    browser.execute("document.querySelector('.bay[tabindex=\"0\"]').focus()").await;
     browser.press(RIGHT).await;
-    assert_eq!(browser.run("return document.activeElement.dataset.spot").await, json!(stage.place.spots[1]));
-    assert_eq!(browser.run("return document.querySelectorAll('.bay[tabindex=\"0\"]').length").await, 1);
+    assert_eq!(browser.execute("return document.activeElement.dataset.spot").await, json!(fixture.place.spots[1]));
+    assert_eq!(browser.execute("return document.querySelectorAll('.bay[tabindex=\"0\"]').length").await, 1);
     browser.press(ENTER).await;
-    browser.read(".spot-card strong", |text| text == stage.place.spots[1]).await;
-    browser.read(".spot-card .facts", |text| text.contains("Occupied") && text.contains(&stage.devices[1])).await;
+    browser.wait_text(".spot-card strong", |text| text == fixture.place.spots[1]).await;
+    browser.wait_text(".spot-card .facts", |text| text.contains("Occupied") && text.contains(&fixture.devices[1])).await;
     let nameless = "return [...document.querySelectorAll('button, input, select, a')].filter((element) => \
         !element.innerText.trim() && !element.getAttribute('aria-label') && !element.labels?.length).length";
-    assert_eq!(browser.run(nameless).await, 0, "every control has a name");
-    quiet(&browser).await;
+    assert_eq!(browser.execute(nameless).await, 0, "every control has a name");
+    browser.assert_no_console_errors().await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_visitor_sees_the_plan_and_no_more() {
-    let stage = Stage::set(App::start().await).await;
-    stage.alert("critical", "Only for operators").await;
-    let (email, password) = stage.app.new_user("visitor", json!({})).await;
+    let fixture = Fixture::create(App::start().await).await;
+    fixture.alert("critical", "Only for operators").await;
+    let (email, password) = fixture.app.new_user("visitor", json!({})).await;
     let browser = Browser::start(1280, 800).await;
-    browser.open(&format!("{}/console/", stage.app.base_url())).await;
-    sign_in(&browser, &email, &password).await;
-    browser.see(".connection[data-state='live']").await;
-    browser.click(&format!("#site option[value='{}']", stage.place.site)).await;
-    stage.report(0, true, 0).await;
-    browser.see(&stage.bay_is(0, "occupied")).await;
-    assert_eq!(browser.run("return document.querySelectorAll('#alerts, #devices, .alert, .toast').length").await, 0);
-    quiet(&browser).await;
+    browser.open(&format!("{}/console/", fixture.app.base_url())).await;
+    browser.sign_in(&email, &password).await;
+    browser.wait_visible(".connection[data-state='live']").await;
+    browser.click(&format!("#site option[value='{}']", fixture.place.site)).await;
+    fixture.report(0, true, 0).await;
+    browser.wait_visible(&fixture.bay_is(0, "occupied")).await;
+    assert_eq!(browser.execute("return document.querySelectorAll('#alerts, #devices, .alert, .toast').length").await, 0);
+    browser.assert_no_console_errors().await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_are_renewed_before_and_after_their_end() {
     let Some(app) = App::embedded(&[("access_token_seconds", "6")]).await else { return };
-    let stage = Stage::set(app).await;
+    let fixture = Fixture::create(app).await;
     let browser = Browser::start(1280, 800).await;
-    stage.enter(&browser, stage.app.base_url()).await;
+    fixture.enter(&browser, fixture.app.base_url()).await;
     let refreshes = "return performance.getEntriesByType('resource').filter((entry) => entry.name.endsWith('/api/auth/refresh')).length";
     gatehouse_tests::eventually("a token is renewed before its end", Duration::from_secs(15), || async {
-        (browser.run(refreshes).await.as_i64() >= Some(2)).then_some(())
+        (browser.execute(refreshes).await.as_i64() >= Some(2)).then_some(())
     })
     .await;
 
     // The server's clock jumps past the token's end: the request is refused, the token renewed, the request sent again.
-    let id = stage.alert("warning", "The lights are out").await;
-    browser.see(&format!("#alert-{id}")).await;
-    stage.app.advance(Duration::from_secs(3600));
+    let id = fixture.alert("warning", "The lights are out").await;
+    browser.wait_visible(&format!("#alert-{id}")).await;
+    fixture.app.advance(Duration::from_secs(3600));
     browser.click(&format!("#alert-{id} .alert-buttons button:first-child")).await;
-    browser.see(&format!("#alert-{id}[data-status='acknowledged']")).await;
+    browser.wait_visible(&format!("#alert-{id}[data-status='acknowledged']")).await;
 
     // A session that was ended elsewhere leads back to the sign-in page.
-    let refresh = browser.run("return sessionStorage.getItem('gatehouse.refresh')").await;
-    stage.app.anonymous().post("/api/auth/logout", json!({ "refresh": refresh })).await.expect(204);
-    browser.read(".login-notice", |text| text.contains("session has ended")).await;
-    quiet(&browser).await;
+    let refresh = browser.execute("return sessionStorage.getItem('gatehouse.refresh')").await;
+    fixture.app.anonymous().post("/api/auth/logout", json!({ "refresh": refresh })).await.expect(204);
+    browser.wait_text(".login-notice", |text| text.contains("session has ended")).await;
+    browser.assert_no_console_errors().await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_comes_back_after_the_application_was_restarted() {
     let Some(app) = App::embedded(&[]).await else { return };
-    let mut stage = Stage::set(app).await;
-    let proxy = proxy::Proxy::start(stage.app.base_url()).await;
+    let mut fixture = Fixture::create(app).await;
+    let proxy = proxy::Proxy::start(fixture.app.base_url()).await;
     let browser = Browser::start(1280, 800).await;
-    stage.enter(&browser, proxy.base_url()).await;
-    browser.run("window.sameDocument = true").await;
+    fixture.enter(&browser, proxy.base_url()).await;
+    browser.execute("window.sameDocument = true").await;
 
     proxy.cut();
-    browser.see(".connection[data-state='reconnecting']").await;
-    stage.app = stage.app.restart().await;
+    browser.wait_visible(".connection[data-state='reconnecting']").await;
+    fixture.app = fixture.app.restart().await;
     // What happens while the line is cut is not lost.
-    stage.report(0, true, 0).await;
-    let id = stage.alert("critical", "While you were away").await;
-    proxy.lead_to(stage.app.base_url());
-    browser.see(".connection[data-state='live']").await;
-    browser.see(&stage.bay_is(0, "occupied")).await;
-    browser.see(&format!("#alert-{id}")).await;
-    stage.report(1, true, 1).await;
-    browser.see(&stage.bay_is(1, "occupied")).await;
-    assert_eq!(browser.run("return window.sameDocument").await, true);
-    quiet(&browser).await;
+    fixture.report(0, true, 0).await;
+    let id = fixture.alert("critical", "While you were away").await;
+    proxy.forward_to(fixture.app.base_url());
+    browser.wait_visible(".connection[data-state='live']").await;
+    browser.wait_visible(&fixture.bay_is(0, "occupied")).await;
+    browser.wait_visible(&format!("#alert-{id}")).await;
+    fixture.report(1, true, 1).await;
+    browser.wait_visible(&fixture.bay_is(1, "occupied")).await;
+    assert_eq!(browser.execute("return window.sameDocument").await, true);
+    browser.assert_no_console_errors().await;
     browser.close().await;
 }

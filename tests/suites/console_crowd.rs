@@ -5,7 +5,7 @@ use gatehouse_tests::{App, Client, unique};
 use serde_json::{Value, json};
 
 /// A temple with two zones that were counted for hours, a route with two stops, and two shuttles of which one is silent.
-struct Stage {
+struct Fixture {
     app: App,
     site: String,
     operator: Client,
@@ -13,8 +13,8 @@ struct Stage {
     password: String,
 }
 
-impl Stage {
-    async fn set() -> Self {
+impl Fixture {
+    async fn create() -> Self {
         let app = App::start().await;
         let admin = app.admin().await;
         let site = unique("temple");
@@ -31,16 +31,17 @@ impl Stage {
         admin.post(&zones, json!({"code": "YARD", "name": "Yard", "capacity": 500, "position": 2})).await.expect(201);
         let (email, password) = app.new_user("operator", json!({})).await;
         let operator = app.login(&email, &password).await;
-        let stage = Self { app, site, operator, email, password };
+        let fixture = Self { app, site, operator, email, password };
         let counts: Vec<Value> = (0..48)
             .flat_map(|hour| {
-                let count = |zone: &str, count: i64| json!({"zone": zone, "count": count, "timestamp": stage.app.time(-3600 * hour - 60)});
+                let count =
+                    |zone: &str, count: i64| json!({"zone": zone, "count": count, "timestamp": fixture.app.time(-3600 * hour - 60)});
                 [count("HALL", 200 + (hour * 37) % 90), count("YARD", 40 + (hour * 13) % 20)]
             })
             .collect();
-        let tally = stage.operator.post(&stage.crowd("update"), json!(counts)).await.expect(200);
+        let tally = fixture.operator.post(&fixture.crowd("update"), json!(counts)).await.expect(200);
         assert_eq!(tally["accepted"], 96);
-        stage
+        fixture
     }
 
     fn crowd(&self, rest: &str) -> String {
@@ -82,29 +83,18 @@ impl Stage {
     /// Signs in and opens the page of this temple.
     async fn enter_as(&self, browser: &Browser, page: &str, email: &str, password: &str) {
         browser.open(&format!("{}/console/#/{page}", self.app.base_url())).await;
-        browser.fill("#email", email).await;
-        browser.fill("#password", password).await;
-        browser.click("form button[type='submit']").await;
-        browser.see(".connection[data-state='live']").await;
+        browser.sign_in(email, password).await;
+        browser.wait_visible(".connection[data-state='live']").await;
         browser.click(&format!("#site option[value='{}']", self.site)).await;
     }
 }
 
-async fn is_in_order(browser: &Browser) {
-    let complaints = browser.complaints().await;
-    assert!(complaints.is_empty(), "{complaints:#?}");
-    for dark in [false, true] {
-        browser.prefer_dark(dark).await;
-        // Colours are transitions for a moment after they were switched.
-        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
-        let faint = browser.run(include_str!("console/contrast.js")).await;
-        assert_eq!(faint, json!([]), "dark: {dark}");
-    }
-    browser.prefer_dark(false).await;
+async fn assert_page_in_order(browser: &Browser, name: &str) {
+    browser.assert_no_console_errors().await;
+    browser.assert_readable(name).await;
     for width in [390, 768, 1280, 1920] {
         browser.resize(width, 800).await;
-        let over = browser.run("return document.documentElement.scrollWidth - innerWidth").await;
-        assert!(over.as_i64() <= Some(0), "at {width} pixels the page is {over} too wide");
+        browser.assert_no_horizontal_scroll(&format!("{name}-{width}")).await;
     }
     browser.resize(1280, 900).await;
 }
@@ -115,84 +105,84 @@ fn zone(code: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_crowd_board_lives() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::create().await;
     let browser = Browser::start(1280, 900).await;
-    stage.enter(&browser, "crowd").await;
-    browser.read("#crowd-title", |text| text == "Crowd at Hill temple").await;
-    browser.read(&format!("{} .crowd-count", zone("HALL")), |text| text == "200").await;
-    browser.read(&format!("{} .crowd-share", zone("HALL")), |text| text == "of 1,000 · 20 %").await;
-    browser.read(&format!("{} .crowd-density", zone("HALL")), |text| text == "0.5 persons/m²").await;
-    browser.see(&format!("{}[data-level='low']", zone("HALL"))).await;
-    browser.read(&format!("{} .crowd-next", zone("HALL")), |text| text.starts_with("From ") && text.contains(" to ")).await;
-    browser.see(&format!("{} .chart-ahead", zone("HALL"))).await;
-    browser.see(&format!("{} .chart-band", zone("HALL"))).await;
-    browser.run("window.sameDocument = true").await;
+    fixture.enter(&browser, "crowd").await;
+    browser.wait_text("#crowd-title", |text| text == "Crowd at Hill temple").await;
+    browser.wait_text(&format!("{} .crowd-count", zone("HALL")), |text| text == "200").await;
+    browser.wait_text(&format!("{} .crowd-share", zone("HALL")), |text| text == "of 1,000 · 20 %").await;
+    browser.wait_text(&format!("{} .crowd-density", zone("HALL")), |text| text == "0.5 persons/m²").await;
+    browser.wait_visible(&format!("{}[data-level='low']", zone("HALL"))).await;
+    browser.wait_text(&format!("{} .crowd-next", zone("HALL")), |text| text.starts_with("From ") && text.contains(" to ")).await;
+    browser.wait_visible(&format!("{} .chart-ahead", zone("HALL"))).await;
+    browser.wait_visible(&format!("{} .chart-band", zone("HALL"))).await;
+    browser.execute("window.sameDocument = true").await;
 
     // Far more people than a bound: the level turns at once, in the browser too.
     tokio::time::sleep(std::time::Duration::from_secs(6)).await;
-    stage.count("HALL", 700, 0).await;
-    browser.see(&format!("{}[data-level='high']", zone("HALL"))).await;
-    browser.read(&format!("{} .crowd-count", zone("HALL")), |text| text == "700").await;
-    browser.read(&format!("{} .crowd-trend", zone("HALL")), |text| text.contains("rising")).await;
-    browser.read(".crowd-total", |text| text == "740").await;
-    browser.read(".crowd-now .level", |text| text == "High").await;
-    assert_eq!(browser.run("return window.sameDocument").await, true);
+    fixture.count("HALL", 700, 0).await;
+    browser.wait_visible(&format!("{}[data-level='high']", zone("HALL"))).await;
+    browser.wait_text(&format!("{} .crowd-count", zone("HALL")), |text| text == "700").await;
+    browser.wait_text(&format!("{} .crowd-trend", zone("HALL")), |text| text.contains("rising")).await;
+    browser.wait_text(".crowd-total", |text| text == "740").await;
+    browser.wait_text(".crowd-now .level", |text| text == "High").await;
+    assert_eq!(browser.execute("return window.sameDocument").await, true);
 
     // The heat map: two zones, each of 24 hours.
-    browser.see(".heat td").await;
+    browser.wait_visible(".heat td").await;
     assert_eq!(
-        browser.run("return [...document.querySelectorAll('.heat tbody tr')].map((row) => row.cells.length)").await,
+        browser.execute("return [...document.querySelectorAll('.heat tbody tr')].map((row) => row.cells.length)").await,
         json!([25, 25])
     );
     browser.click(".heat-spans [data-days='28']").await;
-    browser.see(".heat-spans [data-days='28'][aria-pressed='true']").await;
-    is_in_order(&browser).await;
+    browser.wait_visible(".heat-spans [data-days='28'][aria-pressed='true']").await;
+    assert_page_in_order(&browser, "crowd").await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_visitor_sees_the_crowd_and_no_heat_map() {
-    let stage = Stage::set().await;
-    let (email, password) = stage.app.new_user("visitor", json!({})).await;
+    let fixture = Fixture::create().await;
+    let (email, password) = fixture.app.new_user("visitor", json!({})).await;
     let browser = Browser::start(390, 844).await;
-    stage.enter_as(&browser, "crowd", &email, &password).await;
-    browser.read(&format!("{} .crowd-count", zone("YARD")), |text| text == "40").await;
-    browser.miss(".heat-panel").await;
-    is_in_order(&browser).await;
+    fixture.enter_as(&browser, "crowd", &email, &password).await;
+    browser.wait_text(&format!("{} .crowd-count", zone("YARD")), |text| text == "40").await;
+    browser.wait_hidden(".heat-panel").await;
+    assert_page_in_order(&browser, "crowd-visitor").await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shuttle_board_lives() {
-    let stage = Stage::set().await;
-    let [moving, silent] = stage.shuttles().await;
-    stage.position(&moving, 20.004, 5, -40).await;
-    stage.position(&moving, 20.006, 5, -1).await;
-    stage.position(&silent, 20.01, 20, -300).await;
+    let fixture = Fixture::create().await;
+    let [moving, silent] = fixture.shuttles().await;
+    fixture.position(&moving, 20.004, 5, -40).await;
+    fixture.position(&moving, 20.006, 5, -1).await;
+    fixture.position(&silent, 20.01, 20, -300).await;
     let browser = Browser::start(1280, 900).await;
-    stage.enter(&browser, "shuttles").await;
+    fixture.enter(&browser, "shuttles").await;
     let row = |code: &str| format!("li[data-shuttle='{code}']");
     browser
-        .read(&format!("{} .shuttle-next", row(&moving)), |text| {
+        .wait_text(&format!("{} .shuttle-next", row(&moving)), |text| {
             text.contains("Temple") && text.contains("min") && text.contains("at its own speed")
         })
         .await;
-    browser.read(&format!("{} .seats-words", row(&moving)), |text| text == "5 of 20 places").await;
-    browser.see(&format!("{}[data-stale][data-full]", row(&silent))).await;
-    browser.read(&format!("{} .shuttle-seen", row(&silent)), |text| text.contains("no position since 5 min ago")).await;
-    browser.read(&format!("{} .shuttle-basis", row(&silent)), |text| text == "by the timetable").await;
-    assert_eq!(browser.run("return document.querySelectorAll('.route-line, .stop').length").await, 3);
-    browser.see(&format!("g[data-shuttle='{silent}'][data-stale]")).await;
+    browser.wait_text(&format!("{} .seats-words", row(&moving)), |text| text == "5 of 20 places").await;
+    browser.wait_visible(&format!("{}[data-stale][data-full]", row(&silent))).await;
+    browser.wait_text(&format!("{} .shuttle-seen", row(&silent)), |text| text.contains("no position since 5 min ago")).await;
+    browser.wait_text(&format!("{} .shuttle-basis", row(&silent)), |text| text == "by the timetable").await;
+    assert_eq!(browser.execute("return document.querySelectorAll('.route-line, .stop').length").await, 3);
+    browser.wait_visible(&format!("g[data-shuttle='{silent}'][data-stale]")).await;
     let place = format!("return document.querySelector(\"g[data-shuttle='{moving}']\").style.transform");
-    let before = browser.run(&place).await;
+    let before = browser.execute(&place).await;
 
     // It drives on, and the silent one speaks again.
     tokio::time::sleep(std::time::Duration::from_secs(10)).await;
-    stage.position(&moving, 20.008, 7, 0).await;
-    browser.read(&format!("{} .seats-words", row(&moving)), |text| text == "7 of 20 places").await;
-    assert_ne!(browser.run(&place).await, before);
-    stage.position(&silent, 20.011, 3, 0).await;
-    browser.see(&format!("{}:not([data-stale])", row(&silent))).await;
-    is_in_order(&browser).await;
+    fixture.position(&moving, 20.008, 7, 0).await;
+    browser.wait_text(&format!("{} .seats-words", row(&moving)), |text| text == "7 of 20 places").await;
+    assert_ne!(browser.execute(&place).await, before);
+    fixture.position(&silent, 20.011, 3, 0).await;
+    browser.wait_visible(&format!("{}:not([data-stale])", row(&silent))).await;
+    assert_page_in_order(&browser, "shuttles").await;
     browser.close().await;
 }

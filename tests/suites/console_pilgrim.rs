@@ -14,17 +14,17 @@ use serde_json::{Value, json};
 use strum::VariantArray as _;
 use support::{Temple, code, id, path};
 
-struct Stage {
+struct Fixture {
     app: App,
     temple: Temple,
     visitor: (String, String),
     operator: (String, String),
 }
 
-impl Stage {
-    async fn set(capacity: i64) -> Option<Self> {
+impl Fixture {
+    async fn create(capacity: i64) -> Option<Self> {
         let app = App::embedded(&[]).await?;
-        let temple = Temple::new(&app, capacity).await;
+        let temple = Temple::create(&app, capacity).await;
         let visitor = app.new_user("visitor", json!({})).await;
         let operator = app.new_user("operator", json!({})).await;
         Some(Self { app, temple, visitor, operator })
@@ -34,13 +34,11 @@ impl Stage {
     async fn open(&self, browser: &Browser, page: &str, user: &(String, String)) {
         // Nothing of who sat here before.
         browser.open(&format!("{}/console/", self.app.base_url())).await;
-        browser.run("sessionStorage.clear()").await;
+        browser.execute("sessionStorage.clear()").await;
         browser.open("about:blank").await;
         browser.open(&format!("{}/console/#/{page}", self.app.base_url())).await;
-        browser.fill("#email", &user.0).await;
-        browser.fill("#password", &user.1).await;
-        browser.click("form button[type='submit']").await;
-        browser.see(&format!(".{page}")).await;
+        browser.sign_in(&user.0, &user.1).await;
+        browser.wait_visible(&format!(".{page}")).await;
     }
 
     async fn darshan(&self, browser: &Browser) {
@@ -48,20 +46,22 @@ impl Stage {
         browser.click(&format!("#darshan-temple option[value='{}']", self.temple.slug)).await;
         let date = &self.temple.date;
         browser
-            .run(&format!("const d = document.querySelector('#darshan-date'); d.value = '{date}'; d.dispatchEvent(new Event('change'))"))
+            .execute(&format!(
+                "const d = document.querySelector('#darshan-date'); d.value = '{date}'; d.dispatchEvent(new Event('change'))"
+            ))
             .await;
     }
 
     async fn gate(&self, browser: &Browser) {
         self.open(browser, "gate", &self.operator).await;
         browser.click(&format!("#site option[value='{}']", self.temple.slug)).await;
-        browser.see(&format!("#gate-temple option[value='{}']:checked", self.temple.slug)).await;
-        browser.read(".gate-connection", |text| text.starts_with("Online · list of")).await;
+        browser.wait_visible(&format!("#gate-temple option[value='{}']:checked", self.temple.slug)).await;
+        browser.wait_text(".gate-connection", |text| text.starts_with("Online · list of")).await;
     }
 
     /// A booking of the visitor, by the API.
     async fn book(&self, party: i64) -> Value {
-        self.app.login(&self.visitor.0, &self.visitor.1).await.post("/api/bookings/", self.temple.wish(party)).await.expect(201)
+        self.app.login(&self.visitor.0, &self.visitor.1).await.post("/api/bookings/", self.temple.booking_body(party)).await.expect(201)
     }
 
     async fn status(&self, booking: &Value) -> String {
@@ -70,40 +70,8 @@ impl Stage {
     }
 }
 
-async fn quiet(browser: &Browser) {
-    let complaints = browser.complaints().await;
-    assert!(complaints.is_empty(), "{complaints:#?}");
-}
-
-async fn fits(browser: &Browser) {
-    let widths = browser.run("return [document.documentElement.scrollWidth, window.innerWidth]").await;
-    assert_eq!(widths[0], widths[1], "the page scrolls sideways");
-}
-
-/// Nothing is wider than the screen and all text can be read, at each width, in the light and in the dark; pictures when they are asked
-/// for.
-async fn looks_right(browser: &Browser, name: &str) {
-    for (width, height) in [(390, 844), (1280, 900)] {
-        browser.resize(width, height).await;
-        for dark in [false, true] {
-            browser.prefer_dark(dark).await;
-            tokio::time::sleep(Duration::from_millis(400)).await;
-            fits(browser).await;
-            assert_eq!(browser.run(include_str!("console/contrast.js")).await, json!([]), "{name}, {width}, dark: {dark}");
-            if let Some(directory) = std::env::var_os("GATEHOUSE_PICTURES") {
-                let file = format!("{name}-{width}-{}.png", if dark { "dark" } else { "light" });
-                std::fs::write(std::path::Path::new(&directory).join(file), browser.screenshot().await).unwrap();
-            }
-        }
-    }
-    let nameless = "return [...document.querySelectorAll('.page :is(button, input, select, textarea, a)')].filter((element) => \
-        !element.hidden && !element.innerText?.trim() && !element.getAttribute('aria-label') && !element.labels?.length).length";
-    assert_eq!(browser.run(nameless).await, 0, "every control has a name");
-    browser.prefer_dark(false).await;
-}
-
 async fn verdict(browser: &Browser, wanted: &str) {
-    browser.read(".verdict-title", |text| text == wanted).await;
+    browser.wait_text(".verdict-title", |text| text == wanted).await;
 }
 
 async fn type_code(browser: &Browser, code: &str) {
@@ -113,42 +81,42 @@ async fn type_code(browser: &Browser, code: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pilgrim_books_shows_the_code_and_comes_in_once() {
-    let Some(stage) = Stage::set(20).await else { return };
+    let Some(fixture) = Fixture::create(20).await else { return };
     let browser = Browser::start(1280, 900).await;
-    stage.darshan(&browser).await;
-    browser.read("[data-slot='06:00-07:00'] .slot-left", |text| text == "20 of 20 left").await;
+    fixture.darshan(&browser).await;
+    browser.wait_text("[data-slot='06:00-07:00'] .slot-left", |text| text == "20 of 20 left").await;
     browser.click("[data-slot='06:00-07:00']").await;
     browser.fill("#party", "4").await;
     browser.fill("#visitors", "Asha Mehta\nRavi <b>Mehta</b>").await;
     browser.click("#book").await;
-    browser.see(".ticket[data-status='confirmed'] .ticket-qr").await;
-    let shown = browser.read(".ticket-code", |text| text.len() == 9).await;
-    browser.read("[data-slot='06:00-07:00'] .slot-left", |text| text == "16 of 20 left").await;
-    let stored = stage.app.operator().await.get(&format!("/api/bookings/{shown}")).await.expect(200);
+    browser.wait_visible(".ticket[data-status='confirmed'] .ticket-qr").await;
+    let shown = browser.wait_text(".ticket-code", |text| text.len() == 9).await;
+    browser.wait_text("[data-slot='06:00-07:00'] .slot-left", |text| text == "16 of 20 left").await;
+    let stored = fixture.app.operator().await.get(&format!("/api/bookings/{shown}")).await.expect(200);
     assert_eq!(stored["visitors"], json!([{"name": "Asha Mehta"}, {"name": "Ravi <b>Mehta</b>"}]));
     // The picture is the ticket's, and large enough to be read off a phone.
-    let drawn = browser.run("return document.querySelector('.ticket-qr').src.slice(0, 26)").await;
+    let drawn = browser.execute("return document.querySelector('.ticket-qr').src.slice(0, 26)").await;
     assert_eq!(drawn, "data:image/svg+xml;base64,");
-    assert!(browser.run("return document.querySelector('.ticket-qr').getBoundingClientRect().width").await.as_f64() > Some(240.0));
+    assert!(browser.execute("return document.querySelector('.ticket-qr').getBoundingClientRect().width").await.as_f64() > Some(240.0));
     // A party that is too large is refused here, and a wish that cannot be is the server's to refuse.
     browser.click("[data-slot='07:00-08:00']").await;
     browser.fill("#party", "1").await;
     browser.fill("#visitors", "Asha\nRavi").await;
     browser.click("#book").await;
-    browser.read(".form-error", |text| text.contains("visitors must not be more than the party")).await;
-    looks_right(&browser, "darshan").await;
-    quiet(&browser).await;
+    browser.wait_text(".form-error", |text| text.contains("visitors must not be more than the party")).await;
+    browser.assert_layout("darshan").await;
+    browser.assert_no_console_errors().await;
 
-    stage.temple.go_to_slot(&stage.app, &stored, 60);
-    stage.gate(&browser).await;
-    browser.read(".gate-connection", |text| text.contains("list of 1 booking,")).await;
+    fixture.temple.advance_to_slot(&fixture.app, &stored, 60);
+    fixture.gate(&browser).await;
+    browser.wait_text(".gate-connection", |text| text.contains("list of 1 booking,")).await;
     type_code(&browser, &shown.to_lowercase().replace('-', " ")).await;
     verdict(&browser, "Come in").await;
-    browser.read(".verdict-detail", |text| text == "Party of 4").await;
-    browser.read("#inside", |text| text == "4").await;
+    browser.wait_text(".verdict-detail", |text| text == "Party of 4").await;
+    browser.wait_text("#inside", |text| text == "4").await;
     type_code(&browser, &shown).await;
     verdict(&browser, "Already checked in").await;
-    looks_right(&browser, "gate").await;
+    browser.assert_layout("gate").await;
     type_code(&browser, "2222-2222").await;
     verdict(&browser, "No such booking on the list").await;
     type_code(&browser, "what is this").await;
@@ -156,11 +124,11 @@ async fn a_pilgrim_books_shows_the_code_and_comes_in_once() {
     browser.click(".way[data-exits='true']").await;
     type_code(&browser, &shown).await;
     verdict(&browser, "Goodbye").await;
-    browser.read("#inside", |text| text == "0").await;
+    browser.wait_text("#inside", |text| text == "0").await;
     type_code(&browser, &shown).await;
     verdict(&browser, "Has left already").await;
-    assert_eq!(stage.status(&stored).await, "exited");
-    quiet(&browser).await;
+    assert_eq!(fixture.status(&stored).await, "exited");
+    browser.assert_no_console_errors().await;
     browser.close().await;
 }
 
@@ -177,7 +145,7 @@ const CAMERA: &str = "
 ";
 
 async fn hold(browser: &Browser, ticket: &str) {
-    browser.run(&format!("window.held = {}", json!(ticket))).await;
+    browser.execute(&format!("window.held = {}", json!(ticket))).await;
 }
 
 async fn network(browser: &Browser, there: bool) {
@@ -189,28 +157,28 @@ async fn network(browser: &Browser, there: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gate_works_on_without_the_network_and_uploads_its_scans() {
-    let Some(stage) = Stage::set(50).await else { return };
-    let (typed, scanned, cancelled, late) = (stage.book(2).await, stage.book(3).await, stage.book(1).await, stage.book(1).await);
-    let pilgrim = stage.app.login(&stage.visitor.0, &stage.visitor.1).await;
+    let Some(fixture) = Fixture::create(50).await else { return };
+    let (typed, scanned, cancelled, late) = (fixture.book(2).await, fixture.book(3).await, fixture.book(1).await, fixture.book(1).await);
+    let pilgrim = fixture.app.login(&fixture.visitor.0, &fixture.visitor.1).await;
     pilgrim.patch(&format!("{}/cancel", path(&cancelled)), json!({})).await.expect(200);
     let tomorrow = {
-        let mut wish = stage.temple.wish(1);
-        wish["date"] = json!(support::date(&stage.app, 2));
+        let mut wish = fixture.temple.booking_body(1);
+        wish["date"] = json!(support::date(&fixture.app, 2));
         pilgrim.post("/api/bookings/", wish).await.expect(201)
     };
-    stage.temple.go_to_slot(&stage.app, &typed, 60);
+    fixture.temple.advance_to_slot(&fixture.app, &typed, 60);
     let browser = Browser::start(1280, 900).await;
     browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": CAMERA })).await;
-    stage.gate(&browser).await;
-    browser.read(".gate-connection", |text| text.contains("list of 4 bookings")).await;
+    fixture.gate(&browser).await;
+    browser.wait_text(".gate-connection", |text| text.contains("list of 4 bookings")).await;
     browser.click("#gate-camera").await;
-    browser.see(".scanner-video").await;
+    browser.wait_visible(".scanner-video").await;
 
     network(&browser, false).await;
     type_code(&browser, code(&typed)).await;
     verdict(&browser, "Come in").await;
-    browser.read(".verdict-detail", |text| text == "Party of 2 · judged by the list").await;
-    browser.read("#inside", |text| text == "2").await;
+    browser.wait_text(".verdict-detail", |text| text == "Party of 2 · judged by the list").await;
+    browser.wait_text("#inside", |text| text == "2").await;
     type_code(&browser, code(&typed)).await;
     verdict(&browser, "Already checked in").await;
     type_code(&browser, code(&cancelled)).await;
@@ -222,77 +190,77 @@ async fn a_gate_works_on_without_the_network_and_uploads_its_scans() {
     verdict(&browser, "Not a genuine ticket").await;
     hold(&browser, ticket).await;
     verdict(&browser, "Come in").await;
-    browser.read("#inside", |text| text == "5").await;
+    browser.wait_text("#inside", |text| text == "5").await;
     // Not on the list of the day: its signature says what it is for.
     hold(&browser, tomorrow["ticket"].as_str().unwrap()).await;
     verdict(&browser, "Booking is for another day").await;
-    browser.read(".gate-connection", |text| text.starts_with("Offline") && text.ends_with("2 to upload")).await;
-    looks_right(&browser, "gate-offline").await;
+    browser.wait_text(".gate-connection", |text| text.starts_with("Offline") && text.ends_with("2 to upload")).await;
+    browser.assert_layout("gate-offline").await;
     // The queue outlives the page.
-    let queued = format!("return JSON.parse(localStorage.getItem('gatehouse.gate.{}.queue')).length", stage.temple.slug);
-    assert_eq!(browser.run(&queued).await, 2);
-    let stored = browser.run("return JSON.stringify(localStorage)").await;
+    let queued = format!("return JSON.parse(localStorage.getItem('gatehouse.gate.{}.queue')).length", fixture.temple.slug);
+    assert_eq!(browser.execute(&queued).await, 2);
+    let stored = browser.execute("return JSON.stringify(localStorage)").await;
     assert!(!stored.as_str().unwrap().contains("user_id") && !stored.as_str().unwrap().contains("visitors"), "no more than a gate needs");
-    assert_eq!(stage.status(&typed).await, "confirmed");
+    assert_eq!(fixture.status(&typed).await, "confirmed");
     // Another gate lets one of them in meanwhile: the upload is told so.
-    let nonce = json!({"temple_id": stage.temple.slug, "nonce": "another-gate-1"});
-    stage.app.operator().await.post(&format!("{}/checkin", path(&scanned)), nonce).await.expect(200);
+    let nonce = json!({"temple_id": fixture.temple.slug, "nonce": "another-gate-1"});
+    fixture.app.operator().await.post(&format!("{}/checkin", path(&scanned)), nonce).await.expect(200);
 
     network(&browser, true).await;
     eventually("what was scanned offline is checked in", Duration::from_secs(30), || async {
-        (stage.status(&typed).await == "checked_in").then_some(())
+        (fixture.status(&typed).await == "checked_in").then_some(())
     })
     .await;
-    browser.read(".gate-connection", |text| text.starts_with("Online") && !text.contains("upload")).await;
-    browser.read("#inside", |text| text == "5").await;
-    browser.read(".scan-log", |text| text.contains("refused on upload: Already checked in")).await;
-    assert_eq!(browser.run(&queued).await, 0);
-    assert_eq!(stage.status(&late).await, "confirmed");
-    let scans: i64 = stage
+    browser.wait_text(".gate-connection", |text| text.starts_with("Online") && !text.contains("upload")).await;
+    browser.wait_text("#inside", |text| text == "5").await;
+    browser.wait_text(".scan-log", |text| text.contains("refused on upload: Already checked in")).await;
+    assert_eq!(browser.execute(&queued).await, 0);
+    assert_eq!(fixture.status(&late).await, "confirmed");
+    let scans: i64 = fixture
         .app
         .db()
         .query_row("select count(*) from booking_scans where booking = ? and outcome = 'checked_in'", [id(&typed)], |row| row.get(0))
         .unwrap();
     assert_eq!(scans, 1);
-    quiet(&browser).await;
+    browser.assert_no_console_errors().await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_moves_up_and_gives_back_in_the_console() {
-    let Some(stage) = Stage::set(4).await else { return };
-    let other = stage.app.visitor().await;
-    let taken = other.post("/api/bookings/", stage.temple.wish(4)).await.expect(201);
+    let Some(fixture) = Fixture::create(4).await else { return };
+    let other = fixture.app.visitor().await;
+    let taken = other.post("/api/bookings/", fixture.temple.booking_body(4)).await.expect(201);
     let browser = Browser::start(1280, 900).await;
-    stage.darshan(&browser).await;
-    browser.see("[data-slot='06:00-07:00'][data-status='full']").await;
+    fixture.darshan(&browser).await;
+    browser.wait_visible("[data-slot='06:00-07:00'][data-status='full']").await;
     browser.click("[data-slot='06:00-07:00']").await;
-    browser.read("#book", |text| text == "Join the waitlist").await;
+    browser.wait_text("#book", |text| text == "Join the waitlist").await;
     browser.fill("#party", "2").await;
     browser.click("#book").await;
-    browser.read(".ticket[data-status='waitlisted'] .ticket-hint", |text| text.contains("Number 1 in line")).await;
-    looks_right(&browser, "waitlist").await;
+    browser.wait_text(".ticket[data-status='waitlisted'] .ticket-hint", |text| text.contains("Number 1 in line")).await;
+    browser.assert_layout("waitlist").await;
     other.patch(&format!("{}/cancel", path(&taken)), json!({})).await.expect(200);
-    browser.see(".ticket[data-status='confirmed'] .ticket-qr").await;
-    browser.read("[data-slot='06:00-07:00'] .slot-left", |text| text == "2 of 4 left").await;
+    browser.wait_visible(".ticket[data-status='confirmed'] .ticket-qr").await;
+    browser.wait_text("[data-slot='06:00-07:00'] .slot-left", |text| text == "2 of 4 left").await;
 
     browser.click(".ticket-cancel").await;
     browser.click(".ticket-sure .button-quiet").await;
     browser.click(".ticket-cancel").await;
     browser.click(".ticket-yes").await;
-    browser.miss(".ticket").await;
-    browser.read("[data-slot='06:00-07:00'] .slot-left", |text| text == "4 of 4 left").await;
+    browser.wait_hidden(".ticket").await;
+    browser.wait_text("[data-slot='06:00-07:00'] .slot-left", |text| text == "4 of 4 left").await;
     browser.click(".earlier summary").await;
-    browser.read(".past-bookings", |text| text.contains("cancelled")).await;
+    browser.wait_text(".past-bookings", |text| text.contains("cancelled")).await;
     // A visitor has no gate.
-    assert_eq!(browser.run("return document.querySelectorAll('.pages a[href=\"#/gate\"]').length").await, 0);
-    quiet(&browser).await;
+    assert_eq!(browser.execute("return document.querySelectorAll('.pages a[href=\"#/gate\"]').length").await, 0);
+    browser.assert_no_console_errors().await;
     browser.close().await;
 }
 
 /// Runs an async script in the page, with the gate's rules as `gate`.
 async fn decide(browser: &Browser, script: &str) -> Value {
-    browser.run(&format!("return import('/console/gate.js').then(async (gate) => {{ {script} }})")).await
+    browser.execute(&format!("return import('/console/gate.js').then(async (gate) => {{ {script} }})")).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -372,6 +340,6 @@ async fn a_gate_judges_offline_as_the_server_does() {
     assert_eq!(seen["unlisted"], json!([null, "too_late", "bad_signature", "bad_signature"]));
     assert_eq!(seen["none"], json!([null, null, null, null, null, null, null]));
     assert_eq!(seen["codes"], json!(["K7P2-9QXM", "K7P2-9QXM", null, null, null]));
-    quiet(&browser).await;
+    browser.assert_no_console_errors().await;
     browser.close().await;
 }

@@ -1,4 +1,4 @@
-//! Contract §1: conventions on every route.
+//! Conventions on every route (docs/reference/rules.md).
 
 use gatehouse_tests::App;
 use reqwest::Method;

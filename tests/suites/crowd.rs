@@ -1,13 +1,13 @@
-//! Contract §6: how crowded a temple is. Counts, levels, alerts, events, history, the heat map and forecasts.
+//! Crowds (docs/reference/crowd.md): counts, levels, alerts, events, history, the heat map and forecasts.
 
+#[path = "crowd/bulk.rs"]
+mod bulk;
 #[path = "crowd/forecasts.rs"]
 mod forecasts;
-#[path = "crowd/many.rs"]
-mod many;
 
 use std::time::Duration;
 
-use gatehouse_tests::{Answer, App, Client, unique};
+use gatehouse_tests::{App, Client, Response, unique};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ struct Temple {
 }
 
 impl Temple {
-    async fn new(app: &App) -> Self {
+    async fn create(app: &App) -> Self {
         let admin = app.admin().await;
         let site = unique("temple");
         let body = json!({
@@ -36,8 +36,8 @@ impl Temple {
         format!("/api/crowd/temple/{}/{rest}", self.site)
     }
 
-    /// Counts so many people in the zone, so many seconds from now.
-    async fn count(&self, app: &App, zone: &str, count: i64, plus_s: i64) -> Answer {
+    /// Reports `count` people in the zone, at `plus_s` seconds from now.
+    async fn count(&self, app: &App, zone: &str, count: i64, plus_s: i64) -> Response {
         self.operator.post(&self.path("update"), json!({"zone": zone, "count": count, "timestamp": app.time(plus_s)})).await
     }
 
@@ -67,7 +67,7 @@ impl Temple {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_count_is_stored_and_shown() {
     let app = App::start().await;
-    let temple = Temple::new(&app).await;
+    let temple = Temple::create(&app).await;
     let empty = temple.now(&app, "HALL").await;
     assert_eq!((&empty["count"], &empty["level"], &empty["stale"]), (&Value::Null, &Value::Null, &json!(true)));
 
@@ -98,7 +98,7 @@ async fn a_count_is_stored_and_shown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_names_every_bad_field_and_changes_nothing() {
     let app = App::start().await;
-    let temple = Temple::new(&app).await;
+    let temple = Temple::create(&app).await;
     let path = temple.path("update");
     let all = ["count", "timestamp", "zone"];
     temple.operator.post(&path, json!({})).await.expect_invalid(&all);
@@ -125,7 +125,7 @@ async fn what_is_refused_names_every_bad_field_and_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_counts_only_the_zone_that_it_stands_on() {
     let app = App::start().await;
-    let (temple, other) = (Temple::new(&app).await, Temple::new(&app).await);
+    let (temple, other) = (Temple::create(&app).await, Temple::create(&app).await);
     let code = unique("CNT").to_uppercase();
     let admin = app.admin().await;
     admin.post("/api/devices/", json!({"device_code": code, "site": temple.site, "zone": "HALL"})).await.expect(201);
@@ -144,7 +144,7 @@ async fn a_device_counts_only_the_zone_that_it_stands_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeat_is_refused_and_a_late_count_turns_nothing_back() {
     let app = App::start().await;
-    let temple = Temple::new(&app).await;
+    let temple = Temple::create(&app).await;
     let body = json!({"zone": "HALL", "count": 700, "timestamp": app.time(-10)});
     temple.operator.post(&temple.path("update"), body.clone()).await.expect(201);
     temple.operator.post(&temple.path("update"), body.clone()).await.expect_problem(409);
@@ -163,7 +163,7 @@ async fn a_repeat_is_refused_and_a_late_count_turns_nothing_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_level_changes_when_it_holds_or_is_clear() {
     let app = App::start().await;
-    let temple = Temple::new(&app).await;
+    let temple = Temple::create(&app).await;
     let counts =
         [(200, "low"), (305, "low"), (295, "low"), (305, "low"), (310, "moderate"), (295, "moderate"), (284, "low"), (900, "critical")];
     for (index, (count, level)) in counts.into_iter().enumerate() {
@@ -176,7 +176,7 @@ async fn a_level_changes_when_it_holds_or_is_clear() {
 #[tokio::test(flavor = "multi_thread")]
 async fn crossing_to_high_or_critical_raises_an_alert_once() {
     let app = App::start().await;
-    let temple = Temple::new(&app).await;
+    let temple = Temple::create(&app).await;
     let kinds = |alerts: &[Value]| -> Vec<(String, String, String)> {
         let text = |alert: &Value, field: &str| alert[field].as_str().unwrap().to_owned();
         alerts.iter().map(|it| (text(it, "alert_type"), text(it, "severity"), text(it, "status"))).collect()
@@ -215,7 +215,7 @@ async fn crossing_to_high_or_critical_raises_an_alert_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn events_are_public_and_at_most_every_five_seconds_a_zone() {
     let Some(app) = App::embedded(&[]).await else { return };
-    let temple = Temple::new(&app).await;
+    let temple = Temple::create(&app).await;
     for count in 0..5 {
         temple.count(&app, "HALL", 100 + count, count - 60).await.expect(201);
     }
@@ -247,7 +247,7 @@ async fn events_are_public_and_at_most_every_five_seconds_a_zone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn counts_are_kept_for_a_hundred_days_and_their_sums_for_longer() {
     let Some(app) = App::embedded(&[]).await else { return };
-    let temple = Temple::new(&app).await;
+    let temple = Temple::create(&app).await;
     for (days, count) in [(99, 10), (101, 20), (399, 30), (401, 40)] {
         temple.count(&app, "HALL", count, -days * 86_400).await.expect(201);
     }
@@ -262,7 +262,7 @@ async fn counts_are_kept_for_a_hundred_days_and_their_sums_for_longer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn history_is_paged_and_put_in_buckets() {
     let app = App::start().await;
-    let temple = Temple::new(&app).await;
+    let temple = Temple::create(&app).await;
     let counts =
         [("2026-02-04T10:00:00Z", 100), ("2026-02-04T10:04:59Z", 200), ("2026-02-04T10:05:00Z", 400), ("2026-02-04T12:30:00Z", 900)];
     for (timestamp, count) in counts {
@@ -271,11 +271,11 @@ async fn history_is_paged_and_put_in_buckets() {
             temple.operator.post(&temple.path("update"), body).await.expect(201);
         }
     }
-    let anyone = app.anonymous();
+    let anonymous = app.anonymous();
     let mut seen = Vec::new();
     let mut path = temple.path("history?limit=3");
     loop {
-        let page = anyone.get(&path).await.expect(200);
+        let page = anonymous.get(&path).await.expect(200);
         let items = page["items"].as_array().unwrap();
         assert!(items.len() <= 3);
         seen.extend(items.iter().map(|item| (item["zone"].as_str().unwrap().to_owned(), item["count"].as_i64().unwrap())));
@@ -285,33 +285,33 @@ async fn history_is_paged_and_put_in_buckets() {
     let of = |zone: &str| [100, 200, 400, 900].map(|count| (zone.to_owned(), count));
     assert_eq!(seen, [of("HALL"), of("YARD")].concat());
 
-    let page = anyone.get(&temple.path("history?zone=hall&bucket=5m")).await.expect(200);
+    let page = anonymous.get(&temple.path("history?zone=hall&bucket=5m")).await.expect(200);
     let first = &page["items"][0];
     assert_eq!((&first["from"], &first["to"]), (&json!("2026-02-04T10:00:00Z"), &json!("2026-02-04T10:05:00Z")));
     assert_eq!((&first["readings"], &first["min"], &first["mean"], &first["max"]), (&json!(2), &json!(100), &json!(150.0), &json!(200)));
     assert_eq!((&first["percent_of_capacity"], &first["level"]), (&json!(15.0), &json!("low")));
     assert_eq!(page["items"].as_array().unwrap().len(), 3);
-    let hours = anyone.get(&temple.path("history?bucket=1h&limit=3")).await.expect(200);
+    let hours = anonymous.get(&temple.path("history?bucket=1h&limit=3")).await.expect(200);
     assert_eq!(hours["items"][2]["zone"], "YARD");
     let cursor = hours["next_cursor"].as_str().unwrap();
-    let rest = anyone.get(&temple.path(&format!("history?bucket=1h&limit=3&cursor={cursor}"))).await.expect(200);
+    let rest = anonymous.get(&temple.path(&format!("history?bucket=1h&limit=3&cursor={cursor}"))).await.expect(200);
     assert_eq!((rest["items"].as_array().unwrap().len(), &rest["items"][0]["from"]), (1, &json!("2026-02-04T12:00:00Z")));
-    let day = anyone.get(&temple.path("history?bucket=1d&zone=HALL&from=2026-02-04T10:05:00Z")).await.expect(200);
+    let day = anonymous.get(&temple.path("history?bucket=1d&zone=HALL&from=2026-02-04T10:05:00Z")).await.expect(200);
     assert_eq!((&day["items"][0]["readings"], &day["items"][0]["mean"]), (&json!(2), &json!(650.0)));
-    let span = anyone.get(&temple.path("history?zone=HALL&from=2026-02-04T10:01:00Z&to=2026-02-04T11:00:00Z")).await.expect(200);
+    let span = anonymous.get(&temple.path("history?zone=HALL&from=2026-02-04T10:01:00Z&to=2026-02-04T11:00:00Z")).await.expect(200);
     assert_eq!(span["items"].as_array().unwrap().len(), 2);
 
-    anyone.get(&temple.path("history?from=today&to=x&bucket=2h")).await.expect_invalid(&["from", "to"]);
-    anyone.get(&temple.path("history?bucket=2h")).await.expect_invalid(&["bucket"]);
-    anyone.get(&temple.path("history?from=2026-02-05T00:00:00Z&to=2026-02-04T00:00:00Z")).await.expect_invalid(&["to"]);
-    anyone.get(&temple.path("history?zone=none")).await.expect_invalid(&["zone"]);
-    anyone.get("/api/crowd/temple/nowhere/history").await.expect_problem(404);
+    anonymous.get(&temple.path("history?from=today&to=x&bucket=2h")).await.expect_invalid(&["from", "to"]);
+    anonymous.get(&temple.path("history?bucket=2h")).await.expect_invalid(&["bucket"]);
+    anonymous.get(&temple.path("history?from=2026-02-05T00:00:00Z&to=2026-02-04T00:00:00Z")).await.expect_invalid(&["to"]);
+    anonymous.get(&temple.path("history?zone=none")).await.expect_invalid(&["zone"]);
+    anonymous.get("/api/crowd/temple/nowhere/history").await.expect_problem(404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_heat_map_is_data_and_a_picture() {
     let app = App::start().await;
-    let temple = Temple::new(&app).await;
+    let temple = Temple::create(&app).await;
     // 10:10 in UTC is 15:40 in India.
     let body = |timestamp: &str, count: i64| json!({"zone": "HALL", "count": count, "timestamp": timestamp});
     for (timestamp, count) in [("2026-02-04T10:10:00Z", 500), ("2026-02-05T10:20:00Z", 700), ("2026-02-05T10:31:00Z", 900)] {
@@ -330,7 +330,7 @@ async fn the_heat_map_is_data_and_a_picture() {
     assert_eq!((&hall["hours"][16]["mean"], &hall["hours"][14]["mean"]), (&json!(900.0), &Value::Null));
     assert_eq!(temple.operator.get(&temple.path(&format!("heatmap?{span}"))).await.expect(200), map);
 
-    forecasts::stage_history(&app, &temple, "HALL", 6);
+    forecasts::insert_history(&app, &temple, "HALL", 6);
     let svg = temple.operator.get(&temple.path("heatmap.svg")).await;
     assert_eq!((svg.status, svg.header("content-type")), (200, "image/svg+xml"));
     let text = svg.text();
@@ -367,7 +367,7 @@ async fn the_heat_map_is_data_and_a_picture() {
 #[tokio::test(flavor = "multi_thread")]
 async fn counts_that_arrive_at_once_are_each_stored_once() {
     let app = App::start().await;
-    let temple = Temple::new(&app).await;
+    let temple = Temple::create(&app).await;
     let time = app.time(-30);
     let same = json!({"zone": "HALL", "count": 5, "timestamp": time});
     let path = temple.path("update");

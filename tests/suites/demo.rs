@@ -1,4 +1,4 @@
-//! The demo (design §5): `seed` fills a deployment over HTTP, and seeding again changes nothing; `simulate` drives it, and counts
+//! The demo: `seed` fills a deployment over HTTP, and seeding again changes nothing; `simulate` drives it, and counts
 //! what the application said of each reading.
 
 use std::collections::HashSet;
@@ -63,24 +63,24 @@ async fn a_seeded_deployment_has_the_demo_and_seeding_again_changes_nothing() {
     assert_eq!((made.routes, made.shuttles, again.routes, again.shuttles), (2, 6, 0, 0), "{made}\n{again}");
     assert_eq!((again.resources, again.emergencies, again.incidents), (0, 0, 0), "{again}");
 
-    let anyone = app.anonymous();
-    let sites = anyone.get("/api/sites?limit=500").await.expect(200);
+    let anonymous = app.anonymous();
+    let sites = anonymous.get("/api/sites?limit=500").await.expect(200);
     let slugs: HashSet<_> = items(&sites).iter().filter_map(|site| site["slug"].as_str()).collect();
     for slug in ["city-centre", "somnath", "dwarka", "ambaji", "pavagadh"] {
         assert!(slugs.contains(slug), "no {slug}");
     }
-    let zones = anyone.get("/api/sites/city-centre/zones").await.expect(200);
+    let zones = anonymous.get("/api/sites/city-centre/zones").await.expect(200);
     let codes: HashSet<_> = items(&zones).iter().filter_map(|zone| zone["code"].as_str()).collect();
     assert_eq!(codes, HashSet::from(["B1", "B2", "OUT", "VIP"]));
 
     // A newcomer's temple is alive: counted, forecast, served by shuttles that are on their way.
-    let crowd = anyone.get("/api/crowd/temple/somnath/current").await.expect(200);
+    let crowd = anonymous.get("/api/crowd/temple/somnath/current").await.expect(200);
     let counted = crowd["zones"].as_array().expect("zones").iter();
     assert!(counted.clone().all(|zone| zone["count"].is_number() && zone["stale"] == false), "{crowd}");
     assert!(counted.clone().all(|zone| zone["level"] == "low" || zone["level"] == "moderate"), "{crowd}");
-    let next = anyone.get("/api/crowd/temple/somnath/predictions?zone=sanctum").await.expect(200);
+    let next = anonymous.get("/api/crowd/temple/somnath/predictions?zone=sanctum").await.expect(200);
     assert_eq!(next["zones"][0]["predictions"].as_array().map(Vec::len), Some(6), "{next}");
-    let shuttle = anyone.get("/api/transport/shuttles/SH-101/location").await.expect(200);
+    let shuttle = anonymous.get("/api/transport/shuttles/SH-101/location").await.expect(200);
     assert_eq!((&shuttle["location"]["stale"], shuttle["stops"].as_array().map(Vec::len)), (&Value::Bool(false), Some(7)));
     assert!(shuttle["stops"].as_array().is_some_and(|stops| stops.iter().all(|stop| stop["basis"] != "timetable")), "{shuttle}");
 
@@ -103,7 +103,7 @@ async fn a_seeded_deployment_has_the_demo_and_seeding_again_changes_nothing() {
 
     // Each temple has slots every day, and the visitor has tickets to show.
     for temple in ["somnath", "dwarka", "ambaji", "pavagadh"] {
-        let templates = anyone.get(&format!("/api/sites/{temple}/slots?limit=500")).await.expect(200);
+        let templates = anonymous.get(&format!("/api/sites/{temple}/slots?limit=500")).await.expect(200);
         let weekdays: HashSet<_> = items(&templates).iter().filter_map(|slot| slot["weekday"].as_str()).collect();
         assert_eq!(weekdays.len(), 7, "{temple}: {templates}");
     }
@@ -249,14 +249,14 @@ async fn the_live_demo_counts_crowds_and_drives_shuttles() {
     let seeding = seed::Args { history_days: 0, ..seeding(&app, directory.path()) };
     seed::run(seeding.clone()).await.expect("seeding");
     let credentials = Credentials::load(&seeding.credentials).expect("the credentials file");
-    let anyone = app.anonymous();
+    let anonymous = app.anonymous();
     let seen = async || {
         let mut times = Vec::new();
         for temple in ["somnath", "dwarka", "ambaji", "pavagadh"] {
-            let crowd = anyone.get(&format!("/api/crowd/temple/{temple}/current")).await.expect(200);
+            let crowd = anonymous.get(&format!("/api/crowd/temple/{temple}/current")).await.expect(200);
             times.extend(crowd["zones"].as_array().expect("zones").iter().map(|zone| zone["timestamp"].as_str().map(str::to_owned)));
         }
-        let shuttles = anyone.get("/api/transport/shuttles?temple_id=somnath").await.expect(200);
+        let shuttles = anonymous.get("/api/transport/shuttles?temple_id=somnath").await.expect(200);
         times.extend(items(&shuttles).iter().map(|shuttle| shuttle["location"]["timestamp"].as_str().map(str::to_owned)));
         times
     };

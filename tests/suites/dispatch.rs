@@ -1,4 +1,4 @@
-//! Dispatch (contract §6): what is written with its cause reaches the world at least once, over every configured channel, and a failure
+//! Dispatch (docs/reference/dispatch.md): a message is delivered at least once, over every configured channel, and a failure
 //! is retried, then laid aside where an administrator sees it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,7 +29,7 @@ async fn dispatch(app: &App) -> Value {
 }
 
 /// Writes critical alerts as the system raises them, without the route that would wake the dispatcher.
-fn stage(app: &App, count: usize) {
+fn insert_alerts(app: &App, count: usize) {
     let db = app.db();
     for _ in 0..count {
         let subject = gatehouse_tests::unique("subject");
@@ -105,7 +105,7 @@ async fn every_channel_sends_what_its_receiver_takes() {
         return;
     };
     dispatch(&app).await;
-    stage(&app, 1);
+    insert_alerts(&app, 1);
     let summary = dispatch(&app).await;
     assert_eq!((&summary["queued"], &summary["sent"]), (&json!(6), &json!(6)), "{summary}");
 
@@ -142,7 +142,7 @@ async fn every_channel_sends_what_its_receiver_takes() {
 async fn nothing_is_sent_where_nothing_is_configured() {
     let app = App::start().await;
     dispatch(&app).await;
-    stage(&app, 3);
+    insert_alerts(&app, 3);
     let summary = dispatch(&app).await;
     assert_eq!((&summary["queued"], &summary["dead"]), (&json!(0), &json!(0)), "{summary}");
     let waiting: i64 = app.db().query_row("select count(*) from outbox where expanded_at is null", [], |row| row.get(0)).unwrap();
@@ -190,8 +190,8 @@ async fn a_slow_receiver_does_not_delay_the_201() {
 async fn a_refusal_is_a_dead_letter_that_an_admin_sees_and_replays() {
     let receiver = Receiver::start().await;
     let Some(app) = with_webhook(&receiver).await else { return };
-    receiver.refuse_with(400);
-    stage(&app, 1);
+    receiver.respond_with(400);
+    insert_alerts(&app, 1);
     assert_eq!(dispatch(&app).await["dead"], 1);
     assert_eq!(dispatch(&app).await["dead"], 0, "it is not tried again by itself");
     let dead = only(&app);
@@ -222,7 +222,7 @@ async fn a_receiver_that_knows_another_secret_refuses() {
         return;
     };
     dispatch(&app).await;
-    stage(&app, 1);
+    insert_alerts(&app, 1);
     assert_eq!(dispatch(&app).await["dead"], 1);
     assert_eq!(outcomes(&app), [(1, "dead".to_owned(), Some(401))]);
 }
@@ -232,7 +232,7 @@ async fn a_receiver_that_stalls_gets_it_later() {
     let receiver = Receiver::start().await;
     let Some(app) = with_webhook(&receiver).await else { return };
     receiver.stall();
-    stage(&app, 1);
+    insert_alerts(&app, 1);
     let began = Instant::now();
     assert_eq!(dispatch(&app).await["retried"], 1);
     let lasted = began.elapsed();
@@ -250,8 +250,8 @@ async fn a_receiver_that_stalls_gets_it_later() {
 async fn half_an_answer_is_no_confirmation() {
     let receiver = Receiver::start().await;
     let Some(app) = with_webhook(&receiver).await else { return };
-    receiver.break_off();
-    stage(&app, 1);
+    receiver.truncate_responses();
+    insert_alerts(&app, 1);
     assert_eq!(dispatch(&app).await["retried"], 1);
     assert_eq!(only(&app).last_error.as_deref(), Some("the receiver answered 200 and broke off"));
     receiver.recover();
@@ -263,8 +263,8 @@ async fn half_an_answer_is_no_confirmation() {
 async fn pauses_double_until_it_recovers() {
     let receiver = Receiver::start().await;
     let Some(app) = with_webhook(&receiver).await else { return };
-    receiver.refuse_with(500);
-    stage(&app, 1);
+    receiver.respond_with(500);
+    insert_alerts(&app, 1);
     for (attempt, at_most_s) in [(1, 5), (2, 10), (3, 20), (4, 40)] {
         let before = app.now_ms();
         assert_eq!(dispatch(&app).await["retried"], 1);
@@ -285,8 +285,8 @@ async fn pauses_double_until_it_recovers() {
 async fn retry_after_is_heeded() {
     let receiver = Receiver::start().await;
     let Some(app) = with_webhook(&receiver).await else { return };
-    receiver.ask_to_wait(300);
-    stage(&app, 1);
+    receiver.rate_limit(300);
+    insert_alerts(&app, 1);
     assert_eq!(dispatch(&app).await["retried"], 1);
     receiver.recover();
     app.advance(Duration::from_secs(290));
@@ -299,8 +299,8 @@ async fn retry_after_is_heeded() {
 async fn after_a_day_it_is_given_up() {
     let receiver = Receiver::start().await;
     let Some(app) = with_webhook(&receiver).await else { return };
-    receiver.refuse_with(503);
-    stage(&app, 1);
+    receiver.respond_with(503);
+    insert_alerts(&app, 1);
     dispatch(&app).await;
     for _ in 0..23 {
         app.advance(Duration::from_secs(3600));
@@ -318,7 +318,7 @@ async fn after_a_day_it_is_given_up() {
 async fn runs_at_once_send_each_message_once() {
     let receiver = Receiver::start().await;
     let Some(app) = with_webhook(&receiver).await else { return };
-    stage(&app, 40);
+    insert_alerts(&app, 40);
     let ticks = join_all((0..4).map(|_| app.internal("/internal/tick")));
     let dispatches = join_all((0..4).map(|_| app.internal("/internal/dispatch")));
     let (ticks, dispatches) = join(ticks, dispatches).await;
@@ -344,7 +344,7 @@ async fn a_run_that_dies_before_it_has_written_down_sends_the_same_message_again
     let server = Process::start(directory.path(), &variables);
     dispatch(&server.app).await;
     receiver.stall();
-    stage(&server.app, 1);
+    insert_alerts(&server.app, 1);
     let run = server.app.anonymous().header("x-tick-secret", server.app.tick_secret());
     let run = tokio::spawn(async move { run.request(reqwest::Method::POST, "/internal/dispatch").send().await });
     eventually("the receiver has it", Duration::from_secs(5), async || receiver.requests_to("/hooks").pop()).await;
@@ -367,7 +367,7 @@ async fn a_run_that_dies_before_it_has_written_down_sends_the_same_message_again
 async fn a_contact_gets_at_most_sixty_a_minute() {
     let receiver = Receiver::start().await;
     let Some(app) = with_webhook(&receiver).await else { return };
-    stage(&app, 70);
+    insert_alerts(&app, 70);
     let summary = dispatch(&app).await;
     assert_eq!(summary["sent"], 60, "{summary}");
     assert_eq!(receiver.requests_to("/hooks").len(), 60);
@@ -388,7 +388,7 @@ async fn a_channel_that_cannot_work_as_configured_is_a_dead_letter_that_says_why
         return;
     };
     dispatch(&app).await;
-    stage(&app, 1);
+    insert_alerts(&app, 1);
     assert_eq!(dispatch(&app).await["dead"], 1);
     assert_eq!(only(&app).last_error.as_deref(), Some("mail_from is not set"));
     assert!(receiver.requests().is_empty());
@@ -404,14 +404,14 @@ async fn while_a_receiver_stalls_one_run_looks_out_for_what_comes_in() {
         caller.send(Method::POST, "/internal/dispatch", None).await.expect(202)["watched"].clone()
     };
     app.anonymous().header("prefer", "respond-async").send(Method::POST, "/internal/dispatch", None).await.expect_problem(401);
-    stage(&app, 1);
+    insert_alerts(&app, 1);
     let began = Instant::now();
     assert_eq!(wake().await, false);
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     eventually("the first is attempted", Duration::from_secs(2), async || (receiver.requests().len() == 1).then_some(())).await;
     // That run stays for its receiver's answer: who comes now leaves the work to it.
     eventually("a run looks out", Duration::from_secs(2), async || (wake().await == true).then_some(())).await;
-    stage(&app, 12);
+    insert_alerts(&app, 12);
     eventually("it takes what comes in", Duration::from_secs(1), async || (receiver.requests().len() == 13).then_some(())).await;
     let told: BTreeSet<_> = ids(&receiver.requests()).into_iter().collect();
     assert_eq!(told.len(), 13, "each once");

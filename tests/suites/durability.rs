@@ -1,4 +1,4 @@
-//! Acknowledged means durable (contract §3): what was answered with 201 is there after kill -9, readings and messages alike.
+//! Acknowledged means durable: what was answered with 201 is there after kill -9, readings and messages alike.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -90,7 +90,7 @@ async fn kill_9_under_load_loses_no_queued_message() {
         return;
     }
     let receiver = gatehouse_tests::receiver::Receiver::start().await;
-    receiver.refuse_with(503);
+    receiver.respond_with(503);
     let origin = receiver.origin();
     let variables = [("webhook_origin", origin.as_str())];
     let directory = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Contract §6: emergencies, from the report to the end, who sees what of them, and who goes.
+//! Emergencies (docs/reference/emergencies.md), from the report to the end: who may see which fields, and which resources are assigned.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -10,10 +10,10 @@ use gatehouse_tests::{App, Client};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-#[path = "emergency/assign.rs"]
-mod assign;
-#[path = "emergency/told.rs"]
-mod told;
+#[path = "emergency/assignment.rs"]
+mod assignment;
+#[path = "emergency/notifications.rs"]
+mod notifications;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn server_process() {
@@ -21,7 +21,7 @@ async fn server_process() {
 }
 
 /// What a pilgrim's phone sends.
-fn sos(temple: &str) -> Value {
+fn emergency_body(temple: &str) -> Value {
     json!({
         "temple_id": temple, "type": "medical", "description": "An old man has fallen near the steps",
         "location": {"lat": 20.8881, "lng": 70.4014},
@@ -29,7 +29,7 @@ fn sos(temple: &str) -> Value {
 }
 
 async fn report(caller: &Client, temple: &str) -> Value {
-    caller.post("/api/emergency/", sos(temple)).await.expect(201)
+    caller.post("/api/emergency/", emergency_body(temple)).await.expect(201)
 }
 
 fn id(document: &Value) -> &str {
@@ -59,14 +59,14 @@ async fn anyone_signed_in_reports_and_follows_their_own_and_nobody_elses() {
     let (visitor, other, operator) = (app.visitor().await, app.visitor().await, app.operator().await);
     let temple = temple(&app).await;
     let emergency = report(&visitor, &temple).await;
-    for (field, value) in sos(&temple).as_object().unwrap() {
+    for (field, value) in emergency_body(&temple).as_object().unwrap() {
         assert_eq!(&emergency[field], value, "{field}");
     }
     assert_eq!((&emergency["status"], &emergency["severity"]), (&json!("reported"), &json!("critical")));
     assert!(emergency["reported_at"].as_str().unwrap().ends_with('Z'));
     let path = path(&emergency);
 
-    app.anonymous().post("/api/emergency/", sos(&temple)).await.expect_problem(401);
+    app.anonymous().post("/api/emergency/", emergency_body(&temple)).await.expect_problem(401);
     app.anonymous().get(&path).await.expect_problem(401);
     assert_eq!(visitor.get(&path).await.expect(200), emergency);
     other.get(&path).await.expect_problem(404);
@@ -102,7 +102,7 @@ async fn every_bad_field_is_named_and_nothing_is_stored() {
     let problem = refused.expect_invalid(&["description", "location", "severity", "temple_id", "type"]);
     assert_eq!(problem["errors"]["location"].as_array().unwrap().len(), 2);
     let with = |field: &str, value: Value| {
-        let mut body = sos(&temple);
+        let mut body = emergency_body(&temple);
         body[field] = value;
         body
     };
@@ -133,10 +133,10 @@ async fn a_report_repeated_with_its_key_is_one_report() {
     let app = App::start().await;
     let visitor = app.visitor().await.header("idempotency-key", "sos-1");
     let temple = temple(&app).await;
-    let answers = join_all((0..8).map(|_| visitor.post("/api/emergency/", sos(&temple)))).await;
+    let answers = join_all((0..8).map(|_| visitor.post("/api/emergency/", emergency_body(&temple)))).await;
     let ids: BTreeSet<_> = answers.iter().map(|answer| id(&answer.expect(201)).to_owned()).collect();
     assert_eq!(ids.len(), 1);
-    let mut another = sos(&temple);
+    let mut another = emergency_body(&temple);
     another["description"] = json!("Two men");
     visitor.post("/api/emergency/", another).await.expect_invalid(&["Idempotency-Key"]);
     assert_eq!(listed(&visitor, "/api/emergency/").await.len(), 1);
@@ -152,10 +152,10 @@ async fn a_flood_of_one_reporter_is_refused_in_words_and_told_to_operators() {
     let (operator, other) = (app.operator().await, app.visitor().await);
     let temple = temple(&app).await;
     let keyed = visitor.header("idempotency-key", "the first");
-    let first = keyed.post("/api/emergency/", sos(&temple)).await.expect(201);
+    let first = keyed.post("/api/emergency/", emergency_body(&temple)).await.expect(201);
     let mut answers = Vec::new();
     for _ in 0..25 {
-        answers.extend(join_all((0..25).map(|_| visitor.post("/api/emergency/", sos(&temple)))).await);
+        answers.extend(join_all((0..25).map(|_| visitor.post("/api/emergency/", emergency_body(&temple)))).await);
     }
     let refused: Vec<_> = answers.iter().filter(|answer| answer.status == 429).collect();
     assert_eq!((answers.iter().filter(|answer| answer.status == 201).count(), refused.len()), (599, 26));
@@ -173,7 +173,7 @@ async fn a_flood_of_one_reporter_is_refused_in_words_and_told_to_operators() {
         report(&operator, &temple).await;
     }
     // A report that was taken is answered again, whatever came since.
-    assert_eq!(keyed.post("/api/emergency/", sos(&temple)).await.expect(201), first);
+    assert_eq!(keyed.post("/api/emergency/", emergency_body(&temple)).await.expect(201), first);
     let taken: i64 = app.db().query_row("select count(*) from emergencies where type = 'medical'", [], |row| row.get(0)).unwrap();
     assert_eq!(taken, 600 + 1 + 12);
     app.advance(Duration::from_secs(wait + 1));
@@ -268,7 +268,7 @@ async fn lists_are_filtered_and_paged() {
     let (here, there) = (temple(&app).await, temple(&app).await);
     let mut made = Vec::new();
     for number in 0..7 {
-        let mut body = sos(&here);
+        let mut body = emergency_body(&here);
         body["type"] = json!(if number % 2 == 0 { "fire" } else { "medical" });
         made.push(operator.post("/api/emergency/", body).await.expect(201));
     }
@@ -316,7 +316,7 @@ async fn the_figures_of_a_temple_are_those_of_its_emergencies() {
 
     // Acknowledged after about 10, 20, 30 and 100 seconds, the first two resolved a minute later.
     for (index, seconds) in [10, 20, 30, 100].into_iter().enumerate() {
-        let mut body = sos(&temple);
+        let mut body = emergency_body(&temple);
         body["type"] = json!(if index == 0 { "fire" } else { "security" });
         let path = path(&operator.post("/api/emergency/", body).await.expect(201));
         app.advance(Duration::from_secs(seconds));
@@ -359,7 +359,7 @@ async fn an_emergency_of_before_is_written_down_and_told_to_nobody() {
     let app = App::start().await;
     let admin = app.admin().await;
     let temple = temple(&app).await;
-    let mut body = sos(&temple);
+    let mut body = emergency_body(&temple);
     let times = [("reported_at", -7200), ("acknowledged_at", -7140), ("in_progress_at", -7000), ("resolved_at", -3600)];
     for (name, plus_s) in times {
         body[name] = json!(app.time(plus_s));
@@ -390,7 +390,7 @@ async fn an_emergency_of_before_is_written_down_and_told_to_nobody() {
         body[field] = value;
         body
     };
-    admin.post("/api/emergency/past", sos(&temple)).await.expect_invalid(&[
+    admin.post("/api/emergency/past", emergency_body(&temple)).await.expect_invalid(&[
         "acknowledged_at",
         "in_progress_at",
         "reported_at",
@@ -416,7 +416,7 @@ async fn kill_9_after_the_201_loses_no_emergency_and_nothing_that_is_to_be_sent(
         let heard = Mutex::new(Vec::new());
         let senders = (0..8).map(|_| async {
             loop {
-                match visitor.request(Method::POST, "/api/emergency/").json(&sos(&temple)).send().await {
+                match visitor.request(Method::POST, "/api/emergency/").json(&emergency_body(&temple)).send().await {
                     Ok(answer) if answer.status() == 201 => {
                         if let Ok(emergency) = answer.json::<Value>().await {
                             heard.lock().unwrap().push(id(&emergency).to_owned());

@@ -1,4 +1,4 @@
-//! Contract §6: the audit trail: every change and who made it, for administrators, never changed.
+//! The audit log: every change and who made it, for administrators, never changed.
 
 use gatehouse_tests::{App, Client};
 use reqwest::Method;
@@ -62,8 +62,8 @@ async fn only_administrators_read_it_and_nobody_changes_it() {
     assert_eq!(items(&admin, "?limit=500").await, before);
 }
 
-/// So many lines, some of them in the same millisecond, with words that CSV must quote.
-fn stage(app: &App, count: i64) {
+/// Writes `count` entries, some of them in the same millisecond, with words that CSV must quote.
+fn insert_entries(app: &App, count: i64) {
     app.db()
         .execute(
             "insert into audit_log (at, actor, action, entity, subject, detail)
@@ -78,7 +78,7 @@ fn stage(app: &App, count: i64) {
 async fn pages_meet_without_a_gap() {
     let app = App::start().await;
     let admin = app.admin().await;
-    stage(&app, 25);
+    insert_entries(&app, 25);
     let (mut seen, mut cursor) = (Vec::new(), String::new());
     loop {
         let page = admin.get(&format!("/api/event-logs/?actor=staged&limit=4{cursor}")).await.expect(200);
@@ -95,7 +95,7 @@ async fn pages_meet_without_a_gap() {
 async fn it_is_exported_as_csv_and_as_ndjson() {
     let app = App::start().await;
     let admin = app.admin().await;
-    stage(&app, 3);
+    insert_entries(&app, 3);
     let wanted = items(&admin, "?actor=staged").await;
 
     for answer in [
@@ -143,7 +143,7 @@ async fn no_line_of_a_spreadsheet_is_a_formula() {
 async fn a_long_export_leads_on_to_its_rest() {
     let app = App::start().await;
     let admin = app.admin().await;
-    stage(&app, 10_500);
+    insert_entries(&app, 10_500);
     let first = admin.get("/api/event-logs/?actor=staged&entity=tests&format=ndjson").await;
     assert_eq!(first.text().lines().count(), 10_000);
     let link = first.header("link").to_owned();

@@ -1,4 +1,4 @@
-//! Contract §10: the event feed over Server-Sent Events.
+//! The event feed over Server-Sent Events.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Contract §11: operations.
+//! Health, readiness, metrics and unknown routes (docs/reference/operations.md).
 
 use std::collections::BTreeMap;
 use std::time::Duration;

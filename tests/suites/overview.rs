@@ -1,4 +1,5 @@
-//! Contract §3: the overview, S2's zones and slots, S1's lot counts and their anomaly.
+//! The overview, the zones and slots of docs/reference/clients.md#slot-monitoring, the lot counts of docs/reference/clients.md#parking-security
+//! and their anomaly.
 
 use std::time::Duration;
 
@@ -10,15 +11,15 @@ fn items(list: &Value) -> &Vec<Value> {
 }
 
 /// A reading which says that its spot is taken or free.
-fn saying(app: &App, device: &str, occupied: bool, plus_s: i64) -> Value {
+fn occupancy_reading(app: &App, device: &str, occupied: bool, plus_s: i64) -> Value {
     let mut reading = app.reading(device, plus_s);
     reading["occupied"] = json!(occupied);
     reading
 }
 
 /// `[total, free, occupied, reserved, out_of_service]`
-fn counts(of: &Value) -> [i64; 5] {
-    ["total", "free", "occupied", "reserved", "out_of_service"].map(|field| of[field].as_i64().expect(field))
+fn counts(totals: &Value) -> [i64; 5] {
+    ["total", "free", "occupied", "reserved", "out_of_service"].map(|field| totals[field].as_i64().expect(field))
 }
 
 /// Five spots: taken, reserved and taken, out of service and taken, free, and one without a sensor.
@@ -33,7 +34,7 @@ async fn busy_place(app: &App) -> (Place, Vec<String>) {
         admin.patch(&format!("/api/spots/{}", place.spots[spot]), json!({"status": status})).await.expect(200);
     }
     for (device, occupied) in devices.iter().zip([true, true, true, false]) {
-        admin.post("/api/telemetry/", saying(app, device, occupied, 0)).await.expect(201);
+        admin.post("/api/telemetry/", occupancy_reading(app, device, occupied, 0)).await.expect(201);
     }
     (place, devices)
 }
@@ -55,7 +56,7 @@ async fn the_overview_counts_each_spot_once_in_the_state_that_beats_the_others()
 
     // Who came to the reserved spot leaves: it is reserved again. The one out of service stays so, whatever its sensor says.
     for (device, at) in [(&devices[1], 1), (&devices[2], 1)] {
-        admin.post("/api/telemetry/", saying(&app, device, false, at)).await.expect(201);
+        admin.post("/api/telemetry/", occupancy_reading(&app, device, false, at)).await.expect(201);
     }
     assert_eq!(counts(&visitor.get(&path).await.expect(200)), [5, 2, 1, 1, 1]);
     let spots = visitor.get(&format!("/api/spots?site={}", place.site)).await.expect(200);
@@ -128,7 +129,7 @@ async fn devices_are_counted_by_the_age_of_their_heartbeat() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_old_s2_client_reads_what_it_always_read() {
+async fn a_slot_monitoring_client_reads_what_it_always_read() {
     let app = App::start().await;
     let (place, _) = busy_place(&app).await;
     let (email, password) = app.new_user("operator", json!({})).await;
@@ -168,10 +169,10 @@ async fn an_old_s2_client_reads_what_it_always_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lot_is_counted_and_its_newest_count_is_the_latest() {
     let app = App::start().await;
-    let (operator, anyone) = (app.operator().await, app.anonymous());
+    let (operator, anonymous) = (app.operator().await, app.anonymous());
     let lot = format!("Lot {}", unique("A"));
     let latest = |lot: &str| format!("/api/parking-data/?parking_lot={}", lot.replace(' ', "%20"));
-    anyone.get(&latest(&lot)).await.expect_problem(404);
+    anonymous.get(&latest(&lot)).await.expect_problem(404);
     let add = |free: i64, at: String| {
         let body = json!({"parking_lot": lot, "available_spots": free, "timestamp": at});
         let operator = operator.clone();
@@ -180,13 +181,13 @@ async fn a_lot_is_counted_and_its_newest_count_is_the_latest() {
     let (early, middle, late) = (app.time(-120), app.time(-60), app.time(60));
     let made = add(40, middle.clone()).await.expect(201);
     assert_eq!((&made["parking_lot"], &made["available_spots"]), (&json!(lot), &json!(40)));
-    assert_eq!(anyone.get(&latest(&lot)).await.expect(200), made);
+    assert_eq!(anonymous.get(&latest(&lot)).await.expect(200), made);
     add(41, middle.clone()).await.expect_problem(409);
-    assert_eq!(anyone.get(&latest(&lot)).await.expect(200), made, "a repeat overwrites nothing");
+    assert_eq!(anonymous.get(&latest(&lot)).await.expect(200), made, "a repeat overwrites nothing");
     add(12, early).await.expect(201);
-    assert_eq!(anyone.get(&latest(&lot)).await.expect(200), made, "a late one never turns the latest back");
+    assert_eq!(anonymous.get(&latest(&lot)).await.expect(200), made, "a late one never turns the latest back");
     add(39, late).await.expect(201);
-    assert_eq!(anyone.get(&latest(&lot.to_lowercase())).await.expect(200)["available_spots"], 39);
+    assert_eq!(anonymous.get(&latest(&lot.to_lowercase())).await.expect(200)["available_spots"], 39);
     let kept: i64 = app.db().query_row("select count(*) from lot_counts where parking_lot = ?", [&lot], |row| row.get(0)).unwrap();
     assert_eq!(kept, 3);
 
@@ -194,14 +195,14 @@ async fn a_lot_is_counted_and_its_newest_count_is_the_latest() {
     let other = format!("Lot {}", unique("B"));
     let now = operator.post("/api/parking-data/add/", json!({"parking_lot": other, "available_spots": 0})).await.expect(201);
     assert!(now["timestamp"].is_string());
-    let mut page = anyone.get("/api/parking-data/?limit=1").await.expect(200);
+    let mut page = anonymous.get("/api/parking-data/?limit=1").await.expect(200);
     let mut lots = items(&page).clone();
     while let Some(cursor) = page["next_cursor"].as_str() {
-        page = anyone.get(&format!("/api/parking-data/?limit=1&cursor={cursor}")).await.expect(200);
+        page = anonymous.get(&format!("/api/parking-data/?limit=1&cursor={cursor}")).await.expect(200);
         lots.extend(items(&page).clone());
     }
     assert_eq!(lots.iter().filter(|count| count["parking_lot"] == json!(lot) || count["parking_lot"] == json!(other)).count(), 2);
-    anyone.get("/api/parking-data/?lot=x").await.expect_invalid(&["lot"]);
+    anonymous.get("/api/parking-data/?lot=x").await.expect_invalid(&["lot"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Contract §3: occupancy events of devices that tell only whether a spot is taken.
+//! The parking log (docs/reference/rules.md): occupancy events of devices that tell only whether a spot is taken.
 
 use std::time::Duration;
 

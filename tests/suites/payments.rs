@@ -1,14 +1,14 @@
-//! Contract §4: payments through Stripe. Against `localstripe`, a real process with real webhooks, and for what it cannot play against a
+//! Payments through Stripe (docs/reference/payments.md). Against `localstripe`, a real process with real webhooks, and for what it cannot play against a
 //! double that follows the published API.
 
-#[path = "payments/local.rs"]
-mod local;
+#[path = "payments/failures.rs"]
+mod failures;
+#[path = "payments/localstripe.rs"]
+mod localstripe;
+#[path = "payments/notifications.rs"]
+mod notifications;
 #[path = "reservations/support.rs"]
 mod support;
-#[path = "payments/told.rs"]
-mod told;
-#[path = "payments/trouble.rs"]
-mod trouble;
 #[path = "payments/webhook.rs"]
 mod webhook;
 
@@ -17,32 +17,32 @@ use gatehouse_tests::stripe::Stripe;
 use gatehouse_tests::{App, Client, Place, unique};
 use reqwest::Method;
 use serde_json::{Value, json};
-use support::{car_park, id, path, reserve, wish};
+use support::{car_park, id, path, reservation_body, reserve};
 
-/// An application that pays at the double.
-pub async fn with_stripe(stripe: &Stripe) -> Option<App> {
+/// An application whose Stripe is the test double.
+pub async fn start_with_stripe(stripe: &Stripe) -> Option<App> {
     App::embedded(&stripe.variables()).await
 }
 
 /// A driver with an unpaid reservation of the place's spot, an hour from now for an hour: 40.00.
-pub async fn held(app: &App, place: &Place, spot: usize) -> (Client, Value) {
+pub async fn unpaid_reservation(app: &App, place: &Place, spot: usize) -> (Client, Value) {
     let driver = app.visitor().await;
-    let reservation = reserve(&driver, wish(app, &place.spots[spot], 60, 60)).await;
+    let reservation = reserve(&driver, reservation_body(app, &place.spots[spot], 60, 60)).await;
     (driver, reservation)
 }
 
-/// Makes its payment intent.
-pub async fn intend(driver: &Client, reservation: &Value) -> Value {
+/// Creates the reservation's payment intent.
+pub async fn create_intent(driver: &Client, reservation: &Value) -> Value {
     driver.post("/api/payments/create-intent", json!({"reservation_id": id(reservation)})).await.expect(201)
 }
 
-/// Stripe's id of it.
-pub fn intent(payment: &Value) -> &str {
+/// Stripe's id of the payment's intent.
+pub fn intent_id(payment: &Value) -> &str {
     payment["payment_intent_id"].as_str().expect("an intent")
 }
 
 /// Confirms its payment with a payment method of Stripe's.
-pub async fn confirm(driver: &Client, reservation: &Value, method: &str) -> gatehouse_tests::Answer {
+pub async fn confirm(driver: &Client, reservation: &Value, method: &str) -> gatehouse_tests::Response {
     driver.post("/api/payments/confirm", json!({"reservation_id": id(reservation), "payment_method": method})).await
 }
 
@@ -54,32 +54,32 @@ pub async fn status(driver: &Client, reservation: &Value) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_driver_pays_and_the_reservation_is_confirmed() {
     let stripe = Stripe::start().await;
-    let Some(app) = with_stripe(&stripe).await else { return };
+    let Some(app) = start_with_stripe(&stripe).await else { return };
     let place = car_park(&app, 1).await;
-    let (driver, reservation) = held(&app, &place, 0).await;
-    let payment = intend(&driver, &reservation).await;
+    let (driver, reservation) = unpaid_reservation(&app, &place, 0).await;
+    let payment = create_intent(&driver, &reservation).await;
     assert_eq!(
         (&payment["amount"], &payment["currency"], &payment["status"]),
         (&json!(4000), &json!("INR"), &json!("requires_payment_method"))
     );
-    assert!(payment["client_secret"].as_str().unwrap().starts_with(intent(&payment)));
+    assert!(payment["client_secret"].as_str().unwrap().starts_with(intent_id(&payment)));
     assert_eq!(payment["expires_at"], reservation["hold_expires_at"]);
     // Asked again it is the same, at Stripe too.
-    assert_eq!(intend(&driver, &reservation).await["payment_intent_id"], payment["payment_intent_id"]);
+    assert_eq!(create_intent(&driver, &reservation).await["payment_intent_id"], payment["payment_intent_id"]);
     assert_eq!(stripe.intents().len(), 1);
-    let asked = &stripe.asked()[0];
+    let asked = &stripe.requests()[0];
     assert_eq!((asked.line.as_str(), asked.key.as_str()), ("POST /v1/payment_intents", payment["payment_id"].as_str().unwrap()));
     assert_eq!(asked.version, "2026-02-25.clover");
     assert_eq!((asked.form["amount"].as_str(), asked.form["currency"].as_str()), ("4000", "inr"));
     assert_eq!(asked.form["metadata[reservation_id]"], id(&reservation));
 
     // The driver's device pays at Stripe; then it says so here.
-    stripe.pay(intent(&payment));
-    let confirmed = driver.post("/api/payments/confirm", json!({"payment_intent_id": intent(&payment)})).await.expect(200);
+    stripe.pay(intent_id(&payment));
+    let confirmed = driver.post("/api/payments/confirm", json!({"payment_intent_id": intent_id(&payment)})).await.expect(200);
     assert_eq!((&confirmed["status"], &confirmed["reservation_status"]), (&json!("succeeded"), &json!("confirmed")));
     let shown = driver.get(&path(&reservation)).await.expect(200);
     assert_eq!((&shown["status"], &shown["paid"], &shown["due"]), (&json!("confirmed"), &json!(4000), &json!(0)));
-    assert_eq!(support::told(&app, id(&reservation)), ["reservation.confirmed"]);
+    assert_eq!(support::outbox_topics(&app, id(&reservation)), ["reservation.confirmed"]);
     // Once more changes nothing, and there is nothing left to pay.
     driver.post("/api/payments/confirm", json!({"payment_id": payment["payment_id"]})).await.expect(200);
     let refused = driver.post("/api/payments/create-intent", json!({"reservation_id": id(&reservation)})).await.expect_problem(409);
@@ -97,10 +97,10 @@ async fn a_driver_pays_and_the_reservation_is_confirmed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_method_that_stripe_knows_is_confirmed_here() {
     let stripe = Stripe::start().await;
-    let Some(app) = with_stripe(&stripe).await else { return };
+    let Some(app) = start_with_stripe(&stripe).await else { return };
     let place = car_park(&app, 2).await;
-    let (driver, reservation) = held(&app, &place, 0).await;
-    intend(&driver, &reservation).await;
+    let (driver, reservation) = unpaid_reservation(&app, &place, 0).await;
+    create_intent(&driver, &reservation).await;
     let declined = confirm(&driver, &reservation, "pm_card_visa_chargeDeclined").await.expect_problem(402);
     assert_eq!((&declined["reason"], &declined["detail"]), (&json!("declined"), &json!("Your card was declined.")));
     assert_eq!(status(&driver, &reservation).await, "pending_payment");
@@ -109,8 +109,8 @@ async fn a_method_that_stripe_knows_is_confirmed_here() {
     let paid = confirm(&driver, &reservation, "pm_card_visa").await.expect(200);
     assert_eq!((&paid["status"], &paid["reservation_status"]), (&json!("succeeded"), &json!("confirmed")));
     // A bank that wants its customer to take a step.
-    let (driver, reservation) = held(&app, &place, 1).await;
-    let payment = intend(&driver, &reservation).await;
+    let (driver, reservation) = unpaid_reservation(&app, &place, 1).await;
+    let payment = create_intent(&driver, &reservation).await;
     let step = confirm(&driver, &reservation, "pm_card_threeDSecure2Required").await.expect(200);
     assert_eq!((&step["status"], &step["reservation_status"]), (&json!("requires_action"), &json!("pending_payment")));
     assert_eq!(step["client_secret"], payment["client_secret"]);
@@ -119,7 +119,7 @@ async fn a_method_that_stripe_knows_is_confirmed_here() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_card_data_is_taken_and_every_bad_field_is_named() {
     let stripe = Stripe::start().await;
-    let Some(app) = with_stripe(&stripe).await else { return };
+    let Some(app) = start_with_stripe(&stripe).await else { return };
     let driver = app.visitor().await;
     driver.post("/api/payments/create-intent", json!({})).await.expect_invalid(&["reservation_id"]);
     let card = json!({"reservation_id": 3, "card": {"number": "4242424242424242"}, "cvc": "123"});
@@ -142,16 +142,16 @@ async fn no_card_data_is_taken_and_every_bad_field_is_named() {
     driver.get("/api/payments/nobody").await.expect_problem(404);
     app.internal("/internal/payments").await.expect(200);
     app.anonymous().send(Method::POST, "/internal/payments", None).await.expect_problem(401);
-    assert!(stripe.asked().is_empty());
+    assert!(stripe.requests().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_is_its_drivers_alone() {
     let stripe = Stripe::start().await;
-    let Some(app) = with_stripe(&stripe).await else { return };
+    let Some(app) = start_with_stripe(&stripe).await else { return };
     let place = car_park(&app, 1).await;
-    let (driver, reservation) = held(&app, &place, 0).await;
-    let payment = intend(&driver, &reservation).await;
+    let (driver, reservation) = unpaid_reservation(&app, &place, 0).await;
+    let payment = create_intent(&driver, &reservation).await;
     let detail = format!("/api/payments/{}", payment["payment_id"].as_str().unwrap());
     let (other, operator) = (app.visitor().await, app.operator().await);
     for stranger in [&other, &operator] {
@@ -169,15 +169,15 @@ async fn a_payment_is_its_drivers_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_with_its_key_is_answered_the_same() {
     let stripe = Stripe::start().await;
-    let Some(app) = with_stripe(&stripe).await else { return };
+    let Some(app) = start_with_stripe(&stripe).await else { return };
     let place = car_park(&app, 2).await;
-    let (driver, reservation) = held(&app, &place, 0).await;
+    let (driver, reservation) = unpaid_reservation(&app, &place, 0).await;
     let keyed = driver.header("idempotency-key", &unique("key"));
     let body = json!({"reservation_id": id(&reservation)});
     let first = keyed.post("/api/payments/create-intent", body.clone()).await.expect(201);
     let again = keyed.post("/api/payments/create-intent", body.clone()).await;
     assert_eq!((again.expect(201), again.header("idempotent-replayed")), (first, "true"));
-    let other = reserve(&driver, wish(&app, &place.spots[1], 60, 60)).await;
+    let other = reserve(&driver, reservation_body(&app, &place.spots[1], 60, 60)).await;
     keyed.post("/api/payments/create-intent", json!({"reservation_id": id(&other)})).await.expect_invalid(&["Idempotency-Key"]);
     assert_eq!(stripe.intents().len(), 1);
     // Many at once make one intent.
@@ -190,17 +190,17 @@ async fn a_retry_with_its_key_is_answered_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_reservation_is_refunded_at_stripe_and_its_driver_told() {
     let stripe = Stripe::start().await;
-    let Some(app) = with_stripe(&stripe).await else { return };
+    let Some(app) = start_with_stripe(&stripe).await else { return };
     let place = car_park(&app, 1).await;
     let driver = app.visitor().await;
-    let reservation = reserve(&driver, wish(&app, &place.spots[0], 90, 60)).await;
-    let payment = intend(&driver, &reservation).await;
+    let reservation = reserve(&driver, reservation_body(&app, &place.spots[0], 90, 60)).await;
+    let payment = create_intent(&driver, &reservation).await;
     confirm(&driver, &reservation, "pm_card_visa").await.expect(200);
     let cancelled = driver.delete(&path(&reservation)).await.expect(200);
     assert_eq!(cancelled["refund"], 4000);
     // The component of payments is woken: no scheduled run is needed.
     gatehouse_tests::eventually("the refund is made", std::time::Duration::from_secs(20), || async {
-        (stripe.refunded(intent(&payment)) == 4000).then_some(())
+        (stripe.refunded(intent_id(&payment)) == 4000).then_some(())
     })
     .await;
     let detail = format!("/api/payments/{}", payment["payment_id"].as_str().unwrap());
@@ -210,8 +210,8 @@ async fn a_cancelled_reservation_is_refunded_at_stripe_and_its_driver_told() {
     })
     .await;
     assert_eq!((&refund["amount"], &refund["reason"]), (&json!(4000), &json!("cancelled")));
-    assert_eq!(support::told(&app, refund["id"].as_str().unwrap()), ["payment.refunded"]);
-    let asked = stripe.asked().into_iter().filter(|asked| asked.line == "POST /v1/refunds").collect::<Vec<_>>();
+    assert_eq!(support::outbox_topics(&app, refund["id"].as_str().unwrap()), ["payment.refunded"]);
+    let asked = stripe.requests().into_iter().filter(|asked| asked.line == "POST /v1/refunds").collect::<Vec<_>>();
     assert_eq!((asked.len(), asked[0].key.as_str()), (1, refund["id"].as_str().unwrap()));
     let tick = app.tick().await;
     assert_eq!(stripe.refunds().len(), 1, "{tick}");
@@ -220,10 +220,10 @@ async fn a_cancelled_reservation_is_refunded_at_stripe_and_its_driver_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn staff_gives_money_back() {
     let stripe = Stripe::start().await;
-    let Some(app) = with_stripe(&stripe).await else { return };
+    let Some(app) = start_with_stripe(&stripe).await else { return };
     let place = car_park(&app, 1).await;
-    let (driver, reservation) = held(&app, &place, 0).await;
-    let payment = intend(&driver, &reservation).await;
+    let (driver, reservation) = unpaid_reservation(&app, &place, 0).await;
+    let payment = create_intent(&driver, &reservation).await;
     let refund = format!("/api/payments/{}/refund", payment["payment_id"].as_str().unwrap());
     let operator = app.operator().await;
     assert_eq!(operator.post(&refund, json!({})).await.expect_problem(409)["reason"], "nothing_left");
@@ -236,7 +236,7 @@ async fn staff_gives_money_back() {
     assert_eq!((&shown["refunded"], &shown["refunds"][0]["reason"]), (&json!(1500), &json!("operator")));
     keyed.post(&refund, json!({"amount": 1500})).await.expect(201);
     gatehouse_tests::eventually("the refund is made", std::time::Duration::from_secs(20), || async {
-        (stripe.refunded(intent(&payment)) == 1500).then_some(())
+        (stripe.refunded(intent_id(&payment)) == 1500).then_some(())
     })
     .await;
     assert_eq!(driver.get(&path(&reservation)).await.expect(200)["paid"], 2500);
@@ -244,39 +244,39 @@ async fn staff_gives_money_back() {
     let answers = join_all((0..5).map(|_| operator.post(&refund, json!({})))).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
     app.tick().await;
-    assert_eq!(stripe.refunded(intent(&payment)), 4000);
+    assert_eq!(stripe.refunded(intent_id(&payment)), 4000);
     operator.post("/api/payments/nobody/refund", json!({})).await.expect_problem(404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_reservation_has_another_intent_and_the_old_one_is_cancelled() {
     let stripe = Stripe::start().await;
-    let Some(app) = with_stripe(&stripe).await else { return };
+    let Some(app) = start_with_stripe(&stripe).await else { return };
     let place = car_park(&app, 1).await;
-    let (driver, reservation) = held(&app, &place, 0).await;
-    let old = intend(&driver, &reservation).await;
-    let mut longer = wish(&app, &place.spots[0], 0, 0);
+    let (driver, reservation) = unpaid_reservation(&app, &place, 0).await;
+    let old = create_intent(&driver, &reservation).await;
+    let mut longer = reservation_body(&app, &place.spots[0], 0, 0);
     longer["start"] = reservation["start"].clone();
     longer["end"] = json!(app.time(240 * 60));
     let changed = driver.put(&path(&reservation), longer).await.expect(200);
     let refused = driver
-        .post("/api/payments/confirm", json!({"payment_intent_id": intent(&old), "payment_method": "pm_card_visa"}))
+        .post("/api/payments/confirm", json!({"payment_intent_id": intent_id(&old), "payment_method": "pm_card_visa"}))
         .await
         .expect_problem(409);
     assert_eq!(refused["reason"], "changed");
-    let new = intend(&driver, &reservation).await;
+    let new = create_intent(&driver, &reservation).await;
     assert_eq!(new["amount"], changed["price"]);
-    assert_ne!(intent(&new), intent(&old));
+    assert_ne!(intent_id(&new), intent_id(&old));
     app.tick().await;
-    assert_eq!(stripe.intent(intent(&old))["status"], "canceled");
-    assert_eq!(stripe.intent(intent(&new))["status"], "requires_payment_method");
+    assert_eq!(stripe.intent(intent_id(&old))["status"], "canceled");
+    assert_eq!(stripe.intent(intent_id(&new))["status"], "requires_payment_method");
     let paid = confirm(&driver, &reservation, "pm_card_visa").await.expect(200);
     assert_eq!(paid["reservation_status"], "confirmed");
 
     // A longer stay: the rest is paid by another payment.
     let longer = driver.put(&path(&reservation), json!({"end": app.time(300 * 60)})).await.expect(200);
     assert!(longer["due"].as_i64().unwrap() > 0);
-    let rest = intend(&driver, &reservation).await;
+    let rest = create_intent(&driver, &reservation).await;
     assert_eq!(rest["amount"], longer["due"]);
     confirm(&driver, &reservation, "pm_card_visa").await.expect(200);
     let shown = driver.get(&path(&reservation)).await.expect(200);

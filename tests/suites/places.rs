@@ -1,4 +1,4 @@
-//! Contract §3: sites, zones, spots, devices and their keys.
+//! Sites, zones, spots, devices and their keys.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -33,7 +33,7 @@ async fn all(client: &Client, path: &str) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_is_made_read_listed_and_changed() {
     let app = App::start().await;
-    let (admin, anyone) = (app.admin().await, app.anonymous());
+    let (admin, anonymous) = (app.admin().await, app.anonymous());
     let slug = unique("site");
     let mut body = site_body(&slug);
     body["thresholds"] = json!({"power_w": 2000});
@@ -44,10 +44,10 @@ async fn a_site_is_made_read_listed_and_changed() {
     assert_eq!(made["thresholds"], json!({"power_w": 2000}));
     assert_eq!(made["tariff"]["per_hour"], 4000);
 
-    assert_eq!(anyone.get(&format!("/api/sites/{slug}")).await.expect(200), made);
-    let listed = all(&anyone, "/api/sites?limit=2").await;
+    assert_eq!(anonymous.get(&format!("/api/sites/{slug}")).await.expect(200), made);
+    let listed = all(&anonymous, "/api/sites?limit=2").await;
     assert!(listed.contains(&made));
-    let temples = all(&anyone, "/api/sites?kind=temple").await;
+    let temples = all(&anonymous, "/api/sites?kind=temple").await;
     assert!(temples.iter().all(|site| site["kind"] == "temple"));
 
     let change = json!({"name": "South", "low_spots": 9, "tariff": {"currency": "EUR", "per_hour": 150}});
@@ -56,13 +56,13 @@ async fn a_site_is_made_read_listed_and_changed() {
     assert_eq!(changed["low_spots"], 9);
     assert_eq!(changed["tariff"]["currency"], "EUR");
     assert_eq!(changed["time_zone"], "Asia/Kolkata", "what is not sent stays");
-    assert_eq!(anyone.get(&format!("/api/sites/{slug}/")).await.expect(200), changed);
+    assert_eq!(anonymous.get(&format!("/api/sites/{slug}/")).await.expect(200), changed);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_site_is_refused_with_every_bad_field_named() {
     let app = App::start().await;
-    let (admin, anyone) = (app.admin().await, app.anonymous());
+    let (admin, anonymous) = (app.admin().await, app.anonymous());
     let every = ["capacity", "kind", "latitude", "longitude", "name", "slug", "time_zone"];
     admin.post("/api/sites", json!({})).await.expect_invalid(&every);
     let bad = json!({
@@ -77,28 +77,28 @@ async fn a_bad_site_is_refused_with_every_bad_field_named() {
     admin.post("/api/sites", site_body(&slug)).await.expect_problem(409);
     let path = format!("/api/sites/{slug}");
     admin.patch(&path, bad).await.expect_invalid(&all_fields);
-    assert_eq!(anyone.get(&path).await.expect(200)["name"], "North car park", "what was refused changed nothing");
+    assert_eq!(anonymous.get(&path).await.expect(200)["name"], "North car park", "what was refused changed nothing");
     admin.patch("/api/sites/nowhere", json!({"name": "x"})).await.expect_problem(404);
-    anyone.get("/api/sites/nowhere").await.expect_problem(404);
-    anyone.get("/api/sites?kind=garage").await.expect_invalid(&["kind"]);
-    anyone.get("/api/sites?name=x").await.expect_invalid(&["name"]);
+    anonymous.get("/api/sites/nowhere").await.expect_problem(404);
+    anonymous.get("/api/sites?kind=garage").await.expect_invalid(&["kind"]);
+    anonymous.get("/api/sites?name=x").await.expect_invalid(&["name"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn zones_belong_to_a_site_and_come_in_the_order_of_the_plan() {
     let app = App::start().await;
-    let (admin, anyone) = (app.admin().await, app.anonymous());
+    let (admin, anonymous) = (app.admin().await, app.anonymous());
     let slug = unique("site");
     admin.post("/api/sites", site_body(&slug)).await.expect(201);
     let path = format!("/api/sites/{slug}/zones");
-    assert_eq!(anyone.get(&path).await.expect(200), json!({"items": [], "next_cursor": null}));
+    assert_eq!(anonymous.get(&path).await.expect(200), json!({"items": [], "next_cursor": null}));
     for (code, position) in [("VIP", 3), ("B1", 1), ("B2", 2)] {
         let body = json!({"code": code, "name": format!("Zone {code}"), "position": position, "area_m2": 250.5, "capacity": 40});
         let zone = admin.post(&path, body).await.expect(201);
         assert_eq!((&zone["code"], &zone["site"]), (&json!(code), &json!(slug)));
         assert_eq!(zone["area_m2"], 250.5);
     }
-    let codes: Vec<_> = all(&anyone, &format!("{path}?limit=1")).await.iter().map(|zone| zone["code"].clone()).collect();
+    let codes: Vec<_> = all(&anonymous, &format!("{path}?limit=1")).await.iter().map(|zone| zone["code"].clone()).collect();
     assert_eq!(codes, ["B1", "B2", "VIP"]);
 
     let changed = admin.patch(&format!("{path}/b1"), json!({"name": "Basement", "area_m2": null})).await.expect(200);
@@ -112,39 +112,39 @@ async fn zones_belong_to_a_site_and_come_in_the_order_of_the_plan() {
     admin.patch(&format!("{path}/B1"), json!({"name": "", "area_m2": -2, "code": "B9"})).await.expect_invalid(&["area_m2", "code", "name"]);
     admin.patch(&format!("{path}/NONE"), json!({"name": "x"})).await.expect_problem(404);
     admin.post("/api/sites/nowhere/zones", json!({"code": "B1", "name": "x"})).await.expect_problem(404);
-    anyone.get("/api/sites/nowhere/zones").await.expect_problem(404);
-    anyone.get(&format!("{path}?floor=1")).await.expect_invalid(&["floor"]);
+    anonymous.get("/api/sites/nowhere/zones").await.expect_problem(404);
+    anonymous.get(&format!("{path}?floor=1")).await.expect_invalid(&["floor"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_and_twenty_spots_are_paged_and_each_comes_once() {
     let app = App::start().await;
     let place = app.place(120).await;
-    let anyone = app.anonymous();
+    let anonymous = app.anonymous();
     let path = format!("/api/spots?site={}", place.site);
-    let first = anyone.get(&path).await.expect(200);
+    let first = anonymous.get(&path).await.expect(200);
     assert_eq!(items(&first).len(), 50, "the default page");
     let mut pages = 1;
     let mut seen: Vec<String> = items(&first).iter().map(|spot| spot["spot_id"].as_str().unwrap().to_owned()).collect();
     let mut page = first;
     while let Some(cursor) = page["next_cursor"].as_str() {
-        page = anyone.get(&format!("{path}&cursor={cursor}")).await.expect(200);
+        page = anonymous.get(&format!("{path}&cursor={cursor}")).await.expect(200);
         seen.extend(items(&page).iter().map(|spot| spot["spot_id"].as_str().unwrap().to_owned()));
         pages += 1;
     }
     assert_eq!((pages, seen.len()), (3, 120));
     assert_eq!(seen.iter().cloned().collect::<BTreeSet<_>>(), place.spots.iter().cloned().collect::<BTreeSet<_>>());
-    assert_eq!(items(&anyone.get(&format!("{path}&limit=500")).await.expect(200)).len(), 120);
-    anyone.get(&format!("{path}&limit=501")).await.expect_invalid(&["limit"]);
-    anyone.get(&format!("{path}&cursor=nonsense")).await.expect_invalid(&["cursor"]);
-    anyone.get(&format!("{path}&colour=red")).await.expect_invalid(&["colour"]);
+    assert_eq!(items(&anonymous.get(&format!("{path}&limit=500")).await.expect(200)).len(), 120);
+    anonymous.get(&format!("{path}&limit=501")).await.expect_invalid(&["limit"]);
+    anonymous.get(&format!("{path}&cursor=nonsense")).await.expect_invalid(&["cursor"]);
+    anonymous.get(&format!("{path}&colour=red")).await.expect_invalid(&["colour"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spots_are_filtered_changed_and_checked() {
     let app = App::start().await;
     let place = app.place(3).await;
-    let (admin, anyone) = (app.admin().await, app.anonymous());
+    let (admin, anonymous) = (app.admin().await, app.anonymous());
     let id = |index: usize| place.spots[index].as_str();
     let path = |index: usize| format!("/api/spots/{}", place.spots[index]);
     let ev = admin.patch(&path(0), json!({"kind": "ev"})).await.expect(200);
@@ -153,9 +153,9 @@ async fn spots_are_filtered_changed_and_checked() {
     assert_eq!(admin.patch(&path(2), json!({"status": "out_of_service"})).await.expect(200)["status"], "out_of_service");
 
     let listed = |filter: &str| {
-        let (anyone, path) = (anyone.clone(), format!("/api/spots?site={}&{filter}", place.site));
+        let (anonymous, path) = (anonymous.clone(), format!("/api/spots?site={}&{filter}", place.site));
         async move {
-            let list = anyone.get(&path).await.expect(200);
+            let list = anonymous.get(&path).await.expect(200);
             items(&list).iter().map(|spot| spot["spot_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
         }
     };
@@ -165,26 +165,26 @@ async fn spots_are_filtered_changed_and_checked() {
     assert_eq!(listed("status=out_of_service").await, [id(2)]);
     assert_eq!(listed("zone=b1").await, [id(0), id(1), id(2)], "a zone's case does not matter");
     assert!(listed("zone=B7").await.is_empty());
-    anyone.get("/api/spots?kind=boat&limit=0").await.expect_invalid(&["limit"]);
-    anyone.get("/api/spots?kind=boat").await.expect_invalid(&["kind"]);
-    anyone.get("/api/spots?status=taken").await.expect_invalid(&["status"]);
+    anonymous.get("/api/spots?kind=boat&limit=0").await.expect_invalid(&["limit"]);
+    anonymous.get("/api/spots?kind=boat").await.expect_invalid(&["kind"]);
+    anonymous.get("/api/spots?status=taken").await.expect_invalid(&["status"]);
 
-    assert_eq!(anyone.get(&path(1).to_lowercase()).await.expect(200)["spot_id"], id(1));
+    assert_eq!(anonymous.get(&path(1).to_lowercase()).await.expect(200)["spot_id"], id(1));
     assert_eq!(admin.patch(&path(1), json!({"status": "free"})).await.expect(200)["status"], "free");
     admin.patch(&path(1), json!({"status": "occupied", "kind": "boat"})).await.expect_invalid(&["kind", "status"]);
     admin.patch(&path(1), json!({"site": "elsewhere"})).await.expect_invalid(&["site"]);
     admin.patch(&path(1), json!({"zone": "B9", "kind": "vip"})).await.expect_invalid(&["zone"]);
     admin.patch(&path(1), json!({"spot_id": "OTHER"})).await.expect_invalid(&["spot_id"]);
-    assert_eq!(anyone.get(&path(1)).await.expect(200)["kind"], "standard", "what was refused changed nothing");
+    assert_eq!(anonymous.get(&path(1)).await.expect(200)["kind"], "standard", "what was refused changed nothing");
     admin.patch("/api/spots/NONE", json!({"kind": "ev"})).await.expect_problem(404);
-    anyone.get("/api/spots/NONE").await.expect_problem(404);
+    anonymous.get("/api/spots/NONE").await.expect_problem(404);
 
     let spot = |spot_id: &str, site: &str, zone: &str| json!({"spot_id": spot_id, "site": site, "zone": zone});
     admin.post("/api/spots", spot(id(0), &place.site, &place.zone)).await.expect_problem(409);
     admin.post("/api/spots", spot("NEW-1", "nowhere", "B1")).await.expect_invalid(&["site"]);
     admin.post("/api/spots", spot("NEW-1", &place.site, "B9")).await.expect_invalid(&["zone"]);
     admin.post("/api/spots", json!({"spot_id": "a/b", "kind": 3})).await.expect_invalid(&["kind", "site", "spot_id", "zone"]);
-    anyone.get("/api/spots/NEW-1").await.expect_problem(404);
+    anonymous.get("/api/spots/NEW-1").await.expect_problem(404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,8 @@
-//! Contract §4 under concurrency: two reservations never overlap on one spot, however many arrive at once; no payment is lost, no hold is
-//! stuck, and each loser is told the next free time. The same while the program is killed and started again.
+//! Reservations under concurrency: two reservations never overlap on one spot, however many arrive at once; no payment is lost, no hold is
+//! stuck, and each refusal names the next free time. The same while the program is killed and started again.
 
-#[path = "reservation_race/crowd.rs"]
-mod crowd;
+#[path = "reservation_race/drivers.rs"]
+mod drivers;
 #[path = "reservations/support.rs"]
 mod support;
 
@@ -30,10 +30,10 @@ async fn server_process() {
 }
 
 /// Numbers that differ from driver to driver and from attempt to attempt, the same in each run.
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+impl Rng {
+    fn below(&mut self, sides: u64) -> u64 {
         // SplitMix64.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -43,7 +43,7 @@ impl Dice {
     }
 }
 
-/// What came of all attempts.
+/// Counts of the outcomes.
 #[derive(Default)]
 struct Tally {
     reserved: AtomicUsize,
@@ -54,14 +54,14 @@ struct Tally {
     acknowledged: Mutex<Vec<String>>,
 }
 
-/// Who tells of payments in Stripe's name.
-struct Teller {
-    anyone: Client,
+/// Sends Stripe's webhooks.
+struct WebhookSender {
+    anonymous: Client,
 }
 
-impl Teller {
-    fn of(app: &App) -> Self {
-        Self { anyone: app.anonymous() }
+impl WebhookSender {
+    fn from_app(app: &App) -> Self {
+        Self { anonymous: app.anonymous() }
     }
 }
 
@@ -69,28 +69,28 @@ fn now_s() -> i64 {
     i64::try_from(std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap()
 }
 
-/// Where and when a race takes place, and who keeps its score.
-struct Course<'a> {
+/// What the drivers of a race share.
+struct Race<'a> {
     place: &'a Place,
     base_ms: i64,
-    teller: &'a Teller,
+    sender: &'a WebhookSender,
     stripe: &'a Stripe,
     tally: &'a Tally,
 }
 
 /// One driver's attempts: at a spot, or at any of the kind, for one of a few hours that everybody wants. Of what they get they pay, or cancel,
-/// or forget. False when the application has gone away.
-async fn race(course: &Course<'_>, driver: &Client, seed: usize, attempts: usize) -> bool {
-    let Course { place, base_ms, teller, stripe, tally } = course;
-    let mut dice = Dice(seed as u64);
+/// or forget. False once the application cannot be reached.
+async fn run_driver(race: &Race<'_>, driver: &Client, seed: usize, attempts: usize) -> bool {
+    let Race { place, base_ms, sender, stripe, tally } = race;
+    let mut rng = Rng(seed as u64);
     for _ in 0..attempts {
-        let hour = i64::try_from(dice.roll(6)).unwrap();
+        let hour = i64::try_from(rng.below(6)).unwrap();
         let start = base_ms + hour * 3_600_000;
-        let end = start + 3_600_000 + i64::try_from(dice.roll(3)).unwrap() * 1_800_000;
+        let end = start + 3_600_000 + i64::try_from(rng.below(3)).unwrap() * 1_800_000;
         let time = |ms: i64| chrono::DateTime::from_timestamp_millis(ms).unwrap().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
         let mut body = json!({"start": time(start), "end": time(end), "vehicle_plate": format!("GJ{seed:06}")});
-        if dice.roll(2) == 0 {
-            body["spot_id"] = json!(place.spots[usize::try_from(dice.roll(place.spots.len() as u64)).unwrap()]);
+        if rng.below(2) == 0 {
+            body["spot_id"] = json!(place.spots[usize::try_from(rng.below(place.spots.len() as u64)).unwrap()]);
         } else {
             body["site"] = json!(place.site);
             body["kind"] = json!("standard");
@@ -111,7 +111,7 @@ async fn race(course: &Course<'_>, driver: &Client, seed: usize, attempts: usize
                 tally.reserved.fetch_add(1, Ordering::Relaxed);
                 let id = answer["id"].as_str().unwrap().to_owned();
                 tally.acknowledged.lock().unwrap().push(id.clone());
-                if !follow_up(teller, stripe, driver, &id, dice.roll(5), tally).await {
+                if !follow_up(sender, stripe, driver, &id, rng.below(5), tally).await {
                     return false;
                 }
             }
@@ -130,7 +130,7 @@ async fn race(course: &Course<'_>, driver: &Client, seed: usize, attempts: usize
     true
 }
 
-async fn follow_up(teller: &Teller, stripe: &Stripe, driver: &Client, id: &str, choice: u64, tally: &Tally) -> bool {
+async fn follow_up(sender: &WebhookSender, stripe: &Stripe, driver: &Client, id: &str, choice: u64, tally: &Tally) -> bool {
     if choice == 4 {
         // Forgotten: the hold lapses.
         return true;
@@ -159,7 +159,7 @@ async fn follow_up(teller: &Teller, stripe: &Stripe, driver: &Client, id: &str, 
             stripe.pay(&intent);
             let event = event(&unique("evt").replace('-', "_"), "payment_intent.succeeded", &stripe.intent(&intent)).to_string();
             let signature = sign(event.as_bytes(), now_s(), &[WEBHOOK_SECRET]);
-            let told = teller.anyone.header("stripe-signature", &signature);
+            let told = sender.anonymous.header("stripe-signature", &signature);
             let sent =
                 told.request(Method::POST, "/api/webhooks/stripe").header("content-type", "application/json").body(event).send().await;
             if sent.is_err() {
@@ -178,7 +178,7 @@ async fn follow_up(teller: &Teller, stripe: &Stripe, driver: &Client, id: &str, 
     true
 }
 
-/// Status and body; none when the application has gone away.
+/// Status and body; none once the application cannot be reached.
 async fn call(caller: &Client, method: Method, path: &str, body: &Value) -> Option<(u16, Value)> {
     let mut request = caller.request(method, path);
     if !body.is_null() {
@@ -189,7 +189,7 @@ async fn call(caller: &Client, method: Method, path: &str, body: &Value) -> Opti
     Some((status, answer.json().await.ok()?))
 }
 
-/// Every payment that Stripe took is either what a reservation was paid with, or went back whole; nothing is paid with thin air.
+/// Every payment that Stripe took either paid for a reservation or was refunded in full, and no reservation is paid without one.
 fn assert_no_lost_payment(app: &App, stripe: &Stripe) {
     let db = app.db();
     let sql = "select p.intent, r.status, r.paid, r.price, p.received, p.state,
@@ -237,7 +237,7 @@ fn count(app: &App, condition: &str) -> i64 {
 }
 
 /// The next full hour but one.
-fn base(app: &App) -> i64 {
+fn race_start_ms(app: &App) -> i64 {
     (app.now_ms() / 3_600_000 + 2) * 3_600_000
 }
 
@@ -246,11 +246,11 @@ async fn two_hundred_drivers_race_for_the_same_spots() {
     let stripe = Stripe::start().await;
     let Some(app) = App::embedded(&stripe.variables()).await else { return };
     let place = support::car_park(&app, 12).await;
-    let drivers = crowd::drivers(&app, app.variable("jwt_signing_key"), DRIVERS);
-    let (tally, base_ms, teller) = (Tally::default(), base(&app), Teller::of(&app));
+    let drivers = drivers::sign_in(&app, app.variable("jwt_signing_key"), DRIVERS);
+    let (tally, base_ms, sender) = (Tally::default(), race_start_ms(&app), WebhookSender::from_app(&app));
     let began = std::time::Instant::now();
-    let course = Course { place: &place, base_ms, teller: &teller, stripe: &stripe, tally: &tally };
-    let races = drivers.iter().enumerate().map(|(seed, driver)| race(&course, driver, seed, ATTEMPTS));
+    let race = Race { place: &place, base_ms, sender: &sender, stripe: &stripe, tally: &tally };
+    let races = drivers.iter().enumerate().map(|(seed, driver)| run_driver(&race, driver, seed, ATTEMPTS));
     assert!(join_all(races).await.into_iter().all(|all| all), "the application went away");
     let (reserved, taken, held) = (tally.reserved.into_inner(), tally.taken.into_inner(), tally.too_many_holds.into_inner());
     let (paid, busy) = (tally.paid.into_inner(), tally.busy.into_inner());
@@ -288,14 +288,14 @@ async fn two_hundred_drivers_race_for_the_same_spots() {
 async fn one_spot_has_one_winner() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = support::car_park(&app, 1).await;
-    let drivers = crowd::drivers(&app, app.variable("jwt_signing_key"), DRIVERS);
-    let body = support::wish(&app, &place.spots[0], 60, 60);
+    let drivers = drivers::sign_in(&app, app.variable("jwt_signing_key"), DRIVERS);
+    let body = support::reservation_body(&app, &place.spots[0], 60, 60);
     let answers = join_all(drivers.iter().map(|driver| driver.post("/api/reservations", body.clone()))).await;
     let winners: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
     assert_eq!(winners.len(), 1);
     let end = winners[0].json()["end"].clone();
     for loser in answers.iter().filter(|answer| answer.status != 201) {
-        assert_eq!(support::expect_taken(loser)["next_free_at"], end);
+        assert_eq!(support::expect_conflict(loser)["next_free_at"], end);
     }
     // The first who asks for that time gets it.
     let mut after = body;
@@ -308,8 +308,10 @@ async fn one_spot_has_one_winner() {
 async fn a_change_races_like_a_reservation() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = support::car_park(&app, 20).await;
-    let drivers = crowd::drivers(&app, app.variable("jwt_signing_key"), 20);
-    let made = join_all((0..20).map(|index| support::reserve(&drivers[index], support::wish(&app, &place.spots[index], 60, 60)))).await;
+    let drivers = drivers::sign_in(&app, app.variable("jwt_signing_key"), 20);
+    let made =
+        join_all((0..20).map(|index| support::reserve(&drivers[index], support::reservation_body(&app, &place.spots[index], 60, 60))))
+            .await;
     // All want to move to the first spot, two hours later.
     let wanted = json!({"spot_id": place.spots[0], "start": app.time(240 * 60), "end": app.time(300 * 60)});
     let moves = made.iter().zip(&drivers).map(|(reservation, driver)| {
@@ -319,7 +321,7 @@ async fn a_change_races_like_a_reservation() {
     let answers = join_all(moves).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
     for loser in answers.iter().filter(|answer| answer.status != 200) {
-        support::expect_taken(loser);
+        support::expect_conflict(loser);
     }
     assert_eq!(assert_no_overlap(&app), 20);
 }
@@ -342,14 +344,14 @@ async fn kill_9_in_the_middle_of_it_loses_nothing() {
         if place.is_none() {
             // Each round has hours of its own: those of the one before are sold.
             place = Some(support::car_park(&server.app, 12).await);
-            base_ms = base(&server.app);
+            base_ms = race_start_ms(&server.app);
         }
         let place = place.as_ref().unwrap();
-        let drivers = crowd::drivers(&server.app, &signing_key(directory.path()), DRIVERS);
-        let (tally, told) = (Tally::default(), Teller::of(&server.app));
+        let drivers = drivers::sign_in(&server.app, &signing_key(directory.path()), DRIVERS);
+        let (tally, sender) = (Tally::default(), WebhookSender::from_app(&server.app));
         let base_ms = base_ms + i64::try_from(round).unwrap() * 43_200_000;
-        let course = Course { place, base_ms, teller: &told, stripe: &stripe, tally: &tally };
-        let races = drivers.iter().enumerate().map(|(seed, driver)| race(&course, driver, 1_000 * (round + 1) + seed, 10_000));
+        let race = Race { place, base_ms, sender: &sender, stripe: &stripe, tally: &tally };
+        let races = drivers.iter().enumerate().map(|(seed, driver)| run_driver(&race, driver, 1_000 * (round + 1) + seed, 10_000));
         let killer = async {
             // In the midst of payments.
             while tally.paid.load(Ordering::Relaxed) < 6 {

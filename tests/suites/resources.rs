@@ -1,4 +1,4 @@
-//! Contract §6: resources, their maintenance and their time; and past incidents.
+//! Resources (docs/reference/resources.md), their maintenance and availability; and past incidents.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn ambulance(temple: &str) -> Value {
     })
 }
 
-async fn make(operator: &Client, temple: &str) -> Value {
+async fn create(operator: &Client, temple: &str) -> Value {
     operator.post("/api/resources/", ambulance(temple)).await.expect(201)
 }
 
@@ -80,7 +80,7 @@ async fn bad_input_is_named_and_strangers_are_kept_out() {
     let app = App::start().await;
     let operator = app.operator().await;
     let temple = temple(&app).await;
-    let made = make(&operator, &temple).await;
+    let made = create(&operator, &temple).await;
     operator.post("/api/resources/", json!({})).await.expect_invalid(&["name", "temple_id", "type"]);
     let bad = json!({
         "temple_id": 1, "type": "Fire Engine!", "name": "", "status": "assigned", "capacity": -1, "contact": [], "location": 7, "notes": 9,
@@ -120,7 +120,7 @@ async fn lists_are_filtered_and_paged() {
         body["type"] = json!(if number < 2 { "security" } else { "ambulance" });
         operator.post("/api/resources/", body).await.expect(201);
     }
-    let other = make(&operator, &there).await;
+    let other = create(&operator, &there).await;
     operator.patch(&path(&other), json!({"status": "out_of_service"})).await.expect(200);
     let here_now = listed(&operator, &format!("/api/resources/?temple_id={here}")).await;
     assert_eq!(here_now.len(), 7);
@@ -148,7 +148,7 @@ async fn maintenance_never_overlaps() {
     let app = App::start().await;
     let operator = app.operator().await;
     let temple = temple(&app).await;
-    let resource = make(&operator, &temple).await;
+    let resource = create(&operator, &temple).await;
     let calendar = format!("{}/maintenance", path(&resource));
     let window = |from: i64, to: i64| json!({"start": app.time(from), "end": app.time(to), "reason": "service"});
     operator.post(&calendar, json!({})).await.expect_invalid(&["end", "start"]);
@@ -187,7 +187,7 @@ async fn maintenance_that_is_over_stays_as_it_was() {
     let Some(app) = App::embedded(&[]).await else { return };
     let operator = app.operator().await;
     let temple = temple(&app).await;
-    let resource = make(&operator, &temple).await;
+    let resource = create(&operator, &temple).await;
     let calendar = format!("{}/maintenance", path(&resource));
     let window = async |from: i64, to: i64| {
         let made = operator.post(&calendar, json!({"start": app.time(from), "end": app.time(to)})).await.expect(201);
@@ -213,8 +213,12 @@ async fn what_is_taken_is_not_free() {
     let app = App::start().await;
     let operator = app.operator().await;
     let temple = temple(&app).await;
-    let (serviced, sent, idle, broken) =
-        (make(&operator, &temple).await, make(&operator, &temple).await, make(&operator, &temple).await, make(&operator, &temple).await);
+    let (serviced, sent, idle, broken) = (
+        create(&operator, &temple).await,
+        create(&operator, &temple).await,
+        create(&operator, &temple).await,
+        create(&operator, &temple).await,
+    );
     let (start, end) = (app.time(3600), app.time(7200));
     operator.post(&format!("{}/maintenance", path(&serviced)), json!({"start": start, "end": end})).await.expect(201);
     operator.patch(&path(&broken), json!({"status": "out_of_service"})).await.expect(200);

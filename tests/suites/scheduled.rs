@@ -1,4 +1,4 @@
-//! The scheduled run (contract §3, §6, §11): device health, anomalies, escalation, clean-up, the dead-man's switch. Two at once do each
+//! The scheduled run (docs/reference/operations.md): device health, anomalies, escalation, clean-up, the dead-man's switch. Two at once do each
 //! thing once.
 
 use std::time::Duration;
@@ -22,7 +22,7 @@ fn alerts(app: &App, alert_type: &str, subject: &str) -> Vec<(String, String)> {
     rows.unwrap().map(Result::unwrap).collect()
 }
 
-fn one(severity: &str, status: &str) -> Vec<(String, String)> {
+fn single(severity: &str, status: &str) -> Vec<(String, String)> {
     vec![(severity.to_owned(), status.to_owned())]
 }
 
@@ -108,7 +108,7 @@ async fn a_silent_device_is_told_once_and_resolved_when_it_speaks_again() {
     app.tick().await;
     assert_eq!(health(&app, &device), "warning");
     app.tick().await;
-    assert_eq!(alerts(&app, "device_warning", &device), one("warning", "active"));
+    assert_eq!(alerts(&app, "device_warning", &device), single("warning", "active"));
 
     app.advance(Duration::from_secs(470));
     app.tick().await;
@@ -123,8 +123,8 @@ async fn a_silent_device_is_told_once_and_resolved_when_it_speaks_again() {
     }
     ticks_at_once(&app, 4).await;
     assert_eq!(health(&app, &device), "offline");
-    assert_eq!(alerts(&app, "device_offline", &device), one("critical", "active"));
-    assert_eq!(alerts(&app, "device_warning", &device), one("warning", "resolved"));
+    assert_eq!(alerts(&app, "device_offline", &device), single("critical", "active"));
+    assert_eq!(alerts(&app, "device_warning", &device), single("warning", "resolved"));
     assert_eq!(topics(&receiver), ["device.offline"]);
     let told = receiver.requests_to("/hooks").remove(0);
     assert!(told.accepted(), "its signature verifies");
@@ -133,7 +133,7 @@ async fn a_silent_device_is_told_once_and_resolved_when_it_speaks_again() {
 
     sender.post("/api/telemetry/", app.reading(&device, 0)).await.expect(201);
     assert_eq!(health(&app, &device), "healthy");
-    assert_eq!(alerts(&app, "device_offline", &device), one("critical", "resolved"));
+    assert_eq!(alerts(&app, "device_offline", &device), single("critical", "resolved"));
 
     app.advance(Duration::from_secs(700));
     app.tick().await;
@@ -153,7 +153,7 @@ async fn an_alert_resolved_by_hand_is_not_raised_again_in_the_same_silence() {
     app.db().execute("update alerts set status = 'resolved', resolved_at = 1 where subject = ?", [&device]).unwrap();
     app.advance(Duration::from_secs(60));
     app.tick().await;
-    assert_eq!(alerts(&app, "device_offline", &device), one("critical", "resolved"));
+    assert_eq!(alerts(&app, "device_offline", &device), single("critical", "resolved"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -215,17 +215,17 @@ async fn few_free_spots_are_an_anomaly_once_until_there_are_enough() {
     }
     ticks_at_once(&app, 3).await;
     app.tick().await;
-    assert_eq!(alerts(&app, "low_spots", &place.site), one("warning", "active"));
+    assert_eq!(alerts(&app, "low_spots", &place.site), single("warning", "active"));
 
     app.advance(step);
     occupy(&app, &devices[0].1, &devices[0].0, false).await;
     app.tick().await;
-    assert_eq!(alerts(&app, "low_spots", &place.site), one("warning", "active"), "five are the limit, not above it");
+    assert_eq!(alerts(&app, "low_spots", &place.site), single("warning", "active"), "five are the limit, not above it");
 
     app.advance(step);
     occupy(&app, &devices[1].1, &devices[1].0, false).await;
     app.tick().await;
-    assert_eq!(alerts(&app, "low_spots", &place.site), one("warning", "resolved"));
+    assert_eq!(alerts(&app, "low_spots", &place.site), single("warning", "resolved"));
 
     app.advance(step);
     occupy(&app, &devices[0].1, &devices[0].0, true).await;
@@ -253,10 +253,10 @@ async fn a_spot_that_flaps_is_an_anomaly_once_until_it_calms_down() {
     occupy(&app, &sender, &device, true).await;
     ticks_at_once(&app, 3).await;
     app.tick().await;
-    assert_eq!(alerts(&app, "spot_flapping", spot), one("warning", "active"));
+    assert_eq!(alerts(&app, "spot_flapping", spot), single("warning", "active"));
     app.advance(Duration::from_secs(310));
     app.tick().await;
-    assert_eq!(alerts(&app, "spot_flapping", spot), one("warning", "resolved"));
+    assert_eq!(alerts(&app, "spot_flapping", spot), single("warning", "resolved"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -349,7 +349,7 @@ async fn the_dead_man_s_switch_is_told_once_a_good_run() {
     let good = ticks_at_once(&app, 4).await.iter().filter(|tick| tick["skipped"] == false).count();
     assert_eq!(pings(), 1 + good);
 
-    receiver.refuse_with(500);
+    receiver.respond_with(500);
     assert_eq!(app.tick().await["pinged"], false, "its own trouble is not the run's");
     receiver.recover();
 

@@ -1,11 +1,11 @@
-//! Contract §4: what may be had for a period, at what price.
+//! Spots (docs/reference/spots.md): which are available for a period, at what price.
 
 #[path = "reservations/support.rs"]
 mod support;
 
 use gatehouse_tests::{App, Place};
 use serde_json::{Value, json};
-use support::{car_park, paid, reserve, set_kind, wish};
+use support::{car_park, reservation_body, reserve, reserve_and_pay, set_kind};
 
 fn spots(page: &Value) -> Vec<&str> {
     page["items"].as_array().expect("a list").iter().map(|item| item["spot_id"].as_str().unwrap()).collect()
@@ -33,8 +33,8 @@ async fn what_is_free_for_a_period_is_offered_with_its_price() {
     assert_eq!(spots(&ev), [&place.spots[3]]);
 
     // Taken by a hold, by one that is paid; what only touches does not count.
-    reserve(&driver, wish(&app, &place.spots[0], 60, 60)).await;
-    paid(&app, &driver, wish(&app, &place.spots[1], 120, 60)).await;
+    reserve(&driver, reservation_body(&app, &place.spots[0], 60, 60)).await;
+    reserve_and_pay(&app, &driver, reservation_body(&app, &place.spots[1], 120, 60)).await;
     assert_eq!(spots(&available(&app, &place, &period(&app, 90, 60)).await), place.spots[2..]);
     let free = |in_minutes, minutes| {
         let (app, place) = (&app, &place);
@@ -67,9 +67,9 @@ async fn a_spot_on_which_somebody_stands_is_not_offered_for_now() {
     assert_eq!(spots(&available(&app, &place, &period(&app, 10, 60)).await), [&place.spots[1]]);
     assert_eq!(spots(&available(&app, &place, &period(&app, 16, 60)).await), place.spots);
     let driver = app.visitor().await;
-    let refused = support::expect_taken(&driver.post("/api/reservations", wish(&app, &place.spots[0], 0, 60)).await);
+    let refused = support::expect_conflict(&driver.post("/api/reservations", reservation_body(&app, &place.spots[0], 0, 60)).await);
     assert!(refused["next_free_at"].is_string());
-    reserve(&driver, wish(&app, &place.spots[0], 20, 60)).await;
+    reserve(&driver, reservation_body(&app, &place.spots[0], 20, 60)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,17 +77,17 @@ async fn an_unpaid_hold_is_ignored_from_the_second_it_ends() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = car_park(&app, 1).await;
     let driver = app.visitor().await;
-    let body = wish(&app, &place.spots[0], 60, 60);
+    let body = reservation_body(&app, &place.spots[0], 60, 60);
     let held = reserve(&driver, body.clone()).await;
     assert_eq!(spots(&available(&app, &place, &period(&app, 60, 60)).await).len(), 0);
     app.advance(std::time::Duration::from_secs(15 * 60 - 5));
-    let anyone = app.anonymous();
+    let anonymous = app.anonymous();
     let path =
         format!("/api/spots/available?site={}&from={}&to={}", place.site, held["start"].as_str().unwrap(), held["end"].as_str().unwrap());
-    assert_eq!(spots(&anyone.get(&path).await.expect(200)).len(), 0);
+    assert_eq!(spots(&anonymous.get(&path).await.expect(200)).len(), 0);
     app.advance(std::time::Duration::from_secs(6));
     // No scheduled run has come by.
-    assert_eq!(spots(&anyone.get(&path).await.expect(200)).len(), 1);
+    assert_eq!(spots(&anonymous.get(&path).await.expect(200)).len(), 1);
     let driver = app.visitor().await;
     let taken = reserve(&driver, body).await;
     assert_eq!(taken["status"], "pending_payment");
@@ -96,13 +96,13 @@ async fn an_unpaid_hold_is_ignored_from_the_second_it_ends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_questions_are_refused() {
     let app = App::start().await;
-    let anyone = app.anonymous();
-    anyone.get("/api/spots/available?colour=red&limit=0").await.expect_invalid(&["colour", "limit"]);
-    anyone.get("/api/spots/available?kind=boat").await.expect_invalid(&["kind"]);
-    anyone.get("/api/spots/available?from=noon").await.expect_invalid(&["from"]);
-    anyone.get("/api/spots/available?from=2026-02-04T10:00:00Z&to=2026-02-04T10:00:00Z").await.expect_invalid(&["to"]);
-    anyone.get("/api/spots/available?from=2026-02-04T10:00:00Z&to=2026-04-04T10:00:00Z").await.expect_invalid(&["to"]);
-    assert_eq!(anyone.get("/api/spots/available?site=no-such-site").await.expect(200)["items"], json!([]));
+    let anonymous = app.anonymous();
+    anonymous.get("/api/spots/available?colour=red&limit=0").await.expect_invalid(&["colour", "limit"]);
+    anonymous.get("/api/spots/available?kind=boat").await.expect_invalid(&["kind"]);
+    anonymous.get("/api/spots/available?from=noon").await.expect_invalid(&["from"]);
+    anonymous.get("/api/spots/available?from=2026-02-04T10:00:00Z&to=2026-02-04T10:00:00Z").await.expect_invalid(&["to"]);
+    anonymous.get("/api/spots/available?from=2026-02-04T10:00:00Z&to=2026-04-04T10:00:00Z").await.expect_invalid(&["to"]);
+    assert_eq!(anonymous.get("/api/spots/available?site=no-such-site").await.expect(200)["items"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,7 +118,7 @@ async fn a_tariff_is_checked_when_it_is_set() {
     // Without a tariff it is free of charge.
     let offers = available(&app, &place, &period(&app, 60, 60)).await;
     assert_eq!((&offers["items"][0]["price"], &offers["items"][0]["currency"]), (&json!(0), &Value::Null));
-    let free = reserve(&app.visitor().await, wish(&app, &place.spots[0], 60, 60)).await;
+    let free = reserve(&app.visitor().await, reservation_body(&app, &place.spots[0], 60, 60)).await;
     assert_eq!((&free["status"], &free["price"], &free["currency"]), (&json!("confirmed"), &json!(0), &Value::Null));
     let other = json!({"currency": "INR", "per_hour": 4000, "daily_cap": 6000, "by_kind": {"standard": {"per_hour": 5000}}});
     admin.patch(&path, json!({"tariff": other})).await.expect(200);
@@ -131,7 +131,7 @@ async fn a_spot_that_is_reserved_is_closed_only_by_force() {
     let app = App::start().await;
     let place = car_park(&app, 1).await;
     let driver = app.visitor().await;
-    let reservation = paid(&app, &driver, wish(&app, &place.spots[0], 60, 60)).await;
+    let reservation = reserve_and_pay(&app, &driver, reservation_body(&app, &place.spots[0], 60, 60)).await;
     let admin = app.admin().await;
     let path = format!("/api/spots/{}", place.spots[0]);
     let refused = admin.patch(&path, json!({"status": "out_of_service"})).await.expect_problem(409);
@@ -141,6 +141,6 @@ async fn a_spot_that_is_reserved_is_closed_only_by_force() {
     // Staff cancels what it cannot keep, and gives everything back.
     let cancelled = app.operator().await.delete(&support::path(&reservation)).await.expect(200);
     assert_eq!((&cancelled["status"], &cancelled["refund"]), (&json!("cancelled"), &json!(4000)));
-    let refused = driver.post("/api/reservations", wish(&app, &place.spots[0], 60, 60)).await.expect_problem(409);
+    let refused = driver.post("/api/reservations", reservation_body(&app, &place.spots[0], 60, 60)).await.expect_problem(409);
     assert_eq!(refused["reason"], "out_of_service");
 }

@@ -1,4 +1,4 @@
-//! Contract §3: one reading at a time, what it changes, and what is read back.
+//! Telemetry, one reading at a time: what it changes, and what is read back.
 
 use std::time::Duration;
 
@@ -388,7 +388,7 @@ async fn readings_are_listed_by_time_and_paged() {
     }
     assert_eq!(seen, ["23:50", "23:51", "23:52", "23:53", "23:54", "00:00"]);
 
-    // The names of S2, in any case.
+    // docs/reference/clients.md#slot-monitoring: its parameter names, codes in any case.
     let page = operator.get(&format!("{PATH}?device_code={}&start_date=2026-02-04&end_date=2026-02-04", code.to_lowercase())).await;
     assert_eq!(page.expect(200)["items"].as_array().unwrap().len(), 5);
 

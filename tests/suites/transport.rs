@@ -1,8 +1,8 @@
-//! Contract §6: shuttles, their routes, where they are and when they come.
+//! Shuttles (docs/reference/transport.md): routes, positions and arrival times.
 
 use std::time::Duration;
 
-use gatehouse_tests::{Answer, App, Client, unique};
+use gatehouse_tests::{App, Client, Response, unique};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ struct Line {
 }
 
 impl Line {
-    async fn new(app: &App) -> Self {
+    async fn create(app: &App) -> Self {
         let operator = app.operator().await;
         let (site, id) = (unique("temple"), unique("R").to_uppercase());
         let body = json!({
@@ -47,8 +47,8 @@ impl Line {
         format!("{SHUTTLES}/{}/location", self.shuttle)
     }
 
-    /// The shuttle is so many metres along, so many seconds from now.
-    async fn at(&self, app: &App, metres: f64, plus_s: i64) -> Answer {
+    /// Reports the shuttle `metres` along its route, at `plus_s` seconds from now.
+    async fn report_position(&self, app: &App, metres: f64, plus_s: i64) -> Response {
         let body = json!({"lat": 20.0 + metres / 111_194.9, "lng": 70.0, "passengers": 12, "timestamp": app.time(plus_s)});
         self.operator.post(&self.location(), body).await
     }
@@ -61,16 +61,16 @@ impl Line {
 #[tokio::test(flavor = "multi_thread")]
 async fn routes_are_made_read_changed_and_taken_out_of_service() {
     let app = App::start().await;
-    let line = Line::new(&app).await;
-    let anyone = app.anonymous();
+    let line = Line::create(&app).await;
+    let anonymous = app.anonymous();
     let path = format!("{ROUTES}/{}", line.route);
-    let route = anyone.get(&path).await.expect(200);
+    let route = anonymous.get(&path).await.expect(200);
     assert_eq!((&route["temple_id"], &route["departures"]), (&json!(line.site), &json!(["06:00", "18:30"])));
     assert_eq!(route["polyline"], json!([[20.0, 70.0], [20.01, 70.0], [20.02, 70.0]]));
     assert!((route["length_m"].as_f64().unwrap() - 2223.9).abs() < 1.0);
     let along: Vec<_> = route["stops"].as_array().unwrap().iter().map(|stop| stop["along_m"].as_f64().unwrap().round()).collect();
     assert_eq!(along, [0.0, 1112.0, 2224.0]);
-    let page = anyone.get(&format!("{ROUTES}/?temple_id={}&is_active=true", line.site)).await.expect(200);
+    let page = anonymous.get(&format!("{ROUTES}/?temple_id={}&is_active=true", line.site)).await.expect(200);
     assert_eq!(page, json!({"items": [route], "next_cursor": null}));
 
     let changed = line.operator.patch(&path, json!({"name": "Night line", "departures": ["22:00", "21:00", "22:00"]})).await.expect(200);
@@ -82,7 +82,7 @@ async fn routes_are_made_read_changed_and_taken_out_of_service() {
     fewer.as_array_mut().unwrap().remove(1);
     let changed = line.operator.patch(&path, json!({"stops": fewer})).await.expect(200);
     assert_eq!(changed["stops"].as_array().unwrap().len(), 2);
-    anyone.get(&format!("/api/transport/stops/{}/eta", line.stops[1])).await.expect_problem(404);
+    anonymous.get(&format!("/api/transport/stops/{}/eta", line.stops[1])).await.expect_problem(404);
     line.operator.patch(&path, json!({"polyline": [[1, 2], [3, 4]]})).await.expect_invalid(&["stops"]);
     line.operator.patch(&path, json!({"temple_id": "other", "id": "other", "is_loop": true})).await.expect_invalid(&[
         "id",
@@ -91,9 +91,9 @@ async fn routes_are_made_read_changed_and_taken_out_of_service() {
     ]);
 
     assert_eq!(line.operator.delete(&path).await.status, 204);
-    assert_eq!(anyone.get(&path).await.expect(200)["is_active"], false);
+    assert_eq!(anonymous.get(&path).await.expect(200)["is_active"], false);
     assert_eq!(line.eta(&app, 0).await["arrivals"], json!([]));
-    anyone.get(&format!("{ROUTES}/none")).await.expect_problem(404);
+    anonymous.get(&format!("{ROUTES}/none")).await.expect_problem(404);
     line.operator.delete(&format!("{ROUTES}/none")).await.expect_problem(404);
     line.operator.patch(&format!("{ROUTES}/none"), json!({})).await.expect_problem(404);
 }
@@ -101,7 +101,7 @@ async fn routes_are_made_read_changed_and_taken_out_of_service() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_route_is_named_field_by_field() {
     let app = App::start().await;
-    let line = Line::new(&app).await;
+    let line = Line::create(&app).await;
     line.operator.post(ROUTES, json!({})).await.expect_invalid(&["name", "polyline", "stops", "temple_id"]);
     line.operator.post(ROUTES, line.body()).await.expect_problem(409);
     let with = |field: &str, value: Value| {
@@ -139,12 +139,12 @@ async fn a_bad_route_is_named_field_by_field() {
 #[tokio::test(flavor = "multi_thread")]
 async fn shuttles_are_made_read_changed_and_taken_out_of_service() {
     let app = App::start().await;
-    let line = Line::new(&app).await;
-    let anyone = app.anonymous();
+    let line = Line::create(&app).await;
+    let anonymous = app.anonymous();
     let path = format!("{SHUTTLES}/{}", line.shuttle);
-    let shuttle = anyone.get(&path).await.expect(200);
+    let shuttle = anonymous.get(&path).await.expect(200);
     assert_eq!((&shuttle["capacity"], &shuttle["passengers"], &shuttle["location"]), (&json!(20), &Value::Null, &Value::Null));
-    let page = anyone.get(&format!("{SHUTTLES}/?temple_id={}&route_id={}", line.site, line.route)).await.expect(200);
+    let page = anonymous.get(&format!("{SHUTTLES}/?temple_id={}&route_id={}", line.site, line.route)).await.expect(200);
     assert_eq!(page, json!({"items": [shuttle], "next_cursor": null}));
 
     line.operator.post(SHUTTLES, json!({})).await.expect_invalid(&["capacity", "name", "temple_id"]);
@@ -156,7 +156,7 @@ async fn shuttles_are_made_read_changed_and_taken_out_of_service() {
     let again = json!({"id": line.shuttle, "temple_id": line.site, "name": "x", "capacity": 5});
     line.operator.post(SHUTTLES, again.clone()).await.expect_problem(409);
     app.visitor().await.post(SHUTTLES, again.clone()).await.expect_problem(403);
-    anyone.post(SHUTTLES, again).await.expect_problem(401);
+    anonymous.post(SHUTTLES, again).await.expect_problem(401);
 
     let changed =
         line.operator.patch(&path, json!({"name": "Two", "capacity": 30, "route_id": null, "plate": "GJ01AB1234"})).await.expect(200);
@@ -165,17 +165,17 @@ async fn shuttles_are_made_read_changed_and_taken_out_of_service() {
     app.visitor().await.patch(&path, json!({})).await.expect_problem(403);
 
     assert_eq!(line.operator.delete(&path).await.status, 204);
-    assert_eq!(anyone.get(&path).await.expect(200)["is_active"], false);
-    line.at(&app, 0.0, 0).await.expect_problem(404);
-    anyone.get(&format!("{SHUTTLES}/none")).await.expect_problem(404);
-    anyone.get(&format!("{SHUTTLES}/none/location")).await.expect_problem(404);
-    anyone.get(&format!("{SHUTTLES}?colour=red")).await.expect_invalid(&["colour"]);
+    assert_eq!(anonymous.get(&path).await.expect(200)["is_active"], false);
+    line.report_position(&app, 0.0, 0).await.expect_problem(404);
+    anonymous.get(&format!("{SHUTTLES}/none")).await.expect_problem(404);
+    anonymous.get(&format!("{SHUTTLES}/none/location")).await.expect_problem(404);
+    anonymous.get(&format!("{SHUTTLES}?colour=red")).await.expect_invalid(&["colour"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_position_is_stored_once_and_never_moves_the_shuttle_back() {
     let app = App::start().await;
-    let line = Line::new(&app).await;
+    let line = Line::create(&app).await;
     let body = json!({
         "lat": 20.005, "lng": 70.0, "speed_kmh": 22.5, "heading": 0, "passengers": 25, "timestamp": app.time(-5),
     });
@@ -209,7 +209,7 @@ async fn a_position_is_stored_once_and_never_moves_the_shuttle_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_tells_only_its_own_shuttles_position() {
     let app = App::start().await;
-    let line = Line::new(&app).await;
+    let line = Line::create(&app).await;
     let admin = app.admin().await;
     admin.post(&format!("/api/sites/{}/zones", line.site), json!({"code": "Z", "name": "Depot"})).await.expect(201);
     let code = unique("GPS").to_uppercase();
@@ -220,7 +220,7 @@ async fn a_device_tells_only_its_own_shuttles_position() {
     line.operator.patch(&format!("{SHUTTLES}/{}", line.shuttle), json!({"device_code": code.to_lowercase()})).await.expect(200);
     device.post(&line.location(), body(-2)).await.expect(201);
     assert_eq!(line.operator.get(&format!("/api/devices/{code}")).await.expect(200)["health"], "healthy");
-    let other = Line::new(&app).await;
+    let other = Line::create(&app).await;
     device.post(&other.location(), body(-1)).await.expect_problem(403);
     // One device, one shuttle.
     other.operator.patch(&format!("{SHUTTLES}/{}", other.shuttle), json!({"device_code": code})).await.expect_problem(409);
@@ -231,24 +231,24 @@ async fn a_device_tells_only_its_own_shuttles_position() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_position_that_no_shuttle_can_have_got_to_is_refused() {
     let app = App::start().await;
-    let line = Line::new(&app).await;
-    line.at(&app, 100.0, -60).await.expect(201);
+    let line = Line::create(&app).await;
+    line.report_position(&app, 100.0, -60).await.expect(201);
     let leap = json!({"lat": 20.5, "lng": 70.0, "timestamp": app.time(-30)});
     let problem = line.operator.post(&line.location(), leap).await.expect_invalid(&["lat"]);
     assert!(problem["errors"]["lat"][0].as_str().unwrap().contains("no shuttle goes so fast"), "{problem}");
     // Late ones are judged by the same rule; what can be is taken.
     line.operator.post(&line.location(), json!({"lat": 20.5, "lng": 70.0, "timestamp": app.time(-90)})).await.expect_invalid(&["lat"]);
-    line.at(&app, 1_500.0, -20).await.expect(201);
+    line.report_position(&app, 1_500.0, -20).await.expect(201);
     assert!((app.anonymous().get(&line.location()).await.expect(200)["location"]["lat"].as_f64().unwrap() - 20.01349).abs() < 1e-4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn positions_are_kept_for_a_week_and_the_newest_for_good() {
     let Some(app) = App::embedded(&[]).await else { return };
-    let (line, silent) = (Line::new(&app).await, Line::new(&app).await);
-    line.at(&app, 0.0, -8 * 86_400).await.expect(201);
-    line.at(&app, 10.0, -6 * 86_400).await.expect(201);
-    silent.at(&app, 0.0, -8 * 86_400).await.expect(201);
+    let (line, silent) = (Line::create(&app).await, Line::create(&app).await);
+    line.report_position(&app, 0.0, -8 * 86_400).await.expect(201);
+    line.report_position(&app, 10.0, -6 * 86_400).await.expect(201);
+    silent.report_position(&app, 0.0, -8 * 86_400).await.expect(201);
     app.tick().await;
     let rows: i64 = app.db().query_row("select count(*) from shuttle_positions", [], |row| row.get(0)).unwrap();
     assert_eq!(rows, 1);
@@ -258,7 +258,7 @@ async fn positions_are_kept_for_a_week_and_the_newest_for_good() {
 #[tokio::test(flavor = "multi_thread")]
 async fn arrivals_say_what_they_rest_on() {
     let Some(app) = App::embedded(&[]).await else { return };
-    let line = Line::new(&app).await;
+    let line = Line::create(&app).await;
     // Nothing is known but the timetable.
     let by_timetable = line.eta(&app, 1).await;
     assert_eq!((&by_timetable["arrivals"][0]["basis"], &by_timetable["arrivals"][0]["shuttle_id"]), (&json!("timetable"), &Value::Null));
@@ -267,7 +267,7 @@ async fn arrivals_say_what_they_rest_on() {
     assert!(next.contains("T00:32:00") || next.contains("T13:02:00"), "06:00 or 18:30 in India and two minutes: {next}");
 
     // One position: the typical speed, 10 m/s.
-    line.at(&app, 100.0, -1).await.expect(201);
+    line.report_position(&app, 100.0, -1).await.expect(201);
     let typical = line.eta(&app, 1).await;
     let arrival = &typical["arrivals"][0];
     assert_eq!(
@@ -280,7 +280,7 @@ async fn arrivals_say_what_they_rest_on() {
 
     // Half a minute at 5 m/s.
     app.advance(Duration::from_secs(40));
-    line.at(&app, 300.0, 0).await.expect(201);
+    line.report_position(&app, 300.0, 0).await.expect(201);
     let recent = line.eta(&app, 1).await;
     let arrival = &recent["arrivals"][0];
     assert_eq!(arrival["basis"], "recent_speed");
@@ -306,7 +306,7 @@ async fn arrivals_say_what_they_rest_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn events_are_public_and_at_most_every_ten_seconds_a_shuttle() {
     let Some(app) = App::embedded(&[]).await else { return };
-    let line = Line::new(&app).await;
+    let line = Line::create(&app).await;
     let events = || -> Vec<Value> {
         let db = app.db();
         let mut statement = db.prepare("select public_data from events where channel = 'transport' and site = ? order by id").unwrap();
@@ -314,13 +314,13 @@ async fn events_are_public_and_at_most_every_ten_seconds_a_shuttle() {
         rows.map(|row| serde_json::from_str(&row.unwrap()).unwrap()).collect()
     };
     for step in 0..4 {
-        line.at(&app, f64::from(step), i64::from(step) - 30).await.expect(201);
+        line.report_position(&app, f64::from(step), i64::from(step) - 30).await.expect(201);
     }
     assert_eq!(events().len(), 1);
     assert_eq!((&events()[0]["shuttle_id"], &events()[0]["passengers"]), (&json!(line.shuttle), &json!(12)));
     app.advance(Duration::from_secs(11));
-    line.at(&app, 50.0, -1).await.expect(201);
-    line.at(&app, 60.0, 0).await.expect(201);
+    line.report_position(&app, 50.0, -1).await.expect(201);
+    line.report_position(&app, 60.0, 0).await.expect(201);
     assert_eq!(events().len(), 2);
     assert!((events()[1]["lat"].as_f64().unwrap() - 20.00045).abs() < 1e-5);
     // What was held back goes out with the scheduled run.

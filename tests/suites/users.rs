@@ -1,6 +1,6 @@
-//! Contract §2: one's own profile, and the administration of users.
+//! One's own profile, and the administration of users.
 
-use gatehouse_tests::{Answer, App, Client, unique};
+use gatehouse_tests::{App, Client, Response, unique};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ const USERS: &str = "/v0/api/users/users/";
 const PASSWORD: &str = "seven lanterns by the river";
 
 /// A new user's id, e-mail and a caller signed in as them.
-async fn person(app: &App, role: &str) -> (String, String, Client) {
+async fn new_signed_in(app: &App, role: &str) -> (String, String, Client) {
     let (email, password) = app.new_user(role, json!({})).await;
     let client = app.login(&email, &password).await;
     let id = client.get("/api/users/me").await.expect(200)["id"].as_str().expect("an id").to_owned();
@@ -26,14 +26,14 @@ fn user(id: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_profile_is_read_and_changed_by_its_owner() {
     let app = App::start().await;
-    let (id, email, visitor) = person(&app, "visitor").await;
+    let (id, email, visitor) = new_signed_in(&app, "visitor").await;
     let me = visitor.get("/api/users/me").await.expect(200);
     assert_eq!(me["id"], id.as_str());
     assert_eq!(me["email"], email.as_str());
     assert_eq!(me["role"], "visitor");
     assert_eq!(me["is_active"], true);
     assert!(me.get("password_hash").is_none());
-    assert_eq!(visitor.get("/v0/api/users/profile/").await.expect(200), me, "S4's name of the same");
+    assert_eq!(visitor.get("/v0/api/users/profile/").await.expect(200), me, "docs/reference/clients.md#cctv-management");
 
     let changed = visitor.patch("/api/users/me", json!({"name": "Asha", "phone": "+91 98765 43210"})).await.expect(200);
     assert_eq!((changed["name"].as_str(), changed["phone"].as_str()), (Some("Asha"), Some("+919876543210")));
@@ -61,7 +61,7 @@ async fn a_profile_is_nobody_elses() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_bad_field_of_a_profile_is_named() {
     let app = App::start().await;
-    let (_, email, visitor) = person(&app, "visitor").await;
+    let (_, email, visitor) = new_signed_in(&app, "visitor").await;
     visitor.patch("/api/users/me", json!({"name": "", "phone": "call me"})).await.expect_invalid(&["name", "phone"]);
     visitor.patch("/api/users/me", json!({"name": 5, "phone": []})).await.expect_invalid(&["name", "phone"]);
     visitor.patch("/api/users/me", json!({"name": "two\nlines"})).await.expect_invalid(&["name"]);
@@ -98,7 +98,7 @@ async fn a_new_password_needs_the_old_one_and_revokes_all_tokens() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_admin_creates_users_of_any_role_up_to_their_own() {
     let app = App::start().await;
-    let (_, _, admin) = person(&app, "admin").await;
+    let (_, _, admin) = new_signed_in(&app, "admin").await;
     for role in ["visitor", "operator", "developer", "admin"] {
         let body = body(role);
         let created = admin.post(USERS, body.clone()).await.expect(201);
@@ -184,8 +184,8 @@ async fn users_are_listed_in_pages_and_by_filter() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_an_admin_manages_users() {
     let app = App::start().await;
-    let (victim, _, _) = person(&app, "visitor").await;
-    let all = async |client: &Client| -> Vec<Answer> {
+    let (victim, _, _) = new_signed_in(&app, "visitor").await;
+    let all = async |client: &Client| -> Vec<Response> {
         vec![
             client.get(USERS).await,
             client.post(USERS, body("visitor")).await,
@@ -209,9 +209,9 @@ async fn only_an_admin_manages_users() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_one_raises_anyone_above_their_own_role_nor_manages_someone_above_them() {
     let app = App::start().await;
-    let (admin_id, _, admin) = person(&app, "admin").await;
-    let (visitor_id, _, _) = person(&app, "visitor").await;
-    let (above, above_email, _) = person(&app, "super_admin").await;
+    let (admin_id, _, admin) = new_signed_in(&app, "admin").await;
+    let (visitor_id, _, _) = new_signed_in(&app, "visitor").await;
+    let (above, above_email, _) = new_signed_in(&app, "super_admin").await;
     admin.patch(&user(&visitor_id), json!({"role": "super_admin"})).await.expect_problem(403);
     admin.patch(&user(&admin_id), json!({"role": "super_admin"})).await.expect_problem(403);
     for change in [json!({"role": "visitor"}), json!({"is_active": false}), json!({"name": "Mine"}), json!({})] {
@@ -227,7 +227,7 @@ async fn no_one_raises_anyone_above_their_own_role_nor_manages_someone_above_the
 #[tokio::test(flavor = "multi_thread")]
 async fn a_demoted_admins_old_token_does_not_undo_it() {
     let app = App::start().await;
-    let (id, _, demoted) = person(&app, "admin").await;
+    let (id, _, demoted) = new_signed_in(&app, "admin").await;
     app.admin().await.patch(&user(&id), json!({"role": "visitor"})).await.expect(200);
     demoted.patch(&user(&id), json!({"role": "admin"})).await.expect_problem(403);
     demoted.post(USERS, body("admin")).await.expect_problem(403);
@@ -250,7 +250,7 @@ async fn a_new_role_comes_with_the_next_refresh() {
 async fn a_user_is_changed_field_by_field() {
     let app = App::start().await;
     let admin = app.admin().await;
-    let (id, _, _) = person(&app, "visitor").await;
+    let (id, _, _) = new_signed_in(&app, "visitor").await;
     let changed = admin.patch(&user(&id), json!({"name": "Gate Two", "phone": "+441632960961"})).await.expect(200);
     assert_eq!((changed["name"].as_str(), changed["phone"].as_str()), (Some("Gate Two"), Some("+441632960961")));
     admin.patch(&user(&id), json!({"role": "device"})).await.expect_invalid(&["device_code"]);
@@ -294,7 +294,7 @@ async fn who_is_dismissed_or_demoted_loses_their_rights_at_once() {
     let Some(app) = App::embedded(&[]).await else { return };
     let admin = app.admin().await;
     let reads = ["/api/alerts/", "/api/devices/", "/api/telemetry/", "/api/parking-log/"];
-    let (id, _, operator) = person(&app, "operator").await;
+    let (id, _, operator) = new_signed_in(&app, "operator").await;
     for path in reads {
         operator.get(path).await.expect(200);
     }
@@ -330,7 +330,7 @@ async fn the_last_super_admin_stays() {
     admin.delete(&user(id)).await.expect_problem(409);
     admin.patch(&user(id), json!({"role": "admin"})).await.expect_problem(409);
     admin.patch(&user(id), json!({"is_active": false})).await.expect_problem(409);
-    let (_, _, second) = person(&app, "super_admin").await;
+    let (_, _, second) = new_signed_in(&app, "super_admin").await;
     admin.delete(&user(id)).await.expect(204);
     second.get(&user(id)).await.expect(200);
 }

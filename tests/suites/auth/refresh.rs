@@ -2,31 +2,31 @@
 
 use std::time::Duration;
 
-use gatehouse_tests::{Answer, App};
+use gatehouse_tests::{App, Response};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{PASSWORD, login, registered, text};
 
-async fn refresh(app: &App, token: &str) -> Answer {
+async fn refresh(app: &App, token: &str) -> Response {
     app.anonymous().post("/api/auth/refresh", json!({"refresh": token})).await
 }
 
 /// A new sign-in's refresh token.
-async fn signed_in(app: &App) -> (String, String) {
+async fn sign_in(app: &App) -> (String, String) {
     let email = registered(app).await;
     let session = login(app, &email, PASSWORD).await.expect(200);
     (text(&session, "refresh").to_owned(), text(&session, "access").to_owned())
 }
 
-async fn next(app: &App, token: &str) -> String {
+async fn rotate(app: &App, token: &str) -> String {
     text(&refresh(app, token).await.expect(200), "refresh").to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_answers_as_a_sign_in_does_and_rotates() {
     let app = App::start().await;
-    let (first, access) = signed_in(&app).await;
+    let (first, access) = sign_in(&app).await;
     let session = refresh(&app, &first).await.expect(200);
     let mut fields: Vec<_> = session.as_object().expect("an object").keys().collect();
     fields.sort();
@@ -45,7 +45,7 @@ async fn a_refresh_answers_as_a_sign_in_does_and_rotates() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_refresh_token_is_refused() {
     let app = App::start().await;
-    let (_, access) = signed_in(&app).await;
+    let (_, access) = sign_in(&app).await;
     let anonymous = app.anonymous();
     refresh(&app, "never given").await.expect_problem(401);
     refresh(&app, &access).await.expect_problem(401);
@@ -55,14 +55,14 @@ async fn what_is_no_refresh_token_is_refused() {
     anonymous.post("/api/auth/refresh", json!({"refresh": ""})).await.expect_invalid(&["refresh"]);
     anonymous.send_bytes(Method::POST, "/api/auth/refresh", "application/json", "nonsense").await.expect_problem(400);
     // The token itself is no access token.
-    let (first, _) = signed_in(&app).await;
+    let (first, _) = sign_in(&app).await;
     app.with_token(&first).get("/api/users/me").await.expect_problem(401);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_digest_is_stored() {
     let Some(app) = App::embedded(&[]).await else { return };
-    let (token, _) = signed_in(&app).await;
+    let (token, _) = sign_in(&app).await;
     let digest: Vec<u8> = <sha2::Sha256 as sha2::Digest>::digest(token.as_bytes()).to_vec();
     let sql = "select count(*) from refresh_tokens where token_hash = ?";
     assert_eq!(app.db().query_row(sql, [digest], |row| row.get::<_, i64>(0)), Ok(1));
@@ -71,14 +71,14 @@ async fn only_a_digest_is_stored() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_may_be_asked_for_again_within_ten_seconds() {
     let Some(app) = App::embedded(&[]).await else { return };
-    let (first, _) = signed_in(&app).await;
-    let lost = next(&app, &first).await;
+    let (first, _) = sign_in(&app).await;
+    let lost = rotate(&app, &first).await;
     app.advance(Duration::from_secs(8));
-    let again = next(&app, &first).await;
+    let again = rotate(&app, &first).await;
     assert_ne!(again, lost);
     // The family lives on.
-    let third = next(&app, &again).await;
-    next(&app, &third).await;
+    let third = rotate(&app, &again).await;
+    rotate(&app, &third).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,14 +87,14 @@ async fn a_reused_token_revokes_its_whole_family_and_no_other() {
     let email = registered(&app).await;
     let stolen = text(&login(&app, &email, PASSWORD).await.expect(200), "refresh").to_owned();
     let other = text(&login(&app, &email, PASSWORD).await.expect(200), "refresh").to_owned();
-    let second = next(&app, &stolen).await;
-    let third = next(&app, &second).await;
+    let second = rotate(&app, &stolen).await;
+    let third = rotate(&app, &second).await;
     app.advance(Duration::from_secs(11));
     refresh(&app, &stolen).await.expect_problem(401);
     for token in [&stolen, &second, &third] {
         refresh(&app, token).await.expect_problem(401);
     }
-    next(&app, &other).await;
+    rotate(&app, &other).await;
     let reason: String = app.db().query_row("select reason from revoked_families", [], |row| row.get(0)).expect("one family");
     assert_eq!(reason, "reuse");
 }
@@ -102,9 +102,9 @@ async fn a_reused_token_revokes_its_whole_family_and_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_token_expires() {
     let Some(app) = App::embedded(&[("refresh_token_seconds", "3600")]).await else { return };
-    let (first, _) = signed_in(&app).await;
+    let (first, _) = sign_in(&app).await;
     app.advance(Duration::from_secs(3500));
-    let second = next(&app, &first).await;
+    let second = rotate(&app, &first).await;
     app.advance(Duration::from_secs(3601));
     refresh(&app, &second).await.expect_problem(401);
 }
@@ -112,7 +112,7 @@ async fn a_refresh_token_expires() {
 #[tokio::test(flavor = "multi_thread")]
 async fn refreshes_side_by_side_stay_in_one_family() {
     let Some(app) = App::embedded(&[]).await else { return };
-    let (first, _) = signed_in(&app).await;
+    let (first, _) = sign_in(&app).await;
     let answers = futures::future::join_all((0..12).map(|_| refresh(&app, &first))).await;
     let mut successors: Vec<_> = answers.iter().map(|answer| text(&answer.expect(200), "refresh").to_owned()).collect();
     let families =
@@ -135,7 +135,7 @@ async fn refreshes_side_by_side_stay_in_one_family() {
 async fn a_refresh_beside_a_sign_out_does_not_outlive_it() {
     let Some(app) = App::embedded(&[]).await else { return };
     for _ in 0..6 {
-        let (token, _) = signed_in(&app).await;
+        let (token, _) = sign_in(&app).await;
         let anonymous = app.anonymous();
         let (refreshed, out) = tokio::join!(refresh(&app, &token), anonymous.post("/api/auth/logout", json!({"refresh": token})));
         out.expect(204);
@@ -151,8 +151,8 @@ async fn a_refresh_beside_a_sign_out_does_not_outlive_it() {
 async fn signing_out_revokes_the_family() {
     let app = App::start().await;
     for path in ["/api/auth/logout", "/v0/api/users/auth/logout/"] {
-        let (first, access) = signed_in(&app).await;
-        let second = next(&app, &first).await;
+        let (first, access) = sign_in(&app).await;
+        let second = rotate(&app, &first).await;
         let answer = app.with_token(&access).post(path, json!({"refresh": second})).await;
         assert_eq!(answer.expect(204), Value::Null);
         refresh(&app, &second).await.expect_problem(401);
@@ -172,13 +172,13 @@ async fn signing_out_revokes_the_family() {
 #[tokio::test(flavor = "multi_thread")]
 async fn signing_out_with_an_access_token_alone_revokes_every_family_of_its_holder() {
     let app = App::start().await;
-    let (email, bystander) = (registered(&app).await, signed_in(&app).await);
+    let (email, bystander) = (registered(&app).await, sign_in(&app).await);
     let one = login(&app, &email, PASSWORD).await.expect(200);
     let two = login(&app, &email, PASSWORD).await.expect(200);
     let answer = app.with_token(text(&one, "access")).send(Method::POST, "/api/auth/logout", None).await;
     answer.expect(204);
     refresh(&app, text(&one, "refresh")).await.expect_problem(401);
     refresh(&app, text(&two, "refresh")).await.expect_problem(401);
-    next(&app, &bystander.0).await;
+    rotate(&app, &bystander.0).await;
     login(&app, &email, PASSWORD).await.expect(200);
 }

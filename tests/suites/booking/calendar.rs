@@ -9,7 +9,7 @@ use crate::support::{Temple, path};
 #[tokio::test(flavor = "multi_thread")]
 async fn templates_are_made_changed_and_deleted_by_an_administrator() {
     let app = App::start().await;
-    let temple = Temple::new(&app, 10).await;
+    let temple = Temple::create(&app, 10).await;
     let admin = app.admin().await;
     let at = format!("/api/sites/{}/slots", temple.slug);
     let listed = app.anonymous().get(&format!("{at}?weekday=monday")).await.expect(200);
@@ -58,10 +58,10 @@ async fn template(app: &App, temple: &Temple) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_template_keeps_what_was_promised_and_what_grows_goes_to_who_waits() {
     let app = App::start().await;
-    let temple = Temple::new(&app, 4).await;
+    let temple = Temple::create(&app, 4).await;
     let (admin, pilgrim) = (app.admin().await, app.visitor().await);
-    pilgrim.post("/api/bookings/", temple.wish(4)).await.expect(201);
-    let waiting = pilgrim.post("/api/bookings/waitlist", temple.wish(3)).await.expect(201);
+    pilgrim.post("/api/bookings/", temple.booking_body(4)).await.expect(201);
+    let waiting = pilgrim.post("/api/bookings/waitlist", temple.booking_body(3)).await.expect(201);
     let one = template(&app, &temple).await;
     let refused = admin.patch(&one, json!({"capacity": 3})).await.expect_problem(409);
     assert_eq!(refused["reason"], "booked");
@@ -74,9 +74,9 @@ async fn a_template_keeps_what_was_promised_and_what_grows_goes_to_who_waits() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closure_and_a_festival_stand_over_the_weekday() {
     let app = App::start().await;
-    let temple = Temple::new(&app, 10).await;
+    let temple = Temple::create(&app, 10).await;
     let (admin, pilgrim) = (app.admin().await, app.visitor().await);
-    let booking = pilgrim.post("/api/bookings/", temple.wish(4)).await.expect(201);
+    let booking = pilgrim.post("/api/bookings/", temple.booking_body(4)).await.expect(201);
     let days = format!("/api/sites/{}/slots/days", temple.slug);
     let day = format!("{days}/{}", temple.date);
     admin.get(&day).await.expect_problem(404);
@@ -91,8 +91,8 @@ async fn a_closure_and_a_festival_stand_over_the_weekday() {
     let capacities: Vec<_> = shown["items"].as_array().unwrap().iter().map(|it| (it["slot"].clone(), it["capacity"].clone())).collect();
     assert_eq!(capacities, [(json!("06:00-07:00"), json!(50)), (json!("22:00-24:00"), json!(80))]);
     assert_eq!((&shown["special"], &shown["reason"]), (&json!(true), &json!("Maha Shivaratri")));
-    pilgrim.post("/api/bookings/", temple.wish_with("slot", json!("07:00-08:00"))).await.expect_invalid(&["slot"]);
-    let night = pilgrim.post("/api/bookings/", temple.wish_with("slot", json!("22:00"))).await.expect(201);
+    pilgrim.post("/api/bookings/", temple.booking_body_with("slot", json!("07:00-08:00"))).await.expect_invalid(&["slot"]);
+    let night = pilgrim.post("/api/bookings/", temple.booking_body_with("slot", json!("22:00"))).await.expect(201);
     let too_few = json!({"slots": [{"start": "06:00", "end": "07:00", "capacity": 3}, {"slot": "22:00-24:00", "capacity": 80}]});
     assert_eq!(admin.put(&day, too_few).await.expect_problem(409)["reason"], "booked");
 
@@ -106,7 +106,7 @@ async fn a_closure_and_a_festival_stand_over_the_weekday() {
         let shown = pilgrim.get(&path(booking)).await.expect(200);
         assert_eq!((&shown["status"], &shown["reason"]), (&json!("revoked"), &json!("Cyclone")));
     }
-    let refused = pilgrim.post("/api/bookings/", temple.wish(4)).await.expect_problem(409);
+    let refused = pilgrim.post("/api/bookings/", temple.booking_body(4)).await.expect_problem(409);
     assert_eq!(refused["reason"], "closed");
     assert!(refused["detail"].as_str().unwrap().contains("Cyclone"), "{refused}");
     let shown = app.anonymous().get(&temple.slots_path()).await.expect(200);
@@ -116,13 +116,13 @@ async fn a_closure_and_a_festival_stand_over_the_weekday() {
 
     assert_eq!(admin.delete(&day).await.status, 204);
     admin.delete(&day).await.expect_problem(404);
-    pilgrim.post("/api/bookings/", temple.wish(4)).await.expect(201);
+    pilgrim.post("/api/bookings/", temple.booking_body(4)).await.expect(201);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_that_makes_no_sense_is_refused() {
     let app = App::start().await;
-    let temple = Temple::new(&app, 10).await;
+    let temple = Temple::create(&app, 10).await;
     let admin = app.admin().await;
     let days = format!("/api/sites/{}/slots/days", temple.slug);
     let day = format!("{days}/{}", temple.date);
@@ -152,7 +152,7 @@ async fn a_day_that_makes_no_sense_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_s_slots_are_paged() {
     let app = App::start().await;
-    let temple = Temple::new(&app, 10).await;
+    let temple = Temple::create(&app, 10).await;
     let first = app.anonymous().get(&format!("{}&limit=1", temple.slots_path())).await.expect(200);
     let cursor = first["next_cursor"].as_str().unwrap();
     let second = app.anonymous().get(&format!("{}&limit=1&cursor={cursor}", temple.slots_path())).await.expect(200);

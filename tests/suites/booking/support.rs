@@ -13,14 +13,14 @@ pub struct Temple {
     pub date: String,
 }
 
-/// So many days from today, by the clocks of India.
+/// The date `plus_days` days from today, in India.
 pub fn date(app: &App, plus_days: i64) -> String {
     let ms = app.now_ms() + (5 * 60 + 30) * 60_000 + plus_days * 86_400_000;
     chrono::DateTime::from_timestamp_millis(ms).unwrap().format("%Y-%m-%d").to_string()
 }
 
 impl Temple {
-    pub async fn new(app: &App, capacity: i64) -> Self {
+    pub async fn create(app: &App, capacity: i64) -> Self {
         let admin = app.admin().await;
         let slug = unique("temple");
         let body = json!({
@@ -38,29 +38,29 @@ impl Temple {
     }
 
     /// The body of a booking of the first slot.
-    pub fn wish(&self, party_size: i64) -> Value {
+    pub fn booking_body(&self, party_size: i64) -> Value {
         json!({"temple_id": self.slug, "date": self.date, "slot": "06:00-07:00", "party_size": party_size})
     }
 
-    /// A party of four's, with one field more, or another.
-    pub fn wish_with(&self, field: &str, value: Value) -> Value {
-        let mut wish = self.wish(4);
-        wish[field] = value;
-        wish
+    /// The body of a booking for four, with this field set.
+    pub fn booking_body_with(&self, field: &str, value: Value) -> Value {
+        let mut body = self.booking_body(4);
+        body[field] = value;
+        body
     }
 
     pub fn slots_path(&self) -> String {
         format!("/api/bookings/temple/{}/slots?date={}", self.slug, self.date)
     }
 
-    /// The people who hold places of this temple.
-    pub fn sold(&self, app: &App) -> i64 {
+    /// How many people hold places at this temple.
+    pub fn places_sold(&self, app: &App) -> i64 {
         let sql = "select coalesce(sum(party_size), 0) from bookings where site = ? and status in ('confirmed', 'checked_in', 'exited', 'no_show')";
         app.db().query_row(sql, [&self.slug], |row| row.get(0)).unwrap()
     }
 
-    /// Moves the clock to so many seconds after the booking's slot begins.
-    pub fn go_to_slot(&self, app: &App, booking: &Value, plus_s: i64) {
+    /// Moves the clock to `plus_s` seconds after the booking's slot begins.
+    pub fn advance_to_slot(&self, app: &App, booking: &Value, plus_s: i64) {
         let starts = chrono::DateTime::parse_from_rfc3339(booking["starts_at"].as_str().unwrap()).unwrap().timestamp_millis();
         let by = starts + plus_s * 1000 - app.now_ms();
         app.advance(Duration::from_millis(u64::try_from(by).expect("the clock only moves ahead")));

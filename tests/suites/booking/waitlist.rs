@@ -1,4 +1,4 @@
-//! The waitlist: who may join, in which order it moves up, what the pilgrim is told.
+//! The waitlist: who may join, in which order bookings are promoted, which notifications are sent.
 
 use gatehouse_tests::receiver::{Receiver, SENDGRID_KEY, TWILIO_ACCOUNT, TWILIO_TOKEN};
 use gatehouse_tests::{App, Client};
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Temple, id, path};
 
-async fn wait(pilgrim: &Client, temple: &Temple, party_size: i64) -> Value {
-    pilgrim.post("/api/bookings/waitlist", temple.wish(party_size)).await.expect(201)
+async fn join_waitlist(pilgrim: &Client, temple: &Temple, party_size: i64) -> Value {
+    pilgrim.post("/api/bookings/waitlist", temple.booking_body(party_size)).await.expect(201)
 }
 
 async fn status(pilgrim: &Client, booking: &Value) -> Value {
@@ -17,15 +17,15 @@ async fn status(pilgrim: &Client, booking: &Value) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_moves_up_by_itself_in_order_and_passes_over_who_does_not_fit() {
     let app = App::start().await;
-    let temple = Temple::new(&app, 10).await;
+    let temple = Temple::create(&app, 10).await;
     let pilgrim = app.visitor().await;
-    let six = pilgrim.post("/api/bookings/", temple.wish(6)).await.expect(201);
-    let refused = pilgrim.post("/api/bookings/waitlist", temple.wish(4)).await.expect_problem(409);
+    let six = pilgrim.post("/api/bookings/", temple.booking_body(6)).await.expect(201);
+    let refused = pilgrim.post("/api/bookings/waitlist", temple.booking_body(4)).await.expect_problem(409);
     assert_eq!(refused["reason"], "places_left");
-    let four = pilgrim.post("/api/bookings/", temple.wish(4)).await.expect(201);
+    let four = pilgrim.post("/api/bookings/", temple.booking_body(4)).await.expect(201);
     let mut waiting = Vec::new();
     for (place, party) in [7, 3, 4, 2, 1].into_iter().enumerate() {
-        let booking = wait(&pilgrim, &temple, party).await;
+        let booking = join_waitlist(&pilgrim, &temple, party).await;
         assert_eq!((&booking["status"], &booking["waitlist_position"]), (&json!("waitlisted"), &json!(place + 1)));
         assert!(booking["ticket"].is_null());
         waiting.push(booking);
@@ -39,7 +39,7 @@ async fn it_moves_up_by_itself_in_order_and_passes_over_who_does_not_fit() {
     let promoted = pilgrim.get(&path(&waiting[1])).await.expect(200);
     assert!(promoted["promoted_at"].is_string() && promoted["ticket"].is_string());
     assert_eq!(pilgrim.get(&path(&waiting[2])).await.expect(200)["waitlist_position"], 2);
-    assert_eq!(temple.sold(&app), 10);
+    assert_eq!(temple.places_sold(&app), 10);
 
     // Four places: 7 does not fit, 4 does.
     pilgrim.patch(&format!("{}/cancel", path(&four)), json!({})).await.expect(200);
@@ -47,7 +47,7 @@ async fn it_moves_up_by_itself_in_order_and_passes_over_who_does_not_fit() {
     assert_eq!(status(&pilgrim, &waiting[2]).await, "confirmed");
     // Who leaves the waitlist is passed over from then on.
     pilgrim.patch(&format!("{}/cancel", path(&waiting[0])), json!({})).await.expect(200);
-    assert_eq!(temple.sold(&app), 10);
+    assert_eq!(temple.places_sold(&app), 10);
 
     let db = app.db();
     let topic = |booking: &Value| -> i64 {
@@ -60,15 +60,15 @@ async fn it_moves_up_by_itself_in_order_and_passes_over_who_does_not_fit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn joining_is_judged_as_booking_is() {
     let app = App::start().await;
-    let temple = Temple::new(&app, 4).await;
+    let temple = Temple::create(&app, 4).await;
     let pilgrim = app.visitor().await;
     pilgrim.post("/api/bookings/waitlist", json!({})).await.expect_invalid(&["date", "party_size", "slot", "temple_id"]);
-    pilgrim.post("/api/bookings/waitlist", temple.wish(5)).await.expect_invalid(&["party_size"]);
-    pilgrim.post("/api/bookings/", temple.wish(4)).await.expect(201);
+    pilgrim.post("/api/bookings/waitlist", temple.booking_body(5)).await.expect_invalid(&["party_size"]);
+    pilgrim.post("/api/bookings/", temple.booking_body(4)).await.expect(201);
     let keyed = pilgrim.header("idempotency-key", "w");
-    let waiting = keyed.post("/api/bookings/waitlist", temple.wish(2)).await.expect(201);
-    assert_eq!(keyed.post("/api/bookings/waitlist", temple.wish(2)).await.expect(201), waiting);
-    app.anonymous().post("/api/bookings/waitlist", temple.wish(2)).await.expect_problem(401);
+    let waiting = keyed.post("/api/bookings/waitlist", temple.booking_body(2)).await.expect(201);
+    assert_eq!(keyed.post("/api/bookings/waitlist", temple.booking_body(2)).await.expect(201), waiting);
+    app.anonymous().post("/api/bookings/waitlist", temple.booking_body(2)).await.expect_problem(401);
     let refused = app
         .operator()
         .await
@@ -80,10 +80,10 @@ async fn joining_is_judged_as_booking_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_scheduled_run_moves_it_up_too() {
     let app = App::start().await;
-    let temple = Temple::new(&app, 4).await;
+    let temple = Temple::create(&app, 4).await;
     let pilgrim = app.visitor().await;
-    pilgrim.post("/api/bookings/", temple.wish(4)).await.expect(201);
-    let (first, second) = (wait(&pilgrim, &temple, 2).await, wait(&pilgrim, &temple, 1).await);
+    pilgrim.post("/api/bookings/", temple.booking_body(4)).await.expect(201);
+    let (first, second) = (join_waitlist(&pilgrim, &temple, 2).await, join_waitlist(&pilgrim, &temple, 1).await);
     // Places that came to be behind the application's back.
     app.db().execute("update slot_templates set capacity = 6 where site = ?", [&temple.slug]).unwrap();
     app.tick().await;
@@ -95,10 +95,10 @@ async fn the_scheduled_run_moves_it_up_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_revokes_moves_it_up_too() {
     let app = App::start().await;
-    let temple = Temple::new(&app, 4).await;
+    let temple = Temple::create(&app, 4).await;
     let (pilgrim, operator) = (app.visitor().await, app.operator().await);
-    let booking = pilgrim.post("/api/bookings/", temple.wish(4)).await.expect(201);
-    let waiting = wait(&pilgrim, &temple, 4).await;
+    let booking = pilgrim.post("/api/bookings/", temple.booking_body(4)).await.expect(201);
+    let waiting = join_waitlist(&pilgrim, &temple, 4).await;
     let revoke = format!("{}/revoke", path(&booking));
     operator.patch(&revoke, json!({"reason": 3})).await.expect_invalid(&["reason"]);
     let revoked = operator.patch(&revoke, json!({"reason": "Duplicate booking"})).await.expect(200);
@@ -110,14 +110,14 @@ async fn whoever_revokes_moves_it_up_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_in_vain_and_who_does_not_come_is_noted_once() {
     let Some(app) = App::embedded(&[]).await else { return };
-    let temple = Temple::new(&app, 4).await;
+    let temple = Temple::create(&app, 4).await;
     let (email, password) = app.new_user("visitor", json!({})).await;
     let pilgrim = app.login(&email, &password).await;
-    let booking = pilgrim.post("/api/bookings/", temple.wish(4)).await.expect(201);
-    let waiting = wait(&pilgrim, &temple, 2).await;
+    let booking = pilgrim.post("/api/bookings/", temple.booking_body(4)).await.expect(201);
+    let waiting = join_waitlist(&pilgrim, &temple, 2).await;
     let run = app.tick().await;
     assert_eq!(run["bookings"], json!({"no_shows": 0, "expired": 0, "promoted": 0, "left": 0, "scans": 0}));
-    temple.go_to_slot(&app, &booking, 3700);
+    temple.advance_to_slot(&app, &booking, 3700);
     let runs = futures::future::join_all((0..4).map(|_| app.tick())).await;
     let total = |what: &str| runs.iter().map(|run| run["bookings"][what].as_i64().unwrap()).sum::<i64>();
     assert_eq!((total("no_shows"), total("expired")), (1, 1));
@@ -144,14 +144,14 @@ async fn the_pilgrim_is_told_and_the_control_room_is_not() {
         ("sms_to", "+15550002222"),
     ];
     let Some(app) = App::embedded(&variables).await else { return };
-    let temple = Temple::new(&app, 4).await;
+    let temple = Temple::create(&app, 4).await;
     let first = app.visitor().await;
-    let booking = first.post("/api/bookings/", temple.wish(4)).await.expect(201);
+    let booking = first.post("/api/bookings/", temple.booking_body(4)).await.expect(201);
     let (email, password) = app.new_user("visitor", json!({"phone": "+919876543210"})).await;
     let second = app.login(&email, &password).await;
-    wait(&second, &temple, 4).await;
+    join_waitlist(&second, &temple, 4).await;
     app.tick().await;
-    receiver.forget();
+    receiver.clear();
     first.patch(&format!("{}/cancel", path(&booking)), json!({})).await.expect(200);
     app.tick().await;
     let mails: Vec<_> = receiver.requests_to("/v3/mail").iter().map(|mail| mail.json()).collect();

@@ -1,20 +1,20 @@
-//! A line between browser and application that can be cut and laid to another one: the address stays when the application restarts.
+//! A TCP proxy between browser and application that can be cut and pointed at another one: the address stays when the application restarts.
 
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// The line.
+/// The proxy.
 pub struct Proxy {
     base: String,
-    /// Where connections lead; none while it is cut. Whoever is connected hangs up at each change.
+    /// Where connections lead; none while it is cut. Open connections are closed at each change.
     target: Arc<watch::Sender<Option<String>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Proxy {
-    /// Lays a line to the application at `base`.
+    /// Starts one that forwards to the application at `base`.
     pub async fn start(base: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address");
@@ -37,18 +37,18 @@ impl Proxy {
         Self { base: format!("http://{address}"), target, task }
     }
 
-    /// Where the browser finds it.
+    /// The base URL for the browser.
     pub fn base_url(&self) -> &str {
         &self.base
     }
 
-    /// Cuts the line.
+    /// Closes all connections and refuses new ones.
     pub fn cut(&self) {
         self.target.send_replace(None);
     }
 
-    /// Lays it to the application at `base`.
-    pub fn lead_to(&self, base: &str) {
+    /// Forwards to the application at `base` from now on.
+    pub fn forward_to(&self, base: &str) {
         self.target.send_replace(Some(authority(base)));
     }
 }

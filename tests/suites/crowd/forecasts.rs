@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::Temple;
 
 /// Weeks of counts by quarter of an hour, up to now: as a people counter would have left them.
-pub fn stage_history(app: &App, temple: &Temple, zone: &str, days: i64) {
+pub fn insert_history(app: &App, temple: &Temple, zone: &str, days: i64) {
     let mut db = app.db();
     let transaction = db.transaction().unwrap();
     let end = app.now_ms() / 900_000;
@@ -31,18 +31,18 @@ pub fn stage_history(app: &App, temple: &Temple, zone: &str, days: i64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn forecasts_carry_an_interval_and_their_measured_error() {
     let app = App::start().await;
-    let temple = Temple::new(&app).await;
-    let anyone = app.anonymous();
-    let none = anyone.get(&temple.path("predictions")).await.expect(200);
+    let temple = Temple::create(&app).await;
+    let anonymous = app.anonymous();
+    let none = anonymous.get(&temple.path("predictions")).await.expect(200);
     assert_eq!((&none["zones"][0]["basis"], &none["zones"][0]["predictions"]), (&Value::Null, &json!([])));
     temple.count(&app, "YARD", 40, -5).await.expect(201);
-    let little = anyone.get(&temple.path("predictions?zone=yard")).await.expect(200);
+    let little = anonymous.get(&temple.path("predictions?zone=yard")).await.expect(200);
     let yard = &little["zones"][0];
     assert_eq!((&yard["basis"], &yard["accuracy"], &yard["predictions"][0]["count"]), (&json!("last_value"), &Value::Null, &json!(40)));
     assert_eq!(yard["predictions"][0]["lower"], Value::Null);
 
-    stage_history(&app, &temple, "HALL", 42);
-    let answer = anyone.get(&temple.path("predictions?zone=HALL&hours=12")).await.expect(200);
+    insert_history(&app, &temple, "HALL", 42);
+    let answer = anonymous.get(&temple.path("predictions?zone=HALL&hours=12")).await.expect(200);
     let hall = &answer["zones"][0];
     assert_eq!((&answer["hours"], &hall["basis"], &answer["interval"]), (&json!(12), &json!("week"), &json!(0.8)));
     let points = hall["predictions"].as_array().unwrap();
@@ -59,14 +59,14 @@ async fn forecasts_carry_an_interval_and_their_measured_error() {
     assert!(number("forecasts") > 500.0 && number("mae") >= 0.0 && number("seasonal_naive_mae") >= 0.0);
     assert!((0.5..=1.0).contains(&number("interval_coverage")), "{accuracy}");
 
-    anyone.get(&temple.path("predictions?hours=25")).await.expect_invalid(&["hours"]);
-    anyone.get(&temple.path("predictions?hours=x")).await.expect_invalid(&["hours"]);
-    anyone.get(&temple.path("predictions?zone=none")).await.expect_invalid(&["zone"]);
-    anyone.get("/api/crowd/temple/nowhere/predictions").await.expect_problem(404);
+    anonymous.get(&temple.path("predictions?hours=25")).await.expect_invalid(&["hours"]);
+    anonymous.get(&temple.path("predictions?hours=x")).await.expect_invalid(&["hours"]);
+    anonymous.get(&temple.path("predictions?zone=none")).await.expect_invalid(&["zone"]);
+    anonymous.get("/api/crowd/temple/nowhere/predictions").await.expect_problem(404);
 }
 
 /// A day's slots of an hour each, around the clock, and somebody who books them.
-async fn offer_slots(app: &App, temple: &Temple, date: &str) {
+async fn book_slots(app: &App, temple: &Temple, date: &str) {
     let slots: Vec<_> =
         (0..23).map(|hour| json!({"start": format!("{hour:02}:00"), "end": format!("{:02}:00", hour + 1), "capacity": 500})).collect();
     let path = format!("/api/sites/{}/slots/days/{date}", temple.site);
@@ -76,8 +76,8 @@ async fn offer_slots(app: &App, temple: &Temple, date: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_days_bookings_enter_and_leave_the_forecast() {
     let app = App::start().await;
-    let temple = Temple::new(&app).await;
-    stage_history(&app, &temple, "HALL", 42);
+    let temple = Temple::create(&app).await;
+    insert_history(&app, &temple, "HALL", 42);
     let forecast = async || -> Value {
         let answer = app.anonymous().get(&temple.path("predictions?zone=HALL&hours=6")).await.expect(200);
         answer["zones"][0]["predictions"].clone()
@@ -119,12 +119,12 @@ async fn the_days_bookings_enter_and_leave_the_forecast() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_festival_and_a_closure_are_marked() {
     let app = App::start().await;
-    let temple = Temple::new(&app).await;
-    stage_history(&app, &temple, "HALL", 21);
+    let temple = Temple::create(&app).await;
+    insert_history(&app, &temple, "HALL", 21);
     // The day, by the clocks of India, of the most of the next hour.
     let next = (app.now_ms() / 3_600_000 + 1) * 3_600_000 + 1_800_000 + 19_800_000;
     let date = chrono::DateTime::from_timestamp_millis(next).unwrap().format("%Y-%m-%d").to_string();
-    offer_slots(&app, &temple, &date).await;
+    book_slots(&app, &temple, &date).await;
     let answer = app.anonymous().get(&temple.path("predictions?zone=HALL&hours=3")).await.expect(200);
     let point = &answer["zones"][0]["predictions"][0];
     assert_eq!((&point["special_day"], &point["basis"]), (&json!("festival"), &json!("week")), "none is in the past to go by");

@@ -1,21 +1,21 @@
 //! Stripe's webhook: replayed, reordered, late, forged, signed twice.
 
 use gatehouse_tests::stripe::{Stripe, WEBHOOK_SECRET, event, sign};
-use gatehouse_tests::{Answer, App, unique};
+use gatehouse_tests::{App, Response, unique};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::support::{car_park, id, told};
-use super::{held, intend, intent, status, with_stripe};
+use super::support::{car_park, id, outbox_topics};
+use super::{create_intent, intent_id, start_with_stripe, status, unpaid_reservation};
 
 const PATH: &str = "/api/webhooks/stripe";
 
-async fn deliver(app: &App, event: &Value, signature: &str) -> Answer {
+async fn deliver(app: &App, event: &Value, signature: &str) -> Response {
     let caller = app.anonymous().header("stripe-signature", signature);
     caller.send_bytes(Method::POST, PATH, "application/json; charset=utf-8", event.to_string()).await
 }
 
-async fn deliver_now(app: &App, event: &Value) -> Answer {
+async fn deliver_now(app: &App, event: &Value) -> Response {
     let signature = sign(event.to_string().as_bytes(), app.now_ms() / 1000, &[WEBHOOK_SECRET]);
     deliver(app, event, &signature).await
 }
@@ -27,35 +27,35 @@ fn new_event(kind: &str, object: &Value) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_event_is_taken_once() {
     let stripe = Stripe::start().await;
-    let Some(app) = with_stripe(&stripe).await else { return };
+    let Some(app) = start_with_stripe(&stripe).await else { return };
     let place = car_park(&app, 1).await;
-    let (driver, reservation) = held(&app, &place, 0).await;
-    let payment = intend(&driver, &reservation).await;
-    stripe.pay(intent(&payment));
-    let paid = new_event("payment_intent.succeeded", &stripe.intent(intent(&payment)));
+    let (driver, reservation) = unpaid_reservation(&app, &place, 0).await;
+    let payment = create_intent(&driver, &reservation).await;
+    stripe.pay(intent_id(&payment));
+    let paid = new_event("payment_intent.succeeded", &stripe.intent(intent_id(&payment)));
     let answers = futures::future::join_all((0..8).map(|_| deliver_now(&app, &paid))).await;
     assert_eq!(answers.iter().filter(|answer| answer.expect(200)["duplicate"] == false).count(), 1);
     assert_eq!(deliver_now(&app, &paid).await.expect(200), json!({"received": true, "duplicate": true}));
     assert_eq!(status(&driver, &reservation).await, "confirmed");
-    assert_eq!(told(&app, id(&reservation)), ["reservation.confirmed"]);
+    assert_eq!(outbox_topics(&app, id(&reservation)), ["reservation.confirmed"]);
     assert!(stripe.refunds().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_it_says_is_not_believed_but_looked_up() {
     let stripe = Stripe::start().await;
-    let Some(app) = with_stripe(&stripe).await else { return };
+    let Some(app) = start_with_stripe(&stripe).await else { return };
     let place = car_park(&app, 1).await;
-    let (driver, reservation) = held(&app, &place, 0).await;
-    let payment = intend(&driver, &reservation).await;
+    let (driver, reservation) = unpaid_reservation(&app, &place, 0).await;
+    let payment = create_intent(&driver, &reservation).await;
     // Signed well, yet not so at Stripe.
-    let mut claim = stripe.intent(intent(&payment));
+    let mut claim = stripe.intent(intent_id(&payment));
     claim["status"] = json!("succeeded");
     deliver_now(&app, &new_event("payment_intent.succeeded", &claim)).await.expect(200);
     assert_eq!(status(&driver, &reservation).await, "pending_payment");
     // Late news of something that came before: the order does not matter.
-    stripe.pay(intent(&payment));
-    let mut old = stripe.intent(intent(&payment));
+    stripe.pay(intent_id(&payment));
+    let mut old = stripe.intent(intent_id(&payment));
     old["status"] = json!("requires_payment_method");
     deliver_now(&app, &new_event("payment_intent.payment_failed", &old)).await.expect(200);
     assert_eq!(status(&driver, &reservation).await, "confirmed");
@@ -79,10 +79,10 @@ async fn only_stripe_is_heard_and_only_in_time() {
     let both = format!("whsec_of_before,{WEBHOOK_SECRET}");
     let Some(app) = App::embedded(&[variables[0], variables[1], ("stripe_webhook_secret", &both)]).await else { return };
     let place = car_park(&app, 1).await;
-    let (driver, reservation) = held(&app, &place, 0).await;
-    let payment = intend(&driver, &reservation).await;
-    stripe.pay(intent(&payment));
-    let paid = new_event("payment_intent.succeeded", &stripe.intent(intent(&payment)));
+    let (driver, reservation) = unpaid_reservation(&app, &place, 0).await;
+    let payment = create_intent(&driver, &reservation).await;
+    stripe.pay(intent_id(&payment));
+    let paid = new_event("payment_intent.succeeded", &stripe.intent(intent_id(&payment)));
     let body = paid.to_string();
     let now = app.now_ms() / 1000;
     let refused = async |signature: String, reason: &str| {
@@ -117,7 +117,7 @@ async fn without_a_secret_nothing_is_taken_and_without_a_key_nothing_is_sold() {
     answer.expect_problem(503);
     assert!(!answer.header("retry-after").is_empty());
     let place = car_park(&app, 1).await;
-    let (driver, reservation) = held(&app, &place, 0).await;
+    let (driver, reservation) = unpaid_reservation(&app, &place, 0).await;
     let answer = driver.post("/api/payments/create-intent", json!({"reservation_id": id(&reservation)})).await;
     answer.expect_problem(503);
     assert!(!answer.header("retry-after").is_empty());
@@ -129,13 +129,13 @@ async fn without_a_secret_nothing_is_taken_and_without_a_key_nothing_is_sold() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_could_not_be_looked_up_is_sent_again() {
     let stripe = Stripe::start().await;
-    let Some(app) = with_stripe(&stripe).await else { return };
+    let Some(app) = start_with_stripe(&stripe).await else { return };
     let place = car_park(&app, 1).await;
-    let (driver, reservation) = held(&app, &place, 0).await;
-    let payment = intend(&driver, &reservation).await;
-    stripe.pay(intent(&payment));
-    let paid = new_event("payment_intent.succeeded", &stripe.intent(intent(&payment)));
-    stripe.go_away();
+    let (driver, reservation) = unpaid_reservation(&app, &place, 0).await;
+    let payment = create_intent(&driver, &reservation).await;
+    stripe.pay(intent_id(&payment));
+    let paid = new_event("payment_intent.succeeded", &stripe.intent(intent_id(&payment)));
+    stripe.set_unavailable();
     deliver_now(&app, &paid).await.expect_problem(503);
     stripe.recover();
     assert_eq!(deliver_now(&app, &paid).await.expect(200)["duplicate"], false);

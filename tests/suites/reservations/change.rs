@@ -3,7 +3,10 @@
 use gatehouse_tests::App;
 use serde_json::{Value, json};
 
-use super::support::{assert_no_overlap, car_park, expect_taken, id, minutes, paid, path, reserve, set_kind, wish, wish_kind};
+use super::support::{
+    assert_no_overlap, car_park, expect_conflict, id, minutes, path, reservation_body, reservation_body_by_kind, reserve, reserve_and_pay,
+    set_kind,
+};
 
 fn refunded(app: &App, reservation: &Value) -> i64 {
     let sql = "select coalesce(sum(f.amount), 0) from refunds f join payments p on p.id = f.payment where p.reservation = ?";
@@ -16,7 +19,7 @@ async fn an_unpaid_one_is_priced_anew() {
     let place = car_park(&app, 3).await;
     set_kind(&app, &place.spots[2], "ev").await;
     let driver = app.visitor().await;
-    let made = reserve(&driver, wish(&app, &place.spots[0], 60, 60)).await;
+    let made = reserve(&driver, reservation_body(&app, &place.spots[0], 60, 60)).await;
     let longer = driver.put(&path(&made), json!({"end": app.time(180 * 60)})).await.expect(200);
     assert_eq!((&longer["status"], &longer["hold_expires_at"]), (&json!("pending_payment"), &made["hold_expires_at"]));
     assert!((7900..=8100).contains(&longer["price"].as_i64().unwrap()), "{longer}");
@@ -25,9 +28,9 @@ async fn an_unpaid_one_is_priced_anew() {
     let plate = driver.patch(&path(&made), json!({"vehicle_plate": "mh 12 x 1"})).await.expect(200);
     assert_eq!((&plate["vehicle_plate"], &plate["price"]), (&json!("MH12X1"), &json!(5000)));
     // Its own kind again: it stays where it is if that will do.
-    let kept = driver.put(&path(&made), wish_kind(&app, &place, "ev", 60, 90)).await.expect(200);
+    let kept = driver.put(&path(&made), reservation_body_by_kind(&app, &place, "ev", 60, 90)).await.expect(200);
     assert_eq!(kept["spot_id"], json!(place.spots[2]));
-    let standard = driver.put(&path(&made), wish_kind(&app, &place, "standard", 60, 60)).await.expect(200);
+    let standard = driver.put(&path(&made), reservation_body_by_kind(&app, &place, "standard", 60, 60)).await.expect(200);
     assert_eq!(standard["spot_id"], json!(place.spots[0]));
 
     driver.put(&path(&made), json!({})).await.expect_invalid(&["body"]);
@@ -42,11 +45,11 @@ async fn a_change_never_takes_what_is_anothers() {
     let app = App::start().await;
     let place = car_park(&app, 2).await;
     let driver = app.visitor().await;
-    let mine = reserve(&driver, wish(&app, &place.spots[0], 60, 60)).await;
-    let theirs = reserve(&app.visitor().await, wish(&app, &place.spots[0], 180, 60)).await;
-    let refused = expect_taken(&driver.put(&path(&mine), json!({"end": app.time(200 * 60)})).await);
+    let mine = reserve(&driver, reservation_body(&app, &place.spots[0], 60, 60)).await;
+    let theirs = reserve(&app.visitor().await, reservation_body(&app, &place.spots[0], 180, 60)).await;
+    let refused = expect_conflict(&driver.put(&path(&mine), json!({"end": app.time(200 * 60)})).await);
     assert_eq!(refused["next_free_at"], theirs["end"]);
-    expect_taken(&driver.put(&path(&mine), json!({"start": app.time(170 * 60), "end": app.time(190 * 60)})).await);
+    expect_conflict(&driver.put(&path(&mine), json!({"start": app.time(170 * 60), "end": app.time(190 * 60)})).await);
     assert_eq!(driver.get(&path(&mine)).await.expect(200), mine);
     // Up to it is fine, and its own time is never in its way.
     driver.put(&path(&mine), json!({"end": theirs["start"]})).await.expect(200);
@@ -59,9 +62,9 @@ async fn a_paid_one_that_costs_less_gives_the_rest_back() {
     let app = App::start().await;
     let place = car_park(&app, 2).await;
     let driver = app.visitor().await;
-    let made = paid(&app, &driver, wish(&app, &place.spots[0], 120, 120)).await;
+    let made = reserve_and_pay(&app, &driver, reservation_body(&app, &place.spots[0], 120, 120)).await;
     assert_eq!(made["paid"], 8000);
-    let mut half = wish(&app, &place.spots[0], 0, 0);
+    let mut half = reservation_body(&app, &place.spots[0], 0, 0);
     half["start"] = made["start"].clone();
     half["end"] = json!(app.time(180 * 60));
     let shorter = driver.put(&path(&made), half).await.expect(200);
@@ -81,8 +84,8 @@ async fn who_may_not_have_it_all_back_any_more_does_not_move_it() {
     let app = App::start().await;
     let place = car_park(&app, 1).await;
     let driver = app.visitor().await;
-    let made = paid(&app, &driver, wish(&app, &place.spots[0], 30, 60)).await;
-    let far = wish(&app, &place.spots[0], 24 * 60, 60);
+    let made = reserve_and_pay(&app, &driver, reservation_body(&app, &place.spots[0], 30, 60)).await;
+    let far = reservation_body(&app, &place.spots[0], 24 * 60, 60);
     let refused = driver.put(&path(&made), far.clone()).await.expect_problem(409);
     assert_eq!(refused["reason"], "too_late");
     app.operator().await.put(&path(&made), far).await.expect(200);
@@ -92,7 +95,7 @@ async fn who_may_not_have_it_all_back_any_more_does_not_move_it() {
 async fn a_longer_stay_is_kept_when_the_rest_is_paid_and_else_ends_as_before() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = car_park(&app, 1).await;
-    let made = paid(&app, &app.visitor().await, wish(&app, &place.spots[0], 60, 60)).await;
+    let made = reserve_and_pay(&app, &app.visitor().await, reservation_body(&app, &place.spots[0], 60, 60)).await;
     let operator = app.operator().await;
     let longer = operator.put(&path(&made), json!({"end": app.time(180 * 60)})).await.expect(200);
     assert_eq!((&longer["status"], &longer["paid"], &longer["paid_until"]), (&json!("confirmed"), &json!(4000), &made["end"]));
@@ -101,7 +104,7 @@ async fn a_longer_stay_is_kept_when_the_rest_is_paid_and_else_ends_as_before() {
     assert_eq!(again["reason"], "due");
     // While it is due, the longer stay keeps the spot; from the second it lapses only the paid one does.
     let after = json!({"spot_id": place.spots[0], "start": made["end"], "end": longer["end"], "vehicle_plate": "GJ02XY1"});
-    expect_taken(&app.visitor().await.post("/api/reservations", after.clone()).await);
+    expect_conflict(&app.visitor().await.post("/api/reservations", after.clone()).await);
     app.advance(minutes(15) + std::time::Duration::from_secs(1));
     let other = reserve(&app.visitor().await, after).await;
     let operator = app.operator().await;

@@ -3,9 +3,9 @@
 use gatehouse_tests::{App, Client, Place};
 use serde_json::{Value, json};
 
-use super::support::{car_park, id, minutes, paid, path, reserve, wish};
+use super::support::{car_park, id, minutes, path, reservation_body, reserve, reserve_and_pay};
 
-async fn sense(app: &App, sender: &Client, device: &str, occupied: bool) {
+async fn report_occupancy(app: &App, sender: &Client, device: &str, occupied: bool) {
     let mut reading = app.reading(device, 0);
     reading["occupied"] = json!(occupied);
     sender.post("/api/telemetry/", reading).await.expect(201);
@@ -35,8 +35,8 @@ async fn counts(app: &App, place: &Place) -> (i64, i64, i64) {
     (number(&overview, "free"), number(&overview, "occupied"), number(&overview, "reserved"))
 }
 
-/// The states that the feed told of a spot, in order.
-fn told_states(app: &App, spot: &str) -> Vec<String> {
+/// The spot's states in the event feed, in order.
+fn spot_events(app: &App, spot: &str) -> Vec<String> {
     let db = app.db();
     let sql = "select data ->> 'status' from events where kind = 'spot' and data ->> 'spot_id' = ? order by id";
     let mut statement = db.prepare(sql).unwrap();
@@ -55,44 +55,44 @@ async fn the_sensor_sees_a_driver_come_and_leave() {
     let place = car_park(&app, 2).await;
     let device = app.new_device(&place, Some(0)).await;
     let sender = app.device(&device).await;
-    sense(&app, &sender, &device, false).await;
+    report_occupancy(&app, &sender, &device, false).await;
     let driver = app.visitor().await;
-    let made = paid(&app, &driver, wish(&app, &place.spots[0], 30, 60)).await;
+    let made = reserve_and_pay(&app, &driver, reservation_body(&app, &place.spots[0], 30, 60)).await;
     assert_eq!((spot_status(&app, &place, 0).await.as_str(), counts(&app, &place).await), ("free", (2, 0, 0)));
 
     // Half an hour ahead a car on the spot is somebody else's; from 15 minutes before, it is the driver's.
-    sense(&app, &sender, &device, true).await;
+    report_occupancy(&app, &sender, &device, true).await;
     assert_eq!(status(&app, &made).await, "confirmed");
-    sense(&app, &sender, &device, false).await;
+    report_occupancy(&app, &sender, &device, false).await;
     app.advance(minutes(31));
     app.tick().await;
     assert_eq!((spot_status(&app, &place, 0).await.as_str(), counts(&app, &place).await), ("reserved", (1, 0, 1)));
-    sense(&app, &sender, &device, true).await;
+    report_occupancy(&app, &sender, &device, true).await;
     let shown = app.operator().await.get(&path(&made)).await.expect(200);
     assert_eq!(shown["status"], "arrived");
     assert!(shown["arrived_at"].is_string());
     assert_eq!((spot_status(&app, &place, 0).await.as_str(), counts(&app, &place).await), ("occupied", (1, 1, 0)));
 
     // A car that is moved a little has not left.
-    sense(&app, &sender, &device, false).await;
+    report_occupancy(&app, &sender, &device, false).await;
     assert_eq!(spot_status(&app, &place, 0).await, "reserved");
     app.advance(minutes(2));
     app.tick().await;
-    sense(&app, &sender, &device, true).await;
+    report_occupancy(&app, &sender, &device, true).await;
     app.advance(minutes(6));
     app.tick().await;
     assert_eq!(status(&app, &made).await, "arrived");
     // One that is away for five minutes has: the rest of the stay is free for others.
-    sense(&app, &sender, &device, false).await;
+    report_occupancy(&app, &sender, &device, false).await;
     app.advance(minutes(5) + std::time::Duration::from_secs(1));
     assert_eq!(app.tick().await["reservations"]["completed"], 1);
     assert_eq!(status(&app, &made).await, "completed");
     assert_eq!((spot_status(&app, &place, 0).await.as_str(), counts(&app, &place).await), ("free", (2, 0, 0)));
     assert_eq!(
-        told_states(&app, &place.spots[0]),
+        spot_events(&app, &place.spots[0]),
         ["free", "occupied", "free", "reserved", "occupied", "reserved", "occupied", "reserved", "free"]
     );
-    reserve(&app.visitor().await, wish(&app, &place.spots[0], 0, 20)).await;
+    reserve(&app.visitor().await, reservation_body(&app, &place.spots[0], 0, 20)).await;
     assert_eq!(spot_status(&app, &place, 0).await, "reserved");
 }
 
@@ -102,13 +102,13 @@ async fn who_comes_early_is_the_driver_and_who_stays_on_is_told_of() {
     let place = car_park(&app, 1).await;
     let device = app.new_device(&place, Some(0)).await;
     let sender = app.device(&device).await;
-    sense(&app, &sender, &device, false).await;
-    let first = paid(&app, &app.visitor().await, wish(&app, &place.spots[0], 10, 20)).await;
-    let mut body = wish(&app, &place.spots[0], 0, 0);
+    report_occupancy(&app, &sender, &device, false).await;
+    let first = reserve_and_pay(&app, &app.visitor().await, reservation_body(&app, &place.spots[0], 10, 20)).await;
+    let mut body = reservation_body(&app, &place.spots[0], 0, 0);
     body["start"] = first["end"].clone();
     body["end"] = json!(app.time(60 * 60));
-    let second = paid(&app, &app.visitor().await, body).await;
-    sense(&app, &sender, &device, true).await;
+    let second = reserve_and_pay(&app, &app.visitor().await, body).await;
+    report_occupancy(&app, &sender, &device, true).await;
     assert_eq!((status(&app, &first).await.as_str(), status(&app, &second).await.as_str()), ("arrived", "confirmed"));
     app.advance(minutes(31));
     let tick = app.tick().await;
@@ -119,8 +119,8 @@ async fn who_comes_early_is_the_driver_and_who_stays_on_is_told_of() {
     app.tick().await;
     assert_eq!(open_alerts(&app, "spot_blocked", &second), 1);
     // It leaves; the next one comes within the same minutes.
-    sense(&app, &sender, &device, false).await;
-    sense(&app, &sender, &device, true).await;
+    report_occupancy(&app, &sender, &device, false).await;
+    report_occupancy(&app, &sender, &device, true).await;
     assert_eq!((status(&app, &first).await.as_str(), status(&app, &second).await.as_str()), ("overstayed", "arrived"));
     app.advance(minutes(6));
     app.tick().await;
@@ -134,11 +134,11 @@ async fn an_unpaid_or_absent_driver_does_not_arrive() {
     let place = car_park(&app, 2).await;
     let device = app.new_device(&place, Some(0)).await;
     let sender = app.device(&device).await;
-    sense(&app, &sender, &device, false).await;
-    let held = reserve(&app.visitor().await, wish(&app, &place.spots[0], 0, 60)).await;
-    sense(&app, &sender, &device, true).await;
+    report_occupancy(&app, &sender, &device, false).await;
+    let held = reserve(&app.visitor().await, reservation_body(&app, &place.spots[0], 0, 60)).await;
+    report_occupancy(&app, &sender, &device, true).await;
     assert_eq!(status(&app, &held).await, "pending_payment");
-    let missed = paid(&app, &app.visitor().await, wish(&app, &place.spots[1], 0, 20)).await;
+    let missed = reserve_and_pay(&app, &app.visitor().await, reservation_body(&app, &place.spots[1], 0, 20)).await;
     app.advance(minutes(21));
     assert_eq!(app.tick().await["reservations"]["no_shows"], 1);
     assert_eq!(status(&app, &missed).await, "no_show");
@@ -148,7 +148,7 @@ async fn an_unpaid_or_absent_driver_does_not_arrive() {
 async fn staff_sees_a_driver_in_and_out_where_there_is_no_sensor() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = car_park(&app, 1).await;
-    let made = paid(&app, &app.visitor().await, wish(&app, &place.spots[0], 30, 60)).await;
+    let made = reserve_and_pay(&app, &app.visitor().await, reservation_body(&app, &place.spots[0], 30, 60)).await;
     let operator = app.operator().await;
     let (arrive, depart) = (format!("{}/arrive", path(&made)), format!("{}/depart", path(&made)));
     assert_eq!(operator.post(&arrive, json!({})).await.expect_problem(409)["reason"], "too_early");

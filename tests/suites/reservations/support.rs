@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use gatehouse_tests::{Answer, App, Client, Place};
+use gatehouse_tests::{App, Client, Place, Response};
 use serde_json::{Value, json};
 
 /// Of 40.00 an hour; the first 10 minutes and the accessible spots are free.
@@ -16,7 +16,7 @@ pub fn tariff() -> Value {
     })
 }
 
-/// A car park with so many standard spots and that tariff.
+/// A car park with `spots` standard spots and [`tariff`].
 pub async fn car_park(app: &App, spots: usize) -> Place {
     let place = app.place(spots).await;
     let path = format!("/api/sites/{}", place.site);
@@ -24,20 +24,20 @@ pub async fn car_park(app: &App, spots: usize) -> Place {
     place
 }
 
-/// Makes a spot of another kind what it is.
+/// Changes a spot's kind.
 pub async fn set_kind(app: &App, spot: &str, kind: &str) {
     app.admin().await.patch(&format!("/api/spots/{spot}"), json!({"kind": kind})).await.expect(200);
 }
 
-/// The body of a reservation of this spot, from so many minutes from now for so many minutes.
-pub fn wish(app: &App, spot: &str, in_minutes: i64, minutes: i64) -> Value {
+/// The body of a reservation of this spot, for `minutes` minutes from `in_minutes` minutes from now.
+pub fn reservation_body(app: &App, spot: &str, in_minutes: i64, minutes: i64) -> Value {
     json!({
         "spot_id": spot, "start": app.time(in_minutes * 60), "end": app.time((in_minutes + minutes) * 60), "vehicle_plate": "gj-01 ab 1234",
     })
 }
 
-/// The same for any spot of a kind.
-pub fn wish_kind(app: &App, place: &Place, kind: &str, in_minutes: i64, minutes: i64) -> Value {
+/// The same for any spot of this kind.
+pub fn reservation_body_by_kind(app: &App, place: &Place, kind: &str, in_minutes: i64, minutes: i64) -> Value {
     json!({
         "site": place.site, "kind": kind, "start": app.time(in_minutes * 60), "end": app.time((in_minutes + minutes) * 60),
         "vehicle_plate": "GJ01AB1234",
@@ -57,7 +57,7 @@ pub fn path(reservation: &Value) -> String {
 }
 
 /// Marks it as paid, as a payment that Stripe reported would have.
-pub fn stage_payment(app: &App, reservation: &Value) {
+pub fn insert_payment(app: &App, reservation: &Value) {
     let db = app.db();
     let sql = "insert into payments (id, reservation, user_id, amount, currency, intent, state, received, next_check_at, created_at, updated_at, updated_by)
         select 'p-' || id, id, user_id, price, currency, 'pi_' || replace(id, '-', ''), 'succeeded', price, ?2, ?2, ?2, 'test' from reservations where id = ?1";
@@ -67,9 +67,9 @@ pub fn stage_payment(app: &App, reservation: &Value) {
 }
 
 /// A reservation that is paid.
-pub async fn paid(app: &App, driver: &Client, body: Value) -> Value {
+pub async fn reserve_and_pay(app: &App, driver: &Client, body: Value) -> Value {
     let reservation = reserve(driver, body).await;
-    stage_payment(app, &reservation);
+    insert_payment(app, &reservation);
     driver.get(&path(&reservation)).await.expect(200)
 }
 
@@ -99,15 +99,15 @@ pub fn assert_no_overlap(app: &App) -> usize {
 
 /// Checks that it is the 409 that names the next free time.
 #[track_caller]
-pub fn expect_taken(answer: &Answer) -> Value {
+pub fn expect_conflict(answer: &Response) -> Value {
     let problem = answer.expect_problem(409);
     assert_eq!(problem["reason"], "taken", "{problem}");
     assert!(problem.as_object().unwrap().contains_key("next_free_at"), "{problem}");
     problem
 }
 
-/// What was told to drivers about this subject, topics in order.
-pub fn told(app: &App, subject: &str) -> Vec<String> {
+/// The topics of the messages about this subject, in order.
+pub fn outbox_topics(app: &App, subject: &str) -> Vec<String> {
     let db = app.db();
     let mut statement = db.prepare("select topic from outbox where subject = ? order by id").unwrap();
     let rows = statement.query_map([subject], |row| row.get(0)).unwrap();

@@ -8,7 +8,7 @@ use crate::Temple;
 #[tokio::test(flavor = "multi_thread")]
 async fn each_count_of_an_array_is_judged_alone() {
     let app = App::start().await;
-    let temple = Temple::new(&app).await;
+    let temple = Temple::create(&app).await;
     temple.count(&app, "HALL", 100, -100).await.expect(201);
     let count = |zone: &str, count: Value, plus_s: i64| json!({"zone": zone, "count": count, "timestamp": app.time(plus_s)});
     let first = count("hall", json!(640), -50);
@@ -44,7 +44,7 @@ async fn each_count_of_an_array_is_judged_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_batch_went_through_raises_nothing_when_it_is_over() {
     let app = App::start().await;
-    let temple = Temple::new(&app).await;
+    let temple = Temple::create(&app).await;
     let counts = [100, 900, 950, 900, 200, 150]
         .iter()
         .enumerate()
@@ -58,7 +58,7 @@ async fn what_a_batch_went_through_raises_nothing_when_it_is_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_uploads_what_it_kept_of_its_own_zone_alone() {
     let app = App::start().await;
-    let temple = Temple::new(&app).await;
+    let temple = Temple::create(&app).await;
     let code = unique("CNT").to_uppercase();
     app.admin().await.post("/api/devices/", json!({"device_code": code, "site": temple.site, "zone": "HALL"})).await.expect(201);
     let device = app.device(&code).await;

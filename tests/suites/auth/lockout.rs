@@ -11,7 +11,7 @@ use super::{PASSWORD, address, login, registered};
 const WRONG: &str = "seven lanterns by the sea";
 const MINUTE: Duration = Duration::from_secs(60);
 
-async fn fail(app: &App, email: &str, times: usize) {
+async fn fail_logins(app: &App, email: &str, times: usize) {
     for _ in 0..times {
         login(app, email, WRONG).await.expect_problem(401);
     }
@@ -28,10 +28,10 @@ async fn login_from_elsewhere(app: &App, email: &str) -> u16 {
 async fn ten_failures_lock_the_pair_even_for_the_right_password() {
     let Some(app) = App::embedded(&[]).await else { return };
     let (email, other) = (registered(&app).await, registered(&app).await);
-    fail(&app, &email, 9).await;
+    fail_logins(&app, &email, 9).await;
     login(&app, &email, PASSWORD).await.expect(200);
     // The success cleared the nine.
-    fail(&app, &email, 10).await;
+    fail_logins(&app, &email, 10).await;
     for password in [WRONG, PASSWORD] {
         let locked = login(&app, &email.to_uppercase(), password).await;
         locked.expect_problem(429);
@@ -48,7 +48,7 @@ async fn ten_failures_lock_the_pair_even_for_the_right_password() {
 async fn a_client_does_not_choose_its_address() {
     let Some(app) = App::embedded(&[]).await else { return };
     let email = registered(&app).await;
-    fail(&app, &email, 10).await;
+    fail_logins(&app, &email, 10).await;
     for header in ["spin-client-addr", "x-forwarded-for", "forwarded", "x-real-ip"] {
         let liar = app.anonymous().header(header, "203.0.113.9:4711");
         liar.post("/api/auth/login", json!({"email": email, "password": PASSWORD})).await.expect_problem(429);
@@ -59,7 +59,7 @@ async fn a_client_does_not_choose_its_address() {
 async fn an_unknown_account_locks_just_so() {
     let Some(app) = App::embedded(&[]).await else { return };
     let email = address();
-    fail(&app, &email, 10).await;
+    fail_logins(&app, &email, 10).await;
     login(&app, &email, WRONG).await.expect_problem(429);
 }
 
@@ -67,7 +67,7 @@ async fn an_unknown_account_locks_just_so() {
 async fn the_lock_ends_after_fifteen_minutes_and_outlives_a_restart() {
     let Some(app) = App::embedded(&[]).await else { return };
     let email = registered(&app).await;
-    fail(&app, &email, 10).await;
+    fail_logins(&app, &email, 10).await;
     let app = app.restart().await;
     login(&app, &email, PASSWORD).await.expect_problem(429);
     app.advance(14 * MINUTE);
@@ -80,9 +80,9 @@ async fn the_lock_ends_after_fifteen_minutes_and_outlives_a_restart() {
 async fn failures_spread_wider_than_fifteen_minutes_lock_nothing() {
     let Some(app) = App::embedded(&[]).await else { return };
     let email = registered(&app).await;
-    fail(&app, &email, 9).await;
+    fail_logins(&app, &email, 9).await;
     app.advance(15 * MINUTE);
-    fail(&app, &email, 9).await;
+    fail_logins(&app, &email, 9).await;
     login(&app, &email, PASSWORD).await.expect(200);
 }
 

@@ -10,16 +10,16 @@ use sha2::Digest as _;
 use crate::support::{Temple, code, path};
 
 /// A pilgrim's e-mail and password, and their bookings: the clock is moved, which ends every token.
-struct Scene {
+struct Fixture {
     app: App,
     temple: Temple,
     pilgrim: (String, String),
 }
 
-impl Scene {
-    async fn new() -> Option<Self> {
+impl Fixture {
+    async fn create() -> Option<Self> {
         let app = App::embedded(&[]).await?;
-        let temple = Temple::new(&app, 100).await;
+        let temple = Temple::create(&app, 100).await;
         let pilgrim = app.new_user("visitor", json!({})).await;
         Some(Self { app, temple, pilgrim })
     }
@@ -29,155 +29,155 @@ impl Scene {
     }
 
     async fn book(&self, party_size: i64) -> Value {
-        self.pilgrim().await.post("/api/bookings/", self.temple.wish(party_size)).await.expect(201)
+        self.pilgrim().await.post("/api/bookings/", self.temple.booking_body(party_size)).await.expect(201)
     }
 
-    fn question(&self, booking: &Value) -> Value {
+    fn scan(&self, booking: &Value) -> Value {
         json!({"temple_id": self.temple.slug, "nonce": unique("nonce"), "ticket": booking["ticket"], "gate": "North"})
     }
 }
 
-async fn ask(operator: &Client, booking: &Value, question: Value) -> gatehouse_tests::Answer {
-    operator.post(&format!("{}/checkin", path(booking)), question).await
+async fn check_in(operator: &Client, booking: &Value, scan: Value) -> gatehouse_tests::Response {
+    operator.post(&format!("{}/checkin", path(booking)), scan).await
 }
 
 #[track_caller]
-fn refused(answer: &gatehouse_tests::Answer, status: u16, reason: &str) {
+fn expect_refusal(answer: &gatehouse_tests::Response, status: u16, reason: &str) {
     let problem = answer.expect_problem(status);
     assert_eq!(problem["reason"], reason, "{problem}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gate_that_says_nothing_of_itself_lets_in_once() {
-    let Some(scene) = Scene::new().await else { return };
-    let booking = scene.book(4).await;
-    scene.temple.go_to_slot(&scene.app, &booking, -60);
-    let operator = scene.app.operator().await;
-    assert_eq!(ask(&operator, &booking, json!({})).await.expect(200)["status"], "checked_in");
-    refused(&ask(&operator, &booking, json!({"token": booking["ticket"]})).await, 409, "already_checked_in");
-    ask(&operator, &json!({"id": "no-such-booking"}), json!({})).await.expect_problem(404);
+    let Some(fixture) = Fixture::create().await else { return };
+    let booking = fixture.book(4).await;
+    fixture.temple.advance_to_slot(&fixture.app, &booking, -60);
+    let operator = fixture.app.operator().await;
+    assert_eq!(check_in(&operator, &booking, json!({})).await.expect(200)["status"], "checked_in");
+    expect_refusal(&check_in(&operator, &booking, json!({"token": booking["ticket"]})).await, 409, "already_checked_in");
+    check_in(&operator, &json!({"id": "no-such-booking"}), json!({})).await.expect_problem(404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pilgrim_comes_in_once_and_a_retry_is_answered_the_same() {
-    let Some(scene) = Scene::new().await else { return };
-    let booking = scene.book(4).await;
-    let typed = scene.book(2).await;
-    scene.temple.go_to_slot(&scene.app, &booking, -60);
-    let operator = scene.app.operator().await;
-    let question = scene.question(&booking);
-    let first = ask(&operator, &booking, question.clone()).await.expect(200);
+    let Some(fixture) = Fixture::create().await else { return };
+    let booking = fixture.book(4).await;
+    let typed = fixture.book(2).await;
+    fixture.temple.advance_to_slot(&fixture.app, &booking, -60);
+    let operator = fixture.app.operator().await;
+    let scan = fixture.scan(&booking);
+    let first = check_in(&operator, &booking, scan.clone()).await.expect(200);
     assert_eq!((&first["status"], &first["gate"]), (&json!("checked_in"), &json!("North")));
-    let again = ask(&operator, &booking, question.clone()).await;
+    let again = check_in(&operator, &booking, scan.clone()).await;
     assert_eq!(again.expect(200), first);
     assert_eq!(again.header("idempotent-replayed"), "true");
-    refused(&ask(&operator, &booking, scene.question(&booking)).await, 409, "already_checked_in");
-    // The nonce is one question's.
-    ask(&operator, &typed, question.clone()).await.expect_invalid(&["nonce"]);
+    expect_refusal(&check_in(&operator, &booking, fixture.scan(&booking)).await, 409, "already_checked_in");
+    // The nonce is one scan's.
+    check_in(&operator, &typed, scan.clone()).await.expect_invalid(&["nonce"]);
     // Two gates at once: one lets in.
-    let (a, b) = (scene.question(&typed), scene.question(&typed));
-    let (a, b) = tokio::join!(ask(&operator, &typed, a), ask(&operator, &typed, b));
+    let (a, b) = (fixture.scan(&typed), fixture.scan(&typed));
+    let (a, b) = tokio::join!(check_in(&operator, &typed, a), check_in(&operator, &typed, b));
     let mut statuses = [a.status, b.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409]);
 
-    let inside = operator.get(&format!("/api/bookings/temple/{}/inside", scene.temple.slug)).await.expect(200);
+    let inside = operator.get(&format!("/api/bookings/temple/{}/inside", fixture.temple.slug)).await.expect(200);
     assert_eq!((&inside["inside"], &inside["parties"], &inside["people"]["checked_in"]), (&json!(6), &json!(2), &json!(6)));
     let exit = format!("{}/exit", path(&booking));
     let exited = operator.post(&exit, json!({"nonce": "exit-nonce-1"})).await.expect(200);
     assert_eq!(exited["status"], "exited");
     assert_eq!(operator.post(&exit, json!({"nonce": "exit-nonce-1"})).await.expect(200), exited);
-    refused(&operator.post(&exit, json!({})).await, 409, "exited");
-    refused(&ask(&operator, &booking, scene.question(&booking)).await, 409, "already_checked_in");
-    let inside = operator.get(&format!("/api/bookings/temple/{}/inside", scene.temple.slug)).await.expect(200);
+    expect_refusal(&operator.post(&exit, json!({})).await, 409, "exited");
+    expect_refusal(&check_in(&operator, &booking, fixture.scan(&booking)).await, 409, "already_checked_in");
+    let inside = operator.get(&format!("/api/bookings/temple/{}/inside", fixture.temple.slug)).await.expect(200);
     assert_eq!((&inside["inside"], &inside["people"]["exited"]), (&json!(2), &json!(4)));
 
     // Who is not seen to leave is taken to have left, hours later.
-    scene.temple.go_to_slot(&scene.app, &booking, 8 * 3600);
-    assert_eq!(scene.app.tick().await["bookings"]["left"], 1);
-    let operator = scene.app.operator().await;
-    let inside = operator.get(&format!("/api/bookings/temple/{}/inside", scene.temple.slug)).await.expect(200);
+    fixture.temple.advance_to_slot(&fixture.app, &booking, 8 * 3600);
+    assert_eq!(fixture.app.tick().await["bookings"]["left"], 1);
+    let operator = fixture.app.operator().await;
+    let inside = operator.get(&format!("/api/bookings/temple/{}/inside", fixture.temple.slug)).await.expect(200);
     assert_eq!(inside["inside"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_refusal_names_its_reason() {
-    let Some(scene) = Scene::new().await else { return };
-    let elsewhere = Temple::new(&scene.app, 10).await;
-    let booking = scene.book(4).await;
-    let (cancelled, revoked, reissued) = (scene.book(1).await, scene.book(1).await, scene.book(1).await);
-    let pilgrim = scene.pilgrim().await;
+    let Some(fixture) = Fixture::create().await else { return };
+    let elsewhere = Temple::create(&fixture.app, 10).await;
+    let booking = fixture.book(4).await;
+    let (cancelled, revoked, reissued) = (fixture.book(1).await, fixture.book(1).await, fixture.book(1).await);
+    let pilgrim = fixture.pilgrim().await;
     pilgrim.patch(&format!("{}/cancel", path(&cancelled)), json!({})).await.expect(200);
     let newer = pilgrim.post(&format!("{}/reissue", path(&reissued)), json!({})).await.expect(200);
     assert_ne!(newer["ticket"], reissued["ticket"]);
-    let operator = scene.app.operator().await;
+    let operator = fixture.app.operator().await;
     operator.patch(&format!("{}/revoke", path(&revoked)), json!({})).await.expect(200);
-    refused(&ask(&operator, &booking, scene.question(&booking)).await, 409, "wrong_day");
+    expect_refusal(&check_in(&operator, &booking, fixture.scan(&booking)).await, 409, "wrong_day");
 
-    scene.temple.go_to_slot(&scene.app, &booking, -31 * 60);
-    let operator = scene.app.operator().await;
-    refused(&ask(&operator, &booking, scene.question(&booking)).await, 409, "too_early");
-    scene.temple.go_to_slot(&scene.app, &booking, 60);
-    let operator = scene.app.operator().await;
-    refused(&ask(&operator, &cancelled, scene.question(&cancelled)).await, 409, "cancelled");
-    refused(&ask(&operator, &revoked, scene.question(&revoked)).await, 409, "revoked");
-    refused(&ask(&operator, &reissued, scene.question(&reissued)).await, 409, "revoked");
-    let mut question = scene.question(&booking);
-    question["temple_id"] = json!(elsewhere.slug);
-    refused(&ask(&operator, &booking, question).await, 409, "wrong_temple");
+    fixture.temple.advance_to_slot(&fixture.app, &booking, -31 * 60);
+    let operator = fixture.app.operator().await;
+    expect_refusal(&check_in(&operator, &booking, fixture.scan(&booking)).await, 409, "too_early");
+    fixture.temple.advance_to_slot(&fixture.app, &booking, 60);
+    let operator = fixture.app.operator().await;
+    expect_refusal(&check_in(&operator, &cancelled, fixture.scan(&cancelled)).await, 409, "cancelled");
+    expect_refusal(&check_in(&operator, &revoked, fixture.scan(&revoked)).await, 409, "revoked");
+    expect_refusal(&check_in(&operator, &reissued, fixture.scan(&reissued)).await, 409, "revoked");
+    let mut scan = fixture.scan(&booking);
+    scan["temple_id"] = json!(elsewhere.slug);
+    expect_refusal(&check_in(&operator, &booking, scan).await, 409, "wrong_temple");
     // Another booking's ticket, an altered one, and no ticket at all.
-    refused(&ask(&operator, &booking, scene.question(&newer)).await, 422, "bad_signature");
+    expect_refusal(&check_in(&operator, &booking, fixture.scan(&newer)).await, 422, "bad_signature");
     let altered = booking["ticket"].as_str().unwrap().replacen("GHT1.A", "GHT1.B", 1).replacen("GHT1.", "GHT2.", 1);
     for ticket in [altered.as_str(), "GHT1.AAAA.AAAA", "hello"] {
-        let mut question = scene.question(&booking);
-        question["ticket"] = json!(ticket);
-        refused(&ask(&operator, &booking, question.clone()).await, 422, "bad_signature");
+        let mut scan = fixture.scan(&booking);
+        scan["ticket"] = json!(ticket);
+        expect_refusal(&check_in(&operator, &booking, scan.clone()).await, 422, "bad_signature");
         // A refusal is answered the same as well.
-        let again = ask(&operator, &booking, question).await;
-        refused(&again, 422, "bad_signature");
+        let again = check_in(&operator, &booking, scan).await;
+        expect_refusal(&again, 422, "bad_signature");
     }
-    operator.post("/api/bookings/no-such-booking/checkin", scene.question(&booking)).await.expect_problem(404);
+    operator.post("/api/bookings/no-such-booking/checkin", fixture.scan(&booking)).await.expect_problem(404);
     operator.post("/api/bookings/no-such-booking/exit", json!({})).await.expect_problem(404);
-    refused(&operator.post(&format!("{}/exit", path(&booking)), json!({})).await, 409, "not_inside");
+    expect_refusal(&operator.post(&format!("{}/exit", path(&booking)), json!({})).await, 409, "not_inside");
 
-    for (question, fields) in [
+    for (scan, fields) in [
         (json!({"temple_id": 3, "nonce": ""}), &["nonce", "temple_id"][..]),
-        (json!({"temple_id": scene.temple.slug, "nonce": "n".repeat(65)}), &["nonce"]),
-        (json!({"temple_id": scene.temple.slug, "nonce": "with a space"}), &["nonce"]),
+        (json!({"temple_id": fixture.temple.slug, "nonce": "n".repeat(65)}), &["nonce"]),
+        (json!({"temple_id": fixture.temple.slug, "nonce": "with a space"}), &["nonce"]),
         (json!({"temple_id": "nowhere", "nonce": "a-good-nonce"}), &["temple_id"]),
-        (json!({"temple_id": scene.temple.slug, "nonce": "a-good-nonce", "ticket": 3, "gate": ""}), &["gate", "ticket"]),
+        (json!({"temple_id": fixture.temple.slug, "nonce": "a-good-nonce", "ticket": 3, "gate": ""}), &["gate", "ticket"]),
     ] {
-        ask(&operator, &booking, question).await.expect_invalid(fields);
+        check_in(&operator, &booking, scan).await.expect_invalid(fields);
     }
     // The newer ticket is good, and so is a code that was typed.
-    ask(&operator, &reissued, scene.question(&newer)).await.expect(200);
-    let typed = json!({"temple_id": scene.temple.slug, "nonce": unique("nonce")});
+    check_in(&operator, &reissued, fixture.scan(&newer)).await.expect(200);
+    let typed = json!({"temple_id": fixture.temple.slug, "nonce": unique("nonce")});
     let by_code = operator.post(&format!("/api/bookings/{}/checkin", code(&booking).to_lowercase()), typed).await.expect(200);
     assert_eq!(by_code["id"], booking["id"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_the_slot_it_is_too_late() {
-    let Some(scene) = Scene::new().await else { return };
-    let booking = scene.book(4).await;
-    scene.temple.go_to_slot(&scene.app, &booking, 3601);
-    let operator = scene.app.operator().await;
-    refused(&ask(&operator, &booking, scene.question(&booking)).await, 409, "too_late");
-    scene.app.tick().await;
-    refused(&ask(&operator, &booking, scene.question(&booking)).await, 409, "too_late");
-    scene.temple.go_to_slot(&scene.app, &booking, 86_400);
-    let operator = scene.app.operator().await;
-    refused(&ask(&operator, &booking, scene.question(&booking)).await, 409, "wrong_day");
+    let Some(fixture) = Fixture::create().await else { return };
+    let booking = fixture.book(4).await;
+    fixture.temple.advance_to_slot(&fixture.app, &booking, 3601);
+    let operator = fixture.app.operator().await;
+    expect_refusal(&check_in(&operator, &booking, fixture.scan(&booking)).await, 409, "too_late");
+    fixture.app.tick().await;
+    expect_refusal(&check_in(&operator, &booking, fixture.scan(&booking)).await, 409, "too_late");
+    fixture.temple.advance_to_slot(&fixture.app, &booking, 86_400);
+    let operator = fixture.app.operator().await;
+    expect_refusal(&check_in(&operator, &booking, fixture.scan(&booking)).await, 409, "wrong_day");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn offline_scans_are_judged_alone_by_the_time_of_the_gate() {
-    let Some(scene) = Scene::new().await else { return };
-    let (booking, twice, late) = (scene.book(4).await, scene.book(2).await, scene.book(1).await);
-    scene.temple.go_to_slot(&scene.app, &booking, 3 * 3600);
-    scene.app.tick().await;
-    let operator = scene.app.operator().await;
-    let at = |minutes: i64| scene.app.time(-3 * 3600 + minutes * 60);
+    let Some(fixture) = Fixture::create().await else { return };
+    let (booking, twice, late) = (fixture.book(4).await, fixture.book(2).await, fixture.book(1).await);
+    fixture.temple.advance_to_slot(&fixture.app, &booking, 3 * 3600);
+    fixture.app.tick().await;
+    let operator = fixture.app.operator().await;
+    let at = |minutes: i64| fixture.app.time(-3 * 3600 + minutes * 60);
     let scans = json!([
         {"nonce": "batch-0001", "ticket": booking["ticket"], "scanned_at": at(5)},
         {"nonce": "batch-0002", "ticket": twice["ticket"], "scanned_at": at(9)},
@@ -186,11 +186,11 @@ async fn offline_scans_are_judged_alone_by_the_time_of_the_gate() {
         {"nonce": "batch-0005", "ticket": "GHT1.forged.ticket", "scanned_at": at(5)},
         {"nonce": "batch-0006", "booking": "no-such-booking", "scanned_at": at(5)},
         {"nonce": "batch-0007", "ticket": late["ticket"]},
-        {"nonce": "batch-0008", "ticket": late["ticket"], "scanned_at": scene.app.time(3600)},
+        {"nonce": "batch-0008", "ticket": late["ticket"], "scanned_at": fixture.app.time(3600)},
         7,
         {"nonce": "batch-0001", "ticket": late["ticket"], "scanned_at": at(20)},
     ]);
-    let upload = json!({"temple_id": scene.temple.slug, "gate": "North", "scans": scans});
+    let upload = json!({"temple_id": fixture.temple.slug, "gate": "North", "scans": scans});
     let answer = operator.post("/api/bookings/checkin/batch", upload.clone()).await.expect(200);
     assert_eq!((&answer["accepted"], &answer["refused"]), (&json!(2), &json!(8)), "{answer}");
     let reasons: Vec<_> = answer["results"].as_array().unwrap().iter().map(|result| result["reason"].as_str().unwrap_or("in")).collect();
@@ -208,9 +208,9 @@ async fn offline_scans_are_judged_alone_by_the_time_of_the_gate() {
     assert_eq!(again["results"][0]["replayed"], true);
 
     operator.post("/api/bookings/checkin/batch", json!({})).await.expect_invalid(&["scans", "temple_id"]);
-    let empty = json!({"temple_id": scene.temple.slug, "scans": []});
+    let empty = json!({"temple_id": fixture.temple.slug, "scans": []});
     operator.post("/api/bookings/checkin/batch", empty).await.expect_invalid(&["scans"]);
-    let many = json!({"temple_id": scene.temple.slug, "scans": vec![json!({}); 501]});
+    let many = json!({"temple_id": fixture.temple.slug, "scans": vec![json!({}); 501]});
     operator.post("/api/bookings/checkin/batch", many).await.expect_invalid(&["scans"]);
     let scans = json!([{"nonce": "batch-0009", "booking": code(&late), "scanned_at": at(1)}]);
     let nowhere = json!({"temple_id": "nowhere", "scans": scans});
@@ -225,7 +225,7 @@ fn key_pair(seed: u8) -> (KeyPair, String) {
 }
 
 /// A ticket as docs/reference/tickets.md says, byte by byte.
-fn ticket_by(pair: &KeyPair, booking: &Value, temple: &str) -> String {
+fn signed_ticket(pair: &KeyPair, booking: &Value, temple: &str) -> String {
     let starts = chrono::DateTime::parse_from_rfc3339(booking["starts_at"].as_str().unwrap()).unwrap().timestamp();
     let mut payload = sha2::Sha256::digest(pair.pk.as_ref())[..4].to_vec();
     payload.extend(uuid::Uuid::parse_str(booking["id"].as_str().unwrap()).unwrap().as_bytes());
@@ -247,29 +247,29 @@ async fn while_a_key_is_rotated_tickets_of_both_are_good() {
     let published = app.anonymous().get("/api/bookings/ticket-keys").await.expect(200);
     let shown: Vec<_> = published["keys"].as_array().unwrap().iter().map(|key| key["x"].as_str().unwrap()).collect();
     assert_eq!(shown, [&new_public, &old_public]);
-    let temple = Temple::new(&app, 100).await;
+    let temple = Temple::create(&app, 100).await;
     let pilgrim = app.visitor().await;
     let (first, second) = (
-        pilgrim.post("/api/bookings/", temple.wish(4)).await.expect(201),
-        pilgrim.post("/api/bookings/", temple.wish(4)).await.expect(201),
+        pilgrim.post("/api/bookings/", temple.booking_body(4)).await.expect(201),
+        pilgrim.post("/api/bookings/", temple.booking_body(4)).await.expect(201),
     );
-    assert_eq!(first["ticket"], ticket_by(&new, &first, &temple.slug), "the format is the documented one");
-    temple.go_to_slot(&app, &first, 60);
+    assert_eq!(first["ticket"], signed_ticket(&new, &first, &temple.slug), "the format is the documented one");
+    temple.advance_to_slot(&app, &first, 60);
     let operator = app.operator().await;
-    let question = |ticket: String| json!({"temple_id": temple.slug, "nonce": unique("nonce"), "ticket": ticket});
-    refused(&ask(&operator, &first, question(ticket_by(&stranger, &first, &temple.slug))).await, 422, "bad_signature");
-    ask(&operator, &first, question(ticket_by(&new, &first, &temple.slug))).await.expect(200);
-    ask(&operator, &second, question(ticket_by(&old, &second, &temple.slug))).await.expect(200);
+    let scan = |ticket: String| json!({"temple_id": temple.slug, "nonce": unique("nonce"), "ticket": ticket});
+    expect_refusal(&check_in(&operator, &first, scan(signed_ticket(&stranger, &first, &temple.slug))).await, 422, "bad_signature");
+    check_in(&operator, &first, scan(signed_ticket(&new, &first, &temple.slug))).await.expect(200);
+    check_in(&operator, &second, scan(signed_ticket(&old, &second, &temple.slug))).await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gate_takes_the_day_s_list_with_it() {
     let app = App::start().await;
-    let temple = Temple::new(&app, 100).await;
+    let temple = Temple::create(&app, 100).await;
     let (pilgrim, operator) = (app.visitor().await, app.operator().await);
     let mut made = Vec::new();
     for slot in ["06:00-07:00", "07:00-08:00", "06:00-07:00"] {
-        made.push(pilgrim.post("/api/bookings/", temple.wish_with("slot", json!(slot))).await.expect(201));
+        made.push(pilgrim.post("/api/bookings/", temple.booking_body_with("slot", json!(slot))).await.expect(201));
     }
     let path = format!("/api/bookings/temple/{}/day?date={}", temple.slug, temple.date);
     let first = operator.get(&format!("{path}&limit=2")).await.expect(200);

@@ -16,12 +16,12 @@ fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn part(token: &str, index: usize) -> Value {
+fn token_part(token: &str, index: usize) -> Value {
     let part = token.split('.').nth(index).expect("three parts");
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).expect("base64url")).expect("JSON")
 }
 
-fn pair(seed: &str) -> Ed25519KeyPair {
+fn key_pair(seed: &str) -> Ed25519KeyPair {
     let prefix = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
     let seed = URL_SAFE_NO_PAD.decode(seed).expect("base64url");
     Ed25519KeyPair::from_der(&[&prefix[..], &seed].concat()).expect("a seed of 32 bytes")
@@ -32,7 +32,7 @@ fn thumbprint(x: &str) -> String {
     encode(Sha256::digest(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#)))
 }
 
-fn x(pair: &Ed25519KeyPair) -> String {
+fn public_x(pair: &Ed25519KeyPair) -> String {
     encode(pair.public_key().to_bytes())
 }
 
@@ -43,18 +43,18 @@ fn forge(pair: &Ed25519KeyPair, header: &Value, claims: &Value) -> String {
     format!("{signed}.{}", encode(signature.as_ref() as &[u8]))
 }
 
-/// A good header and good claims of a visitor, to be spoilt.
-struct Good {
+/// The header and claims of a visitor's valid token.
+struct TokenParts {
     pair: Ed25519KeyPair,
     header: Value,
     claims: Value,
 }
 
-async fn good(app: &App) -> Good {
+async fn valid_token_parts(app: &App) -> TokenParts {
     let email = registered(app).await;
     let session = login(app, &email, PASSWORD).await.expect(200);
     let access = text(&session, "access");
-    Good { pair: pair(app.variable("jwt_signing_key")), header: part(access, 0), claims: part(access, 1) }
+    TokenParts { pair: key_pair(app.variable("jwt_signing_key")), header: token_part(access, 0), claims: token_part(access, 1) }
 }
 
 fn with(value: &Value, field: &str, new: Value) -> Value {
@@ -69,7 +69,7 @@ fn without(value: &Value, field: &str) -> Value {
     value
 }
 
-async fn refused(app: &App, what: &str, token: &str) {
+async fn expect_rejected(app: &App, what: &str, token: &str) {
     let answer = app.with_token(token).get("/api/users/me").await;
     assert_eq!(answer.status, 401, "{what}: {}", answer.text());
     answer.expect_problem(401);
@@ -95,7 +95,7 @@ async fn the_public_keys_verify_the_tokens() {
     let email = registered(&app).await;
     let session = login(&app, &email, PASSWORD).await.expect(200);
     let access = text(&session, "access");
-    let (header, claims) = (part(access, 0), part(access, 1));
+    let (header, claims) = (token_part(access, 0), token_part(access, 1));
     assert_eq!((text(&header, "alg"), text(&header, "typ")), ("EdDSA", "at+jwt"));
     let key = keys.iter().find(|key| key["kid"] == header["kid"]).expect("the key is public");
     let key =
@@ -110,7 +110,7 @@ async fn the_public_keys_verify_the_tokens() {
     assert_eq!(claims["sub"], session["user"]["id"]);
     assert_eq!(claims["exp"].as_i64().zip(claims["iat"].as_i64()).map(|(exp, iat)| exp - iat), Some(900));
     let again = login(&app, &email, PASSWORD).await.expect(200);
-    assert_ne!(part(text(&again, "access"), 1)["jti"], claims["jti"]);
+    assert_ne!(token_part(text(&again, "access"), 1)["jti"], claims["jti"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,28 +118,28 @@ async fn a_devices_token_names_its_device() {
     let app = App::start().await;
     let (email, password) = app.new_user("device", json!({"device_code": "PARK-B1-S005"})).await;
     let session = login(&app, &email, &password).await.expect(200);
-    let claims = part(text(&session, "access"), 1);
+    let claims = token_part(text(&session, "access"), 1);
     assert_eq!((text(&claims, "role"), text(&claims, "device")), ("device", "PARK-B1-S005"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_this_suite_forges_well_is_accepted() {
     let Some(app) = App::embedded(&[]).await else { return };
-    let Good { pair, header, claims } = good(&app).await;
+    let TokenParts { pair, header, claims } = valid_token_parts(&app).await;
     app.with_token(&forge(&pair, &header, &claims)).get("/api/users/me").await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn forged_tokens_are_refused() {
     let Some(app) = App::embedded(&[]).await else { return };
-    let Good { pair, header, claims } = good(&app).await;
+    let TokenParts { pair, header, claims } = valid_token_parts(&app).await;
     let payload = encode(claims.to_string());
 
     for alg in ["none", "None", "NONE"] {
         let head = encode(with(&header, "alg", json!(alg)).to_string());
-        refused(&app, alg, &format!("{head}.{payload}.")).await;
+        expect_rejected(&app, alg, &format!("{head}.{payload}.")).await;
         let good = forge(&pair, &with(&header, "alg", json!(alg)), &claims);
-        refused(&app, alg, &good).await;
+        expect_rejected(&app, alg, &good).await;
     }
     // The public key taken for a shared secret, in each shape in which a library might hold it.
     let public = pair.public_key();
@@ -148,7 +148,7 @@ async fn forged_tokens_are_refused() {
         let signed = format!("{head}.{payload}");
         let mut mac = Hmac::<Sha256>::new_from_slice(&secret).expect("any length");
         mac.update(signed.as_bytes());
-        refused(&app, "HS256", &format!("{signed}.{}", encode(mac.finalize().into_bytes()))).await;
+        expect_rejected(&app, "HS256", &format!("{signed}.{}", encode(mac.finalize().into_bytes()))).await;
     }
     for (what, header) in [
         ("typ JWT", with(&header, "typ", json!("JWT"))),
@@ -158,7 +158,7 @@ async fn forged_tokens_are_refused() {
         ("alg ES256", with(&header, "alg", json!("ES256"))),
         ("crit", with(&header, "crit", json!(["exp"]))),
     ] {
-        refused(&app, what, &forge(&pair, &header, &claims)).await;
+        expect_rejected(&app, what, &forge(&pair, &header, &claims)).await;
     }
     let now = app.now_ms() / 1000;
     for (what, claims) in [
@@ -175,23 +175,23 @@ async fn forged_tokens_are_refused() {
         ("no role", without(&claims, "role")),
         ("unknown role", with(&claims, "role", json!("root"))),
     ] {
-        refused(&app, what, &forge(&pair, &header, &claims)).await;
+        expect_rejected(&app, what, &forge(&pair, &header, &claims)).await;
     }
 
     let stranger = Ed25519KeyPair::generate();
-    refused(&app, "a stranger's signature", &forge(&stranger, &header, &claims)).await;
-    let own_kid = with(&with(&header, "kid", json!(thumbprint(&x(&stranger)))), "jwk", json!(x(&stranger)));
-    refused(&app, "a stranger's key in the header", &forge(&stranger, &own_kid, &claims)).await;
+    expect_rejected(&app, "a stranger's signature", &forge(&stranger, &header, &claims)).await;
+    let own_kid = with(&with(&header, "kid", json!(thumbprint(&public_x(&stranger)))), "jwk", json!(public_x(&stranger)));
+    expect_rejected(&app, "a stranger's key in the header", &forge(&stranger, &own_kid, &claims)).await;
 
     let token = forge(&pair, &header, &claims);
     let (signed, signature) = token.rsplit_once('.').expect("three parts");
     let raised = encode(with(&claims, "role", json!("super_admin")).to_string());
-    refused(&app, "a raised role", &format!("{}.{raised}.{signature}", encode(header.to_string()))).await;
-    refused(&app, "no signature", &format!("{signed}.")).await;
-    refused(&app, "half a signature", &format!("{signed}.{}", &signature[..40])).await;
-    refused(&app, "a fourth part", &format!("{token}.{signature}")).await;
+    expect_rejected(&app, "a raised role", &format!("{}.{raised}.{signature}", encode(header.to_string()))).await;
+    expect_rejected(&app, "no signature", &format!("{signed}.")).await;
+    expect_rejected(&app, "half a signature", &format!("{signed}.{}", &signature[..40])).await;
+    expect_rejected(&app, "a fourth part", &format!("{token}.{signature}")).await;
     for nonsense in ["a", "a.b.c", "..", "....", &"x".repeat(5000), &format!("{}.e30.", encode("{}"))] {
-        refused(&app, "nonsense", nonsense).await;
+        expect_rejected(&app, "nonsense", nonsense).await;
     }
 }
 
@@ -213,16 +213,16 @@ async fn an_access_token_ends_with_its_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_keys_live_while_rotating() {
     let seeds = [encode([7; 32]), encode([9; 32])];
-    let pairs = seeds.each_ref().map(|seed| pair(seed));
-    let both = pairs.each_ref().map(x).join(",");
+    let pairs = seeds.each_ref().map(|seed| key_pair(seed));
+    let both = pairs.each_ref().map(public_x).join(",");
     let Some(app) = App::embedded(&[("jwt_signing_key", &seeds[1]), ("jwt_public_keys", &both)]).await else { return };
     let jwks = app.anonymous().get("/.well-known/jwks.json").await.expect(200);
     let ids: Vec<_> = jwks["keys"].as_array().expect("keys").iter().map(|key| text(key, "kid").to_owned()).collect();
-    assert_eq!(ids, pairs.each_ref().map(|pair| thumbprint(&x(pair))));
+    assert_eq!(ids, pairs.each_ref().map(|pair| thumbprint(&public_x(pair))));
 
-    let Good { header, claims, .. } = good(&app).await;
+    let TokenParts { header, claims, .. } = valid_token_parts(&app).await;
     assert_eq!(text(&header, "kid"), ids[1], "the new key signs");
     let before = forge(&pairs[0], &with(&header, "kid", json!(ids[0])), &claims);
     app.with_token(&before).get("/api/users/me").await.expect(200);
-    refused(&app, "the other key's id", &forge(&pairs[0], &header, &claims)).await;
+    expect_rejected(&app, "the other key's id", &forge(&pairs[0], &header, &claims)).await;
 }

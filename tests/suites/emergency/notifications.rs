@@ -1,4 +1,4 @@
-//! Who is told of an emergency: the world within a second, the public in bare facts, and up the ladder when nobody answers.
+//! Notifications of an emergency: sent within a second, without personal data to the public, escalated until somebody acknowledges.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use gatehouse_tests::{App, Client, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{id, path, report, sos, temple};
+use super::{emergency_body, id, path, report, temple};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_has_it_within_a_second_of_its_201() {
@@ -22,7 +22,7 @@ async fn a_receiver_has_it_within_a_second_of_its_201() {
     let temple = temple(&app).await;
     // The dispatcher's first call compiles nothing, but its instance is made.
     app.internal("/internal/dispatch").await.expect(200);
-    let mut body = sos(&temple);
+    let mut body = emergency_body(&temple);
     body["severity"] = json!("low");
     let emergency = visitor.post("/api/emergency/", body).await.expect(201);
     let answered = Instant::now();
@@ -33,8 +33,8 @@ async fn a_receiver_has_it_within_a_second_of_its_201() {
     let message = told.json();
     assert_eq!(message["topic"], "emergency.reported");
     assert_eq!(message["emergency"]["id"], emergency["id"]);
-    assert_eq!(message["emergency"]["location"], sos(&temple)["location"]);
-    assert_eq!(message["emergency"]["description"], sos(&temple)["description"]);
+    assert_eq!(message["emergency"]["location"], emergency_body(&temple)["location"]);
+    assert_eq!(message["emergency"]["description"], emergency_body(&temple)["description"]);
     assert!(message.get("alert").is_none());
 }
 
@@ -136,14 +136,17 @@ async fn the_public_hears_the_bare_facts_and_operators_all_of_it() {
     let temple = temple(&app).await;
     let (mut public, mut full) = (feed(&app.anonymous()).await, feed(&operator).await);
     let (mut public_buffer, mut full_buffer) = (String::new(), String::new());
-    let mut strange = sos(&temple);
+    let mut strange = emergency_body(&temple);
     strange["type"] = json!("Ramesh Patel has fallen");
     let emergency = visitor.post("/api/emergency/", strange).await.expect(201);
 
     let bare = |status: &str| json!({"id": id(&emergency), "temple_id": temple, "type": "other", "severity": "high", "status": status});
     assert_eq!(next_event(&mut public, &mut public_buffer).await, bare("reported"));
     let told = next_event(&mut full, &mut full_buffer).await;
-    assert_eq!((&told["description"], &told["reported_type"]), (&sos(&temple)["description"], &json!("Ramesh Patel has fallen")));
+    assert_eq!(
+        (&told["description"], &told["reported_type"]),
+        (&emergency_body(&temple)["description"], &json!("Ramesh Patel has fallen"))
+    );
 
     let ambulance = json!({"temple_id": temple, "type": "ambulance", "name": "A1"});
     let ambulance = operator.post("/api/resources/", ambulance).await.expect(201);
@@ -177,7 +180,7 @@ async fn what_nobody_acknowledges_climbs_each_rung_once() {
         return;
     };
     let temple = temple(&app).await;
-    let mut mild = sos(&temple);
+    let mut mild = emergency_body(&temple);
     mild["severity"] = json!("low");
     let emergency = app.visitor().await.post("/api/emergency/", mild).await.expect(201);
     app.tick().await;
@@ -209,7 +212,7 @@ async fn what_nobody_acknowledges_climbs_each_rung_once() {
     assert_eq!(actions, ["reported", "escalated", "escalated"]);
 
     // Acknowledged in time, it stays on the ground.
-    let answered = operator.post("/api/emergency/", sos(&temple)).await.expect(201);
+    let answered = operator.post("/api/emergency/", emergency_body(&temple)).await.expect(201);
     operator.patch(&format!("{}/acknowledge", path(&answered)), json!({})).await.expect(200);
     app.advance(Duration::from_secs(1200));
     app.tick().await;

@@ -1,4 +1,4 @@
-//! What the audit trail of a slot tells, replayed commit by commit against the rule of the waitlist.
+//! Replays the audit log of a slot, commit by commit, against the rule of the waitlist.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -33,7 +33,7 @@ pub struct Counts {
 
 /// The rule: places that come free are offered in the order in which people began to wait; who fits takes them, who does not is passed
 /// over and keeps their place in the line.
-fn who_moves_up(waiting: &Waiting, mut left: i64) -> (VecDeque<String>, usize) {
+fn next_promoted(waiting: &Waiting, mut left: i64) -> (VecDeque<String>, usize) {
     let mut up = VecDeque::new();
     let mut passed = 0;
     let mut passed_over = 0;
@@ -79,7 +79,7 @@ pub fn replay(db: &Connection, site: &str, capacity: i64) -> Counts {
                     }
                     ("updated", Some("confirmed"), "cancelled") => {
                         left += party;
-                        let (up, passed_over) = who_moves_up(&waiting, left);
+                        let (up, passed_over) = next_promoted(&waiting, left);
                         due = up;
                         counts.cancelled += 1;
                         counts.passed_over += passed_over;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// A whole answer.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     /// `METHOD url`.
     pub request: String,
     /// The status.
@@ -15,8 +15,8 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Answer {
-    pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
+impl Response {
+    pub(crate) async fn receive(request: reqwest::RequestBuilder) -> Self {
         let (client, request) = request.build_split();
         let request = request.expect("a request that can be built");
         let line = format!("{} {}", request.method(), request.url());
@@ -52,7 +52,7 @@ impl Answer {
         self.json()
     }
 
-    /// Checks that it is a problem document (RFC 9457) of this status, as contract §1 wants it; the document.
+    /// Checks that it is a problem document (RFC 9457) of this status with the fields of docs/reference/rules.md; returns the document.
     #[track_caller]
     pub fn expect_problem(&self, status: u16) -> Value {
         let problem = self.expect(status);

@@ -1,12 +1,12 @@
-//! Whom a reservation and a refund are told to: the driver and the webhook, not the control room.
+//! Notifications of a reservation and a refund go to the driver and the webhook, not to the control room.
 
 use gatehouse_tests::App;
 use gatehouse_tests::receiver::{Receiver, SENDGRID_KEY, WEBHOOK_SECRET};
 use gatehouse_tests::stripe::Stripe;
 use serde_json::json;
 
-use super::support::{car_park, path, reserve, wish};
-use super::{confirm, intend};
+use super::support::{car_park, path, reservation_body, reserve};
+use super::{confirm, create_intent};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_driver_hears_of_the_reservation_and_of_the_money() {
@@ -26,8 +26,8 @@ async fn the_driver_hears_of_the_reservation_and_of_the_money() {
     let place = car_park(&app, 1).await;
     let (email, password) = app.new_user("visitor", json!({})).await;
     let driver = app.login(&email, &password).await;
-    let reservation = reserve(&driver, wish(&app, &place.spots[0], 90, 60)).await;
-    intend(&driver, &reservation).await;
+    let reservation = reserve(&driver, reservation_body(&app, &place.spots[0], 90, 60)).await;
+    create_intent(&driver, &reservation).await;
     confirm(&driver, &reservation, "pm_card_visa").await.expect(200);
     app.tick().await;
     driver.delete(&path(&reservation)).await.expect(200);

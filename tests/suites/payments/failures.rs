@@ -7,8 +7,8 @@ use gatehouse_tests::{App, unique};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::support::{car_park, id, minutes, path, reserve, told, wish};
-use super::{confirm, held, intend, intent, status, with_stripe};
+use super::support::{car_park, id, minutes, outbox_topics, path, reservation_body, reserve};
+use super::{confirm, create_intent, intent_id, start_with_stripe, status, unpaid_reservation};
 
 fn refund_rows(app: &App, reservation: &Value) -> Vec<(i64, String, String, String)> {
     let db = app.db();
@@ -19,8 +19,8 @@ fn refund_rows(app: &App, reservation: &Value) -> Vec<(i64, String, String, Stri
     rows.map(Result::unwrap).collect()
 }
 
-async fn tell(app: &App, stripe: &Stripe, payment: &Value) {
-    let event = event(&unique("evt").replace('-', "_"), "payment_intent.succeeded", &stripe.intent(intent(payment))).to_string();
+async fn send_webhook(app: &App, stripe: &Stripe, payment: &Value) {
+    let event = event(&unique("evt").replace('-', "_"), "payment_intent.succeeded", &stripe.intent(intent_id(payment))).to_string();
     let signature = sign(event.as_bytes(), app.now_ms() / 1000, &[WEBHOOK_SECRET]);
     let caller = app.anonymous().header("stripe-signature", &signature);
     caller.send_bytes(Method::POST, "/api/webhooks/stripe", "application/json", event).await.expect(200);
@@ -29,18 +29,18 @@ async fn tell(app: &App, stripe: &Stripe, payment: &Value) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_after_the_hold_takes_the_spot_if_it_is_still_free() {
     let stripe = Stripe::start().await;
-    let Some(app) = with_stripe(&stripe).await else { return };
+    let Some(app) = start_with_stripe(&stripe).await else { return };
     let place = car_park(&app, 2).await;
-    let (driver, swept) = held(&app, &place, 0).await;
-    let payment = intend(&driver, &swept).await;
-    let (second_driver, unswept) = held(&app, &place, 1).await;
-    let second = intend(&second_driver, &unswept).await;
-    stripe.pay(intent(&payment));
-    stripe.pay(intent(&second));
+    let (driver, swept) = unpaid_reservation(&app, &place, 0).await;
+    let payment = create_intent(&driver, &swept).await;
+    let (second_driver, unswept) = unpaid_reservation(&app, &place, 1).await;
+    let second = create_intent(&second_driver, &unswept).await;
+    stripe.pay(intent_id(&payment));
+    stripe.pay(intent_id(&second));
     app.advance(minutes(16));
-    tell(&app, &stripe, &second).await;
+    send_webhook(&app, &stripe, &second).await;
     app.tick().await;
-    tell(&app, &stripe, &payment).await;
+    send_webhook(&app, &stripe, &payment).await;
     let operator = app.operator().await;
     for reservation in [&swept, &unswept] {
         assert_eq!(status(&operator, reservation).await, "confirmed");
@@ -52,21 +52,21 @@ async fn a_payment_after_the_hold_takes_the_spot_if_it_is_still_free() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_after_somebody_else_took_the_spot_is_given_back_by_itself() {
     let stripe = Stripe::start().await;
-    let Some(app) = with_stripe(&stripe).await else { return };
+    let Some(app) = start_with_stripe(&stripe).await else { return };
     let place = car_park(&app, 1).await;
-    let (driver, reservation) = held(&app, &place, 0).await;
-    let payment = intend(&driver, &reservation).await;
+    let (driver, reservation) = unpaid_reservation(&app, &place, 0).await;
+    let payment = create_intent(&driver, &reservation).await;
     app.advance(minutes(16));
-    let other = reserve(&app.visitor().await, wish(&app, &place.spots[0], 44, 60)).await;
-    stripe.pay(intent(&payment));
-    tell(&app, &stripe, &payment).await;
-    tell(&app, &stripe, &payment).await;
+    let other = reserve(&app.visitor().await, reservation_body(&app, &place.spots[0], 44, 60)).await;
+    stripe.pay(intent_id(&payment));
+    send_webhook(&app, &stripe, &payment).await;
+    send_webhook(&app, &stripe, &payment).await;
     app.tick().await;
     let rows = refund_rows(&app, &reservation);
     assert_eq!(rows.len(), 1, "{rows:?}");
     assert_eq!((rows[0].0, rows[0].1.as_str(), rows[0].2.as_str()), (4000, "late", "succeeded"));
-    assert_eq!(stripe.refunded(intent(&payment)), 4000);
-    assert_eq!(told(&app, &rows[0].3), ["payment.refunded"]);
+    assert_eq!(stripe.refunded(intent_id(&payment)), 4000);
+    assert_eq!(outbox_topics(&app, &rows[0].3), ["payment.refunded"]);
     let message: String =
         app.db().query_row("select payload ->> 'message' from outbox where subject = ?", [&rows[0].3], |row| row.get(0)).unwrap();
     assert!(message.contains("on its way back") && message.contains("4000 INR"), "{message}");
@@ -81,15 +81,15 @@ async fn a_payment_after_somebody_else_took_the_spot_is_given_back_by_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_can_pay_any_more_for_what_has_lapsed() {
     let stripe = Stripe::start().await;
-    let Some(app) = with_stripe(&stripe).await else { return };
+    let Some(app) = start_with_stripe(&stripe).await else { return };
     let place = car_park(&app, 2).await;
-    let (driver, lapsed) = held(&app, &place, 0).await;
-    let payment = intend(&driver, &lapsed).await;
-    let (other, cancelled) = held(&app, &place, 1).await;
-    let second = intend(&other, &cancelled).await;
+    let (driver, lapsed) = unpaid_reservation(&app, &place, 0).await;
+    let payment = create_intent(&driver, &lapsed).await;
+    let (other, cancelled) = unpaid_reservation(&app, &place, 1).await;
+    let second = create_intent(&other, &cancelled).await;
     other.delete(&path(&cancelled)).await.expect(200);
     gatehouse_tests::eventually("its intent is cancelled at once", Duration::from_secs(20), || async {
-        (stripe.intent(intent(&second))["status"] == "canceled").then_some(())
+        (stripe.intent(intent_id(&second))["status"] == "canceled").then_some(())
     })
     .await;
     assert_eq!(confirm(&other, &cancelled, "pm_card_visa").await.expect(200)["status"], "canceled");
@@ -97,7 +97,7 @@ async fn nobody_can_pay_any_more_for_what_has_lapsed() {
     // Access tokens have lasted: 15 minutes. Ten seconds on, the hold is over, and the tokens are.
     app.advance(Duration::from_secs(15));
     app.tick().await;
-    assert_eq!(stripe.intent(intent(&payment))["status"], "canceled");
+    assert_eq!(stripe.intent(intent_id(&payment))["status"], "canceled");
     let sql = "select state from payments where reservation = ?";
     let state: String = app.db().query_row(sql, [id(&lapsed)], |row| row.get(0)).unwrap();
     assert_eq!(state, "cancelled");
@@ -106,11 +106,11 @@ async fn nobody_can_pay_any_more_for_what_has_lapsed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn when_stripe_is_away_it_is_said_and_later_done() {
     let stripe = Stripe::start().await;
-    let Some(app) = with_stripe(&stripe).await else { return };
+    let Some(app) = start_with_stripe(&stripe).await else { return };
     let place = car_park(&app, 1).await;
-    let (driver, reservation) = held(&app, &place, 0).await;
+    let (driver, reservation) = unpaid_reservation(&app, &place, 0).await;
     let body = json!({"reservation_id": id(&reservation)});
-    stripe.go_away();
+    stripe.set_unavailable();
     let answer = driver.post("/api/payments/create-intent", body.clone()).await;
     answer.expect_problem(503);
     assert!(!answer.header("retry-after").is_empty());
@@ -118,13 +118,13 @@ async fn when_stripe_is_away_it_is_said_and_later_done() {
     stripe.recover();
     let payment = driver.post("/api/payments/create-intent", body).await.expect(201);
     assert_eq!(stripe.intents().len(), 1);
-    stripe.go_away();
+    stripe.set_unavailable();
     confirm(&driver, &reservation, "pm_card_visa").await.expect_problem(503);
     stripe.recover();
     confirm(&driver, &reservation, "pm_card_visa").await.expect(200);
 
     // A refund waits until it is taken.
-    stripe.go_away();
+    stripe.set_unavailable();
     let operator = app.operator().await;
     let detail = format!("/api/payments/{}", payment["payment_id"].as_str().unwrap());
     operator.post(&format!("{detail}/refund"), json!({"amount": 1000})).await.expect(201);
@@ -133,16 +133,16 @@ async fn when_stripe_is_away_it_is_said_and_later_done() {
     stripe.recover();
     app.advance(minutes(3));
     app.tick().await;
-    assert_eq!(stripe.refunded(intent(&payment)), 1000);
+    assert_eq!(stripe.refunded(intent_id(&payment)), 1000);
     assert_eq!(app.operator().await.get(&detail).await.expect(200)["refunds"][0]["state"], "succeeded");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stripe_that_never_answers_does_not_hold_anybody() {
     let stripe = Stripe::start().await;
-    let Some(app) = with_stripe(&stripe).await else { return };
+    let Some(app) = start_with_stripe(&stripe).await else { return };
     let place = car_park(&app, 1).await;
-    let (driver, reservation) = held(&app, &place, 0).await;
+    let (driver, reservation) = unpaid_reservation(&app, &place, 0).await;
     stripe.stall();
     let began = std::time::Instant::now();
     driver.post("/api/payments/create-intent", json!({"reservation_id": id(&reservation)})).await.expect_problem(503);
@@ -152,38 +152,38 @@ async fn a_stripe_that_never_answers_does_not_hold_anybody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_lost_after_the_deed_loses_no_payment() {
     let stripe = Stripe::start().await;
-    let Some(app) = with_stripe(&stripe).await else { return };
+    let Some(app) = start_with_stripe(&stripe).await else { return };
     let place = car_park(&app, 2).await;
-    let (driver, reservation) = held(&app, &place, 0).await;
+    let (driver, reservation) = unpaid_reservation(&app, &place, 0).await;
     let body = json!({"reservation_id": id(&reservation)});
     // The intent is made, and nobody here hears of it. Asked again, Stripe gives the same one.
-    stripe.lose_answers();
+    stripe.drop_responses();
     driver.post("/api/payments/create-intent", body.clone()).await.expect_problem(503);
     stripe.recover();
     assert_eq!(stripe.intents().len(), 1);
     let payment = driver.post("/api/payments/create-intent", body).await.expect(201);
     assert_eq!(stripe.intents().len(), 1);
     // It is charged, and nobody here hears of it: the scheduled run asks.
-    intend(&driver, &reservation).await;
+    create_intent(&driver, &reservation).await;
     let mood = async {
         // The method is given while Stripe is well, the confirmation's answer is lost.
-        while !stripe.asked().iter().any(|asked| asked.form.contains_key("payment_method")) {
+        while !stripe.requests().iter().any(|asked| asked.form.contains_key("payment_method")) {
             tokio::task::yield_now().await;
         }
-        stripe.lose_answers();
+        stripe.drop_responses();
     };
     let (answer, ()) = tokio::join!(confirm(&driver, &reservation, "pm_card_visa"), mood);
     assert!(matches!(answer.status, 200 | 503), "{}", answer.text());
     stripe.recover();
-    if stripe.intent(intent(&payment))["status"] != "succeeded" {
-        stripe.pay(intent(&payment));
+    if stripe.intent(intent_id(&payment))["status"] != "succeeded" {
+        stripe.pay(intent_id(&payment));
     }
     app.advance(Duration::from_secs(70));
     app.tick().await;
     assert_eq!(status(&driver, &reservation).await, "confirmed");
 
     // A refund is made, and nobody here hears of it: it is made once.
-    stripe.lose_answers();
+    stripe.drop_responses();
     let operator = app.operator().await;
     let detail = format!("/api/payments/{}", payment["payment_id"].as_str().unwrap());
     operator.post(&format!("{detail}/refund"), json!({"amount": 700})).await.expect(201);
@@ -191,28 +191,28 @@ async fn an_answer_that_is_lost_after_the_deed_loses_no_payment() {
     stripe.recover();
     app.advance(minutes(3));
     app.tick().await;
-    assert_eq!((stripe.refunds().len(), stripe.refunded(intent(&payment))), (1, 700));
+    assert_eq!((stripe.refunds().len(), stripe.refunded(intent_id(&payment))), (1, 700));
     assert_eq!(operator.get(&detail).await.expect(200)["refunds"][0]["state"], "succeeded");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_runs_at_once_do_each_thing_once() {
     let stripe = Stripe::start().await;
-    let Some(app) = with_stripe(&stripe).await else { return };
+    let Some(app) = start_with_stripe(&stripe).await else { return };
     let place = car_park(&app, 6).await;
     let operator = app.operator().await;
     for spot in 0..6 {
-        let (driver, reservation) = held(&app, &place, spot).await;
-        intend(&driver, &reservation).await;
+        let (driver, reservation) = unpaid_reservation(&app, &place, spot).await;
+        create_intent(&driver, &reservation).await;
         confirm(&driver, &reservation, "pm_card_visa").await.expect(200);
-        stripe.go_away();
+        stripe.set_unavailable();
         operator.delete(&path(&reservation)).await.expect(200);
         tokio::time::sleep(Duration::from_millis(50)).await;
         stripe.recover();
     }
     app.advance(minutes(3));
     futures::future::join_all((0..6).map(|_| app.internal("/internal/payments"))).await;
-    let asked = stripe.asked().into_iter().filter(|asked| asked.line == "POST /v1/refunds").map(|asked| asked.key);
+    let asked = stripe.requests().into_iter().filter(|asked| asked.line == "POST /v1/refunds").map(|asked| asked.key);
     let keys: std::collections::BTreeSet<_> = asked.collect();
     assert_eq!((stripe.refunds().len(), keys.len()), (6, 6));
     let refunded: i64 = stripe.intents().keys().map(|intent| stripe.refunded(intent)).sum();
@@ -222,10 +222,10 @@ async fn two_runs_at_once_do_each_thing_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_that_stripe_refuses_or_that_fails_is_somebodys_business() {
     let stripe = Stripe::start().await;
-    let Some(app) = with_stripe(&stripe).await else { return };
+    let Some(app) = start_with_stripe(&stripe).await else { return };
     let place = car_park(&app, 1).await;
-    let (driver, reservation) = held(&app, &place, 0).await;
-    let payment = intend(&driver, &reservation).await;
+    let (driver, reservation) = unpaid_reservation(&app, &place, 0).await;
+    let payment = create_intent(&driver, &reservation).await;
     confirm(&driver, &reservation, "pm_card_visa").await.expect(200);
     let operator = app.operator().await;
     let detail = format!("/api/payments/{}", payment["payment_id"].as_str().unwrap());
