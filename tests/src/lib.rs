@@ -71,6 +71,18 @@ impl App {
         Some(Self::new_embedded(variables, Arc::new(temporary_directory())).await)
     }
 
+    /// The same with its clock at this moment (RFC 3339) when it starts.
+    pub async fn embedded_at(moment: &str, variables: &[(&str, &str)]) -> Option<Self> {
+        if std::env::var("GATEHOUSE_BASE_URL").is_ok() {
+            eprintln!("skipped: this test needs the embedded host");
+            return None;
+        }
+        let moment = chrono::DateTime::parse_from_rfc3339(moment).expect("a moment").timestamp_millis();
+        let clock = gatehouse::Clock::starting_at(Duration::from_millis(u64::try_from(moment).expect("a moment after 1970")));
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Some(Self::start_embedded(variables, Arc::new(temporary_directory()), clock).await)
+    }
+
     fn remote(base: String) -> Self {
         let needed = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is needed beside GATEHOUSE_BASE_URL"));
         Self {

@@ -1,14 +1,14 @@
 //! The guests' wall clock.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use wasmtime_wasi::HostWallClock;
 
 /// The time that components see: the system's, plus an offset for tests. Clones share the offset.
 #[derive(Clone, Debug, Default)]
-pub struct Clock(Arc<AtomicU64>);
+pub struct Clock(Arc<AtomicI64>);
 
 impl Clock {
     /// A clock without an offset.
@@ -16,22 +16,30 @@ impl Clock {
         Self::default()
     }
 
-    /// Moves the components' time forward. Timers and the cron schedule keep the system's time.
-    pub fn advance(&self, by: Duration) {
-        let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
-        self.0.fetch_add(nanos, Ordering::Relaxed);
+    /// A clock that shows this time since 1970 now, and goes on from there.
+    pub fn starting_at(since_epoch: Duration) -> Self {
+        Self(Arc::new(AtomicI64::new(nanos(since_epoch).saturating_sub(nanos(system_time())))))
     }
 
-    /// How far it has been moved forward.
-    pub fn offset(&self) -> Duration {
-        Duration::from_nanos(self.0.load(Ordering::Relaxed))
+    /// Moves the components' time forward. Timers and the cron schedule keep the system's time.
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(nanos(by), Ordering::Relaxed);
     }
 
     /// The time since 1970 in UTC.
     pub fn since_epoch(&self) -> Duration {
-        let real = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        real.unwrap_or_default() + self.offset()
+        let nanos = nanos(system_time()).saturating_add(self.0.load(Ordering::Relaxed));
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or_default())
     }
+}
+
+fn system_time() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Enough for three centuries.
+fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
 
 impl HostWallClock for Clock {
@@ -53,8 +61,14 @@ mod tests {
         let (clock, other) = (Clock::new(), Clock::new());
         let copy = clock.clone();
         copy.advance(Duration::from_secs(600));
-        assert_eq!(clock.offset(), Duration::from_secs(600));
         let ahead = clock.since_epoch() - other.since_epoch();
         assert!(ahead >= Duration::from_secs(599) && ahead <= Duration::from_secs(601));
+    }
+
+    #[test]
+    fn it_can_start_at_any_time() {
+        let moment = Duration::from_secs(1_770_201_000);
+        let passed = Clock::starting_at(moment).since_epoch() - moment;
+        assert!(passed <= Duration::from_secs(1));
     }
 }

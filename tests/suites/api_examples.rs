@@ -1,0 +1,123 @@
+//! Every example of a body in the API document, sent to the running application at the time that the examples are of: none is refused as
+//! unreadable or invalid.
+
+use std::collections::BTreeMap;
+
+use gatehouse_tests::{App, Client};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// When the examples are of.
+const MOMENT: &str = "2026-02-04T10:31:00Z";
+const TEMPLE: &str = "somnath";
+const CAR_PARK: &str = "city-centre";
+const SPOT: &str = "PARK-B1-S005";
+
+/// What is refused with another status than 2xx although the example is good, and why.
+const REFUSED: [(&str, u16, &str); 12] = [
+    ("/api/auth/login", 401, "nobody has that password"),
+    ("/v0/api/users/auth/login", 401, "nobody has that password"),
+    ("/api/auth/refresh", 401, "nobody has that token"),
+    ("/api/payments/create-intent", 404, "there is no such reservation"),
+    ("/api/payments/confirm", 404, "there is no such reservation"),
+    ("/api/payments/{id}/refund", 404, "there is no such payment"),
+    ("/api/webhooks/stripe", 400, "an example cannot be signed"),
+    ("/api/webhooks/stripe", 401, "an example cannot be signed"),
+    ("/api/bookings/{id}/checkin", 404, "there is no such booking"),
+    ("/api/bookings/{id}/exit", 404, "there is no such booking"),
+    ("/api/bookings/{id}/revoke", 404, "there is no such booking"),
+    ("/api/sites", 409, "the world of the examples has it already"),
+];
+
+/// The places that the examples name.
+async fn create_world(admin: &Client) {
+    let temple = json!({
+        "slug": TEMPLE, "name": "Somnath", "kind": "temple", "latitude": 20.888, "longitude": 70.401, "time_zone": "Asia/Kolkata", "capacity": 5000,
+    });
+    let car_park = json!({
+        "slug": CAR_PARK, "name": "City Centre", "kind": "car_park", "latitude": 20.9, "longitude": 70.4, "time_zone": "Asia/Kolkata",
+        "capacity": 10,
+    });
+    for (site, zones) in [(temple, vec!["mainDarshan", "sanctum", "north-gate"]), (car_park, vec!["B1"])] {
+        let slug = site["slug"].clone();
+        admin.post("/api/sites", site.clone()).await.expect(201);
+        for zone in zones {
+            let zone = json!({"code": zone, "name": zone, "capacity": 500, "area_m2": 400});
+            admin.post(&format!("/api/sites/{}/zones", slug.as_str().unwrap()), zone).await.expect(201);
+        }
+    }
+    admin.post("/api/spots", json!({"spot_id": SPOT, "site": CAR_PARK, "zone": "B1", "kind": "standard"})).await.expect(201);
+    admin.post("/api/devices", json!({"device_code": SPOT, "site": CAR_PARK, "zone": "B1", "spot_id": SPOT})).await.expect(201);
+    let days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+    let slots = json!({"weekdays": days, "start": "06:00", "end": "07:00", "capacity": 50});
+    admin.post(&format!("/api/sites/{TEMPLE}/slots"), slots).await.expect(201);
+}
+
+/// The id in the answer to the example of the list's own POST.
+async fn created(admin: &Client, path: &str, examples: &BTreeMap<(String, String), Value>) -> String {
+    let body = examples[&(path.to_owned(), "post".to_owned())].clone();
+    let made = admin.post(path, body).await.expect(201);
+    ["id", "slug"].iter().find_map(|name| made[name].as_str()).unwrap_or_else(|| panic!("{path}: {made}")).to_owned()
+}
+
+fn examples(document: &Value) -> BTreeMap<(String, String), Value> {
+    let mut examples = BTreeMap::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            if let Some(example) = operation["requestBody"]["content"]["application/json"].get("example") {
+                examples.insert((path.clone(), method.clone()), example.clone());
+            }
+        }
+    }
+    examples
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_example_of_a_body_is_taken() {
+    let Some(app) = App::embedded_at(MOMENT, &[]).await else { return };
+    let admin = app.admin().await;
+    create_world(&admin).await;
+    let document = app.anonymous().get("/api/openapi.json").await.expect(200);
+    let examples = examples(&document);
+    assert!(examples.len() > 40, "{} examples", examples.len());
+    let mut ids: BTreeMap<&str, String> = BTreeMap::new();
+    for list in ["/api/alerts", "/api/emergency", "/api/resources", "/api/incidents", "/api/transport/shuttles", "/api/transport/routes"] {
+        ids.insert(list, created(&admin, list, &examples).await);
+    }
+    let (user, _) = app.new_user("visitor", json!({})).await;
+    let users = admin.get("/v0/api/users/users").await.expect(200);
+    let user = users["items"].as_array().unwrap().iter().find(|item| item["email"] == user.as_str()).unwrap()["id"].as_str().unwrap().to_owned();
+
+    let mut failures = Vec::new();
+    for ((path, method), example) in &examples {
+        let mut target = path.clone();
+        for (name, value) in [
+            ("{site}", TEMPLE),
+            ("{temple}", TEMPLE),
+            ("{temple_id}", TEMPLE),
+            ("{date}", "2026-02-06"),
+            ("{spot_id}", SPOT),
+            ("{code}", SPOT),
+            ("{device_code}", SPOT),
+            ("{zone}", "mainDarshan"),
+            ("{camera_id}", "CAM-GATE-1"),
+        ] {
+            target = target.replace(name, value);
+        }
+        let list = ids.iter().find(|(list, _)| path.starts_with(&format!("{list}/{{")));
+        let id = if path.contains("/users/") { user.as_str() } else { list.map_or("019c2848-5c40-7000-8000-000000000001", |(_, id)| id) };
+        if let Some(begin) = target.find('{') {
+            let end = target[begin..].find('}').map_or(target.len(), |end| begin + end + 1);
+            target.replace_range(begin..end, if path.starts_with("/api/crowd/temple/") { TEMPLE } else { id });
+        }
+        // Whoever is in need is told on whom they act: an admin may do all of it.
+        let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+        let response = admin.send(method.clone(), &target, Some(example)).await;
+        let expected = REFUSED.iter().any(|(refused, status, _)| refused == path && *status == response.status);
+        let unreadable = [400, 413, 415, 422].contains(&response.status) || response.status >= 500;
+        if unreadable && !expected {
+            failures.push(format!("{method} {path}: {} {}", response.status, response.text()));
+        }
+    }
+    assert!(failures.is_empty(), "{} of {} examples are refused:\n{}", failures.len(), examples.len(), failures.join("\n"));
+}
