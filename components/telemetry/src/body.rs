@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 
 use axum::extract::{FromRequest, Request};
-use domain::reading::{self, FUTURE_TOLERANCE_MS, RawReading, Reading};
-use domain::time::YEAR_2000_MS;
+use domain::reading::{self, RawReading, Reading};
 use kit::Problem;
 use kit::api::{Describe, Request as Operation};
-use kit::input::{self, At, Code, Field, Input, Number, SchemaRef, Schemas, Timestamp, Value};
+use kit::input::{self, Code, DeviceTime, Input, Number, Value};
 use kit::problem::FieldErrors;
 use kit::request::{Body, JsonBytes, Now};
 use serde::de::Error as _;
@@ -46,30 +45,6 @@ impl From<NewReading> for Reading {
             battery: new.battery.map(|battery| *battery),
             at: new.timestamp.0,
         }
-    }
-}
-
-/// A device's own time, milliseconds: not before the year 2000, and at most five minutes ahead.
-#[derive(Clone, Copy, Debug)]
-pub struct DeviceTime(pub i64);
-
-impl Field for DeviceTime {
-    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
-        let Timestamp(moment) = Timestamp::read(value, at)?;
-        if moment > at.now_ms().saturating_add(FUTURE_TOLERANCE_MS) {
-            let clock = domain::time::format_rfc3339(at.now_ms());
-            at.refuse(format!("is more than 5 minutes ahead of the server's clock, which shows {clock}"));
-            return None;
-        }
-        if moment < YEAR_2000_MS {
-            at.refuse("is before the year 2000");
-            return None;
-        }
-        Some(Self(moment))
-    }
-
-    fn schema(schemas: &mut Schemas) -> SchemaRef {
-        <Timestamp as Field>::schema(schemas)
     }
 }
 

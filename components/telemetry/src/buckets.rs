@@ -1,44 +1,15 @@
 //! A device's readings by buckets of time: `bucket=5m|1h|1d`.
 
 use const_format::concatcp;
-use domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use kit::db::{Database, Fetch as _};
 use kit::input::Timestamp;
 use kit::page::{Listing, Order, Page};
 use kit::row::{FromRow, Json};
 use kit::{Problem, params};
 use serde::Serialize;
-use strum::{EnumString, IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 
-use crate::filters::Device;
-use crate::list::ReadingFilters;
-
-/// How much time a bucket holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
-pub enum Width {
-    /// Five minutes.
-    #[strum(serialize = "5m")]
-    FiveMinutes,
-    /// An hour.
-    #[strum(serialize = "1h")]
-    Hour,
-    /// A day, in UTC.
-    #[strum(serialize = "1d")]
-    Day,
-}
-
-kit::words!(Width);
-
-impl Width {
-    fn ms(self) -> i64 {
-        match self {
-            Self::FiveMinutes => 5 * MINUTE_MS,
-            Self::Hour => HOUR_MS,
-            Self::Day => DAY_MS,
-        }
-    }
-}
+use crate::filters::{BucketWidth, Device, ReadingFilters};
 
 /// What was measured in a span of time. Buckets without readings are left out.
 #[derive(Debug, Serialize, ToSchema)]
@@ -106,7 +77,7 @@ const FORWARDS: &str = concatcp!(FIRST, "asc", NEXT, ">= start + ?4 and at <= ?3
 const BACKWARDS: &str = concatcp!(FIRST, "desc", NEXT, "< start and at >= ?2 order by at desc", FIGURES);
 
 /// A page of buckets in the order of time.
-pub fn page(listing: &Listing<ReadingFilters>, device: &Device, width: Width) -> Result<Page<Bucket>, Problem> {
+pub fn page(listing: &Listing<ReadingFilters>, device: &Device, width: BucketWidth) -> Result<Page<Bucket>, Problem> {
     let (from, to) = listing.filters.span.span();
     let width = width.ms();
     let after = listing.after_int(0);

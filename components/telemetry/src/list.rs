@@ -4,25 +4,14 @@ use axum::response::{IntoResponse, Response};
 use kit::api::{Request, Respond, answers_schema};
 use kit::caller::{Caller, Operator};
 use kit::db::{Database, Fetch as _};
-use kit::input::{Input, one_of_schemas};
+use kit::input::one_of_schemas;
 use kit::page::{Listing, Order, Page};
 use kit::row::FromRow;
 use kit::{Answer, Problem, params};
 
-use crate::buckets::{self, Bucket, Width};
-use crate::filters::{Device, SpanFilters};
+use crate::buckets::{self, Bucket};
+use crate::filters::{Device, ReadingFilters};
 use crate::single::StoredReading;
-
-/// Which readings, and how.
-#[derive(Debug, Input)]
-pub struct ReadingFilters {
-    #[input(flatten)]
-    pub span: SpanFilters,
-    /// Min, mean, max and count by so much time, of one device.
-    pub bucket: Option<Width>,
-    /// By time; without a device, by device and time. `asc` unless it says otherwise.
-    pub order: Option<Order>,
-}
 
 /// A page of readings, or of buckets.
 pub enum Readings {

@@ -3,7 +3,7 @@
 use const_format::concatcp;
 use kit::caller::{Caller, Operator, Sender};
 use kit::db::{Database, DbError, Executor as _, Fetch as _};
-use kit::input::{Code, Input, Timestamp};
+use kit::input::{Code, DeviceTime, Input, Timestamp};
 use kit::page::{Listing, Order, Page};
 use kit::request::{Body, Now};
 use kit::row::FromRow;
@@ -11,7 +11,6 @@ use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::body::DeviceTime;
 use crate::filters::SpanFilters;
 use crate::quiet::QuietJson;
 use crate::single::not_yours;

@@ -20,13 +20,15 @@
 //! The document is collected natively (`crates/openapi`). In a component nothing of it is run, and the linker leaves it out.
 
 mod describe;
+mod operation;
 mod responses;
 
 use axum::Router;
 use axum::routing::{MethodFilter, MethodRouter};
 use utoipa::openapi::path::{HttpMethod, Operation, Paths};
 
-pub use describe::{Describe, Documented, Request};
+pub use describe::{Describe, Documented};
+pub use operation::Request;
 pub(crate) use responses::answer_schema;
 pub use responses::{Accepted, Created, NoContent, Respond, answers_json, answers_schema, problem_schema};
 

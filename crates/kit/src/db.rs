@@ -3,108 +3,16 @@
 //! Each instance keeps one connection for single statements; a transaction opens its own. The interface's synchronous `execute`
 //! is used throughout: it gives all rows and the error at once, where `execute-async` returns before the statement has run.
 
+pub mod error;
+pub mod value;
+
 use std::cell::OnceCell;
 
 use crate::row::{Column, FromRow};
 pub use crate::row::{Row, Rows};
 use crate::{Problem, migrate};
-
-/// A value that SQLite stores.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// 64-bit integer; booleans are 0 and 1, times milliseconds.
-    Integer(i64),
-    /// 64-bit float.
-    Real(f64),
-    /// UTF-8 text.
-    Text(String),
-    /// Bytes.
-    Blob(Vec<u8>),
-    /// SQL `null`.
-    Null,
-}
-
-macro_rules! value_from {
-    ($($from:ty => |$it:ident| $to:expr),* $(,)?) => {
-        $(impl From<$from> for Value {
-            fn from($it: $from) -> Self {
-                $to
-            }
-        })*
-    };
-}
-
-value_from! {
-    i64 => |it| Value::Integer(it),
-    i32 => |it| Value::Integer(it.into()),
-    u32 => |it| Value::Integer(it.into()),
-    u16 => |it| Value::Integer(it.into()),
-    bool => |it| Value::Integer(it.into()),
-    f64 => |it| Value::Real(it),
-    &str => |it| Value::Text(it.to_owned()),
-    &String => |it| Value::Text(it.clone()),
-    String => |it| Value::Text(it),
-    Vec<u8> => |it| Value::Blob(it),
-    [u8; 32] => |it| Value::Blob(it.to_vec()),
-}
-
-impl<T: Into<Value>> From<Option<T>> for Value {
-    fn from(it: Option<T>) -> Self {
-        it.map_or(Value::Null, Into::into)
-    }
-}
-
-/// The parameters of a statement: `params![now, "x", None::<i64>]`.
-#[macro_export]
-macro_rules! params {
-    ($($value:expr),* $(,)?) => { ::std::vec![$($crate::db::Value::from($value)),*] };
-}
-
-/// Why a statement failed, as far as callers act on it.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum DbError {
-    /// Another writer held the database for longer than the busy timeout.
-    #[error("database is locked")]
-    Busy,
-    /// A unique constraint, with the columns that SQLite names (`table.column, …`).
-    #[error("not unique: {0}")]
-    Unique(String),
-    /// A `not null` constraint, with the column.
-    #[error("null: {0}")]
-    NotNull(String),
-    /// A foreign key.
-    #[error("a foreign key does not hold")]
-    Foreign,
-    /// A `check` constraint, with its text.
-    #[error("check: {0}")]
-    Check(String),
-    /// Anything else.
-    #[error("{0}")]
-    Other(String),
-}
-
-impl DbError {
-    /// Sorts SQLite's message; the interface gives nothing else.
-    #[cfg(any(target_family = "wasm", test))]
-    fn from_message(message: &str) -> Self {
-        // A remote database quotes SQLite's words inside its own.
-        let quoted = |rest: &str| rest.split(['"', '`']).next().unwrap_or_default().trim_end().to_owned();
-        let after = |prefix: &str| message.split_once(prefix).map(|(_, rest)| rest);
-        if let Some(columns) = after("UNIQUE constraint failed: ") {
-            Self::Unique(quoted(columns))
-        } else if let Some(column) = after("NOT NULL constraint failed: ") {
-            Self::NotNull(quoted(column))
-        } else if let Some(text) = after("CHECK constraint failed: ") {
-            Self::Check(text.to_owned())
-        } else if message.contains("FOREIGN KEY constraint failed") {
-            Self::Foreign
-        } else if message.contains("database is locked") || message.contains("database is busy") {
-            Self::Busy
-        } else {
-            Self::Other(message.to_owned())
-        }
-    }
-}
+pub use error::DbError;
+pub use value::Value;
 
 thread_local! {
     static CONNECTION: OnceCell<backend::Connection> = const { OnceCell::new() };
@@ -278,25 +186,5 @@ pub(crate) mod backend {
         pub fn changes(&self) -> u64 {
             0
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_are_sorted_as_sqlite_words_them() {
-        let unique = DbError::from_message("UNIQUE constraint failed: readings.device_id, readings.at");
-        assert!(matches!(unique, DbError::Unique(columns) if columns == "readings.device_id, readings.at"));
-        let remote = DbError::from_message(
-            r#"stream error: `Error { message: "SQLite error: UNIQUE constraint failed: readings.device_id, readings.at", code: "SQLITE_CONSTRAINT" }`"#,
-        );
-        assert!(matches!(remote, DbError::Unique(columns) if columns == "readings.device_id, readings.at"));
-        let null = DbError::from_message("NOT NULL constraint failed: readings.device_id");
-        assert!(matches!(null, DbError::NotNull(column) if column == "readings.device_id"));
-        assert!(matches!(DbError::from_message("database is locked"), DbError::Busy));
-        assert!(matches!(DbError::from_message("SQLite error: database is locked (SQLITE_BUSY)"), DbError::Busy));
-        assert!(matches!(DbError::from_message("FOREIGN KEY constraint failed"), DbError::Foreign));
     }
 }

@@ -452,11 +452,15 @@ mod tests {
         let stay: Stay =
             parse(br#"{"name": " Ravi ", "years": 7.0, "at": "2026-02-04T10:30:00Z", "plate": null, "site": null, "x": 1}"#, 0).unwrap();
         assert_eq!((&*stay.name, *stay.age, stay.plate.is_none(), stay.site), ("Ravi", 7, true, Patch::Clear));
+        assert_eq!((stay.at, stay.kind), (Timestamp(1_770_201_000_000), None));
     }
 
     #[test]
     fn a_rule_that_binds_fields_is_asked_when_each_is_good() {
         let guests = r#"[{"name": "A"}]"#;
+        let good: Stay =
+            parse(br#"{"name": "Ravi", "age": 7, "at": "2026-02-04T10:30:00Z", "guests": [{"name": "A", "adult": true}]}"#, 0).unwrap();
+        assert_eq!((&*good.guests[0].name, good.guests[0].adult), ("A", Some(true)));
         assert_eq!(
             refused(&format!(r#"{{"name": "R", "age": 7, "at": "2026-02-04T10:30:00Z", "guests": {guests}}}"#)),
             ["guests must be fewer than the name's letters"]

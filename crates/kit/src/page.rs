@@ -228,6 +228,7 @@ mod tests {
 
     #[test]
     fn an_empty_parameter_is_one_that_was_not_given() {
-        assert!(parse("/a", "site=&active=").unwrap().filters.site.is_none());
+        let filters = parse("/a", "site=&active=").unwrap().filters;
+        assert!(filters.site.is_none() && filters.active.is_none());
     }
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::db::DbError;
+use crate::db::error::DbError;
 
 /// What a handler gives: an answer, or a problem.
 pub type Answer<T = Response> = Result<T, Problem>;

@@ -16,7 +16,7 @@ use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::Problem;
-use crate::db::Value;
+use crate::db::value::Value;
 use crate::input::{Location, TextField};
 
 /// A type that is filled from a row, see the [module](self).

@@ -3,38 +3,11 @@
 use axum::extract::Path;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{RefOr, Required, Response};
+use utoipa::openapi::{RefOr, Required};
 
-use super::responses::{Respond, problem};
+use super::operation::{Request, problem};
+use super::responses::Respond;
 use crate::input::Schemas;
-
-/// An operation being described.
-pub struct Request<'a> {
-    /// The path of the route.
-    pub path: &'a str,
-    /// The operation.
-    pub operation: Operation,
-    /// Named schemas.
-    pub schemas: &'a mut Schemas,
-}
-
-impl Request<'_> {
-    /// Says that the operation may answer with this refusal. What the handler's own declaration says of it stays.
-    pub fn refuses(&mut self, status: u16, description: &str) {
-        let response = || RefOr::T(problem(description));
-        self.operation.responses.responses.entry(status.to_string()).or_insert_with(response);
-    }
-
-    /// Adds a parameter.
-    pub fn parameter(&mut self, parameter: ParameterBuilder) {
-        self.operation.parameters.get_or_insert_default().push(RefOr::T(parameter.build()));
-    }
-
-    /// Adds what it answers when all went well.
-    pub fn answers(&mut self, status: u16, response: Response) {
-        self.operation.responses.responses.entry(status.to_string()).or_insert(RefOr::T(response));
-    }
-}
 
 /// An argument of a handler: what it reads of the request.
 pub trait Describe {

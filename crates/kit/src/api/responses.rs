@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 
-use super::describe::Request;
+use super::operation::Request;
 use crate::Problem;
 use crate::input::{SchemaRef, Schemas};
 
@@ -76,12 +76,6 @@ pub fn answers_json<T: ToSchema>(request: &mut Request<'_>, status: u16, descrip
 pub fn answers_schema(request: &mut Request<'_>, status: u16, description: &str, schema: SchemaRef) {
     let content = ContentBuilder::new().schema(Some(schema)).build();
     request.answers(status, ResponseBuilder::new().description(description).content("application/json", content).build());
-}
-
-/// A refusal: a problem document.
-pub(crate) fn problem(description: &str) -> utoipa::openapi::Response {
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-    ResponseBuilder::new().description(description).content("application/problem+json", content).build()
 }
 
 /// The schema of a problem document (RFC 9457), named `Problem`.

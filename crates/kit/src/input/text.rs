@@ -75,13 +75,13 @@ macro_rules! text_type {
             }
         }
 
-        impl From<$name> for $crate::db::Value {
+        impl From<$name> for $crate::db::value::Value {
             fn from(text: $name) -> Self {
                 Self::Text(text.0)
             }
         }
 
-        impl From<&$name> for $crate::db::Value {
+        impl From<&$name> for $crate::db::value::Value {
             fn from(text: &$name) -> Self {
                 Self::Text(text.0.clone())
             }
@@ -128,7 +128,7 @@ macro_rules! words {
                 }
             }
 
-            impl From<$name> for $crate::db::Value {
+            impl From<$name> for $crate::db::value::Value {
                 fn from(word: $name) -> Self {
                     let word: &'static str = word.into();
                     Self::from(word)

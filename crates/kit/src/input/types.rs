@@ -462,7 +462,7 @@ impl TextField for domain::booking_slot::Date {
     }
 }
 
-impl From<domain::booking_slot::Date> for crate::db::Value {
+impl From<domain::booking_slot::Date> for crate::db::value::Value {
     fn from(date: domain::booking_slot::Date) -> Self {
         date.to_string().into()
     }
@@ -471,7 +471,7 @@ impl From<domain::booking_slot::Date> for crate::db::Value {
 /// As parameters of statements.
 macro_rules! parameters {
     ($([$($generics:tt)*] $name:ty => |$it:ident| $value:expr;)*) => {
-        $(impl<$($generics)*> From<$name> for crate::db::Value {
+        $(impl<$($generics)*> From<$name> for crate::db::value::Value {
             fn from($it: $name) -> Self {
                 $value.into()
             }
@@ -494,7 +494,7 @@ parameters! {
 }
 
 /// Null to keep or to clear: a statement asks with [`Patch::is_sent`] which of the two it is.
-impl<T: Into<crate::db::Value>> From<Patch<T>> for crate::db::Value {
+impl<T: Into<crate::db::value::Value>> From<Patch<T>> for crate::db::value::Value {
     fn from(patch: Patch<T>) -> Self {
         patch.value().into()
     }
