@@ -27,6 +27,8 @@ pub mod row;
 pub mod scheduled;
 pub mod select;
 pub mod serve;
+pub mod tally;
+pub mod tally;
 pub mod token;
 pub mod trusted;
 mod words;

@@ -1,0 +1,66 @@
+//! What became of the parts of a bulk request, each judged by itself.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::problem::FieldErrors;
+
+/// `accepted + duplicate + rejected` is how many parts were sent.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct Tally {
+    /// Stored now.
+    pub accepted: usize,
+    /// Stored already.
+    pub duplicate: usize,
+    /// Refused, each with its reason in `errors`.
+    rejected: usize,
+    errors: Vec<Rejection>,
+}
+
+/// A part that was refused.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Rejection {
+    /// Its place, from 0; blank lines of NDJSON have none.
+    index: usize,
+    /// Why, in a sentence.
+    reason: String,
+    /// The reasons by field.
+    #[serde(skip_serializing_if = "FieldErrors::is_empty")]
+    #[schema(required = false)]
+    errors: FieldErrors,
+}
+
+impl Tally {
+    /// Refuses the part at `index`.
+    pub fn reject(&mut self, index: usize, reason: impl Into<String>) {
+        self.push(index, reason.into(), FieldErrors::new());
+    }
+
+    /// Refuses the part at `index` for its bad fields.
+    pub fn reject_fields(&mut self, index: usize, errors: FieldErrors) {
+        let names: Vec<_> = errors.keys().map(String::as_str).collect();
+        self.push(index, format!("invalid: {}", names.join(", ")), errors);
+    }
+
+    fn push(&mut self, index: usize, reason: String, errors: FieldErrors) {
+        self.rejected += 1;
+        let place = self.errors.partition_point(|other| other.index <= index);
+        self.errors.insert(place, Rejection { index, reason, errors });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_told_in_the_order_of_the_parts() {
+        let mut tally = Tally { accepted: 2, ..Tally::default() };
+        tally.reject(3, "there is no such active device");
+        tally.reject_fields(1, FieldErrors::from([("voltage".to_owned(), vec!["is required".to_owned()])]));
+        let json = serde_json::to_value(&tally).unwrap();
+        assert_eq!(json["rejected"], 2);
+        assert_eq!(json["errors"][0]["reason"], "invalid: voltage");
+        assert_eq!(json["errors"][1], serde_json::json!({ "index": 3, "reason": "there is no such active device" }));
+    }
+}
