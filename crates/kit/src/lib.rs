@@ -28,7 +28,6 @@ pub mod scheduled;
 pub mod select;
 pub mod serve;
 pub mod tally;
-pub mod tally;
 pub mod token;
 pub mod trusted;
 mod words;
