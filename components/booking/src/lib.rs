@@ -1,46 +1,62 @@
-//! Darshan booking (contract §5): slots of a temple's day, bookings and their waitlist, tickets as QR codes, gates.
+//! Darshan booking: slots of a temple's day, bookings and their waitlist, tickets as QR codes, gates (docs/reference/rules.md#booking).
 //!
 //! That a slot is never overbooked is a condition inside the one insert; that the waitlist moves up is a trigger of the schema, in the
 //! transaction of what freed the places.
 
-mod batch;
-mod book;
-mod days;
+mod availability;
+mod clock;
+mod create;
+mod day;
 mod gate;
-mod lists;
+mod model;
 mod qr;
-mod show;
-mod slots;
-mod steps;
-mod templates;
+mod read;
+mod schedule;
+mod special_days;
+mod sql;
 mod temple;
 mod ticket;
+mod transitions;
+mod weekly_slots;
 
-use axum::Router;
-use axum::routing::{get, patch, post};
+use kit::api::Api;
+use kit::routes;
 
-fn router() -> Router {
-    Router::new()
-        .route("/api/bookings", post(book::create))
-        .route("/api/bookings/waitlist", post(book::wait))
-        .route("/api/bookings/my-bookings", get(lists::mine))
-        .route("/api/bookings/ticket-keys", get(ticket::published))
-        .route("/api/bookings/temple/{temple}/slots", get(slots::list))
-        .route("/api/bookings/temple/{temple}/day", get(lists::day))
-        .route("/api/bookings/temple/{temple}/inside", get(gate::inside))
-        .route("/api/bookings/checkin/batch", post(batch::check_in))
-        .route("/api/bookings/{id}", get(lists::detail))
-        .route("/api/bookings/{id}/qr.svg", get(qr::svg))
-        .route("/api/bookings/{id}/qr.png", get(qr::png))
-        .route("/api/bookings/{id}/cancel", patch(steps::cancel).post(steps::cancel))
-        .route("/api/bookings/{id}/revoke", patch(steps::revoke).post(steps::revoke))
-        .route("/api/bookings/{id}/reissue", post(steps::reissue))
-        .route("/api/bookings/{id}/checkin", post(gate::check_in))
-        .route("/api/bookings/{id}/exit", post(gate::exit))
-        .route("/api/sites/{site}/slots", get(templates::list).post(templates::create))
-        .route("/api/sites/{site}/slots/days", get(days::list))
-        .route("/api/sites/{site}/slots/days/{date}", get(days::detail).put(days::set).delete(days::remove))
-        .route("/api/sites/{site}/slots/{id}", get(templates::detail).patch(templates::change).delete(templates::remove))
+/// The routes of bookings, of gates and of what a temple offers.
+pub fn api() -> Api {
+    Api::new("booking", "Slots of temples, bookings with their tickets, the waitlist, and gates.")
+        .routes(routes![create::book, create::join_waitlist, read::mine, read::detail, read::of_day, ticket::list_keys])
+        .routes(routes![qr::svg, qr::png, transitions::cancel, transitions::revoke, transitions::reissue])
+        .routes(routes![gate::check_in::check_in, gate::exit::exit, gate::batch::check_in_batch, gate::inside::inside])
+        .routes(routes![availability::list])
+        .routes(routes![weekly_slots::list, weekly_slots::read, weekly_slots::create, weekly_slots::update, weekly_slots::delete])
+        .routes(routes![special_days::list, special_days::read, special_days::replace, special_days::delete])
+        .routes(routes![schedule::tick])
 }
 
-kit::component!(router);
+kit::component!(api, scheduled: crate::schedule::run);
+
+#[cfg(test)]
+mod tests {
+    use kit::input::{Input, parse};
+
+    /// 2026-02-04T10:30:00Z: when the examples are of.
+    const NOW: i64 = 1_770_201_000_000;
+
+    fn parse_example<T: Input>() -> T {
+        parse(T::example().expect("an example").as_bytes(), NOW).map_err(|problem| problem.errors().clone()).expect(T::NAME)
+    }
+
+    #[test]
+    fn every_example_is_valid() {
+        parse_example::<crate::create::BookingRequest>();
+        parse_example::<crate::transitions::Revocation>();
+        parse_example::<crate::gate::check_in::CheckIn>();
+        parse_example::<crate::gate::exit::Exit>();
+        parse_example::<crate::gate::batch::ScanBatch>();
+        parse_example::<crate::gate::batch::OfflineScan>();
+        parse_example::<crate::weekly_slots::NewWeeklySlots>();
+        parse_example::<crate::weekly_slots::WeeklySlotChange>();
+        parse_example::<crate::special_days::SpecialDayPlan>();
+    }
+}

@@ -1,142 +1,150 @@
-//! The ticket as a picture: GET `/api/bookings/{id}/qr.svg` and `.png`.
-
-use std::io::Write as _;
+//! The ticket as a QR code.
 
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
-use flate2::{Compression, Crc, write::ZlibEncoder};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use kit::caller::{Caller, SignedIn};
 use kit::{Answer, Problem};
+use png::{BitDepth, ColorType, Encoder, EncodingError};
+use qrcode::render::{Canvas, Pixel, svg};
 use qrcode::{Color, EcLevel, QrCode};
 
-use crate::lists;
+use crate::model::Booking;
 use crate::ticket;
 
-/// The white border that readers need, in modules (ISO/IEC 18004).
-const QUIET: usize = 4;
-/// A module's side in the PNG, pixels.
-const SCALE: usize = 8;
+/// A pixel of a PNG; true is white.
+#[derive(Clone, Copy)]
+struct Bit(bool);
 
-/// The modules, dark or not, with the border.
-struct Modules {
-    side: usize,
-    dark: Vec<bool>,
+/// The pixels of a PNG, one bit each, lines padded to whole bytes.
+struct Bitmap {
+    width: u32,
+    height: u32,
+    line_bytes: usize,
+    bits: Vec<u8>,
 }
 
-impl Modules {
-    fn of(text: &str) -> Result<Self, Problem> {
-        let code = QrCode::with_error_correction_level(text, EcLevel::M).map_err(Problem::internal)?;
-        let (inner, side) = (code.width(), code.width() + 2 * QUIET);
-        let colors = code.to_colors();
-        let is_dark = |x: usize, y: usize| {
-            let (x, y) = (x.checked_sub(QUIET)?, y.checked_sub(QUIET)?);
-            (x < inner).then(|| colors.get(y * inner + x)).flatten()
-        };
-        let dark = (0..side * side).map(|at| is_dark(at % side, at / side) == Some(&Color::Dark)).collect();
-        Ok(Self { side, dark })
-    }
+impl Pixel for Bit {
+    type Image = Result<Vec<u8>, EncodingError>;
+    type Canvas = Bitmap;
 
-    /// Lines of modules from top to bottom.
-    fn lines(&self) -> impl Iterator<Item = &[bool]> {
-        self.dark.chunks(self.side)
+    fn default_color(color: Color) -> Self {
+        Self(color == Color::Light)
     }
 }
 
-/// One path, a rectangle for each run of dark modules.
-fn draw_svg(modules: &Modules, title: &str) -> String {
-    let side = modules.side;
-    let mut svg = format!(
-        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" shape-rendering="crispEdges" role="img"><title>{title}</title><path fill="#fff" d="M0 0h{side}v{side}H0z"/><path d=""##
-    );
-    for (y, line) in modules.lines().enumerate() {
-        let mut x = 0;
-        for run in line.chunk_by(|a, b| a == b) {
-            if run.first() == Some(&true) {
-                svg.push_str(&format!("M{x} {y}h{}v1H{x}z", run.len()));
-            }
-            x += run.len();
+impl Canvas for Bitmap {
+    type Pixel = Bit;
+    type Image = Result<Vec<u8>, EncodingError>;
+
+    fn new(width: u32, height: u32, _dark: Bit, light: Bit) -> Self {
+        let line_bytes = width.div_ceil(8) as usize;
+        let bits = vec![if light.0 { 0xff } else { 0 }; line_bytes * height as usize];
+        Self { width, height, line_bytes, bits }
+    }
+
+    fn draw_dark_pixel(&mut self, x: u32, y: u32) {
+        if let Some(byte) = self.bits.get_mut(y as usize * self.line_bytes + (x / 8) as usize) {
+            *byte &= !(0x80 >> (x % 8));
         }
     }
-    svg.push_str(r#""/></svg>"#);
-    svg
-}
 
-/// A PNG of one bit a pixel (ISO/IEC 15948): header, one compressed block of lines, end.
-fn draw_png(modules: &Modules) -> Result<Vec<u8>, Problem> {
-    let pixels = modules.side * SCALE;
-    let mut packed = ZlibEncoder::new(Vec::new(), Compression::default());
-    for line in modules.lines() {
-        // Filter 0, then a bit for each pixel, 1 for white.
-        let mut row = vec![0];
-        row.extend(line.iter().map(|dark| if *dark { 0 } else { 0xff }));
-        for _ in 0..SCALE {
-            packed.write_all(&row).map_err(Problem::internal)?;
-        }
+    fn into_image(self) -> Self::Image {
+        let mut image = Vec::new();
+        let mut encoder = Encoder::new(&mut image, self.width, self.height);
+        encoder.set_color(ColorType::Grayscale);
+        encoder.set_depth(BitDepth::One);
+        encoder.write_header()?.write_image_data(&self.bits)?;
+        Ok(image)
     }
-    let packed = packed.finish().map_err(Problem::internal)?;
-    let side = u32::try_from(pixels).map_err(Problem::internal)?.to_be_bytes();
-    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
-    chunk(&mut png, *b"IHDR", &[&side[..], &side[..], &[1, 0, 0, 0, 0]].concat())?;
-    chunk(&mut png, *b"IDAT", &packed)?;
-    chunk(&mut png, *b"IEND", &[])?;
-    Ok(png)
 }
 
-fn chunk(png: &mut Vec<u8>, kind: [u8; 4], data: &[u8]) -> Result<(), Problem> {
-    png.extend(u32::try_from(data.len()).map_err(Problem::internal)?.to_be_bytes());
-    let mut crc = Crc::new();
-    crc.update(&kind);
-    crc.update(data);
-    png.extend(kind);
-    png.extend(data);
-    png.extend(crc.sum().to_be_bytes());
-    Ok(())
+fn encode(text: &str) -> Result<QrCode, Problem> {
+    QrCode::with_error_correction_level(text, EcLevel::M).map_err(Problem::internal)
 }
 
-/// The ticket's text and the booking's code; 404 when there is no ticket, or it is not the caller's to see.
-async fn ticket(caller: &Caller<SignedIn>, id: &str) -> Result<(Modules, String), Problem> {
+/// An SVG element, to stand in a page as well as alone: without the XML declaration, and with a title for those who do not see it.
+fn draw_svg(code: &QrCode, title: &str) -> String {
+    let svg = code.render::<svg::Color>().build();
+    let element = svg.find("<svg").map_or(svg.as_str(), |start| &svg[start..]);
+    element.replacen("><rect", &format!(" role=\"img\"><title>{title}</title><rect"), 1)
+}
+
+fn draw_png(code: &QrCode) -> Result<Vec<u8>, Problem> {
+    code.render::<Bit>().build().map_err(Problem::internal)
+}
+
+/// The ticket of a booking that the caller may see, and the booking's code.
+async fn ticket(caller: &Caller<SignedIn>, id: &str) -> Result<(QrCode, String), Problem> {
     let keys = ticket::keys().await?;
-    let booking = lists::visible(&caller.0, id)?;
+    let booking = Booking::visible_to(&caller.0, id)?;
     let text = booking
         .ticket_text(&keys)?
         .ok_or_else(|| Problem::conflict(format!("the booking is {}: it has no ticket", booking.status.into_str())).because("no_ticket"))?;
-    Ok((Modules::of(&text)?, booking.code))
+    Ok((encode(&text)?, booking.booking_code))
 }
 
-fn picture(kind: &'static str, body: impl IntoResponse) -> Response {
+fn picture(media_type: &'static str, body: impl IntoResponse) -> Response {
     // It lets people in: no cache but the pilgrim's own keeps it.
-    ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "private, no-store")], body).into_response()
+    ([(CONTENT_TYPE, media_type), (CACHE_CONTROL, "private, no-store")], body).into_response()
 }
 
-/// As SVG.
+/// Returns the QR code of a booking's ticket as SVG.
+#[utoipa::path(
+    get,
+    path = "/api/bookings/{id}/qr.svg",
+    responses(
+        (status = 200, description = "The picture.", content_type = "image/svg+xml", body = String),
+        (status = 409, description = "The booking has no ticket (any more): `reason` is `no_ticket`."),
+    )
+)]
 pub async fn svg(caller: Caller<SignedIn>, Path(id): Path<String>) -> Answer<Response> {
-    let (modules, code) = ticket(&caller, &id).await?;
-    Ok(picture("image/svg+xml", draw_svg(&modules, &format!("Ticket {code}"))))
+    let (code, booking_code) = ticket(&caller, &id).await?;
+    Ok(picture("image/svg+xml", draw_svg(&code, &format!("Ticket {booking_code}"))))
 }
 
-/// As PNG.
+/// Returns the QR code of a booking's ticket as PNG.
+#[utoipa::path(
+    get,
+    path = "/api/bookings/{id}/qr.png",
+    responses(
+        (status = 200, description = "The picture.", content_type = "image/png", body = [u8]),
+        (status = 409, description = "The booking has no ticket (any more): `reason` is `no_ticket`."),
+    )
+)]
 pub async fn png(caller: Caller<SignedIn>, Path(id): Path<String>) -> Answer<Response> {
-    let (modules, _) = ticket(&caller, &id).await?;
-    Ok(picture("image/png", draw_png(&modules)?))
+    let (code, _) = ticket(&caller, &id).await?;
+    Ok(picture("image/png", draw_png(&code)?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The white border that readers need, in modules (ISO/IEC 18004), and a module's side, in pixels.
+    const QUIET: usize = 4;
+    const SCALE: usize = 8;
+
+    #[test]
+    fn the_svg_is_one_element_with_a_title() {
+        let svg = draw_svg(&encode("GHT1.test").unwrap(), "Ticket K7P2-9QXM");
+        assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>"), "{svg}");
+        assert!(svg.contains(r#" role="img"><title>Ticket K7P2-9QXM</title><rect "#), "{svg}");
+    }
+
     #[test]
     fn the_border_is_white_and_the_corner_dark() {
-        let modules = Modules::of("GHT1.test").unwrap();
-        let lines: Vec<_> = modules.lines().collect();
-        assert_eq!(lines.len(), modules.side);
-        assert!(lines[..QUIET].iter().all(|line| line.iter().all(|dark| !dark)));
-        assert!(lines[QUIET][QUIET..QUIET + 7].iter().all(|dark| *dark));
-        assert!(!lines[QUIET][QUIET + 7]);
-        let svg = draw_svg(&modules, "x");
-        assert!(svg.contains(&format!("M{QUIET} {QUIET}h7v1H{QUIET}z")), "{svg}");
-        let png = draw_png(&modules).unwrap();
-        assert_eq!(png[16..24], [[0, 0, 0, 232], [0, 0, 0, 232]].concat()[..]);
-        assert!(png.ends_with(b"IEND\xae\x42\x60\x82"));
+        let image = draw_png(&encode("GHT1.test").unwrap()).unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(image)).read_info().unwrap();
+        let mut bits = vec![0; reader.output_buffer_size().unwrap()];
+        let shape = reader.next_frame(&mut bits).unwrap();
+        assert_eq!((shape.width, shape.height, shape.color_type, shape.bit_depth), (232, 232, ColorType::Grayscale, BitDepth::One));
+        // A module is a byte wide.
+        let lines: Vec<_> = bits.chunks(shape.line_size).collect();
+        assert!(lines[..QUIET * SCALE].iter().all(|line| line.iter().all(|byte| *byte == 0xff)));
+        let first = lines[QUIET * SCALE];
+        assert!(first[..QUIET].iter().all(|byte| *byte == 0xff));
+        assert!(first[QUIET..QUIET + 7].iter().all(|byte| *byte == 0));
+        assert_eq!(first[QUIET + 7], 0xff);
     }
 }

@@ -4,14 +4,17 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use axum::Json;
-use axum::response::IntoResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::booking_ticket::{MAX_TEXT, PREFIX, Ticket};
 use ed25519_compact::{KeyPair, PublicKey, Seed, Signature};
-use http::header::CACHE_CONTROL;
+use http::header::{CACHE_CONTROL, HeaderName};
 use kit::{Answer, Problem, config, host};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The name of the format, with its version.
+const FORMAT: &str = "GHT1";
 
 /// The keys of tickets: the one that signs, and those whose signatures are good.
 pub struct Keys {
@@ -30,7 +33,7 @@ pub async fn keys() -> Result<Rc<Keys>, Problem> {
         return Ok(keys);
     }
     let seed = config::get("ticket_signing_key").await?;
-    let keys = Rc::new(Keys::of(&seed, &config::list("ticket_public_keys").await?)?);
+    let keys = Rc::new(Keys::parse(&seed, &config::list("ticket_public_keys").await?)?);
     KEYS.set(Some(Rc::clone(&keys)));
     Ok(keys)
 }
@@ -41,16 +44,12 @@ fn id(key: &PublicKey) -> [u8; 4] {
     [a, b, c, d]
 }
 
-fn hex(id: [u8; 4]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 impl Keys {
-    fn of(seed: &str, public: &[String]) -> Result<Self, Problem> {
+    fn parse(seed: &str, public: &[String]) -> Result<Self, Problem> {
         let seed = URL_SAFE_NO_PAD.decode(seed.trim()).ok().and_then(|bytes| Seed::from_slice(&bytes).ok());
         let pair = KeyPair::from_seed(seed.ok_or_else(|| Problem::internal("ticket_signing_key is not 32 bytes of base64url"))?);
-        let parse = |text: &String| URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| PublicKey::from_slice(&bytes).ok());
-        let public: Option<Vec<_>> = public.iter().map(|text| parse(text).map(|key| (id(&key), key))).collect();
+        let key = |text: &String| URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| PublicKey::from_slice(&bytes).ok());
+        let public: Option<Vec<_>> = public.iter().map(|text| key(text).map(|key| (id(&key), key))).collect();
         let public = public.ok_or_else(|| Problem::internal("ticket_public_keys has one that is no key"))?;
         let own = id(&pair.pk);
         // Better no ticket than one that every gate refuses.
@@ -78,14 +77,44 @@ impl Keys {
     }
 }
 
-/// GET `/api/bookings/ticket-keys`: the public keys that tickets are verified with, two while rotating. Anyone may read them.
-pub async fn published() -> Answer<impl IntoResponse> {
+/// The public keys that tickets are verified with.
+#[derive(Serialize, ToSchema)]
+pub struct TicketKeys {
+    /// `GHT1`.
+    format: &'static str,
+    /// Two while a key is rotated.
+    keys: Vec<TicketKey>,
+}
+
+/// A public key (RFC 8037).
+#[derive(Serialize, ToSchema)]
+pub struct TicketKey {
+    /// How a ticket names it: the first four bytes of its SHA-256, in hex.
+    kid: String,
+    /// `OKP`.
+    kty: &'static str,
+    /// `Ed25519`.
+    crv: &'static str,
+    /// `sig`.
+    #[serde(rename = "use")]
+    usage: &'static str,
+    /// The key in base64url.
+    x: String,
+}
+
+/// Lists the public keys that tickets are verified with.
+#[utoipa::path(get, path = "/api/bookings/ticket-keys")]
+pub async fn list_keys() -> Answer<([(HeaderName, &'static str); 1], Json<TicketKeys>)> {
     let keys = keys().await?;
-    let shown = keys.public.iter().map(
-        |(id, key)| json!({ "kid": hex(*id), "kty": "OKP", "crv": "Ed25519", "use": "sig", "x": URL_SAFE_NO_PAD.encode(key.as_ref()) }),
-    );
-    let shown: Vec<_> = shown.collect();
-    Ok(([(CACHE_CONTROL, "public, max-age=300")], Json(json!({ "format": "GHT1", "keys": shown }))))
+    let published = keys.public.iter().map(|(id, key)| TicketKey {
+        kid: const_hex::encode(id),
+        kty: "OKP",
+        crv: "Ed25519",
+        usage: "sig",
+        x: URL_SAFE_NO_PAD.encode(key.as_ref()),
+    });
+    let published = TicketKeys { format: FORMAT, keys: published.collect() };
+    Ok(([(CACHE_CONTROL, "public, max-age=300")], Json(published)))
 }
 
 #[cfg(test)]
@@ -101,7 +130,7 @@ mod tests {
 
     #[test]
     fn only_what_we_signed_is_read() {
-        let keys = Keys::of(SEED, &[PUBLIC.to_owned()]).unwrap();
+        let keys = Keys::parse(SEED, &[PUBLIC.to_owned()]).unwrap();
         let text = keys.sign(ticket());
         assert!(text.len() < 150, "{}", text.len());
         let read = keys.verify(&text).unwrap();
@@ -119,18 +148,18 @@ mod tests {
     #[test]
     fn the_documented_example_is_what_we_sign() {
         let page = include_str!("../../../docs/reference/tickets.md");
-        let keys = Keys::of(SEED, &[PUBLIC.to_owned()]).unwrap();
+        let keys = Keys::parse(SEED, &[PUBLIC.to_owned()]).unwrap();
         let booking = uuid::Uuid::parse_str("019c2a5e-4b00-7000-8000-0123456789ab").unwrap().into_bytes();
         let text = keys.sign(Ticket { booking, ..ticket() });
         assert!(page.contains(&format!("ticket       {text}\n")), "{text}");
-        assert!(page.contains(&format!("kid          {}\n", hex(keys.own))));
+        assert!(page.contains(&format!("kid          {}\n", const_hex::encode(keys.own))));
         assert_eq!(keys.verify(&text).unwrap().starts_s, 1_770_251_400);
     }
 
     #[test]
     fn a_key_that_does_not_match_is_refused() {
-        assert!(Keys::of(SEED, &[]).is_err());
-        assert!(Keys::of("short", &[PUBLIC.to_owned()]).is_err());
-        assert!(Keys::of(SEED, &["short".to_owned(), PUBLIC.to_owned()]).is_err());
+        assert!(Keys::parse(SEED, &[]).is_err());
+        assert!(Keys::parse("short", &[PUBLIC.to_owned()]).is_err());
+        assert!(Keys::parse(SEED, &["short".to_owned(), PUBLIC.to_owned()]).is_err());
     }
 }

@@ -1,0 +1,275 @@
+//! A gate's scans, and what the gate was answered.
+//!
+//! The answer is kept by the scan's nonce: a retry changes nothing and is answered the same, also when it was refused.
+
+use axum::response::{IntoResponse, Response};
+use const_format::formatcp;
+use domain::booking::{Booked, Refusal, Scan, Status, admit};
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use kit::api::{Request, Respond, answers_json};
+use kit::db::{DbError, Executor, Fetch as _};
+use kit::row::FromRow;
+use kit::{Problem, params};
+
+use crate::model::{self, Booking};
+use crate::sql::{ADMISSIBLE, CHECKED_IN};
+use crate::temple::Temple;
+use crate::ticket::Keys;
+
+kit::text_type! {
+    /// What a gate draws at random for each scan, so that a retry is known as one.
+    pub struct Nonce, "must have 1 to 64 letters, digits and - . _", pattern: "^[A-Za-z0-9._-]{1,64}$", is_nonce
+}
+
+fn is_nonce(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+}
+
+/// A scan at the way in.
+pub struct EntryScan {
+    pub nonce: String,
+    /// The booking's id or code; none when only the ticket says it.
+    pub booking: Option<String>,
+    /// The ticket's text; none when a code was typed.
+    pub ticket: Option<String>,
+    /// A name for the record.
+    pub gate: Option<String>,
+    /// When it was scanned, milliseconds.
+    pub at: i64,
+}
+
+impl EntryScan {
+    /// What must be the same when its nonce comes again.
+    fn asked(&self) -> String {
+        format!("{} {}", self.booking.as_deref().unwrap_or_default(), self.ticket.as_deref().unwrap_or_default())
+    }
+}
+
+/// What the gate is answered.
+pub struct Verdict {
+    /// The [`Booking`] as JSON, as it was when it was let in or out; or why it was not.
+    pub outcome: Result<String, Refusal>,
+    /// The booking's id, when the scan led to one.
+    pub booking: Option<String>,
+    /// Whether the answer is that of an earlier scan with this nonce.
+    pub replayed: bool,
+}
+
+/// Why a scan has no verdict.
+pub enum Unanswered {
+    /// There is no such booking.
+    UnknownBooking,
+    /// The nonce was another scan's.
+    NonceUsed,
+    /// An error of ours.
+    Failed(Problem),
+}
+
+/// What is told of a nonce that was another scan's.
+pub const NONCE_USED: &str = "was used for another scan";
+
+impl From<Problem> for Unanswered {
+    fn from(problem: Problem) -> Self {
+        Self::Failed(problem)
+    }
+}
+
+impl From<DbError> for Unanswered {
+    fn from(error: DbError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<Unanswered> for Problem {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::UnknownBooking => model::not_found(),
+            Unanswered::NonceUsed => Self::invalid_field("nonce", NONCE_USED),
+            Unanswered::Failed(problem) => problem,
+        }
+    }
+}
+
+/// Decides one scan at a gate of this temple and checks the booking in, inside a transaction.
+pub fn decide_entry(
+    db: &dyn Executor,
+    keys: &Keys,
+    temple: &Temple,
+    scan: &EntryScan,
+    actor: &str,
+    now: i64,
+) -> Result<Verdict, Unanswered> {
+    let asked = scan.asked();
+    if let Some(answered) = find_answered(db, &scan.nonce, Way::In, &asked, &temple.site)? {
+        return Ok(answered);
+    }
+    let booking = match (&scan.booking, &scan.ticket) {
+        (Some(id), _) => Some(Booking::find(db, id)?.ok_or(Unanswered::UnknownBooking)?),
+        (None, Some(text)) => match keys.verify(text) {
+            Some(ticket) => Booking::find(db, &booking_id(ticket.booking))?,
+            None => None,
+        },
+        (None, None) => None,
+    };
+    let outcome = match &booking {
+        Some(booking) => match may_enter(keys, temple, scan, booking) {
+            Ok(()) => check_in(db, booking, scan, actor, now)?,
+            Err(refusal) => Err(refusal),
+        },
+        None => Err(Refusal::BadSignature),
+    };
+    let verdict = Verdict { outcome, booking: booking.map(|booking| booking.id), replayed: false };
+    let scan = Answered { nonce: &scan.nonce, way: Way::In, asked: &asked, site: &temple.site, at: scan.at };
+    keep(db, &scan, &verdict, actor, now)?;
+    Ok(verdict)
+}
+
+fn booking_id(bytes: [u8; 16]) -> String {
+    uuid::Uuid::from_bytes(bytes).to_string()
+}
+
+fn may_enter(keys: &Keys, temple: &Temple, scan: &EntryScan, booking: &Booking) -> Result<(), Refusal> {
+    let ticket = match &scan.ticket {
+        None => None,
+        Some(text) => {
+            let ticket = keys.verify(text).filter(|ticket| booking_id(ticket.booking) == booking.id);
+            Some(i64::from(ticket.ok_or(Refusal::BadSignature)?.number))
+        }
+    };
+    let booked = Booked {
+        site: &booking.temple_id,
+        date: booking.date,
+        starts_at: booking.starts_at.0,
+        ends_at: booking.ends_at.0,
+        status: booking.status,
+        ticket: booking.ticket_number,
+    };
+    admit(&booked, &Scan { site: &temple.site, zone: temple.zone, at: scan.at, ticket })
+}
+
+/// Whether the booking may come in is a condition of this one write.
+const CHECK_IN: &str = formatcp!("update bookings set status = '{CHECKED_IN}', checked_in_at = ?2, checked_in_by = ?3, gate = ?4, ended_at = null, updated_at = ?5, updated_by = ?3
+     where no = ?1 and status in {ADMISSIBLE} returning no");
+
+fn check_in(db: &dyn Executor, booking: &Booking, scan: &EntryScan, actor: &str, now: i64) -> Result<Result<String, Refusal>, Problem> {
+    if !db.exists(CHECK_IN, params![booking.no, scan.at, actor, scan.gate.as_deref(), now])? {
+        return Ok(Err(Refusal::AlreadyCheckedIn));
+    }
+    to_json(&Booking::get(db, &booking.id)?).map(Ok)
+}
+
+/// As it is answered and kept.
+pub fn to_json(booking: &Booking) -> Result<String, Problem> {
+    serde_json::to_string(booking).map_err(Problem::internal)
+}
+
+/// Which way a gate was asked about.
+#[derive(Clone, Copy)]
+pub enum Way {
+    In,
+    Out,
+}
+
+impl Way {
+    /// As it is stored.
+    const fn kind(self) -> &'static str {
+        match self {
+            Self::In => "checkin",
+            Self::Out => "exit",
+        }
+    }
+
+    /// The outcome, as it is stored, of a booking that went this way.
+    const fn outcome(self) -> Status {
+        match self {
+            Self::In => Status::CheckedIn,
+            Self::Out => Status::Exited,
+        }
+    }
+}
+
+#[derive(FromRow)]
+struct StoredAnswer {
+    is_same: bool,
+    outcome: String,
+    answer: Option<String>,
+    booking: Option<String>,
+}
+
+/// What was answered to this nonce before.
+pub fn find_answered(db: &dyn Executor, nonce: &str, way: Way, asked: &str, site: &str) -> Result<Option<Verdict>, Unanswered> {
+    let stored: Option<StoredAnswer> = db.fetch_optional(
+        "select kind = ?2 and asked = ?3 and site = ?4 as is_same, outcome, answer, booking from booking_scans where nonce = ?1",
+        params![nonce, way.kind(), asked, site],
+    )?;
+    let Some(StoredAnswer { is_same, outcome, answer, booking }) = stored else { return Ok(None) };
+    if !is_same {
+        return Err(Unanswered::NonceUsed);
+    }
+    let outcome = match outcome.parse::<Refusal>() {
+        Ok(refusal) => Err(refusal),
+        Err(_) => Ok(answer.ok_or_else(|| Problem::internal("a scan that was let through has no answer"))?),
+    };
+    Ok(Some(Verdict { outcome, booking, replayed: true }))
+}
+
+/// A scan that has its verdict.
+pub struct Answered<'a> {
+    pub nonce: &'a str,
+    pub way: Way,
+    /// What must be the same when the nonce comes again.
+    pub asked: &'a str,
+    pub site: &'a str,
+    /// When it was scanned, milliseconds.
+    pub at: i64,
+}
+
+/// Keeps the answer for a retry.
+pub fn keep(db: &dyn Executor, scan: &Answered<'_>, verdict: &Verdict, actor: &str, now: i64) -> Result<(), Problem> {
+    let (outcome, answer) = match &verdict.outcome {
+        Ok(booking) => (scan.way.outcome().into_str(), Some(booking)),
+        Err(refusal) => (refusal.into_str(), None),
+    };
+    db.run(
+        "insert into booking_scans (nonce, kind, asked, booking, site, at, outcome, answer, judged_at, judged_by)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        params![scan.nonce, scan.way.kind(), scan.asked, verdict.booking.as_deref(), scan.site, scan.at, outcome, answer, now, actor,],
+    )?;
+    Ok(())
+}
+
+/// The answer for the gate: the booking; or 422 for what is no ticket of ours, else 409, with the refusal as `reason`.
+pub fn answer(verdict: Verdict) -> Result<GateAnswer, Problem> {
+    let refused = |refusal: Refusal| {
+        let status = match refusal {
+            Refusal::BadSignature => StatusCode::UNPROCESSABLE_ENTITY,
+            _ => StatusCode::CONFLICT,
+        };
+        Problem::new(status, "refused-at-gate", refusal.detail()).because(refusal.into_str())
+    };
+    let booking = verdict.outcome.map_err(refused)?;
+    Ok(GateAnswer { booking, replayed: verdict.replayed })
+}
+
+/// 200 with the [`Booking`], now or when its nonce first came. A repeated answer carries `Idempotent-Replayed: true`.
+pub struct GateAnswer {
+    booking: String,
+    replayed: bool,
+}
+
+impl IntoResponse for GateAnswer {
+    fn into_response(self) -> Response {
+        let mut response = ([(CONTENT_TYPE, "application/json")], self.booking).into_response();
+        if self.replayed {
+            response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+        }
+        response
+    }
+}
+
+impl Respond for GateAnswer {
+    fn describe(request: &mut Request<'_>) {
+        answers_json::<Booking>(request, 200, "The booking, as it is now or was when this nonce first came.");
+    }
+}

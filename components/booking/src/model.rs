@@ -1,0 +1,142 @@
+//! A booking, as it is stored and as it is shown.
+
+use const_format::formatcp;
+use domain::booking::{Status, parse_code};
+use domain::booking_slot::Date;
+use domain::booking_ticket::Ticket;
+use domain::role::Role;
+use domain::time::MINUTE_MS;
+use kit::caller::Principal;
+use kit::db::{Database, Executor, Fetch as _};
+use kit::input::Timestamp;
+use kit::row::{FromRow, Json};
+use kit::{Problem, params};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::sql::WAITLISTED;
+use crate::ticket::Keys;
+
+/// A booking, also one that waits.
+#[derive(Serialize, FromRow, ToSchema)]
+pub struct Booking {
+    /// The order in which bookings came.
+    #[serde(skip)]
+    pub no: i64,
+    /// The number of its newest ticket: older ones are revoked.
+    #[serde(skip)]
+    pub ticket_number: i64,
+    pub id: String,
+    /// What a pilgrim reads out at the gate, such as `K7P2-9QXM`.
+    pub booking_code: String,
+    pub user_id: String,
+    pub temple_id: String,
+    pub date: Date,
+    pub slot: String,
+    pub starts_at: Timestamp,
+    pub ends_at: Timestamp,
+    pub party_size: i64,
+    #[schema(value_type = Vec<Visitor>)]
+    visitors: Json<Vec<Visitor>>,
+    pub status: Status,
+    /// Its place in the line, from 1, while it waits.
+    waitlist_position: Option<i64>,
+    /// Why the temple revoked it.
+    reason: Option<String>,
+    /// When it left the waitlist.
+    promoted_at: Option<Timestamp>,
+    checked_in_at: Option<Timestamp>,
+    /// The gate that it came in by.
+    gate: Option<String>,
+    pub exited_at: Option<Timestamp>,
+    /// When it was cancelled, revoked, missed or had waited in vain.
+    ended_at: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// A person of the party.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Visitor {
+    pub name: String,
+    /// Years.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age: Option<i64>,
+}
+
+/// A booking with its ticket, as its owner sees it.
+#[derive(Serialize, ToSchema)]
+pub struct TicketedBooking {
+    #[serde(flatten)]
+    pub booking: Booking,
+    /// What its QR code says, see docs/reference/tickets.md; null while it has no ticket, as `qr_svg` and `qr_png` are.
+    ticket: Option<String>,
+    /// Where its QR code is as SVG.
+    qr_svg: Option<String>,
+    /// Where its QR code is as PNG.
+    qr_png: Option<String>,
+}
+
+/// The bookings `b`, to be followed by a condition.
+pub const SELECT: &str = formatcp!("select b.no, b.id, b.code as booking_code, b.user_id, b.site as temple_id, b.date, b.slot, b.starts_at, b.ends_at, b.party_size,
+        b.visitors, b.status, b.ticket as ticket_number, b.reason, b.promoted_at, b.checked_in_at, b.gate, b.exited_at, b.ended_at,
+        b.created_at, b.updated_at,
+        iif(b.status = '{WAITLISTED}', (select count(*) from bookings w indexed by bookings_by_slot
+            where w.site = b.site and w.date = b.date and w.slot = b.slot and w.status = '{WAITLISTED}' and w.no <= b.no), null) as waitlist_position
+     from bookings b");
+
+const BY_CODE: &str = formatcp!("{SELECT} where b.code = ?");
+const BY_ID: &str = formatcp!("{SELECT} where b.id = ?");
+
+/// 404.
+pub fn not_found() -> Problem {
+    Problem::not_found("booking")
+}
+
+impl Booking {
+    /// The booking of this id, or of this code as it was typed at a gate.
+    pub fn find(db: &dyn Executor, id: &str) -> Result<Option<Self>, Problem> {
+        match parse_code(id) {
+            Some(code) => db.fetch_optional(BY_CODE, params![code]),
+            None => db.fetch_optional(BY_ID, params![id]),
+        }
+    }
+
+    /// The same; 404 when there is none.
+    pub fn get(db: &dyn Executor, id: &str) -> Result<Self, Problem> {
+        Self::find(db, id)?.ok_or_else(not_found)
+    }
+
+    /// The same, when it is the caller's, or the caller is an operator; somebody else's is a 404.
+    pub fn visible_to(caller: &Principal, id: &str) -> Result<Self, Problem> {
+        let booking = Self::get(&Database, id)?;
+        if booking.user_id == caller.id || caller.role.holds(Role::Operator) { Ok(booking) } else { Err(not_found()) }
+    }
+
+    /// The text of its newest ticket, while it has one.
+    pub fn ticket_text(&self, keys: &Keys) -> Result<Option<String>, Problem> {
+        if !self.status.has_ticket() {
+            return Ok(None);
+        }
+        let small = |value: i64| u8::try_from(value).map_err(Problem::internal);
+        let booking = uuid::Uuid::parse_str(&self.id).map_err(Problem::internal)?;
+        let (Timestamp(starts_at), Timestamp(ends_at)) = (self.starts_at, self.ends_at);
+        Ok(Some(keys.sign(Ticket {
+            key: [0; 4],
+            booking: booking.into_bytes(),
+            starts_s: u32::try_from(starts_at / 1000).unwrap_or(u32::MAX),
+            minutes: u16::try_from((ends_at - starts_at) / MINUTE_MS).unwrap_or(u16::MAX),
+            party: small(self.party_size)?,
+            number: small(self.ticket_number)?,
+            site: self.temple_id.clone(),
+        })))
+    }
+
+    /// With its ticket.
+    pub fn with_ticket(self, keys: &Keys) -> Result<TicketedBooking, Problem> {
+        let ticket = self.ticket_text(keys)?;
+        let picture = |kind: &str| ticket.as_ref().map(|_| format!("/api/bookings/{}/qr.{kind}", self.id));
+        let (qr_svg, qr_png) = (picture("svg"), picture("png"));
+        Ok(TicketedBooking { booking: self, ticket, qr_svg, qr_png })
+    }
+}

@@ -1,0 +1,99 @@
+//! What time does to bookings: who did not come, who waited in vain, who was not seen to leave (docs/reference/rules.md#booking).
+
+use axum::{Extension, Json};
+use const_format::formatcp;
+use domain::booking::AUTO_EXIT_MS;
+use domain::time::DAY_MS;
+use kit::db::{self, Database, Executor, Fetch as _};
+use kit::serve::Quiet;
+use kit::trusted::Trusted;
+use kit::{Answer, Problem, host, params};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::sql::{CHECKED_IN, CONFIRMED, EXITED, EXPIRED, NO_SHOW, WAITLISTED};
+
+/// Rows that one statement changes: a backlog takes several runs, and no writer waits long.
+const BATCH: i64 = 5_000;
+
+/// Slots whose waitlist one run moves up.
+const MAX_SLOTS: i64 = 500;
+
+/// How long a gate's questions are kept, milliseconds.
+const SCANS_KEPT_MS: i64 = 30 * DAY_MS;
+
+/// How many bookings a scheduled run changed.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = BookingRun)]
+pub struct Summary {
+    /// Did not come.
+    no_shows: u64,
+    /// Waited in vain: their slot has begun.
+    expired: u64,
+    /// Left the waitlist after all.
+    promoted: i64,
+    /// Are taken to have left, hours after their slot.
+    left: u64,
+    /// Questions of gates that were forgotten.
+    scans: u64,
+}
+
+const MISS: &str = formatcp!(
+    "update bookings set status = '{NO_SHOW}', ended_at = ends_at, updated_at = ?1, updated_by = 'system'
+     where no in (select no from bookings where status = '{CONFIRMED}' and ends_at < ?2 order by ends_at limit ?3)"
+);
+
+const EXPIRE: &str = formatcp!(
+    "update bookings set status = '{EXPIRED}', ended_at = ?1, updated_at = ?1, updated_by = 'system'
+     where no in (select no from bookings where status = '{WAITLISTED}' and starts_at <= ?2 order by starts_at limit ?3)"
+);
+
+const LEAVE: &str = formatcp!(
+    "update bookings set status = '{EXITED}', exited_at = ?1, updated_at = ?1, updated_by = 'system'
+     where no in (select no from bookings where status = '{CHECKED_IN}' and ends_at < ?2 order by ends_at limit ?3)"
+);
+
+const FORGET_SCANS: &str =
+    "delete from booking_scans where nonce in (select nonce from booking_scans where judged_at < ?1 order by judged_at limit ?2)";
+
+/// Does the scheduled work of bookings, as the cron trigger does every 30 seconds.
+#[utoipa::path(post, path = "/internal/tick/booking")]
+pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
+    Ok((Extension(Quiet), Json(run().await?)))
+}
+
+/// Brings bookings up to now. Each step's condition is in its statement: two runs at once do it once.
+pub async fn run() -> Result<Summary, Problem> {
+    let now = host::now_ms();
+    Ok(Summary {
+        no_shows: Database.run_counted(MISS, params![now, now, BATCH])?,
+        expired: Database.run_counted(EXPIRE, params![now, now, BATCH])?,
+        left: Database.run_counted(LEAVE, params![now, now - AUTO_EXIT_MS, BATCH])?,
+        scans: Database.run_counted(FORGET_SCANS, params![now - SCANS_KEPT_MS, BATCH])?,
+        promoted: promote(now)?,
+    })
+}
+
+const MOVE_UP: &str = formatcp!(
+    "insert into waitlist_moves (site, date, slot, at)
+     select site, date, slot, ?1 from bookings indexed by bookings_waiting where status = '{WAITLISTED}' and starts_at > ?1
+     group by site, date, slot order by min(starts_at) limit ?2"
+);
+
+/// Moves the waitlists of the slots that come next up; how many bookings that confirmed. Each cancellation does so by itself: this is the
+/// safety net.
+fn promote(now: i64) -> Result<i64, Problem> {
+    if count_waiting(&Database)? == 0 {
+        return Ok(0);
+    }
+    db::transaction(|db| {
+        let before = count_waiting(db)?;
+        db.run(MOVE_UP, params![now, MAX_SLOTS])?;
+        Ok(before - count_waiting(db)?)
+    })
+}
+
+fn count_waiting(db: &dyn Executor) -> Result<i64, Problem> {
+    let count = db.fetch_scalar(formatcp!("select count(*) from bookings where status = '{WAITLISTED}'"), params![])?;
+    Ok(count.unwrap_or_default())
+}
