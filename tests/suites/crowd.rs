@@ -240,7 +240,7 @@ async fn events_are_public_and_at_most_every_five_seconds_a_zone() {
     temple.count(&app, "HALL", 130, -4).await.expect(201);
     assert_eq!(temple.events(&app).len(), 5);
     app.advance(Duration::from_secs(6));
-    assert_eq!((app.tick().await["held_back"].clone(), app.tick().await["held_back"].clone()), (json!(1), json!(0)));
+    assert_eq!((app.tick().await["crowd"]["held_back"].clone(), app.tick().await["crowd"]["held_back"].clone()), (json!(1), json!(0)));
     assert_eq!(temple.events(&app)[5]["count"], 130);
 }
 

@@ -325,6 +325,6 @@ async fn events_are_public_and_at_most_every_ten_seconds_a_shuttle() {
     assert!((events()[1]["lat"].as_f64().unwrap() - 20.00045).abs() < 1e-5);
     // What was held back goes out with the scheduled run.
     app.advance(Duration::from_secs(11));
-    assert_eq!((app.tick().await["held_back"].clone(), events().len()), (json!(1), 3));
+    assert_eq!((app.tick().await["transport"]["held_back"].clone(), events().len()), (json!(1), 3));
     assert!((events()[2]["lat"].as_f64().unwrap() - 20.00054).abs() < 1e-5);
 }

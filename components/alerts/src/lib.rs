@@ -1,32 +1,46 @@
-//! Alerts and the history of what was sent about them (contract §6): S1's from cameras, S3's broadcasts, and those that the system
-//! raises by itself. Also S1's cameras (§7).
+//! Alerts: those that cameras and operators send, broadcasts to the public, and those that the system raises by itself
+//! (docs/reference/rules.md#alerts). Also cameras, and what was sent about alerts and emergencies.
 //!
 //! The schema's triggers write history, audit, feed and outbox in the transaction of each change, so nothing here does.
 
+mod active;
 mod cameras;
-mod inforce;
+mod create;
 mod messages;
-mod new;
+mod model;
 mod read;
-mod steps;
-mod write;
+mod request;
+mod schedule;
+mod transitions;
+mod update;
 
-use axum::Router;
-use axum::routing::{get, patch, post};
+use kit::api::Api;
+use kit::routes;
 
-fn router() -> Router {
-    Router::new()
-        .route("/api/alerts", get(read::list).post(write::create))
-        .route("/api/alerts/active", get(inforce::all))
-        .route("/api/alerts/temple/{temple_id}", get(inforce::of_temple))
-        .route("/api/alerts/{id}", get(read::detail).patch(write::edit).put(write::edit).delete(write::delete))
-        .route("/api/alerts/{id}/acknowledge", patch(steps::acknowledge).post(steps::acknowledge))
-        .route("/api/alerts/{id}/resolve", patch(steps::resolve).post(steps::resolve))
-        .route("/api/cameras", get(cameras::list).post(cameras::create))
-        .route("/api/cameras/{id}", get(cameras::detail).patch(cameras::change).put(cameras::change).delete(cameras::delete))
-        .route("/api/dispatch/messages", get(messages::list))
-        .route("/api/dispatch/messages/{id}", get(messages::detail))
-        .route("/api/dispatch/messages/{id}/replay", post(messages::replay))
+/// Every route of this component.
+pub fn api() -> Api {
+    Api::new("alerts", "Alerts, the cameras that raise some, and the messages that were sent about alerts and emergencies.").routes(
+        routes![
+            read::list,
+            create::create,
+            active::list,
+            active::of_temple,
+            read::detail,
+            update::update,
+            update::delete,
+            transitions::acknowledge,
+            transitions::resolve,
+            cameras::list,
+            cameras::create,
+            cameras::read,
+            cameras::update,
+            cameras::delete,
+            messages::list,
+            messages::detail,
+            messages::replay,
+            schedule::tick,
+        ],
+    )
 }
 
-kit::component!(router);
+kit::component!(api, scheduled: schedule::run);

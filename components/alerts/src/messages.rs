@@ -1,120 +1,159 @@
-//! What was sent, or could not be: the messages of the dispatcher, their deliveries, and the replay of dead letters (contract §6).
+//! What was sent, or could not be: the dispatcher's messages, their deliveries, and the replay of dead letters
+//! (docs/reference/rules.md#dispatch).
 
 use axum::extract::Path;
 use axum::{Extension, Json};
-use http::StatusCode;
+use const_format::concatcp;
+use domain::dispatch::{DeliveryOutcome, MessageState};
+use kit::api::Accepted;
 use kit::caller::{Admin, Caller};
-use kit::db::{self, Row};
-use kit::page::{Listing, Page};
-use kit::request::{Now, Query, RequestId};
+use kit::db::{self, Database, Executor, Fetch as _};
+use kit::input::{Input, Text, Timestamp};
+use kit::page::{Listing, Order, Page};
+use kit::request::{Now, RequestId};
+use kit::row::FromRow;
+use kit::select::Select;
 use kit::{Answer, Problem, outbox, params};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::read::below;
-
-const STATES: [&str; 4] = ["queued", "sending", "sent", "dead"];
-const CHANNELS: [&str; 5] = ["webhook", "sms", "mail", "chat", "ntfy"];
-
-/// What a message shows, in the order that [`message`] reads.
-const SELECT: &str = "select m.id, m.state, m.channel, m.contact, m.urgent, m.attempts, m.last_error, m.created_at, m.first_at,
-        m.next_attempt_at, m.sent_at, o.topic, o.subject, o.level
-     from messages m join outbox o on o.id = m.outbox_id";
-
-fn message(row: &Row) -> Result<Value, Problem> {
-    let state = row.text(1)?;
-    let waiting = state == "queued";
-    Ok(json!({
-        "id": row.text(0)?,
-        "state": state,
-        "channel": row.text(2)?,
-        "contact": row.text(3)?,
-        "urgent": row.bool(4)?,
-        "attempts": row.int(5)?,
-        "last_error": row.opt_text(6)?,
-        "created_at": row.time(7)?,
-        "first_at": row.time(8)?,
-        "next_attempt_at": if waiting { row.opt_time(9)? } else { None },
-        "sent_at": row.opt_time(10)?,
-        "topic": row.text(11)?,
-        // The alert's id, or the emergency's: the topic tells which.
-        "subject": row.text(12)?,
-        "alert_id": row.text(12)?,
-        "level": row.int(13)?,
-    }))
+/// A message to one contact through one channel.
+#[derive(Serialize, FromRow, ToSchema)]
+pub struct Message {
+    /// Also the idempotency key that its receiver sees.
+    id: String,
+    state: MessageState,
+    channel: String,
+    contact: String,
+    /// Whether it goes before others.
+    urgent: bool,
+    attempts: i64,
+    last_error: Option<String>,
+    created_at: Timestamp,
+    /// The start of the 24 hours in which it is tried; moved by a replay.
+    first_at: Timestamp,
+    /// Null unless it is queued.
+    next_attempt_at: Option<Timestamp>,
+    sent_at: Option<Timestamp>,
+    /// What it tells of, such as `alert.critical` or `emergency.reported`.
+    topic: String,
+    /// The id of the alert, the emergency, the booking, the reservation or the payment that it tells of: the topic says which.
+    subject: String,
+    /// The same, as older clients know it.
+    #[row(column = "subject")]
+    alert_id: String,
+    /// The rung of the escalation.
+    level: i64,
 }
 
-/// GET `/api/dispatch/messages`: newest first; filters `state` (dead letters: `?state=dead`) and `channel`.
-pub async fn list(_: Caller<Admin>, Query(query): Query) -> Answer<Page<Value>> {
-    let listing = Listing::parse(&query, &["state", "channel"])?;
-    let mut sql = format!("{SELECT} where m.id < ?");
-    let mut params = vec![below(&listing)];
-    if let Some(state) = listing.choice("state", &STATES)? {
-        sql.push_str(" and m.state = ?");
-        params.push(state.into());
-    }
-    if let Some(channel) = listing.choice("channel", &CHANNELS)? {
-        // With `+`, SQLite looks the state up in its index, which tells more apart than the channel's.
-        sql.push_str(if listing.filter("state").is_some() { " and +m.channel = ?" } else { " and m.channel = ?" });
-        params.push(channel.into());
-    }
-    sql.push_str(" order by m.id desc limit ?");
-    params.push(listing.fetch().into());
-    let rows = db::run(&sql, params)?;
-    listing.page(rows, |row| Ok(json!([row.text(0)?])), message)
+const SELECT: &str = concatcp!(
+    "select m.id, m.state, m.channel, m.contact, m.urgent, m.attempts, m.last_error, m.created_at, m.first_at,
+        iif(m.state = '",
+    MessageState::Queued.into_str(),
+    "', m.next_attempt_at, null) as next_attempt_at, m.sent_at, o.topic, o.subject, o.level
+     from messages m join outbox o on o.id = m.outbox_id where "
+);
+
+/// A message with its attempts.
+#[derive(Serialize, ToSchema)]
+pub struct MessageDetail {
+    #[serde(flatten)]
+    message: Message,
+    /// Each attempt, the first first.
+    deliveries: Vec<Delivery>,
 }
 
-/// GET `/api/dispatch/messages/{id}`: with its `deliveries`, one for each attempt.
-pub async fn detail(_: Caller<Admin>, Path(id): Path<String>) -> Answer<Json<Value>> {
-    let mut shown = one(&id)?;
-    let rows = db::run(
+/// An attempt to deliver a message.
+#[derive(Serialize, FromRow, ToSchema)]
+pub struct Delivery {
+    /// From 1.
+    attempt: i64,
+    at: Timestamp,
+    outcome: DeliveryOutcome,
+    http_status: Option<i64>,
+    error: Option<String>,
+    /// How long the receiver took, milliseconds.
+    duration_ms: i64,
+}
+
+fn not_found() -> Problem {
+    Problem::not_found("message")
+}
+
+/// Which messages.
+#[derive(Input)]
+pub struct Filters {
+    /// Dead letters are `dead`.
+    state: Option<MessageState>,
+    /// The channel's name, such as `webhook`, `sms` or `mail`.
+    channel: Option<Text<1, 32>>,
+    /// The newest first unless it says otherwise.
+    order: Option<Order>,
+}
+
+/// Lists messages, the newest first.
+#[utoipa::path(get, path = "/api/dispatch/messages")]
+pub async fn list(_: Caller<Admin>, listing: Listing<Filters>) -> Answer<Page<Message>> {
+    let Filters { state, channel, order } = &listing.filters;
+    let (start, order) = match order {
+        Some(Order::Asc) => (concatcp!(SELECT, "m.id > coalesce(?, '')"), "m.id"),
+        // Above every id in SQLite's order of text.
+        _ => (concatcp!(SELECT, "m.id < coalesce(?, '~')"), "m.id desc"),
+    };
+    // With `+`, SQLite looks the state up in its index, which tells more apart than the channel's.
+    let by_channel = if state.is_some() { "+m.channel = ?" } else { "m.channel = ?" };
+    let messages = Select::new(start, params![listing.after_text(0)])
+        .and_if("m.state = ?", *state)
+        .and_if(by_channel, channel.as_deref())
+        .fetch(&Database, order, listing.fetch())?;
+    Ok(listing.page(messages, |message: &Message| [message.id.clone()]))
+}
+
+/// Returns a message with its deliveries, one for each attempt.
+#[utoipa::path(get, path = "/api/dispatch/messages/{id}")]
+pub async fn detail(_: Caller<Admin>, Path(id): Path<String>) -> Answer<Json<MessageDetail>> {
+    let message = find(&Database, &id)?;
+    let deliveries = Database.fetch_all(
         "select attempt, at, outcome, http_status, error, duration_ms from deliveries where message_id = ? order by attempt",
-        params![&id],
+        params![id],
     )?;
-    let deliveries = rows.iter().map(|row| {
-        Ok(json!({
-            "attempt": row.int(0)?,
-            "at": row.time(1)?,
-            "outcome": row.text(2)?,
-            "http_status": row.opt_int(3)?,
-            "error": row.opt_text(4)?,
-            "duration_ms": row.int(5)?,
-        }))
-    });
-    shown["deliveries"] = deliveries.collect::<Result<Vec<Value>, Problem>>()?.into();
-    Ok(Json(shown))
+    Ok(Json(MessageDetail { message, deliveries }))
 }
 
-fn one(id: &str) -> Result<Value, Problem> {
-    let rows = db::run(&format!("{SELECT} where m.id = ?"), params![id])?;
-    message(rows.first().ok_or_else(|| Problem::not_found("message"))?)
+fn find(db: &dyn Executor, id: &str) -> Result<Message, Problem> {
+    db.fetch_optional(concatcp!(SELECT, "m.id = ?"), params![id])?.ok_or_else(not_found)
 }
 
-/// POST `/api/dispatch/messages/{id}/replay` → 202: a dead letter is due again, for another 24 hours. Any other message: 409.
+const REPLAY: &str = concatcp!(
+    "update messages set state = '",
+    MessageState::Queued.into_str(),
+    "', first_at = ?1, next_attempt_at = ?1, lease_until = null, lease_owner = null
+     where id = ?2 and state = '",
+    MessageState::Dead.into_str(),
+    "' returning id"
+);
+
+/// Queues a dead letter again, for another 24 hours.
 ///
 /// `attempts` goes on from where it was, since it numbers the deliveries.
+#[utoipa::path(post, path = "/api/dispatch/messages/{id}/replay", responses((status = 409, description = "The message is no dead letter.")))]
 pub async fn replay(
     caller: Caller<Admin>,
     Now(now): Now,
     Extension(RequestId(request_id)): Extension<RequestId>,
     Path(id): Path<String>,
-) -> Answer<(StatusCode, Json<Value>)> {
-    db::transaction(|transaction| {
-        let queued = transaction.run(
-            "update messages set state = 'queued', first_at = ?1, next_attempt_at = ?1, lease_until = null, lease_owner = null
-             where id = ?2 and state = 'dead' returning id",
-            params![now, &id],
-        )?;
-        if queued.first().is_none() {
-            let rows = transaction.run("select state from messages where id = ?", params![&id])?;
-            let row = rows.first().ok_or_else(|| Problem::not_found("message"))?;
-            return Err(Problem::conflict(format!("the message is {}: only a dead one is replayed", row.text(0)?)));
+) -> Answer<Accepted<Message>> {
+    let message = db::transaction(|db| {
+        if !db.exists(REPLAY, params![now, &id])? {
+            let state = find(db, &id)?.state.into_str();
+            return Err(Problem::conflict(format!("the message is {state}: only a dead one is replayed")));
         }
-        transaction.run(
+        db.run(
             "insert into audit_log (at, actor, action, entity, subject) values (?, ?, 'replayed', 'messages', ?)",
             params![now, &caller.0.id, &id],
         )?;
-        Ok(())
+        find(db, &id)
     })?;
     outbox::wake_dispatcher(request_id);
-    Ok((StatusCode::ACCEPTED, Json(one(&id)?)))
+    Ok(Accepted(message))
 }

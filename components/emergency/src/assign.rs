@@ -1,135 +1,115 @@
-//! Who goes: the resources that are free, the best first, and their assignment.
+//! Sending a resource to an emergency, and releasing it.
 
 use axum::Json;
 use axum::extract::Path;
-use domain::emergency::{Candidate, Kind, rank};
+use const_format::concatcp;
+use domain::emergency::Status;
+use domain::resource::Status as ResourceStatus;
 use kit::caller::{Caller, Operator};
-use kit::db::DbError;
-use kit::fields::Fields;
-use kit::request::{JsonBytes, Now};
-use kit::{Answer, Problem, db, params};
-use serde_json::{Value, json};
+use kit::db::{Database, DbError, Executor, Fetch as _};
+use kit::input::{Input, Text};
+use kit::request::{Body, Now};
+use kit::row::FromRow;
+use kit::{Answer, Problem, params};
 
-use crate::read::{self, View};
+use crate::model::{self, Emergency};
+use crate::suggestions::IS_FREE;
 
-/// How many free resources of a temple are looked at.
-const LOOKED_AT: i64 = 1000;
-
-/// How many are listed.
-const LISTED: usize = 50;
-
-/// GET `/api/emergency/{id}/suggestions`: the temple's resources that are free now, those first whose type helps with this kind of
-/// emergency, and of one type the nearest: `{items: [{resource_id, type, name, contact, location, distance_m}]}`, at most 50.
-pub async fn suggestions(_: Caller<Operator>, Now(now): Now, Path(id): Path<String>) -> Answer<Json<Value>> {
-    let mut items = ranked(&id, now)?;
-    items.truncate(LISTED);
-    Ok(Json(json!({ "items": items })))
+/// Which resource is sent, or released.
+#[derive(Input)]
+#[input(example = r#"{"resource_id": "019c2b0a-7c3e-7c31-a4a5-0c8f1c2d3e4f"}"#)]
+pub struct AssignmentRequest {
+    resource_id: Text<1, 64>,
 }
 
-/// The free resources of the emergency's temple in the order in which they should be sent. One that says of no place of its own
-/// stands where the temple does. 404 when there is no such emergency.
-pub fn ranked(id: &str, now: i64) -> Result<Vec<Value>, Problem> {
-    let rows = db::run("select site, type, latitude, longitude from emergencies where id = ?", params![id])?;
-    let row = rows.first().ok_or_else(read::not_found)?;
-    let kind = row.text(1)?.parse().unwrap_or(Kind::Other);
-    let at = (row.real(2)?, row.real(3)?);
-    let free = db::run(
-        "select r.id, r.type, r.name, r.contact, coalesce(r.latitude, s.latitude), coalesce(r.longitude, s.longitude)
-         from resources r join sites s on s.slug = r.site
-         where r.site = ?1 and r.retired_at is null and r.status = 'available'
-             and not exists (select 1 from assignments a where a.resource_id = r.id and a.released_at is null)
-             and not exists (select 1 from resource_maintenance m where m.resource_id = r.id and m.starts_at <= ?2 and m.ends_at > ?2)
-         order by r.id limit ?3",
-        params![row.text(0)?, now, LOOKED_AT],
-    )?;
-    let mut candidates = Vec::with_capacity(free.len());
-    let mut shown = std::collections::HashMap::new();
-    for row in free.iter() {
-        let candidate = Candidate { id: row.text(0)?.to_owned(), kind: row.text(1)?.to_owned(), at: (row.real(4)?, row.real(5)?) };
-        shown.insert(candidate.id.clone(), (row.text(2)?, row.opt_text(3)?));
-        candidates.push(candidate);
-    }
-    let ranked = rank(kind, at, candidates).into_iter().map(|(candidate, distance)| {
-        let (name, contact) = shown.get(&candidate.id).copied().unwrap_or_default();
-        json!({
-            "resource_id": candidate.id,
-            "type": candidate.kind,
-            "name": name,
-            "contact": contact,
-            "location": { "lat": candidate.at.0, "lng": candidate.at.1 },
-            "distance_m": distance.round(),
-        })
-    });
-    Ok(ranked.collect())
-}
+const ASSIGN: &str = concatcp!(
+    "insert into assignments (emergency_id, resource_id, assigned_at, assigned_by)
+     select e.id, r.id, ?1, ?4 from emergencies e join deployable_resources r on r.id = ?3
+     where e.id = ?2 and e.status <> '",
+    Status::Resolved.into_str(),
+    "' and ",
+    IS_FREE,
+    " returning id"
+);
 
-fn resource_id(body: &[u8]) -> Result<String, Problem> {
-    let mut fields = Fields::parse(body)?;
-    let resource_id = fields.text("resource_id", 1..=64);
-    fields.finish()?;
-    Ok(resource_id)
-}
-
-/// PATCH `/api/emergency/{id}/assign`: `{resource_id}`. 409 when the resource is at an emergency already, in maintenance or out of
-/// service, or when the emergency is resolved.
+/// Sends a resource to an emergency.
 ///
-/// Of many at once one gets it: that it is free is a condition of the insert, with a unique index behind it.
-pub async fn assign(caller: Caller<Operator>, Now(now): Now, Path(id): Path<String>, JsonBytes(body): JsonBytes) -> Answer<Json<Value>> {
-    let resource = resource_id(&body)?;
-    let assigned = db::run(
-        "insert into assignments (emergency_id, resource_id, assigned_at, assigned_by)
-         select e.id, r.id, ?3, ?4 from emergencies e join resources r on r.id = ?2
-         where e.id = ?1 and e.status <> 'resolved' and r.retired_at is null and r.status = 'available'
-             and not exists (select 1 from assignments a where a.resource_id = r.id and a.released_at is null)
-             and not exists (select 1 from resource_maintenance m where m.resource_id = r.id and m.starts_at <= ?3 and m.ends_at > ?3)
-         returning id",
-        params![&id, &resource, now, &caller.0.id],
-    );
-    match assigned {
-        Ok(rows) if !rows.is_empty() => read::document(db::run, &id, View::Operator).map(Json),
-        Ok(_) | Err(DbError::Unique(_)) => Err(why_not(&id, &resource, now)?),
+/// Of many callers that ask for the same resource at the same time, one gets it: that it is free is a condition of the insert, with a
+/// unique index behind it.
+#[utoipa::path(
+    method(patch, post),
+    path = "/api/emergency/{id}/assign",
+    responses((
+        status = 409,
+        description = "The resource is at an emergency already, in maintenance or out of service, or the emergency is resolved."
+    ))
+)]
+pub async fn assign(
+    caller: Caller<Operator>,
+    Now(now): Now,
+    Path(id): Path<String>,
+    Body(request): Body<AssignmentRequest>,
+) -> Answer<Json<Emergency>> {
+    match Database.run(ASSIGN, params![now, &id, &request.resource_id, &caller.0.id]) {
+        Ok(rows) if !rows.is_empty() => model::find(&Database, &id).map(Json),
+        Ok(_) | Err(DbError::Unique(_)) => Err(refusal(&Database, &id, &request.resource_id, now)?),
         Err(other) => Err(other.into()),
     }
 }
 
+#[derive(FromRow)]
+struct Occupation {
+    status: ResourceStatus,
+    emergency_id: Option<String>,
+    is_in_maintenance: bool,
+}
+
 /// Why the resource could not be assigned.
-fn why_not(id: &str, resource: &str, now: i64) -> Result<Problem, Problem> {
-    let rows = db::run("select status from emergencies where id = ?", params![id])?;
-    if rows.first().ok_or_else(read::not_found)?.text(0)? == "resolved" {
+fn refusal(db: &dyn Executor, id: &str, resource: &str, now: i64) -> Result<Problem, Problem> {
+    let status: Option<Status> = db.fetch_scalar("select status from emergencies where id = ?", params![id])?;
+    if status.ok_or_else(model::not_found)? == Status::Resolved {
         return Ok(Problem::conflict("the emergency is resolved: nothing can be assigned to it"));
     }
-    let rows = db::run(
+    let occupation = db.fetch_optional(
         "select status,
-             (select emergency_id from assignments a where a.resource_id = r.id and a.released_at is null),
-             exists (select 1 from resource_maintenance m where m.resource_id = r.id and m.starts_at <= ?2 and m.ends_at > ?2)
-         from resources r where id = ?1 and retired_at is null",
+             (select emergency_id from assignments a where a.resource_id = r.id and a.released_at is null) as emergency_id,
+             exists (
+                 select 1 from maintenance_windows m where m.resource_id = r.id and m.starts_at <= ?2 and m.ends_at > ?2
+             ) as is_in_maintenance
+         from deployable_resources r where id = ?1",
         params![resource, now],
     )?;
-    let Some(row) = rows.first() else {
+    let Some(Occupation { status, emergency_id, is_in_maintenance }) = occupation else {
         return Ok(Problem::invalid_field("resource_id", "there is no such resource"));
     };
-    Ok(Problem::conflict(match (row.opt_text(1)?, row.text(0)?, row.bool(2)?) {
-        (Some(emergency), ..) if emergency == id => "the resource is assigned to this emergency already",
-        (Some(_), ..) => "the resource is at another emergency",
-        (None, "out_of_service", _) => "the resource is out of service",
-        (None, _, true) => "the resource is in maintenance",
+    Ok(Problem::conflict(match (emergency_id, status) {
+        (Some(emergency), _) if emergency == id => "the resource is assigned to this emergency already",
+        (Some(_), _) => "the resource is at another emergency",
+        (None, ResourceStatus::OutOfService) => "the resource is out of service",
+        (None, _) if is_in_maintenance => "the resource is in maintenance",
         // It was not free a moment ago.
-        (None, ..) => "the resource was taken: try again",
+        (None, _) => "the resource was taken: try again",
     }))
 }
 
-/// PATCH `/api/emergency/{id}/release`: `{resource_id}`: it is not needed here any more. 409 when it is not assigned here.
-pub async fn release(caller: Caller<Operator>, Now(now): Now, Path(id): Path<String>, JsonBytes(body): JsonBytes) -> Answer<Json<Value>> {
-    let resource = resource_id(&body)?;
-    let released = db::run(
+/// Releases a resource: it is not needed at this emergency any more.
+#[utoipa::path(
+    method(patch, post),
+    path = "/api/emergency/{id}/release",
+    responses((status = 409, description = "The resource is not assigned to this emergency."))
+)]
+pub async fn release(
+    caller: Caller<Operator>,
+    Now(now): Now,
+    Path(id): Path<String>,
+    Body(request): Body<AssignmentRequest>,
+) -> Answer<Json<Emergency>> {
+    let is_released = Database.exists(
         "update assignments set released_at = max(?3, assigned_at), released_by = ?4
          where resource_id = ?2 and released_at is null and emergency_id = ?1
          returning id",
-        params![&id, &resource, now, &caller.0.id],
+        params![&id, request.resource_id, now, &caller.0.id],
     )?;
-    let document = read::document(db::run, &id, View::Operator)?;
-    if released.is_empty() {
-        return Err(Problem::conflict("the resource is not assigned to this emergency"));
-    }
-    Ok(Json(document))
+    let emergency = model::find(&Database, &id)?;
+    if is_released { Ok(Json(emergency)) } else { Err(Problem::conflict("the resource is not assigned to this emergency")) }
 }

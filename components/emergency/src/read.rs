@@ -2,170 +2,169 @@
 
 use axum::Json;
 use axum::extract::Path;
+use const_format::concatcp;
 use domain::emergency::{Kind, Severity, Status};
 use domain::role::Role;
 use kit::caller::{Caller, Operator, SignedIn};
-use kit::db::{self, Value};
+use kit::db::{Database, Fetch as _};
+use kit::input::{Input, Slug, Timestamp};
 use kit::page::{Listing, Page};
-use kit::request::{Now, Query};
-use kit::{Answer, Problem, params};
-use serde_json::Value as Json_;
-use serde_json::value::RawValue;
-use strum::VariantNames as _;
+use kit::request::Now;
+use kit::row::{FromRow, Json as JsonColumn};
+use kit::select::Select;
+use kit::{Answer, params, sites};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use crate::assign;
-
-/// Above every UUID in SQLite's order of text: where the first page of a list that runs downwards begins.
-const ABOVE_ALL: &str = "~";
+use crate::model::{self, Emergency, EmergencyView, ReporterEmergency};
+use crate::suggestions::{self, Suggestion};
 
 /// How many resources a detail suggests.
 const SUGGESTED: usize = 3;
 
-/// Whose eyes an emergency is shown to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum View {
-    /// All of it.
-    Operator,
-    /// What its reporter said, and how far it has come.
-    Reporter,
+/// Which emergencies of one temple.
+#[derive(Input)]
+pub struct Filters {
+    status: Option<Status>,
+    r#type: Option<Kind>,
+    severity: Option<Severity>,
 }
 
-impl View {
-    const fn column(self) -> &'static str {
-        match self {
-            Self::Operator => "document",
-            Self::Reporter => "reporter_document",
-        }
-    }
+/// Which emergencies.
+#[derive(Input)]
+pub struct EverywhereFilters {
+    /// The temple's slug.
+    temple_id: Option<Slug>,
+    #[input(flatten)]
+    filters: Filters,
 }
 
-/// Which emergencies a list is of.
-#[derive(Default)]
+/// Lists emergencies, the newest first: all of them for operators, for others what they reported themselves.
+#[utoipa::path(get, path = "/api/emergency")]
+pub async fn list(caller: Caller<SignedIn>, listing: Listing<EverywhereFilters>) -> Answer<Page<EmergencyView>> {
+    let is_operator = caller.0.role.holds(Role::Operator);
+    let reporter = Some(caller.0.id.as_str()).filter(|_| !is_operator);
+    let EverywhereFilters { temple_id, filters } = &listing.filters;
+    let page = page(&listing, filters, &Scope { temple: temple_id.as_deref(), reporter, is_open: false })?;
+    Ok(page.map(|emergency| EmergencyView::new(emergency, is_operator)))
+}
+
+/// Lists the emergencies that are not resolved, the newest first.
+#[utoipa::path(get, path = "/api/emergency/active")]
+pub async fn active(_: Caller<Operator>, listing: Listing<EverywhereFilters>) -> Answer<Page<Emergency>> {
+    let EverywhereFilters { temple_id, filters } = &listing.filters;
+    page(&listing, filters, &Scope { temple: temple_id.as_deref(), reporter: None, is_open: true })
+}
+
+/// Lists the emergencies of a temple, the newest first.
+#[utoipa::path(get, path = "/api/emergency/temple/{temple_id}")]
+pub async fn of_temple(_: Caller<Operator>, Path(temple): Path<String>, listing: Listing<Filters>) -> Answer<Page<Emergency>> {
+    sites::require_in_path(&Database, &temple, "temple")?;
+    page(&listing, &listing.filters, &Scope { temple: Some(&temple), reporter: None, is_open: false })
+}
+
+/// Which emergencies a list is of, besides its filters.
 struct Scope<'a> {
     temple: Option<&'a str>,
     reporter: Option<&'a str>,
-    open: bool,
+    is_open: bool,
 }
 
-/// GET `/api/emergency/`, newest first: all of them for operators, for others what they reported themselves. Filters `temple_id`,
-/// `status`, `type`, `severity`.
-pub async fn list(caller: Caller<SignedIn>, Query(query): Query) -> Answer<Page<Box<RawValue>>> {
-    let listing = Listing::parse(&query, &["temple_id", "status", "type", "severity"])?;
-    let temple = listing.filter("temple_id");
-    if caller.0.role.holds(Role::Operator) {
-        return page(&listing, &Scope { temple, ..Scope::default() }, View::Operator);
-    }
-    page(&listing, &Scope { temple, reporter: Some(&caller.0.id), ..Scope::default() }, View::Reporter)
-}
+const IS_OPEN: &str = concatcp!("status <> '", Status::Resolved.into_str(), "'");
 
-/// GET `/api/emergency/active`: those that are not resolved. Filters `temple_id`, `status`, `type`, `severity`.
-pub async fn active(_: Caller<Operator>, Query(query): Query) -> Answer<Page<Box<RawValue>>> {
-    let listing = Listing::parse(&query, &["temple_id", "status", "type", "severity"])?;
-    page(&listing, &Scope { temple: listing.filter("temple_id"), open: true, ..Scope::default() }, View::Operator)
-}
-
-/// GET `/api/emergency/temple/{temple_id}`: those of one temple. Filters `status`, `type`, `severity`.
-pub async fn of_temple(_: Caller<Operator>, Path(temple): Path<String>, Query(query): Query) -> Answer<Page<Box<RawValue>>> {
-    let listing = Listing::parse(&query, &["status", "type", "severity"])?;
-    must_exist(&temple)?;
-    page(&listing, &Scope { temple: Some(&temple), ..Scope::default() }, View::Operator)
-}
-
-/// 404 unless there is such a temple.
-pub fn must_exist(temple: &str) -> Result<(), Problem> {
-    let rows = db::run("select 1 from sites where slug = ?", params![temple])?;
-    rows.first().map(drop).ok_or_else(|| Problem::not_found("temple"))
-}
-
-fn page(listing: &Listing, scope: &Scope<'_>, view: View) -> Answer<Page<Box<RawValue>>> {
-    let status = listing.choice("status", Status::VARIANTS)?;
-    let kind = listing.choice("type", Kind::VARIANTS)?;
-    let severity = listing.choice("severity", Severity::VARIANTS)?;
-    let mut filtered = String::new();
-    let mut params: Vec<Value> = vec![match listing.after_text(0) {
-        Value::Null => ABOVE_ALL.into(),
-        cursor => cursor,
-    }];
-    // Only the filters that were given, so that SQLite sees which index fits.
-    for (condition, value) in [
-        (" and site = ?", scope.temple),
-        (" and reported_by = ?", scope.reporter),
-        (" and status = ?", status),
-        (" and type = ?", kind),
-        (" and severity = ?", severity),
-    ] {
-        if let Some(value) = value {
-            filtered.push_str(condition);
-            params.push(value.into());
-        }
-    }
+fn page<F: Input>(listing: &Listing<F>, filters: &Filters, scope: &Scope<'_>) -> Answer<Page<Emergency>> {
+    // `~` is above every id in SQLite's order of text.
+    let start = concatcp!("select ", model::COLUMNS, " from emergencies where id < coalesce(?, '~')");
+    let mut select = Select::new(start, params![listing.after_text(0)])
+        .and_if("site = ?", scope.temple)
+        .and_if("reported_by = ?", scope.reporter)
+        .and_if("status = ?", filters.status)
+        .and_if("type = ?", filters.r#type)
+        .and_if("severity = ?", filters.severity);
     // Said outright, since the indexes of what is open are partial.
-    if scope.open || status.is_some_and(|status| status != Status::Resolved.into_str()) {
-        filtered.push_str(" and status <> 'resolved'");
+    if scope.is_open || filters.status.is_some_and(|status| status != Status::Resolved) {
+        select = select.and(IS_OPEN, params![]);
     }
-    params.push(listing.fetch().into());
-    // The page is cut before its documents are made.
-    let rows = db::run(
-        &format!(
-            "select d.id, d.{} from (select id from emergencies where id < ?{filtered} order by id desc limit ?) as page
-             join emergency_documents d on d.id = page.id
-             order by page.id desc",
-            view.column()
-        ),
-        params,
-    )?;
-    listing.page(rows, |row| Ok(serde_json::json!([row.text(0)?])), |row| row.json(1))
+    let emergencies = select.fetch(&Database, "id desc", listing.fetch())?;
+    let mut page = listing.page(emergencies, |emergency: &Emergency| [emergency.id.clone()]);
+    page.items = model::with_resources(&Database, page.items)?;
+    Ok(page)
 }
 
-/// GET `/api/emergency/{id}`. Operators get it with its `history`, its `reporter` and, until it is resolved, the resources `suggested`;
-/// who reported it can follow its status; for everybody else it is not there.
-pub async fn detail(caller: Caller<SignedIn>, Now(now): Now, Path(id): Path<String>) -> Answer<Json<Json_>> {
+/// An emergency with all that an operator needs to answer it.
+#[derive(Serialize, ToSchema)]
+pub struct EmergencyDetail {
+    #[serde(flatten)]
+    emergency: Emergency,
+    reporter: Reporter,
+    /// Each step, the first first.
+    history: Vec<EmergencyStep>,
+    /// The best resources that are free; none when it is resolved.
+    suggested: Vec<Suggestion>,
+}
+
+/// How to reach who reported it; null where the account says nothing or is no person's.
+#[derive(Default, Serialize, FromRow, ToSchema)]
+pub struct Reporter {
+    name: Option<String>,
+    phone: Option<String>,
+}
+
+/// A step of an emergency.
+#[derive(Serialize, FromRow, ToSchema)]
+pub struct EmergencyStep {
+    at: Timestamp,
+    /// A user's id, `device:CODE` or `system`.
+    actor: String,
+    /// `reported`, `acknowledged`, `in_progress`, `resolved`, `assigned`, `released` or `escalated`.
+    action: String,
+    #[schema(value_type = Option<EmergencyStepDetail>)]
+    detail: Option<JsonColumn<EmergencyStepDetail>>,
+}
+
+/// What a step changed.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct EmergencyStepDetail {
+    /// The status before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<Status>,
+    /// The rungs climbed since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    escalation: Option<i64>,
+    /// The resource that was assigned or released.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_id: Option<String>,
+}
+
+/// An emergency as its caller may see it.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum EmergencyDetailView {
+    Operator(Box<EmergencyDetail>),
+    Reporter(Box<ReporterEmergency>),
+}
+
+/// Returns an emergency.
+///
+/// Operators get it with its history, its reporter and the resources that are suggested. Who reported it can follow its status; for
+/// anybody else it is a 404.
+#[utoipa::path(get, path = "/api/emergency/{id}")]
+pub async fn detail(caller: Caller<SignedIn>, Now(now): Now, Path(id): Path<String>) -> Answer<Json<EmergencyDetailView>> {
+    let emergency = model::find(&Database, &id)?;
     if !caller.0.role.holds(Role::Operator) {
-        let rows = db::run(
-            "select reporter_document from emergency_documents where id = (select id from emergencies where id = ? and reported_by = ?)",
-            params![&id, &caller.0.id],
-        )?;
-        return Ok(Json(parsed(rows.first().ok_or_else(not_found)?.text(0)?)?));
-    }
-    let rows = db::run(
-        "select d.document, u.name, u.phone, (
-             select json_group_array(json_object('at', at, 'actor', actor, 'action', action, 'detail', json(detail)))
-             from (select at, actor, action, detail from emergency_history where emergency_id = d.id order by id)
-         )
-         from emergency_documents d join emergencies e on e.id = d.id left join users u on u.id = e.reported_by
-         where d.id = ?",
-        params![&id],
-    )?;
-    let row = rows.first().ok_or_else(not_found)?;
-    let mut shown = parsed(row.text(0)?)?;
-    let mut history = parsed(row.text(3)?)?;
-    for step in history.as_array_mut().into_iter().flatten() {
-        if let Some(at) = step.get("at").and_then(Json_::as_i64) {
-            step["at"] = domain::time::format_rfc3339(at).into();
+        if emergency.reported_by != caller.0.id {
+            return Err(model::not_found());
         }
+        return Ok(Json(EmergencyDetailView::Reporter(Box::new(emergency.into()))));
     }
-    shown["reporter"] = serde_json::json!({ "name": row.opt_text(1)?, "phone": row.opt_text(2)? });
-    shown["history"] = history;
+    let reporter = Database.fetch_optional("select name, phone from user_contacts where id = ?", params![&emergency.reported_by])?;
+    let history =
+        Database.fetch_all("select at, actor, action, detail from emergency_history where emergency_id = ? order by id", params![&id])?;
     let mut suggested = Vec::new();
-    if shown["status"] != Status::Resolved.into_str() {
-        suggested = assign::ranked(&id, now)?;
+    if emergency.status != Status::Resolved {
+        suggested = suggestions::ranked(&Database, &id, now)?;
         suggested.truncate(SUGGESTED);
     }
-    shown["suggested"] = suggested.into();
-    Ok(Json(shown))
-}
-
-/// The emergency as these eyes see it; 404 when it is not there.
-pub fn document(run: impl FnOnce(&str, Vec<Value>) -> Result<db::Rows, db::DbError>, id: &str, view: View) -> Result<Json_, Problem> {
-    let rows = run(&format!("select {} from emergency_documents where id = ?", view.column()), params![id])?;
-    parsed(rows.first().ok_or_else(not_found)?.text(0)?)
-}
-
-/// 404.
-pub fn not_found() -> Problem {
-    Problem::not_found("emergency")
-}
-
-fn parsed(text: &str) -> Result<Json_, Problem> {
-    serde_json::from_str(text).map_err(Problem::internal)
+    let detail = EmergencyDetail { emergency, reporter: reporter.unwrap_or_default(), history, suggested };
+    Ok(Json(EmergencyDetailView::Operator(Box::new(detail))))
 }

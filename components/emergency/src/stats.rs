@@ -1,17 +1,20 @@
 //! How many emergencies a temple had, of which kinds, and how soon they were answered.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::Path;
 use domain::emergency::{Kind, Severity, Status};
 use domain::time::DAY_MS;
 use kit::caller::{Caller, Operator};
-use kit::page::Listing;
+use kit::db::{Database, Fetch as _};
+use kit::input::{At, Input, Timestamp};
 use kit::request::{Now, Query};
-use kit::{Answer, Problem, db, params};
-use serde_json::{Map, Value, json};
-use strum::VariantNames as _;
-
-use crate::read;
+use kit::row::FromRow;
+use kit::{Answer, Problem, params, sites};
+use serde::Serialize;
+use strum::VariantNames;
+use utoipa::ToSchema;
 
 /// How far it looks back when nothing is said, days.
 const DEFAULT_DAYS: i64 = 30;
@@ -19,79 +22,125 @@ const DEFAULT_DAYS: i64 = 30;
 /// The longest stretch that is looked at, days.
 const MAX_DAYS: i64 = 366;
 
-/// Median and 95th percentile by nearest rank (of an even count, the mean of the two in the middle), in one pass.
-macro_rules! percentiles {
-    ($until:literal) => {
-        concat!(
-            "with took as (
-                 select ms, row_number() over (order by ms) as rank, count(*) over () as total
-                 from (
-                     select ",
-            $until,
-            " - created_at as ms from emergencies
-                     where site = ?1 and created_at >= ?2 and created_at < ?3 and ",
-            $until,
-            " is not null
-                 )
-             )
-             select count(*), avg(ms) filter (where rank in ((total + 1) / 2, (total + 2) / 2)), max(ms) filter (where rank = (total * 95 + 99) / 100)
-             from took"
-        )
-    };
+/// Of which time: the last 30 days when nothing is said, at most 366.
+#[derive(Input)]
+#[input(check)]
+pub struct Period {
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
 }
 
-/// GET `/api/emergency/stats/temple/{temple_id}?from=&to=`: those reported in this stretch (the last 30 days, at most 366): `total`,
-/// `active`, `by_type`, `by_severity`, `by_status`, and `time_to_acknowledge` and `time_to_resolve`, each with `count`, `median_seconds`
-/// and `p95_seconds`, which are null when there was none.
-pub async fn of_temple(_: Caller<Operator>, Now(now): Now, Path(temple): Path<String>, Query(query): Query) -> Answer<Json<Value>> {
-    let listing = Listing::parse(&query, &["from", "to"])?;
-    // What was reported in this very millisecond counts.
-    let to = listing.time("to")?.unwrap_or(now + 1);
-    let from = listing.time("from")?.unwrap_or(to - DEFAULT_DAYS * DAY_MS);
-    if from >= to || to - from > MAX_DAYS * DAY_MS {
-        return Err(Problem::invalid_field("from", format!("must lie before to, by at most {MAX_DAYS} days")));
+impl Period {
+    fn check(&self, at: &mut At<'_>) {
+        let (from, to) = self.bounds(at.now_ms());
+        let is_within = from < to && to.0 - from.0 <= MAX_DAYS * DAY_MS;
+        at.check_field(is_within, "from", &format!("must lie before to, by at most {MAX_DAYS} days"));
     }
-    read::must_exist(&temple)?;
-    let counted = db::run(
-        "select type, severity, status, count(*) from emergencies
+
+    fn bounds(&self, now: i64) -> (Timestamp, Timestamp) {
+        // What was reported in this very millisecond counts.
+        let to = self.to.unwrap_or(Timestamp(now + 1));
+        (self.from.unwrap_or(Timestamp(to.0 - DEFAULT_DAYS * DAY_MS)), to)
+    }
+}
+
+/// The emergencies that a temple had reported in a stretch of time.
+#[derive(Serialize, ToSchema)]
+pub struct EmergencyStats {
+    temple_id: String,
+    from: Timestamp,
+    to: Timestamp,
+    total: i64,
+    /// Those that are not resolved.
+    active: i64,
+    #[schema(value_type = BTreeMap<String, i64>)]
+    by_type: Counts,
+    #[schema(value_type = BTreeMap<String, i64>)]
+    by_severity: Counts,
+    #[schema(value_type = BTreeMap<String, i64>)]
+    by_status: Counts,
+    time_to_acknowledge: ResponseTime,
+    time_to_resolve: ResponseTime,
+}
+
+/// How many there were of each word, also of those that there were none of.
+type Counts = BTreeMap<&'static str, i64>;
+
+/// How long it took from the report, of those that came so far.
+#[derive(Serialize, FromRow, ToSchema)]
+pub struct ResponseTime {
+    count: i64,
+    /// Of an even count, the mean of the two in the middle; null when there was none.
+    median_seconds: Option<f64>,
+    /// By nearest rank; null when there was none.
+    p95_seconds: Option<f64>,
+}
+
+#[derive(FromRow)]
+struct Group {
+    r#type: Kind,
+    severity: Severity,
+    status: Status,
+    count: i64,
+}
+
+/// Counts the emergencies of a temple, and measures how soon they were answered.
+#[utoipa::path(get, path = "/api/emergency/stats/temple/{temple_id}")]
+pub async fn of_temple(
+    _: Caller<Operator>,
+    Now(now): Now,
+    Path(temple): Path<String>,
+    Query(period): Query<Period>,
+) -> Answer<Json<EmergencyStats>> {
+    let (from, to) = period.bounds(now);
+    sites::require_in_path(&Database, &temple, "temple")?;
+    let groups: Vec<Group> = Database.fetch_all(
+        "select type, severity, status, count(*) as count from emergencies
          where site = ? and created_at >= ? and created_at < ? group by type, severity, status",
         params![&temple, from, to],
     )?;
-    let zero = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), json!(0))).collect::<Map<_, _>>();
-    let mut by_type = zero(Kind::VARIANTS);
-    let mut by_severity = zero(Severity::VARIANTS);
-    let mut by_status = zero(Status::VARIANTS);
-    let mut total = 0;
-    for row in counted.iter() {
-        let count = row.int(3)?;
-        total += count;
-        for (column, counts) in [(0, &mut by_type), (1, &mut by_severity), (2, &mut by_status)] {
-            let entry = counts.entry(row.text(column)?).or_insert(json!(0));
-            *entry = (entry.as_i64().unwrap_or_default() + count).into();
+    let (mut by_type, mut by_severity, mut by_status) = (zeros::<Kind>(), zeros::<Severity>(), zeros::<Status>());
+    for Group { r#type, severity, status, count } in &groups {
+        for (counts, word) in
+            [(&mut by_type, r#type.into_str()), (&mut by_severity, severity.into_str()), (&mut by_status, status.into_str())]
+        {
+            *counts.entry(word).or_default() += count;
         }
     }
-    let resolved = by_status.get(Status::Resolved.into_str()).and_then(Value::as_i64).unwrap_or_default();
-    Ok(Json(json!({
-        "temple_id": temple,
-        "from": domain::time::format_rfc3339(from),
-        "to": domain::time::format_rfc3339(to),
-        "total": total,
-        "active": total - resolved,
-        "by_type": by_type,
-        "by_severity": by_severity,
-        "by_status": by_status,
-        "time_to_acknowledge": took(percentiles!("acknowledged_at"), &temple, from, to)?,
-        "time_to_resolve": took(percentiles!("resolved_at"), &temple, from, to)?,
-    })))
+    let total = groups.iter().map(|group| group.count).sum();
+    Ok(Json(EmergencyStats {
+        active: total - by_status[Status::Resolved.into_str()],
+        total,
+        by_type,
+        by_severity,
+        by_status,
+        time_to_acknowledge: response_time(&temple, from, to, Status::Acknowledged)?,
+        time_to_resolve: response_time(&temple, from, to, Status::Resolved)?,
+        temple_id: temple,
+        from,
+        to,
+    }))
 }
 
-fn took(sql: &str, temple: &str, from: i64, to: i64) -> Result<Value, Problem> {
-    let rows = db::run(sql, params![temple, from, to])?;
-    let row = rows.first().ok_or_else(|| Problem::internal("a count gave no row"))?;
-    let seconds = |ms: Option<f64>| ms.map(|ms| ms / 1000.0);
-    Ok(json!({
-        "count": row.int(0)?,
-        "median_seconds": seconds(row.opt_real(1)?),
-        "p95_seconds": seconds(row.opt_real(2)?),
-    }))
+fn zeros<T: VariantNames>() -> Counts {
+    T::VARIANTS.iter().map(|word| (*word, 0)).collect()
+}
+
+/// Median and 95th percentile by nearest rank, in one pass.
+const RESPONSE_TIME: &str = "with took as (
+         select ms, row_number() over (order by ms) as rank, count(*) over () as total
+         from (
+             select iif(?4, resolved_at, acknowledged_at) - created_at as ms from emergencies
+             where site = ?1 and created_at >= ?2 and created_at < ?3
+         )
+         where ms is not null
+     )
+     select count(*) as count, avg(ms) filter (where rank in ((total + 1) / 2, (total + 2) / 2)) / 1000.0 as median_seconds,
+         max(ms) filter (where rank = (total * 95 + 99) / 100) / 1000.0 as p95_seconds
+     from took";
+
+/// How long it took until they were acknowledged, or resolved.
+fn response_time(temple: &str, from: Timestamp, to: Timestamp, until: Status) -> Result<ResponseTime, Problem> {
+    let measured = Database.fetch_optional(RESPONSE_TIME, params![temple, from, to, until == Status::Resolved])?;
+    measured.ok_or_else(|| Problem::internal("a count gave no row"))
 }

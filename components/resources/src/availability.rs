@@ -1,115 +1,175 @@
 //! When resources are free.
 
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::extract::Path;
-use domain::resource::{MAX_WINDOW_DAYS, Window, free};
-use domain::time::{DAY_MS, format_rfc3339};
+use const_format::concatcp;
+use domain::resource::{BusyReason, MAX_WINDOW_DAYS, Status, Window, free};
+use domain::time::DAY_MS;
 use kit::caller::{Caller, Operator};
-use kit::db::Row;
+use kit::db::{Database, Executor, Fetch as _};
+use kit::input::{At, Input, Slug, Timestamp};
 use kit::page::{Listing, Page};
 use kit::request::{Now, Query};
+use kit::row::FromRow;
 use kit::select::Select;
 use kit::{Answer, Problem, params};
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::resources;
+use crate::resources::{self, ResourceType};
 
-/// A resource and its time.
-#[derive(Serialize)]
+/// When a resource is busy and when it is free, within the time that was asked for.
+#[derive(Serialize, ToSchema)]
 pub struct Availability {
     resource_id: String,
+    /// The temple's slug.
     temple_id: String,
     r#type: String,
     name: String,
     /// Whether it is free all the time.
     available: bool,
-    busy: Vec<Busy>,
-    free: Vec<Free>,
+    /// By start; who is at an emergency now is taken to be so to the end of the time that was asked for.
+    busy: Vec<BusyWindow>,
+    free: Vec<FreeWindow>,
 }
 
-#[derive(Serialize)]
-struct Busy {
-    from: String,
-    to: String,
-    /// `assigned`, `maintenance` or `out_of_service`.
-    reason: String,
+/// A stretch of time in which a resource is busy.
+#[derive(Clone, Copy, Serialize, FromRow, ToSchema)]
+pub struct BusyWindow {
+    from: Timestamp,
+    to: Timestamp,
+    reason: BusyReason,
 }
 
-#[derive(Serialize)]
-struct Free {
-    from: String,
-    to: String,
+/// A stretch of time in which a resource is free.
+#[derive(Serialize, ToSchema)]
+pub struct FreeWindow {
+    from: Timestamp,
+    to: Timestamp,
 }
 
-/// A stretch as the statement gives it.
-#[derive(Deserialize)]
-struct Taken {
-    from: i64,
-    to: i64,
-    reason: String,
+/// Of which time: the next 24 hours when nothing is said, at most 92 days.
+#[derive(Input)]
+#[input(check)]
+pub struct Period {
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
 }
 
-/// The busy stretches are cut in SQL: who is at an emergency now is so until somebody says otherwise, which is to say to the end of
-/// what was asked for. Parameters: from, to, the cursor.
-const SELECT: &str = "select r.id, r.site, r.type, r.name, r.status, (
-        select json_group_array(json_object('from', begins, 'to', ends, 'reason', reason)) from (
-            select max(starts_at, ?1) as begins, min(ends_at, ?2) as ends, 'maintenance' as reason from resource_maintenance
-            where resource_id = r.id and starts_at < ?2 and ends_at > ?1
-            union all
-            select max(assigned_at, ?1), min(coalesce(released_at, ?2), ?2), 'assigned' from assignments
-            where resource_id = r.id and assigned_at < ?2 and (released_at is null or released_at > ?1)
-            order by 1
-        )
-    )
-    from resources r where r.retired_at is null and r.id > coalesce(?3, '')";
-
-fn window(listing: &Listing, now: i64) -> Result<Window, Problem> {
-    let from = listing.time("from")?.unwrap_or(now);
-    let to = listing.time("to")?.unwrap_or(from + DAY_MS);
-    if from >= to || to - from > MAX_WINDOW_DAYS * DAY_MS {
-        return Err(Problem::invalid_field("to", format!("must lie after from, by at most {MAX_WINDOW_DAYS} days")));
+impl Period {
+    fn check(&self, at: &mut At<'_>) {
+        let Window { from, to } = self.window(at.now_ms());
+        let is_within = from < to && to - from <= MAX_WINDOW_DAYS * DAY_MS;
+        at.check_field(is_within, "to", &format!("must lie after from, by at most {MAX_WINDOW_DAYS} days"));
     }
-    Ok(Window { from, to })
+
+    fn window(&self, now: i64) -> Window {
+        let from = self.from.map_or(now, |from| from.0);
+        Window { from, to: self.to.map_or(from + DAY_MS, |to| to.0) }
+    }
 }
 
-fn shown(row: &Row, whole: Window) -> Answer<Availability> {
-    let mut taken: Vec<Taken> = serde_json::from_str(row.text(5)?).map_err(Problem::internal)?;
-    if row.text(4)? == "out_of_service" {
-        taken.insert(0, Taken { from: whole.from, to: whole.to, reason: "out_of_service".to_owned() });
+/// Which resources, and of which time.
+#[derive(Input)]
+pub struct Filters {
+    #[input(flatten)]
+    period: Period,
+    /// The temple's slug.
+    temple_id: Option<Slug>,
+    r#type: Option<ResourceType>,
+}
+
+#[derive(FromRow)]
+struct Resource {
+    id: String,
+    site: String,
+    r#type: String,
+    name: String,
+    status: Status,
+}
+
+const SELECT: &str = "select r.id, r.site, r.type, r.name, r.status from resources r where r.retired_at is null";
+
+/// Lists resources by id, each with when it is busy and when it is free.
+#[utoipa::path(get, path = "/api/resources/availability")]
+pub async fn list(_: Caller<Operator>, Now(now): Now, listing: Listing<Filters>) -> Answer<Page<Availability>> {
+    let Filters { period, temple_id, r#type } = &listing.filters;
+    let whole = period.window(now);
+    let resources = Select::new(concatcp!(SELECT, " and r.id > coalesce(?, '')"), params![listing.after_text(0)])
+        .and_if("r.site = ?", temple_id.as_deref())
+        .and_if("r.type = ?", r#type.as_ref())
+        .fetch(&Database, "r.id", listing.fetch())?;
+    let page = listing.page(resources, |resource: &Resource| [resource.id.clone()]);
+    let mut busy = busy_windows(&Database, &page.items, whole)?;
+    Ok(page.map(|resource| {
+        let busy = busy.remove(&resource.id).unwrap_or_default();
+        availability(resource, busy, whole)
+    }))
+}
+
+/// Returns when a resource is busy and when it is free.
+#[utoipa::path(get, path = "/api/resources/{id}/availability")]
+pub async fn of_resource(
+    _: Caller<Operator>,
+    Now(now): Now,
+    Path(id): Path<String>,
+    Query(period): Query<Period>,
+) -> Answer<Json<Availability>> {
+    let whole = period.window(now);
+    let resource: Option<Resource> = Database.fetch_optional(concatcp!(SELECT, " and r.id = ?"), params![id])?;
+    let resource = resource.ok_or_else(resources::not_found)?;
+    let mut busy = busy_windows(&Database, std::slice::from_ref(&resource), whole)?;
+    let busy = busy.remove(&resource.id).unwrap_or_default();
+    Ok(Json(availability(resource, busy, whole)))
+}
+
+#[derive(FromRow)]
+struct OfResource {
+    resource_id: String,
+    #[row(flatten)]
+    window: BusyWindow,
+}
+
+/// Parameters: from, to, a JSON array of ids.
+const BUSY: &str = concatcp!(
+    "select resource_id, max(starts_at, ?1) as \"from\", min(ends_at, ?2) as \"to\", '",
+    BusyReason::Maintenance.into_str(),
+    "' as reason from resource_maintenance
+     where resource_id in (select value from json_each(?3)) and starts_at < ?2 and ends_at > ?1
+     union all
+     select resource_id, max(assigned_at, ?1), min(coalesce(released_at, ?2), ?2), '",
+    BusyReason::Assigned.into_str(),
+    "' from resource_assignments
+     where resource_id in (select value from json_each(?3)) and assigned_at < ?2 and (released_at is null or released_at > ?1)
+     order by 2"
+);
+
+/// When these resources are in maintenance or at emergencies within `whole`, by resource and start.
+fn busy_windows(db: &dyn Executor, resources: &[Resource], whole: Window) -> Result<HashMap<String, Vec<BusyWindow>>, Problem> {
+    let ids: Vec<_> = resources.iter().map(|resource| resource.id.as_str()).collect();
+    let ids = serde_json::to_string(&ids).map_err(Problem::internal)?;
+    let mut by_resource: HashMap<String, Vec<BusyWindow>> = HashMap::new();
+    for OfResource { resource_id, window } in db.fetch_all(BUSY, params![whole.from, whole.to, ids])? {
+        by_resource.entry(resource_id).or_default().push(window);
     }
-    let windows: Vec<_> = taken.iter().map(|taken| Window { from: taken.from, to: taken.to }).collect();
+    Ok(by_resource)
+}
+
+fn availability(resource: Resource, mut busy: Vec<BusyWindow>, whole: Window) -> Availability {
+    if resource.status == Status::OutOfService {
+        busy.insert(0, BusyWindow { from: Timestamp(whole.from), to: Timestamp(whole.to), reason: BusyReason::OutOfService });
+    }
+    let windows: Vec<_> = busy.iter().map(|window| Window { from: window.from.0, to: window.to.0 }).collect();
     let free = free(whole, &windows);
-    Ok(Availability {
-        resource_id: row.text(0)?.to_owned(),
-        temple_id: row.text(1)?.to_owned(),
-        r#type: row.text(2)?.to_owned(),
-        name: row.text(3)?.to_owned(),
+    Availability {
+        resource_id: resource.id,
+        temple_id: resource.site,
+        r#type: resource.r#type,
+        name: resource.name,
         available: free == [whole],
-        busy: taken
-            .into_iter()
-            .map(|taken| Busy { from: format_rfc3339(taken.from), to: format_rfc3339(taken.to), reason: taken.reason })
-            .collect(),
-        free: free.into_iter().map(|window| Free { from: format_rfc3339(window.from), to: format_rfc3339(window.to) }).collect(),
-    })
-}
-
-/// GET `/api/resources/availability?from=&to=`: each resource with what of this time it is busy and free (the next 24 hours, at most 92
-/// days); filters `temple_id`, `type`.
-pub async fn all(_: Caller<Operator>, Now(now): Now, Query(query): Query) -> Answer<Page<Availability>> {
-    let listing = Listing::parse(&query, &["from", "to", "temple_id", "type"])?;
-    let whole = window(&listing, now)?;
-    let rows = Select::after(SELECT, vec![whole.from.into(), whole.to.into(), listing.after_text(0)])
-        .and_if("r.site = ?", listing.filter("temple_id"))
-        .and_if("r.type = ?", listing.filter("type"))
-        .run("r.id", listing.fetch())?;
-    listing.page(rows, |row| Ok(json!([row.text(0)?])), |row| shown(row, whole))
-}
-
-/// GET `/api/resources/{id}/availability?from=&to=`: the same of one.
-pub async fn one(_: Caller<Operator>, Now(now): Now, Path(id): Path<String>, Query(query): Query) -> Answer<Json<Availability>> {
-    let listing = Listing::parse(&query, &["from", "to"])?;
-    let whole = window(&listing, now)?;
-    let rows = Select::after(SELECT, params![whole.from, whole.to, None::<&str>]).and_if("r.id = ?", Some(id)).run("r.id", 1)?;
-    shown(rows.first().ok_or_else(resources::not_found)?, whole).map(Json)
+        busy,
+        free: free.into_iter().map(|Window { from, to }| FreeWindow { from: Timestamp(from), to: Timestamp(to) }).collect(),
+    }
 }

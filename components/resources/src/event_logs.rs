@@ -1,132 +1,183 @@
-//! `/api/event-logs/`: the audit trail, read only: every change and who made it. The schema refuses to change or delete a line of it.
+//! `/api/event-logs`: the audit trail, read only: every change and who made it. The schema refuses to change or delete a line of it.
 
 use axum::Json;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, LINK, VARY};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Uri};
+use kit::api::{Request, Respond};
 use kit::caller::{Admin, Caller};
-use kit::db::{Row, Rows};
-use kit::page::Listing;
-use kit::request::Query;
+use kit::db::{Database, Fetch as _};
+use kit::input::{Input, Text, Timestamp};
+use kit::page::{Listing, Page};
+use kit::request::Now;
+use kit::row::{FromRow, Json as JsonColumn};
 use kit::select::Select;
-use kit::{Answer, Problem, db, params};
+use kit::{Answer, Problem, params};
 use serde::Serialize;
-use serde_json::json;
 use serde_json::value::RawValue;
+use strum::{EnumString, IntoStaticStr, VariantNames};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{ContentBuilder, RefOr};
 
 /// The lines of one export. What is beyond is behind the address in `Link`.
-const EXPORTED: usize = 10_000;
+const MAX_EXPORTED: usize = 10_000;
 
-const FILTERS: [&str; 7] = ["actor", "action", "entity", "subject", "from", "to", "format"];
-
-const FORMATS: [&str; 3] = ["json", "csv", "ndjson"];
-
-/// A line of the trail.
-#[derive(Serialize)]
-struct Line {
+/// A line of the audit trail.
+#[derive(Serialize, FromRow, ToSchema)]
+pub struct AuditLine {
     id: i64,
-    at: String,
+    at: Timestamp,
+    /// A user's id, `device:CODE` or `system`.
     actor: String,
+    /// What was done, such as `created`, `updated` or `deleted`.
     action: String,
+    /// The kind of thing that it was done to, such as `alerts`.
     entity: String,
+    /// The thing's id.
     subject: String,
-    detail: Option<Box<RawValue>>,
+    /// What else is known of the change; it depends on the entity.
+    #[schema(value_type = Option<Object>)]
+    detail: Option<JsonColumn<Box<RawValue>>>,
 }
 
-impl Line {
-    fn of(row: &Row) -> Answer<Self> {
-        let detail = row.opt_text(6)?.map(|text| RawValue::from_string(text.to_owned()).map_err(Problem::internal));
-        Ok(Self {
-            id: row.int(0)?,
-            at: row.time(1)?,
-            actor: row.text(2)?.to_owned(),
-            action: row.text(3)?.to_owned(),
-            entity: row.text(4)?.to_owned(),
-            subject: row.text(5)?.to_owned(),
-            detail: detail.transpose()?,
-        })
+/// How the lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum Format {
+    Json,
+    Csv,
+    Ndjson,
+}
+
+kit::words!(Format);
+
+/// Which lines.
+#[derive(Input)]
+pub struct Filters {
+    actor: Option<Text<1, 255>>,
+    action: Option<Text<1, 255>>,
+    entity: Option<Text<1, 255>>,
+    subject: Option<Text<1, 255>>,
+    /// Those of this time or later.
+    from: Option<Timestamp>,
+    /// Those from before this time.
+    to: Option<Timestamp>,
+    /// `csv` and `ndjson` export up to 10,000 lines; when it is not sent, `Accept` decides.
+    format: Option<Format>,
+}
+
+/// A page of lines, or an export.
+pub enum AuditLines {
+    Page(Page<AuditLine>),
+    Export(Response),
+}
+
+impl IntoResponse for AuditLines {
+    fn into_response(self) -> Response {
+        let response = match self {
+            Self::Page(page) => page.into_response(),
+            Self::Export(response) => response,
+        };
+        ([(VARY, "accept")], response).into_response()
     }
 }
 
-/// GET `/api/event-logs/`, the latest first; filters `actor`, `action`, `entity`, `subject`, `from`, `to`. `format=csv` or `ndjson`, or an
-/// `Accept` of `text/csv` or `application/x-ndjson`, exports up to 10,000 lines; `Link: <…>; rel="next"` leads on when there are more.
-pub async fn list(_: Caller<Admin>, headers: HeaderMap, Query(query): Query) -> Answer<Response> {
-    let listing = Listing::parse(&query, &FILTERS)?;
-    let (from, to) = (listing.time("from")?, listing.time("to")?);
-    let format = match listing.choice("format", &FORMATS)? {
-        Some(format) => format,
-        None => accepted(&headers),
-    };
-    let fetch = if format == "json" { listing.fetch() } else { EXPORTED as i64 + 1 };
-    let rows = Select::after(
+impl Respond for AuditLines {
+    fn describe(request: &mut Request<'_>) {
+        Page::<AuditLine>::describe(request);
+        if let Some(RefOr::T(response)) = request.operation.responses.responses.get_mut("200") {
+            for media_type in ["text/csv", "application/x-ndjson"] {
+                let text = ObjectBuilder::new().schema_type(Type::String);
+                response.content.insert(media_type.to_owned(), RefOr::T(ContentBuilder::new().schema(Some(text)).build()));
+            }
+        }
+    }
+}
+
+/// Lists the lines of the audit trail, the latest first.
+///
+/// `format=csv` or `ndjson`, or an `Accept` of `text/csv` or `application/x-ndjson`, exports up to 10,000 lines;
+/// `Link: <…>; rel="next"` leads on when there are more.
+#[utoipa::path(get, path = "/api/event-logs")]
+pub async fn list(_: Caller<Admin>, Now(now): Now, headers: HeaderMap, uri: Uri, listing: Listing<Filters>) -> Answer<AuditLines> {
+    let format = listing.filters.format.unwrap_or_else(|| accepted(&headers));
+    if format == Format::Json {
+        let lines = lines(&listing, listing.fetch())?;
+        return Ok(AuditLines::Page(listing.page(lines, key)));
+    }
+    let mut lines = lines(&listing, MAX_EXPORTED as i64 + 1)?;
+    let is_more = lines.len() > MAX_EXPORTED;
+    lines.truncate(MAX_EXPORTED);
+    let next = lines.last().filter(|_| is_more).map(|last| next_address(&uri, format, last, now)).transpose()?;
+    export(&lines, format, next).map(AuditLines::Export)
+}
+
+fn lines(listing: &Listing<Filters>, limit: i64) -> Result<Vec<AuditLine>, Problem> {
+    let filters = &listing.filters;
+    Select::new(
         "select id, at, actor, action, entity, subject, detail from audit_log
          where (at, id) < (coalesce(?, 9223372036854775807), coalesce(?, 9223372036854775807))",
-        vec![listing.after_int(0), listing.after_int(1)],
+        params![listing.after_int(0), listing.after_int(1)],
     )
-    .and_if("actor = ?", listing.filter("actor"))
-    .and_if("action = ?", listing.filter("action"))
-    .and_if("entity = ?", listing.filter("entity"))
-    .and_if("subject = ?", listing.filter("subject"))
-    .and_if("at >= ?", from)
-    .and_if("at < ?", to)
-    .run("at desc, id desc", fetch)?;
-    if format == "json" {
-        let page = listing.page(rows, |row| Ok(json!([row.int(1)?, row.int(0)?])), Line::of)?;
-        return Ok(([(VARY, "accept")], page).into_response());
-    }
-    export(&rows, format, &query)
+    .and_if("actor = ?", filters.actor.as_deref())
+    .and_if("action = ?", filters.action.as_deref())
+    .and_if("entity = ?", filters.entity.as_deref())
+    .and_if("subject = ?", filters.subject.as_deref())
+    .and_if("at >= ?", filters.from)
+    .and_if("at < ?", filters.to)
+    .fetch(&Database, "at desc, id desc", limit)
+}
+
+fn key(line: &AuditLine) -> (i64, i64) {
+    (line.at.0, line.id)
 }
 
 /// What `Accept` asks for: the first of its media types that is known here; JSON when there is none.
-fn accepted(headers: &HeaderMap) -> &'static str {
+fn accepted(headers: &HeaderMap) -> Format {
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let known = |part: &str| match part.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-        "text/csv" => Some("csv"),
-        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Some("ndjson"),
-        "application/json" => Some("json"),
+        "text/csv" => Some(Format::Csv),
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Some(Format::Ndjson),
+        "application/json" => Some(Format::Json),
         _ => None,
     };
-    accept.split(',').find_map(known).unwrap_or("json")
+    accept.split(',').find_map(known).unwrap_or(Format::Json)
 }
 
-fn export(rows: &Rows, format: &str, query: &str) -> Answer<Response> {
-    let lines = rows.iter().take(EXPORTED);
+/// The address of the lines after this one: the same question, which names its format.
+fn next_address(uri: &Uri, format: Format, last: &AuditLine, now: i64) -> Result<String, Problem> {
+    let query = uri.query().unwrap_or_default();
+    let kept = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor=") && !pair.starts_with("format="));
+    let mut pairs: Vec<_> = kept.map(str::to_owned).collect();
+    pairs.push(format!("format={}", format.into_str()));
+    let query = pairs.join("&");
+    // The cursor belongs to the question as it will be asked.
+    let cursor = Listing::<Filters>::parse(uri.path(), &query, now)?.cursor_after(&key(last));
+    Ok(format!("{}?{query}&cursor={cursor}", uri.path()))
+}
+
+fn export(lines: &[AuditLine], format: Format, next: Option<String>) -> Answer<Response> {
     let (body, content_type, disposition) = match format {
-        "csv" => (csv(lines)?, "text/csv; charset=utf-8", "attachment; filename=\"event-logs.csv\""),
-        _ => (ndjson(lines)?, "application/x-ndjson", "attachment; filename=\"event-logs.ndjson\""),
+        Format::Csv => (csv(lines)?, "text/csv; charset=utf-8", "attachment; filename=\"event-logs.csv\""),
+        Format::Json | Format::Ndjson => (ndjson(lines)?, "application/x-ndjson", "attachment; filename=\"event-logs.ndjson\""),
     };
-    let mut response = body.into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static(disposition));
-    headers.insert(VARY, HeaderValue::from_static("accept"));
-    if rows.len() > EXPORTED
-        && let Some(last) = rows.iter().nth(EXPORTED - 1)
-    {
-        let next = format!("</api/event-logs/?{}>; rel=\"next\"", next_query(query, format, last)?);
-        headers.insert(LINK, HeaderValue::try_from(next).map_err(Problem::internal)?);
+    let mut response = ([(CONTENT_TYPE, content_type), (CONTENT_DISPOSITION, disposition)], body).into_response();
+    if let Some(next) = next {
+        let link = HeaderValue::try_from(format!("<{next}>; rel=\"next\"")).map_err(Problem::internal)?;
+        response.headers_mut().insert(LINK, link);
     }
     Ok(response)
 }
 
-/// The same question, from after this line.
-fn next_query(query: &str, format: &str, last: &Row) -> Result<String, Problem> {
-    let cursor = kit::page::cursor(&json!([last.int(1)?, last.int(0)?]));
-    let kept = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor=") && !pair.starts_with("format="));
-    let mut pairs: Vec<_> = kept.map(str::to_owned).collect();
-    pairs.push(format!("format={format}"));
-    pairs.push(format!("cursor={cursor}"));
-    Ok(pairs.join("&"))
-}
-
-fn csv<'a>(rows: impl Iterator<Item = &'a Row>) -> Result<Vec<u8>, Problem> {
+fn csv(lines: &[AuditLine]) -> Result<Vec<u8>, Problem> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(["id", "at", "actor", "action", "entity", "subject", "detail"]).map_err(Problem::internal)?;
-    for row in rows {
-        let id = row.int(0)?.to_string();
-        let at = row.time(1)?;
-        let record = [&id, &at, row.text(2)?, row.text(3)?, row.text(4)?, row.text(5)?, row.opt_text(6)?.unwrap_or_default()];
+    for line in lines {
+        let (id, at) = (line.id.to_string(), domain::time::format_rfc3339(line.at.0));
+        let detail = line.detail.as_ref().map(|detail| detail.0.get()).unwrap_or_default();
+        let record = [&*id, &*at, &*line.actor, &*line.action, &*line.entity, &*line.subject, detail];
         writer.write_record(record.map(|field| inert(field).into_owned())).map_err(Problem::internal)?;
     }
     writer.into_inner().map_err(Problem::internal)
@@ -138,28 +189,29 @@ fn inert(field: &str) -> std::borrow::Cow<'_, str> {
     if risky { format!("'{field}").into() } else { field.into() }
 }
 
-fn ndjson<'a>(rows: impl Iterator<Item = &'a Row>) -> Result<Vec<u8>, Problem> {
+fn ndjson(lines: &[AuditLine]) -> Result<Vec<u8>, Problem> {
     let mut body = Vec::new();
-    for row in rows {
-        serde_json::to_writer(&mut body, &Line::of(row)?).map_err(Problem::internal)?;
+    for line in lines {
+        serde_json::to_writer(&mut body, line).map_err(Problem::internal)?;
         body.push(b'\n');
     }
     Ok(body)
 }
 
-/// GET `/api/event-logs/{id}`.
-pub async fn detail(_: Caller<Admin>, Path(id): Path<String>) -> Answer<Response> {
+/// Returns a line of the audit trail.
+#[utoipa::path(get, path = "/api/event-logs/{id}")]
+pub async fn read(_: Caller<Admin>, Path(id): Path<String>) -> Answer<Json<AuditLine>> {
     let not_found = || Problem::not_found("line of the audit trail");
     let id: i64 = id.parse().map_err(|_| not_found())?;
-    let rows = db::run("select id, at, actor, action, entity, subject, detail from audit_log where id = ?", params![id])?;
-    Ok(Json(Line::of(rows.first().ok_or_else(not_found)?)?).into_response())
+    let line = Database.fetch_optional("select id, at, actor, action, entity, subject, detail from audit_log where id = ?", params![id])?;
+    line.map(Json).ok_or_else(not_found)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn asked(accept: &str) -> &'static str {
+    fn asked(accept: &str) -> Format {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, accept.parse().unwrap());
         accepted(&headers)
@@ -167,11 +219,11 @@ mod tests {
 
     #[test]
     fn the_first_known_media_type_is_given() {
-        assert_eq!(asked("text/csv"), "csv");
-        assert_eq!(asked("text/html, Application/X-NDJSON;q=0.9, */*"), "ndjson");
-        assert_eq!(asked("*/*"), "json");
-        assert_eq!(asked("application/json, text/csv"), "json");
-        assert_eq!(accepted(&HeaderMap::new()), "json");
+        assert_eq!(asked("text/csv"), Format::Csv);
+        assert_eq!(asked("text/html, Application/X-NDJSON;q=0.9, */*"), Format::Ndjson);
+        assert_eq!(asked("*/*"), Format::Json);
+        assert_eq!(asked("application/json, text/csv"), Format::Json);
+        assert_eq!(accepted(&HeaderMap::new()), Format::Json);
     }
 
     #[test]
@@ -180,5 +232,22 @@ mod tests {
         assert_eq!(inert("  @sum(a1)"), "'  @sum(a1)");
         assert_eq!(inert("\nx"), "'\nx");
         assert_eq!(inert("somnath"), "somnath");
+    }
+
+    #[test]
+    fn the_next_address_names_the_format_that_accept_asked_for() {
+        let last = AuditLine {
+            id: 7,
+            at: Timestamp(5),
+            actor: "a".to_owned(),
+            action: "b".to_owned(),
+            entity: "c".to_owned(),
+            subject: "d".to_owned(),
+            detail: None,
+        };
+        let address = next_address(&Uri::from_static("/api/event-logs?actor=a"), Format::Csv, &last, 0).unwrap();
+        let (path, query) = address.split_once('?').unwrap();
+        let next = Listing::<Filters>::parse(path, query, 0).unwrap();
+        assert_eq!((next.filters.format, next.after_int(0), next.after_int(1)), (Some(Format::Csv), Some(5), Some(7)));
     }
 }

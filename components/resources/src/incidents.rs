@@ -1,208 +1,309 @@
-//! `/api/incidents/`: what has happened, written down by operators. Every version of each is kept.
+//! `/api/incidents`: what has happened, written down by operators. Every version of each is kept.
 
 use axum::Json;
 use axum::extract::Path;
-use axum::response::IntoResponse;
+use const_format::concatcp;
 use domain::emergency::Severity;
-use domain::resource::is_type;
-use domain::time::MINUTE_MS;
-use http::StatusCode;
+use kit::api::{Created, NoContent};
 use kit::caller::{Caller, Operator};
-use kit::db::{DbError, Transaction};
-use kit::fields::Fields;
+use kit::db::{Database, DbError, Executor, Fetch as _};
+use kit::input::{Input, Patch, Recent, Slug, Text, Timestamp, TimestampMillis};
 use kit::page::{Listing, Page};
-use kit::request::{JsonBytes, Now, Query};
+use kit::problem::FieldErrors;
+use kit::request::{Body, Now};
+use kit::row::{FromRow, Json as JsonColumn};
 use kit::select::Select;
-use kit::{Answer, Problem, db, host, params};
-use serde_json::value::RawValue;
-use serde_json::{Value, json};
-use strum::VariantNames as _;
+use kit::{Answer, Problem, host, params, sites};
+use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantNames};
+use utoipa::ToSchema;
 
-const STATUSES: [&str; 2] = ["open", "closed"];
+kit::text_type! {
+    /// An incident's type: a lowercase word, such as `fire` or `missing_person`.
+    pub struct IncidentType, "must be a lowercase word, such as fire or missing_person", pattern: "^[a-z_]{1,32}$", domain::resource::is_type
+}
 
-/// How far ahead of ours a sender's clock may be.
-const AHEAD_MS: i64 = 5 * MINUTE_MS;
+/// Whether an incident is still being worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr, VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum IncidentStatus {
+    Open,
+    Closed,
+}
+
+kit::words!(IncidentStatus);
+
+/// An incident. Its versions are kept in this shape by the schema's triggers.
+#[derive(Serialize, Deserialize, FromRow, ToSchema)]
+pub struct Incident {
+    id: String,
+    /// The temple's slug.
+    #[row(column = "site")]
+    temple_id: String,
+    r#type: String,
+    severity: Severity,
+    title: String,
+    description: Option<String>,
+    /// What was done.
+    actions: Option<String>,
+    status: IncidentStatus,
+    /// The emergency that it was, if it was one.
+    emergency_id: Option<String>,
+    occurred_at: TimestampMillis,
+    created_at: TimestampMillis,
+    created_by: String,
+    updated_at: TimestampMillis,
+    updated_by: String,
+}
+
+const COLUMNS: &str = "id, site, type, severity, title, description, actions, status, emergency_id, occurred_at, created_at, created_by,
+    updated_at, updated_by";
+
+/// An incident with every version of it.
+#[derive(Serialize, ToSchema)]
+pub struct IncidentDetail {
+    #[serde(flatten)]
+    incident: Incident,
+    /// The first first.
+    history: Vec<IncidentVersion>,
+}
+
+/// A version of an incident.
+#[derive(Serialize, FromRow, ToSchema)]
+pub struct IncidentVersion {
+    at: Timestamp,
+    /// A user's id.
+    actor: String,
+    /// `created`, `updated` or `deleted`.
+    action: String,
+    /// The incident as it then was.
+    #[row(column = "document")]
+    #[schema(value_type = Incident)]
+    incident: JsonColumn<Incident>,
+}
 
 fn not_found() -> Problem {
     Problem::not_found("incident")
 }
 
-/// GET `/api/incidents/`, the latest first; filters `temple_id`, `type`, `severity`, `status`, `emergency_id`, and `from` and `to` for
-/// when it happened.
-pub async fn list(_: Caller<Operator>, Query(query): Query) -> Answer<Page<Box<RawValue>>> {
-    let listing = Listing::parse(&query, &["temple_id", "type", "severity", "status", "emergency_id", "from", "to"])?;
-    let severity = listing.choice("severity", Severity::VARIANTS)?;
-    let status = listing.choice("status", &STATUSES)?;
-    let (from, to) = (listing.time("from")?, listing.time("to")?);
-    let rows = Select::after(
-        "select i.id, d.document, i.occurred_at from incidents i join incident_documents d on d.id = i.id
-         where i.deleted_at is null and (i.occurred_at, i.id) < (coalesce(?, 9223372036854775807), coalesce(?, '~'))",
-        vec![listing.after_int(0), listing.after_text(1)],
+/// Which incidents.
+#[derive(Input)]
+pub struct Filters {
+    /// The temple's slug.
+    temple_id: Option<Slug>,
+    r#type: Option<IncidentType>,
+    severity: Option<Severity>,
+    status: Option<IncidentStatus>,
+    emergency_id: Option<Text<1, 64>>,
+    /// Those that happened at this time or later.
+    from: Option<Timestamp>,
+    /// Those that happened before this time.
+    to: Option<Timestamp>,
+}
+
+const SELECT: &str = concatcp!("select ", COLUMNS, " from incidents where deleted_at is null");
+
+/// Lists incidents, the latest first.
+#[utoipa::path(get, path = "/api/incidents")]
+pub async fn list(_: Caller<Operator>, listing: Listing<Filters>) -> Answer<Page<Incident>> {
+    let filters = &listing.filters;
+    let incidents = Select::new(
+        concatcp!(SELECT, " and (occurred_at, id) < (coalesce(?, 9223372036854775807), coalesce(?, '~'))"),
+        params![listing.after_int(0), listing.after_text(1)],
     )
-    .and_if("i.site = ?", listing.filter("temple_id"))
-    .and_if("i.type = ?", listing.filter("type"))
-    .and_if("i.severity = ?", severity)
-    .and_if("i.status = ?", status)
-    .and_if("i.emergency_id = ?", listing.filter("emergency_id"))
-    .and_if("i.occurred_at >= ?", from)
-    .and_if("i.occurred_at < ?", to)
-    .run("i.occurred_at desc, i.id desc", listing.fetch())?;
-    listing.page(rows, |row| Ok(json!([row.int(2)?, row.text(0)?])), |row| row.json(1))
+    .and_if("site = ?", filters.temple_id.as_deref())
+    .and_if("type = ?", filters.r#type.as_ref())
+    .and_if("severity = ?", filters.severity)
+    .and_if("status = ?", filters.status)
+    .and_if("emergency_id = ?", filters.emergency_id.as_deref())
+    .and_if("occurred_at >= ?", filters.from)
+    .and_if("occurred_at < ?", filters.to)
+    .fetch(&Database, "occurred_at desc, id desc", listing.fetch())?;
+    Ok(listing.page(incidents, |incident: &Incident| (incident.occurred_at.0, incident.id.clone())))
 }
 
-/// GET `/api/incidents/{id}`: with its `history`, every version with who and when.
-pub async fn detail(_: Caller<Operator>, Path(id): Path<String>) -> Answer<Json<Value>> {
-    let mut shown = document(db::run, &id)?;
-    let rows = db::run("select at, actor, action, document from incident_history where incident_id = ? order by id", params![&id])?;
-    let history = rows.iter().map(|row| {
-        let document: Value = serde_json::from_str(row.text(3)?).map_err(Problem::internal)?;
-        Ok(json!({ "at": row.time(0)?, "actor": row.text(1)?, "action": row.text(2)?, "incident": document }))
-    });
-    shown["history"] = history.collect::<Result<Vec<Value>, Problem>>()?.into();
-    Ok(Json(shown))
+/// Returns an incident with its history: every version, with who and when.
+#[utoipa::path(get, path = "/api/incidents/{id}")]
+pub async fn read(_: Caller<Operator>, Path(id): Path<String>) -> Answer<Json<IncidentDetail>> {
+    let incident = Database.fetch_optional(concatcp!(SELECT, " and id = ?"), params![&id])?.ok_or_else(not_found)?;
+    let history =
+        Database.fetch_all("select at, actor, action, document from incident_history where incident_id = ? order by id", params![id])?;
+    Ok(Json(IncidentDetail { incident, history }))
 }
 
-fn document(run: impl FnOnce(&str, Vec<db::Value>) -> Result<db::Rows, DbError>, id: &str) -> Result<Value, Problem> {
-    let rows = run(
-        "select d.document from incident_documents d join incidents i on i.id = d.id where d.id = ? and i.deleted_at is null",
-        params![id],
-    )?;
-    serde_json::from_str(rows.first().ok_or_else(not_found)?.text(0)?).map_err(Problem::internal)
+/// A new incident.
+#[derive(Input)]
+#[input(example = r#"{
+    "temple_id": "somnath", "type": "fire", "severity": "high", "title": "Fire in the kitchen", "actions": "Put out with a blanket",
+    "occurred_at": "2026-01-04T10:30:00Z"
+}"#)]
+pub struct NewIncident {
+    /// The temple's slug.
+    #[input(alias("site"))]
+    temple_id: Slug,
+    #[input(alias("incident_type"))]
+    r#type: IncidentType,
+    /// `medium` when it is not sent.
+    severity: Option<Severity>,
+    title: Text<1, 200>,
+    description: Option<Text<1, 10_000>>,
+    /// What was done.
+    #[input(alias("actions_taken"))]
+    actions: Option<Text<1, 10_000>>,
+    /// `open` when it is not sent.
+    status: Option<IncidentStatus>,
+    /// The emergency that it was, if it was one.
+    emergency_id: Option<Text<1, 64>>,
+    /// Now when it is not sent.
+    #[input(alias("timestamp"))]
+    occurred_at: Option<Recent>,
 }
 
-/// What a body says of an incident; none where it says nothing.
-struct Sent {
-    temple: Option<String>,
-    kind: Option<String>,
-    severity: Option<&'static str>,
-    title: Option<String>,
-    description: Option<String>,
-    actions: Option<String>,
-    status: Option<String>,
-    emergency: Option<String>,
-    occurred_at: Option<i64>,
+/// A change of an incident: what is not sent stays; null clears an optional field.
+#[derive(Input)]
+#[input(example = r#"{"status": "closed", "actions": "Put out; the wiring was replaced"}"#)]
+pub struct IncidentChange {
+    /// The temple's slug.
+    #[input(alias("site"))]
+    temple_id: Option<Slug>,
+    #[input(alias("incident_type"))]
+    r#type: Option<IncidentType>,
+    severity: Option<Severity>,
+    title: Option<Text<1, 200>>,
+    description: Patch<Text<1, 10_000>>,
+    /// What was done.
+    #[input(alias("actions_taken"))]
+    actions: Patch<Text<1, 10_000>>,
+    status: Option<IncidentStatus>,
+    /// The emergency that it was, if it was one.
+    emergency_id: Patch<Text<1, 64>>,
+    #[input(alias("timestamp"))]
+    occurred_at: Option<Recent>,
 }
 
-impl Sent {
-    fn read(fields: &mut Fields, now: i64) -> Self {
-        fields.alias("temple_id", "site").alias("type", "incident_type").alias("actions", "actions_taken");
-        fields.alias("occurred_at", "timestamp");
-        let severity = fields.opt_text("severity", 1..=20).map(|word| word.parse::<Severity>().ok());
-        fields.check(severity != Some(None), "severity", "must be one of low, medium, high, critical");
-        let sent = Self {
-            temple: fields.opt_text("temple_id", 1..=64),
-            kind: fields.opt_text("type", 1..=32),
-            severity: severity.flatten().map(|severity| severity.into_str()),
-            title: fields.opt_text("title", 1..=200),
-            description: fields.opt_text("description", 1..=10_000),
-            actions: fields.opt_text("actions", 1..=10_000),
-            status: fields.opt_choice("status", &STATUSES),
-            emergency: fields.opt_text("emergency_id", 1..=64),
-            occurred_at: fields.opt_time("occurred_at"),
-        };
-        fields.check(sent.kind.as_deref().is_none_or(is_type), "type", "must be a lowercase word, such as fire or missing_person");
-        fields.check(sent.occurred_at.is_none_or(|at| at <= now + AHEAD_MS), "occurred_at", "must not be over 5 minutes ahead");
-        sent
+/// 422 naming the temple, the emergency or both, since a broken foreign key does not say which it is.
+fn refused(error: DbError, db: &dyn Executor, temple: Option<&str>, emergency: Option<&str>) -> Problem {
+    if !matches!(error, DbError::Foreign) {
+        return error.into();
     }
+    unknown_references(db, temple, emergency).unwrap_or_else(|problem| problem)
+}
 
-    /// 422 for each that there is not, since a broken foreign key does not say which it is.
-    fn places_exist(&self, transaction: &Transaction) -> Result<(), Problem> {
-        let mut fields = Fields::parse(b"{}")?;
-        let rows = transaction.run(
-            "select ?1 is null or exists (select 1 from sites where slug = ?1), ?2 is null or exists (select 1 from emergencies where id = ?2)",
-            params![self.temple.as_deref(), self.emergency.as_deref()],
-        )?;
-        if let Some(row) = rows.first() {
-            fields.check(row.bool(0)?, "temple_id", "there is no such temple");
-            fields.check(row.bool(1)?, "emergency_id", "there is no such emergency");
-        }
-        fields.finish()
+fn unknown_references(db: &dyn Executor, temple: Option<&str>, emergency: Option<&str>) -> Result<Problem, Problem> {
+    let mut errors = FieldErrors::new();
+    if let Some(temple) = temple
+        && !sites::exists(db, temple)?
+    {
+        errors.insert("temple_id".to_owned(), vec!["there is no such temple".to_owned()]);
     }
-}
-
-/// POST `/api/incidents/`: `{temple_id, type, title, severity?, description?, actions?, status?, emergency_id?, occurred_at?}` → 201.
-pub async fn create(caller: Caller<Operator>, Now(now): Now, JsonBytes(body): JsonBytes) -> Answer<impl IntoResponse> {
-    let mut fields = Fields::parse(&body)?;
-    let sent = Sent::read(&mut fields, now);
-    for (missing, field) in [(sent.temple.is_none(), "temple_id"), (sent.kind.is_none(), "type"), (sent.title.is_none(), "title")] {
-        // A field that was sent and refused is named already.
-        if missing && !fields.errors().contains_key(field) {
-            fields.refuse(field, "is required");
-        }
+    if let Some(emergency) = emergency
+        && !db.exists("select 1 from emergency_references where id = ?", params![emergency])?
+    {
+        errors.insert("emergency_id".to_owned(), vec!["there is no such emergency".to_owned()]);
     }
-    fields.finish()?;
-    let id = host::new_id(now)?;
-    let created = db::transaction(|transaction| {
-        sent.places_exist(transaction)?;
-        transaction.run(
-            "insert into incidents (id, site, type, severity, title, description, actions, status, emergency_id, occurred_at, created_at,
-                created_by, updated_at, updated_by)
-             values (?1, ?2, ?3, coalesce(?4, 'medium'), ?5, ?6, ?7, coalesce(?8, 'open'), ?9, coalesce(?10, ?11), ?11, ?12, ?11, ?12)",
-            params![
-                &id,
-                sent.temple,
-                sent.kind,
-                sent.severity,
-                sent.title,
-                sent.description,
-                sent.actions,
-                sent.status,
-                sent.emergency,
-                sent.occurred_at,
-                now,
-                &caller.0.id,
-            ],
-        )?;
-        document(|sql, params| transaction.run(sql, params), &id)
-    });
-    Ok((StatusCode::CREATED, Json(created?)))
+    Ok(Problem::invalid(errors))
 }
 
-/// PATCH `/api/incidents/{id}`, also PUT: what is not sent stays; null empties an optional field. The version before stays in the history.
-pub async fn change(caller: Caller<Operator>, Now(now): Now, Path(id): Path<String>, JsonBytes(body): JsonBytes) -> Answer<Json<Value>> {
-    let mut fields = Fields::parse(&body)?;
-    let sent = Sent::read(&mut fields, now);
-    let [has_description, has_actions, has_emergency] = ["description", "actions", "emergency_id"].map(|field| fields.has(field));
-    fields.finish()?;
-    db::transaction(|transaction| {
-        sent.places_exist(transaction)?;
-        let changed = transaction.run(
-            "update incidents set site = coalesce(?2, site), type = coalesce(?3, type), severity = coalesce(?4, severity),
-                title = coalesce(?5, title), description = iif(?6, ?7, description), actions = iif(?8, ?9, actions),
-                status = coalesce(?10, status), emergency_id = iif(?11, ?12, emergency_id), occurred_at = coalesce(?13, occurred_at),
-                updated_at = ?14, updated_by = ?15
-             where id = ?1 and deleted_at is null
-             returning id",
-            params![
-                &id,
-                sent.temple,
-                sent.kind,
-                sent.severity,
-                sent.title,
-                has_description,
-                sent.description,
-                has_actions,
-                sent.actions,
-                sent.status,
-                has_emergency,
-                sent.emergency,
-                sent.occurred_at,
-                now,
-                &caller.0.id,
-            ],
-        )?;
-        changed.first().ok_or_else(not_found)?;
-        document(|sql, params| transaction.run(sql, params), &id)
-    })
-    .map(Json)
+const INSERT: &str = concatcp!(
+    "insert into incidents (id, site, type, severity, title, description, actions, status, emergency_id, occurred_at, created_at,
+        created_by, updated_at, updated_by)
+     values (?1, ?2, ?3, coalesce(?4, '",
+    Severity::Medium.into_str(),
+    "'), ?5, ?6, ?7, coalesce(?8, '",
+    IncidentStatus::Open.into_str(),
+    "'), ?9, coalesce(?10, ?11), ?11, ?12, ?11, ?12)
+     returning ",
+    COLUMNS
+);
+
+/// Writes down an incident.
+#[utoipa::path(post, path = "/api/incidents")]
+pub async fn create(caller: Caller<Operator>, Now(now): Now, Body(new): Body<NewIncident>) -> Answer<Created<Incident>> {
+    let params = params![
+        host::new_id(now)?,
+        &new.temple_id,
+        new.r#type,
+        new.severity,
+        new.title,
+        new.description,
+        new.actions,
+        new.status,
+        new.emergency_id.as_deref(),
+        new.occurred_at,
+        now,
+        &caller.0.id,
+    ];
+    let rows =
+        Database.run(INSERT, params).map_err(|error| refused(error, &Database, Some(&new.temple_id), new.emergency_id.as_deref()))?;
+    let incident = rows.first().ok_or_else(|| Problem::internal("the insert gave no row"))?;
+    Ok(Created(Incident::from_row(incident)?))
 }
 
-/// DELETE `/api/incidents/{id}` → 204: it is listed no more. Its history stays.
-pub async fn delete(caller: Caller<Operator>, Now(now): Now, Path(id): Path<String>) -> Answer<StatusCode> {
-    let deleted = db::run(
+const UPDATE: &str = concatcp!(
+    "update incidents set site = coalesce(?2, site), type = coalesce(?3, type), severity = coalesce(?4, severity),
+        title = coalesce(?5, title), description = iif(?6, ?7, description), actions = iif(?8, ?9, actions),
+        status = coalesce(?10, status), emergency_id = iif(?11, ?12, emergency_id), occurred_at = coalesce(?13, occurred_at),
+        updated_at = ?14, updated_by = ?15
+     where id = ?1 and deleted_at is null
+     returning ",
+    COLUMNS
+);
+
+/// Changes an incident.
+///
+/// The version before stays in its history.
+#[utoipa::path(method(patch, put), path = "/api/incidents/{id}")]
+pub async fn update(
+    caller: Caller<Operator>,
+    Now(now): Now,
+    Path(id): Path<String>,
+    Body(change): Body<IncidentChange>,
+) -> Answer<Json<Incident>> {
+    let is_emergency_sent = change.emergency_id.is_sent();
+    let emergency_id = change.emergency_id.value();
+    let params = params![
+        &id,
+        change.temple_id.as_ref(),
+        change.r#type,
+        change.severity,
+        change.title,
+        change.description.is_sent(),
+        change.description,
+        change.actions.is_sent(),
+        change.actions,
+        change.status,
+        is_emergency_sent,
+        emergency_id.as_deref(),
+        change.occurred_at,
+        now,
+        &caller.0.id,
+    ];
+    let rows =
+        Database.run(UPDATE, params).map_err(|error| refused(error, &Database, change.temple_id.as_deref(), emergency_id.as_deref()))?;
+    Ok(Json(Incident::from_row(rows.first().ok_or_else(not_found)?)?))
+}
+
+/// Deletes an incident: it is listed no more.
+///
+/// Its history stays.
+#[utoipa::path(delete, path = "/api/incidents/{id}")]
+pub async fn delete(caller: Caller<Operator>, Now(now): Now, Path(id): Path<String>) -> Answer<NoContent> {
+    let is_deleted = Database.exists(
         "update incidents set deleted_at = ?2, updated_at = ?2, updated_by = ?3 where id = ?1 and deleted_at is null returning id",
-        params![&id, now, &caller.0.id],
+        params![id, now, &caller.0.id],
     )?;
-    deleted.first().ok_or_else(not_found)?;
-    Ok(StatusCode::NO_CONTENT)
+    if is_deleted { Ok(NoContent) } else { Err(not_found()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn examples_are_valid() {
+        let now = domain::time::parse_rfc3339("2026-02-04T10:30:00Z").unwrap();
+        kit::input::parse::<NewIncident>(NewIncident::example().unwrap().as_bytes(), now).unwrap();
+        kit::input::parse::<IncidentChange>(IncidentChange::example().unwrap().as_bytes(), now).unwrap();
+    }
 }

@@ -1,96 +1,76 @@
-//! `/api/resources/`: ambulances, security, facilities.
+//! `/api/resources`: ambulances, security, facilities.
 
 use axum::Json;
 use axum::extract::Path;
-use axum::response::IntoResponse;
-use domain::resource::is_type;
-use http::StatusCode;
+use const_format::concatcp;
+use domain::resource::{State, Status};
+use kit::api::{Created, NoContent};
 use kit::caller::{Caller, Operator};
-use kit::db::{DbError, Row};
-use kit::fields::Fields;
+use kit::db::{Database, DbError, Executor, Fetch as _};
+use kit::input::{Input, Int, Location, Patch, Slug, Text, Timestamp};
 use kit::page::{Listing, Page};
-use kit::request::{JsonBytes, Now, Query};
+use kit::request::{Body, Now};
+use kit::row::FromRow;
 use kit::select::Select;
-use kit::{Answer, Problem, db, host, params};
+use kit::{Answer, Problem, host, params, sites};
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
 
-/// What people decide.
-const SETTABLE: [&str; 2] = ["available", "out_of_service"];
-
-/// What a list shows and filters by.
-const STATES: [&str; 4] = ["available", "assigned", "maintenance", "out_of_service"];
-
-/// What a resource is doing at the moment that is the first parameter, over `resources r`.
-macro_rules! state {
-    () => {
-        "case when exists (select 1 from assignments a where a.resource_id = r.id and a.released_at is null) then 'assigned' \
-         when r.status = 'out_of_service' then 'out_of_service' \
-         when exists (select 1 from resource_maintenance m where m.resource_id = r.id and m.starts_at <= ?1 and m.ends_at > ?1) then 'maintenance' \
-         else 'available' end"
-    };
+kit::text_type! {
+    /// A resource's type: a lowercase word, such as `ambulance` or `fire_engine`.
+    pub struct ResourceType, "must be a lowercase word, such as ambulance or fire_engine", pattern: "^[a-z_]{1,32}$", domain::resource::is_type
 }
 
-macro_rules! select {
-    () => {
-        concat!(
-            "select r.id, r.site, r.type, r.name, ",
-            state!(),
-            ", (select emergency_id from assignments a where a.resource_id = r.id and a.released_at is null), r.capacity, r.contact,
-                r.latitude, r.longitude, r.notes, r.created_at, r.updated_at
-             from resources r where r.retired_at is null"
-        )
-    };
-}
-
-#[derive(Serialize)]
-struct Location {
-    lat: f64,
-    lng: f64,
-}
-
-/// A resource as the routes show it.
-#[derive(Serialize)]
+/// A resource.
+#[derive(Serialize, FromRow, ToSchema)]
 pub struct Resource {
     id: String,
+    /// The temple's slug.
+    #[row(column = "site")]
     temple_id: String,
     r#type: String,
+    /// Unique within its temple.
     name: String,
-    /// `available`, `assigned`, `maintenance` or `out_of_service`, as of now.
-    status: String,
-    /// Where it is assigned to.
+    /// What it is doing now.
+    #[row(column = "state")]
+    status: State,
+    /// The emergency that it is at.
     emergency_id: Option<String>,
     capacity: Option<i64>,
+    /// How its crew is reached.
     contact: Option<String>,
+    #[row(flatten)]
     location: Option<Location>,
     notes: Option<String>,
-    created_at: String,
-    updated_at: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
 }
 
-impl Resource {
-    fn of(row: &Row) -> Answer<Self> {
-        let location = row.opt_real(8)?.zip(row.opt_real(9)?).map(|(lat, lng)| Location { lat, lng });
-        Ok(Self {
-            id: row.text(0)?.to_owned(),
-            temple_id: row.text(1)?.to_owned(),
-            r#type: row.text(2)?.to_owned(),
-            name: row.text(3)?.to_owned(),
-            status: row.text(4)?.to_owned(),
-            emergency_id: row.opt_text(5)?.map(str::to_owned),
-            capacity: row.opt_int(6)?,
-            contact: row.opt_text(7)?.map(str::to_owned),
-            location,
-            notes: row.opt_text(10)?.map(str::to_owned),
-            created_at: row.time(11)?,
-            updated_at: row.time(12)?,
-        })
-    }
+/// What the resource `r` is doing at the moment that is the first parameter.
+const STATE: &str = concatcp!(
+    "case when exists (select 1 from resource_assignments a where a.resource_id = r.id and a.released_at is null) then '",
+    State::Assigned.into_str(),
+    "' when r.status = '",
+    Status::OutOfService.into_str(),
+    "' then '",
+    State::OutOfService.into_str(),
+    "' when exists (select 1 from resource_maintenance m where m.resource_id = r.id and m.starts_at <= ?1 and m.ends_at > ?1) then '",
+    State::Maintenance.into_str(),
+    "' else '",
+    State::Available.into_str(),
+    "' end"
+);
 
-    fn find(id: &str, now: i64) -> Answer<Self> {
-        let rows = db::run(concat!(select!(), " and r.id = ?2"), params![now, id])?;
-        Self::of(rows.first().ok_or_else(not_found)?)
-    }
+const SELECT: &str = concatcp!(
+    "select r.id, r.site, r.type, r.name, ",
+    STATE,
+    " as state, (select emergency_id from resource_assignments a where a.resource_id = r.id and a.released_at is null) as emergency_id,
+        r.capacity, r.contact, r.latitude, r.longitude, r.notes, r.created_at, r.updated_at
+     from resources r where r.retired_at is null"
+);
+
+fn find(db: &dyn Executor, id: &str, now: i64) -> Result<Resource, Problem> {
+    db.fetch_optional(concatcp!(SELECT, " and r.id = ?2"), params![now, id])?.ok_or_else(not_found)
 }
 
 /// 404.
@@ -98,154 +78,190 @@ pub fn not_found() -> Problem {
     Problem::not_found("resource")
 }
 
-/// 404 unless there is such a resource.
-pub fn must_exist(id: &str) -> Result<(), Problem> {
-    let rows = db::run("select 1 from resources where id = ? and retired_at is null", params![id])?;
-    rows.first().map(drop).ok_or_else(not_found)
+/// Returns 404 unless there is such a resource.
+pub fn require(db: &dyn Executor, id: &str) -> Result<(), Problem> {
+    let exists = db.exists("select 1 from resources where id = ? and retired_at is null", params![id])?;
+    if exists { Ok(()) } else { Err(not_found()) }
 }
 
-/// GET `/api/resources/`, filters `temple_id`, `type`, `status`.
-pub async fn list(_: Caller<Operator>, Now(now): Now, Query(query): Query) -> Answer<Page<Resource>> {
-    let listing = Listing::parse(&query, &["temple_id", "type", "status"])?;
-    let status = listing.choice("status", &STATES)?;
-    let rows = Select::after(concat!(select!(), " and r.id > coalesce(?2, '')"), vec![now.into(), listing.after_text(0)])
-        .and_if("r.site = ?", listing.filter("temple_id"))
-        .and_if("r.type = ?", listing.filter("type"))
-        .and_if(concat!(state!(), " = ?"), status)
-        .run("r.id", listing.fetch())?;
-    listing.page(rows, |row| Ok(json!([row.text(0)?])), Resource::of)
+/// Which resources.
+#[derive(Input)]
+pub struct Filters {
+    /// The temple's slug.
+    temple_id: Option<Slug>,
+    r#type: Option<ResourceType>,
+    status: Option<State>,
 }
 
-/// GET `/api/resources/{id}`.
-pub async fn detail(_: Caller<Operator>, Now(now): Now, Path(id): Path<String>) -> Answer<Json<Resource>> {
-    Resource::find(&id, now).map(Json)
+/// Lists resources by id.
+#[utoipa::path(get, path = "/api/resources")]
+pub async fn list(_: Caller<Operator>, Now(now): Now, listing: Listing<Filters>) -> Answer<Page<Resource>> {
+    let filters = &listing.filters;
+    let resources = Select::new(concatcp!(SELECT, " and r.id > coalesce(?2, '')"), params![now, listing.after_text(0)])
+        .and_if("r.site = ?", filters.temple_id.as_deref())
+        .and_if("r.type = ?", filters.r#type.as_ref())
+        .and_if(concatcp!(STATE, " = ?"), filters.status)
+        .fetch(&Database, "r.id", listing.fetch())?;
+    Ok(listing.page(resources, |resource: &Resource| [resource.id.clone()]))
 }
 
-/// What a body says of a resource; none where it says nothing.
-struct Sent {
-    kind: Option<String>,
-    name: Option<String>,
-    status: Option<String>,
-    capacity: Option<i64>,
-    contact: Option<String>,
-    location: Option<(f64, f64)>,
-    notes: Option<String>,
+/// Returns a resource.
+#[utoipa::path(get, path = "/api/resources/{id}")]
+pub async fn read(_: Caller<Operator>, Now(now): Now, Path(id): Path<String>) -> Answer<Json<Resource>> {
+    find(&Database, &id, now).map(Json)
 }
 
-impl Sent {
-    fn read(fields: &mut Fields) -> Self {
-        fields.alias("type", "kind");
-        let sent = Self {
-            kind: fields.opt_text("type", 1..=32),
-            name: fields.opt_text("name", 1..=100),
-            status: fields.opt_choice("status", &SETTABLE),
-            capacity: fields.opt_int("capacity", 0..=1_000_000),
-            contact: fields.opt_text("contact", 1..=100),
-            location: fields.opt_location("location"),
-            notes: fields.opt_text("notes", 1..=2000),
-        };
-        fields.check(sent.kind.as_deref().is_none_or(is_type), "type", "must be a lowercase word, such as ambulance or fire_engine");
-        sent
-    }
+/// A new resource.
+#[derive(Input)]
+#[input(example = r#"{
+    "temple_id": "somnath", "type": "ambulance", "name": "Ambulance 7, south gate", "capacity": 2, "contact": "+912876000107",
+    "location": {"lat": 20.8861, "lng": 70.4012}
+}"#)]
+pub struct NewResource {
+    /// The temple's slug.
+    #[input(alias("site"))]
+    temple_id: Slug,
+    #[input(alias("kind"))]
+    r#type: ResourceType,
+    /// Unique within its temple, in any case of letters.
+    name: Text<1, 100>,
+    /// `available` when it is not sent.
+    status: Option<Status>,
+    capacity: Option<Int<0, 1_000_000>>,
+    /// How its crew is reached.
+    contact: Option<Text<1, 100>>,
+    /// Where it stands; where its temple does when it is not sent.
+    location: Option<Location>,
+    notes: Option<Text<1, 2000>>,
+}
+
+/// A change of a resource: what is not sent stays; null clears an optional field.
+#[derive(Input)]
+#[input(example = r#"{"status": "out_of_service", "notes": "Gearbox"}"#)]
+pub struct ResourceChange {
+    /// May be repeated, and cannot be changed.
+    #[input(alias("site"))]
+    temple_id: Option<Slug>,
+    #[input(alias("kind"))]
+    r#type: Option<ResourceType>,
+    name: Option<Text<1, 100>>,
+    status: Option<Status>,
+    capacity: Patch<Int<0, 1_000_000>>,
+    contact: Patch<Text<1, 100>>,
+    location: Patch<Location>,
+    notes: Patch<Text<1, 2000>>,
 }
 
 fn refused(error: DbError) -> Problem {
     match error {
-        DbError::Foreign => Problem::invalid_field("temple_id", "there is no such temple"),
+        DbError::Foreign => sites::unknown_in_body("temple_id", "temple"),
         DbError::Unique(_) => Problem::conflict("the temple has a resource of this name already"),
         other => other.into(),
     }
 }
 
-/// POST `/api/resources/`: `{temple_id, type, name, status?, capacity?, contact?, location?, notes?}` → 201. 409 for a name that the
-/// temple has already.
-pub async fn create(caller: Caller<Operator>, Now(now): Now, JsonBytes(body): JsonBytes) -> Answer<impl IntoResponse> {
-    let mut fields = Fields::parse(&body)?;
-    let temple = fields.alias("temple_id", "site").text("temple_id", 1..=64);
-    let sent = Sent::read(&mut fields);
-    for (missing, field) in [(sent.kind.is_none(), "type"), (sent.name.is_none(), "name")] {
-        // A field that was sent and refused is named already.
-        if missing && !fields.errors().contains_key(field) {
-            fields.refuse(field, "is required");
-        }
-    }
-    fields.finish()?;
+const INSERT: &str = concatcp!(
+    "insert into resources (id, site, type, name, status, capacity, contact, latitude, longitude, notes, created_at, created_by,
+        updated_at, updated_by)
+     values (?1, ?2, ?3, ?4, coalesce(?5, '",
+    Status::Available.into_str(),
+    "'), ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?11, ?12)"
+);
+
+/// Adds a resource.
+#[utoipa::path(post, path = "/api/resources", responses((status = 409, description = "The temple has a resource of this name already.")))]
+pub async fn create(caller: Caller<Operator>, Now(now): Now, Body(new): Body<NewResource>) -> Answer<Created<Resource>> {
     let id = host::new_id(now)?;
-    db::run(
-        "insert into resources (id, site, type, name, status, capacity, contact, latitude, longitude, notes, created_at, created_by,
-            updated_at, updated_by)
-         values (?1, ?2, ?3, ?4, coalesce(?5, 'available'), ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?11, ?12)",
-        params![
-            &id,
-            temple,
-            sent.kind,
-            sent.name,
-            sent.status,
-            sent.capacity,
-            sent.contact,
-            sent.location.map(|(lat, _)| lat),
-            sent.location.map(|(_, lng)| lng),
-            sent.notes,
-            now,
-            &caller.0.id,
-        ],
-    )
-    .map_err(refused)?;
-    Ok((StatusCode::CREATED, Json(Resource::find(&id, now)?)))
+    let params = params![
+        &id,
+        new.temple_id,
+        new.r#type,
+        new.name,
+        new.status,
+        new.capacity,
+        new.contact,
+        new.location.map(|location| location.lat),
+        new.location.map(|location| location.lng),
+        new.notes,
+        now,
+        &caller.0.id,
+    ];
+    Database.run(INSERT, params).map_err(refused)?;
+    find(&Database, &id, now).map(Created)
 }
 
-/// PATCH `/api/resources/{id}`, also PUT: what is not sent stays; null empties an optional field. Its temple never changes.
-pub async fn change(caller: Caller<Operator>, Now(now): Now, Path(id): Path<String>, JsonBytes(body): JsonBytes) -> Answer<Json<Resource>> {
-    let mut fields = Fields::parse(&body)?;
-    let temple = fields.alias("temple_id", "site").opt_text("temple_id", 1..=64);
-    let [has_capacity, has_contact, has_location, has_notes] = ["capacity", "contact", "location", "notes"].map(|field| fields.has(field));
-    let sent = Sent::read(&mut fields);
-    fields.finish()?;
-    let changed = db::run(
-        "update resources set type = coalesce(?2, type), name = coalesce(?3, name), status = coalesce(?4, status),
-            capacity = iif(?5, ?6, capacity), contact = iif(?7, ?8, contact), latitude = iif(?9, ?10, latitude),
-            longitude = iif(?9, ?11, longitude), notes = iif(?12, ?13, notes), updated_at = ?14, updated_by = ?15
-         where id = ?1 and retired_at is null and site = coalesce(?16, site)
-         returning id",
-        params![
-            &id,
-            sent.kind,
-            sent.name,
-            sent.status,
-            has_capacity,
-            sent.capacity,
-            has_contact,
-            sent.contact,
-            has_location,
-            sent.location.map(|(lat, _)| lat),
-            sent.location.map(|(_, lng)| lng),
-            has_notes,
-            sent.notes,
-            now,
-            &caller.0.id,
-            temple,
-        ],
-    )
-    .map_err(refused)?;
-    let resource = Resource::find(&id, now)?;
-    if changed.is_empty() {
-        return Err(Problem::invalid_field("temple_id", "cannot be changed"));
-    }
-    Ok(Json(resource))
+/// Changes a resource.
+#[utoipa::path(
+    method(patch, put),
+    path = "/api/resources/{id}",
+    responses((status = 409, description = "The temple has another resource of this name."))
+)]
+pub async fn update(
+    caller: Caller<Operator>,
+    Now(now): Now,
+    Path(id): Path<String>,
+    Body(change): Body<ResourceChange>,
+) -> Answer<Json<Resource>> {
+    let is_moved = change.location.is_sent();
+    let location = change.location.value();
+    let params = params![
+        &id,
+        change.r#type,
+        change.name,
+        change.status,
+        change.capacity.is_sent(),
+        change.capacity,
+        change.contact.is_sent(),
+        change.contact,
+        is_moved,
+        location.map(|location| location.lat),
+        location.map(|location| location.lng),
+        change.notes.is_sent(),
+        change.notes,
+        now,
+        &caller.0.id,
+        change.temple_id,
+    ];
+    let changed = Database
+        .run(
+            "update resources set type = coalesce(?2, type), name = coalesce(?3, name), status = coalesce(?4, status),
+                capacity = iif(?5, ?6, capacity), contact = iif(?7, ?8, contact), latitude = iif(?9, ?10, latitude),
+                longitude = iif(?9, ?11, longitude), notes = iif(?12, ?13, notes), updated_at = ?14, updated_by = ?15
+             where id = ?1 and retired_at is null and site = coalesce(?16, site)
+             returning id",
+            params,
+        )
+        .map_err(refused)?;
+    let resource = find(&Database, &id, now)?;
+    if changed.is_empty() { Err(Problem::invalid_field("temple_id", "cannot be changed")) } else { Ok(Json(resource)) }
 }
 
-/// DELETE `/api/resources/{id}` → 204. The history of the emergencies that it was at stays. 409 while it is at one.
-pub async fn retire(caller: Caller<Operator>, Now(now): Now, Path(id): Path<String>) -> Answer<StatusCode> {
-    let retired = db::run(
+/// Deletes a resource.
+///
+/// The history of the emergencies that it was at stays.
+#[utoipa::path(delete, path = "/api/resources/{id}", responses((status = 409, description = "The resource is at an emergency.")))]
+pub async fn delete(caller: Caller<Operator>, Now(now): Now, Path(id): Path<String>) -> Answer<NoContent> {
+    let is_deleted = Database.exists(
         "update resources set retired_at = ?2, updated_at = ?2, updated_by = ?3
          where id = ?1 and retired_at is null
-             and not exists (select 1 from assignments a where a.resource_id = resources.id and a.released_at is null)
+             and not exists (select 1 from resource_assignments a where a.resource_id = resources.id and a.released_at is null)
          returning id",
         params![&id, now, &caller.0.id],
     )?;
-    if retired.is_empty() {
-        must_exist(&id)?;
+    if !is_deleted {
+        require(&Database, &id)?;
         return Err(Problem::conflict("the resource is at an emergency: release it first"));
     }
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn examples_are_valid() {
+        kit::input::parse::<NewResource>(NewResource::example().unwrap().as_bytes(), 0).unwrap();
+        kit::input::parse::<ResourceChange>(ResourceChange::example().unwrap().as_bytes(), 0).unwrap();
+    }
 }

@@ -34,6 +34,19 @@ impl std::str::FromStr for Severity {
     }
 }
 
+/// Who raised an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = AlertSource)]
+pub enum Source {
+    /// A person, or a client with a person's account.
+    Manual,
+    /// Gatehouse itself: a device that went offline, an anomaly, a crowded zone.
+    System,
+}
+
 /// Where an alert stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]

@@ -1,9 +1,43 @@
 //! Delivery of messages: retries, throttling and the escalation ladder (docs/reference/dispatch.md).
 
+use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
+
 use crate::time::{DAY_MS, HOUR_MS, SECOND_MS};
 
 /// The topics of messages that tell of an emergency: it was reported, or nobody has acknowledged it.
 pub const EMERGENCY_TOPICS: [&str; 2] = ["emergency.reported", "emergency.escalated"];
+
+/// Where a message stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum MessageState {
+    /// It is sent when it is due.
+    Queued,
+    /// A run has it in hand, for as long as its lease lasts.
+    Sending,
+    /// The receiver has it.
+    Sent,
+    /// A dead letter: it is not tried again unless an admin replays it.
+    Dead,
+}
+
+/// How an attempt to deliver a message ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum DeliveryOutcome {
+    /// The receiver has it.
+    Sent,
+    /// It is tried again.
+    Retry,
+    /// It was the last attempt.
+    Dead,
+}
 
 /// The first pause after a failure, in milliseconds; each further one is twice as long.
 pub const BACKOFF_BASE_MS: i64 = 5 * SECOND_MS;

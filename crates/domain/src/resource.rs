@@ -1,5 +1,53 @@
 //! Resources in time: when one is busy and when it is free (docs/reference/resources.md).
 
+use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
+
+/// What people decide of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = ResourceStatus)]
+pub enum Status {
+    /// It can be sent or used.
+    Available,
+    /// It cannot, until somebody says otherwise.
+    OutOfService,
+}
+
+/// What a resource is doing at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[schema(as = ResourceState)]
+pub enum State {
+    /// Nothing: it is free.
+    Available,
+    /// It is at an emergency.
+    Assigned,
+    /// It is in a window of its maintenance calendar.
+    Maintenance,
+    /// People took it out of service.
+    OutOfService,
+}
+
+/// Why a resource is busy for a stretch of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum BusyReason {
+    /// It is at an emergency.
+    Assigned,
+    /// It is in maintenance.
+    Maintenance,
+    /// People took it out of service.
+    OutOfService,
+}
+
 /// A half-open stretch of time, milliseconds: it includes its start and not its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Window {

@@ -46,6 +46,15 @@ pub fn format_rfc3339(ms: i64) -> String {
     text
 }
 
+/// As [`format_rfc3339`], with the milliseconds also when they are zero: `2026-02-04T10:30:00.000Z`.
+pub fn format_rfc3339_millis(ms: i64) -> String {
+    let mut text = format_rfc3339(ms);
+    if !text.contains('.') {
+        text.insert_str(text.len() - 1, ".000");
+    }
+    text
+}
+
 // `format!` and chrono's own formatter cost several times as much, and lists write thousands of these.
 fn push_digits(text: &mut String, value: u32, width: u32) {
     for place in (0..width).rev() {
@@ -92,6 +101,8 @@ mod tests {
     fn milliseconds_are_written_only_when_there_are_some() {
         assert_eq!(format_rfc3339(1_770_201_000_000), "2026-02-04T10:30:00Z");
         assert_eq!(format_rfc3339(1_770_201_000_007), "2026-02-04T10:30:00.007Z");
+        assert_eq!(format_rfc3339_millis(1_770_201_000_000), "2026-02-04T10:30:00.000Z");
+        assert_eq!(format_rfc3339_millis(1_770_201_000_007), "2026-02-04T10:30:00.007Z");
         assert_eq!(format_rfc3339(i64::MIN), "1970-01-01T00:00:00Z");
         assert_eq!(format_rfc3339(i64::MAX), "9999-12-31T23:59:59.999Z");
         assert_eq!(format_rfc3339(YEAR_2000_MS), "2000-01-01T00:00:00Z");

@@ -35,8 +35,8 @@ pub use device_time::DeviceTime;
 pub use kit_macros::Input;
 pub use text::{TextField, Words, one_of, pattern, words_schema};
 pub use types::{
-    Code, Future, Immutable, Int, JsonObject, List, Location, Number, NumberOrText, Patch, Recent, Secret, Slug, Text, Timestamp,
-    plain_text,
+    Code, Future, Immutable, Int, JsonObject, List, Location, NotNull, Number, NumberOrText, Patch, Recent, Secret, Slug, Text, Timestamp,
+    TimestampMillis, plain_text,
 };
 
 use crate::Problem;
@@ -151,6 +151,7 @@ impl<'a> At<'a> {
         let sent = sent.filter(|value| !(self.textual && value.as_str() == Some("")));
         self.inside(name, |at| match sent {
             None => T::absent().or_else(default).or_else(|| at.missing()),
+            Some(Value::Null) if T::absent().is_some() && T::null().is_none() => at.must_not_be_null(),
             Some(Value::Null) => T::null().or_else(default).or_else(|| at.missing()),
             Some(value) => T::read(value, at),
         })
@@ -158,6 +159,11 @@ impl<'a> At<'a> {
 
     fn missing<T>(&mut self) -> Option<T> {
         self.refuse("is required");
+        None
+    }
+
+    fn must_not_be_null<T>(&mut self) -> Option<T> {
+        self.refuse("must not be null");
         None
     }
 
@@ -255,7 +261,7 @@ impl Property {
     ) -> Self {
         let required = !has_default && T::absent().is_none();
         let schema = T::schema(schemas);
-        let schema = if required && !T::NULLABLE { schema } else { nullable(schema) };
+        let schema = if has_default || T::NULLABLE || T::null().is_some() { nullable(schema) } else { schema };
         let mut description = description.to_owned();
         if !aliases.is_empty() {
             let names = aliases.iter().map(|alias| format!("`{alias}`")).collect::<Vec<_>>().join(", ");
@@ -408,6 +414,7 @@ mod tests {
         site: Patch<Slug>,
         #[input(rename = "type")]
         kind: Option<Text<1, 3>>,
+        colour: NotNull<Text<1, 9>>,
     }
 
     #[derive(Debug, Input)]
@@ -468,6 +475,13 @@ mod tests {
     }
 
     #[test]
+    fn null_is_refused_where_nothing_clears_a_field() {
+        let stay = r#"{"name": "R", "age": 7, "at": "2026-02-04T10:30:00Z", "colour": null}"#;
+        assert_eq!(refused(stay), ["colour must not be null"]);
+        assert!(parse::<Stay>(stay.replace("null", "\"red\"").as_bytes(), 0).is_ok());
+    }
+
+    #[test]
     fn the_schema_says_what_the_parser_does() {
         let mut schemas = Schemas::new();
         let schema = serde_json::to_value(object_schema::<Stay>(&mut schemas)).unwrap();
@@ -476,6 +490,8 @@ mod tests {
         assert_eq!(schema["properties"]["age"]["maximum"], 150);
         assert_eq!(schema["properties"]["guests"]["items"]["$ref"], "#/components/schemas/Guest");
         assert_eq!(schema["properties"]["site"]["type"], serde_json::json!(["string", "null"]));
+        assert_eq!(schema["properties"]["plate"]["type"], serde_json::json!(["string", "null"]));
+        assert_eq!(schema["properties"]["colour"]["type"], "string");
         assert_eq!(schemas.len(), 1);
     }
 }

@@ -90,8 +90,13 @@ impl<F: Input> Listing<F> {
         let more = items.len() > limit;
         items.truncate(limit);
         let last = items.last().filter(|_| more);
-        let next_cursor = last.map(|item| cursor(&self.scope, &key(item)));
+        let next_cursor = last.map(|item| self.cursor_after(&key(item)));
         Page { items, next_cursor }
+    }
+
+    /// The cursor of what comes after this key, for an export that is longer than a page.
+    pub fn cursor_after(&self, key: &impl Serialize) -> String {
+        cursor(&self.scope, key)
     }
 }
 

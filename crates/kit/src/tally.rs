@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 
 use crate::problem::FieldErrors;
 
@@ -26,8 +27,13 @@ pub struct Rejection {
     reason: String,
     /// The reasons by field.
     #[serde(skip_serializing_if = "FieldErrors::is_empty")]
-    #[schema(required = false)]
+    #[schema(required = false, schema_with = reasons_by_field)]
     errors: FieldErrors,
+}
+
+fn reasons_by_field() -> Schema {
+    let reasons = ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String)).build();
+    ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(Schema::Array(reasons))).build().into()
 }
 
 impl Tally {

@@ -94,7 +94,7 @@ async fn a_pilgrim_comes_in_once_and_a_retry_is_answered_the_same() {
 
     // Who is not seen to leave is taken to have left, hours later.
     fixture.temple.advance_to_slot(&fixture.app, &booking, 8 * 3600);
-    assert_eq!(fixture.app.tick().await["bookings"]["left"], 1);
+    assert_eq!(fixture.app.tick().await["booking"]["left"], 1);
     let operator = fixture.app.operator().await;
     let inside = operator.get(&format!("/api/bookings/temple/{}/inside", fixture.temple.slug)).await.expect(200);
     assert_eq!(inside["inside"], 0);

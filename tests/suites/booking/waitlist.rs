@@ -89,7 +89,7 @@ async fn the_scheduled_run_moves_it_up_too() {
     app.tick().await;
     assert_eq!(status(&pilgrim, &first).await, "confirmed");
     assert_eq!(status(&pilgrim, &second).await, "waitlisted");
-    assert_eq!(app.tick().await["bookings"]["promoted"], 0);
+    assert_eq!(app.tick().await["booking"]["promoted"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,10 +116,10 @@ async fn who_waits_in_vain_and_who_does_not_come_is_noted_once() {
     let booking = pilgrim.post("/api/bookings/", temple.booking_body(4)).await.expect(201);
     let waiting = join_waitlist(&pilgrim, &temple, 2).await;
     let run = app.tick().await;
-    assert_eq!(run["bookings"], json!({"no_shows": 0, "expired": 0, "promoted": 0, "left": 0, "scans": 0}));
+    assert_eq!(run["booking"], json!({"no_shows": 0, "expired": 0, "promoted": 0, "left": 0, "scans": 0}));
     temple.advance_to_slot(&app, &booking, 3700);
     let runs = futures::future::join_all((0..4).map(|_| app.tick())).await;
-    let total = |what: &str| runs.iter().map(|run| run["bookings"][what].as_i64().unwrap()).sum::<i64>();
+    let total = |what: &str| runs.iter().map(|run| run["booking"][what].as_i64().unwrap()).sum::<i64>();
     assert_eq!((total("no_shows"), total("expired")), (1, 1));
     let pilgrim = app.login(&email, &password).await;
     assert_eq!(status(&pilgrim, &booking).await, "no_show");

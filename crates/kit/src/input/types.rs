@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type};
@@ -318,6 +318,28 @@ impl<T: Field> Field for Patch<T> {
     }
 }
 
+/// A field of a change that may be left out, and that nothing clears: null is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NotNull<T>(pub Option<T>);
+
+impl<T: Field> Field for NotNull<T> {
+    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
+        T::read(value, at).map(|value| Self(Some(value)))
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Self(None))
+    }
+
+    fn null() -> Option<Self> {
+        None
+    }
+
+    fn schema(schemas: &mut Schemas) -> SchemaRef {
+        T::schema(schemas)
+    }
+}
+
 /// A known field that cannot be changed: refused when it is sent, rather than ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Immutable;
@@ -408,6 +430,54 @@ impl ToSchema for Timestamp {
     }
 }
 
+/// As [`Timestamp`], written with its milliseconds also when they are zero, as the documents are that the schema's triggers write (for
+/// the event feed, the outbox and histories): whoever gets a thing from both finds the same text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TimestampMillis(pub i64);
+
+impl TextField for TimestampMillis {
+    fn rule() -> String {
+        Timestamp::rule()
+    }
+
+    fn parse_text(text: &str) -> Option<Self> {
+        Timestamp::parse_text(text).map(|Timestamp(ms)| Self(ms))
+    }
+
+    fn text_schema() -> ObjectBuilder {
+        Timestamp::text_schema()
+    }
+
+    fn from_integer(ms: i64) -> Option<Self> {
+        Some(Self(ms))
+    }
+}
+
+impl Serialize for TimestampMillis {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&domain::time::format_rfc3339_millis(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for TimestampMillis {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse_text(&text).ok_or_else(|| serde::de::Error::custom(Self::rule()))
+    }
+}
+
+impl PartialSchema for TimestampMillis {
+    fn schema() -> RefOr<Schema> {
+        Self::text_schema().examples(["2026-02-04T10:30:00.000Z"]).into()
+    }
+}
+
+impl ToSchema for TimestampMillis {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "TimestampMillis".into()
+    }
+}
+
 /// How far ahead of ours a sender's clock may be, milliseconds.
 const AHEAD_MS: i64 = 5 * domain::time::MINUTE_MS;
 
@@ -491,6 +561,14 @@ parameters! {
     [] Recent => |it| it.0;
     [] Future => |it| it.0;
     [] Timestamp => |it| it.0;
+    [] TimestampMillis => |it| it.0;
+}
+
+/// Null when it was not sent.
+impl<T: Into<crate::db::Value>> From<NotNull<T>> for crate::db::Value {
+    fn from(field: NotNull<T>) -> Self {
+        field.0.into()
+    }
 }
 
 /// Null to keep or to clear: a statement asks with [`Patch::is_sent`] which of the two it is.

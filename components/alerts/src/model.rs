@@ -1,0 +1,112 @@
+//! An alert as its readers get it: all of it for operators, a public part for everybody. The event feed and the outbox carry the same,
+//! assembled by the schema's triggers (the view `alert_documents`); a suite compares the two.
+
+use domain::alert::{Severity, Source, Status};
+use kit::Problem;
+use kit::input::{Timestamp, TimestampMillis};
+use kit::row::{FromRow, Json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// An alert, as operators see it.
+#[derive(Serialize, FromRow, ToSchema)]
+pub struct Alert {
+    pub id: String,
+    alert_type: String,
+    severity: Severity,
+    message: String,
+    /// The slug of the site; null when it concerns each.
+    site: Option<String>,
+    /// Codes of zones of the site; none when it concerns each.
+    #[schema(value_type = Vec<String>)]
+    zones: Json<Vec<String>>,
+    vehicle_id: Option<String>,
+    location: Option<String>,
+    camera: Option<String>,
+    camera_id: Option<String>,
+    is_public: bool,
+    source: Source,
+    /// The device, spot, lot or user that an alert of the system is about.
+    subject: Option<String>,
+    status: Status,
+    /// When it happened.
+    #[row(column = "at")]
+    timestamp: TimestampMillis,
+    expires_at: Option<TimestampMillis>,
+    acknowledged_at: Option<TimestampMillis>,
+    acknowledged_by: Option<String>,
+    resolved_at: Option<TimestampMillis>,
+    /// A user's id, or `system`.
+    resolved_by: Option<String>,
+    /// Rungs of the escalation climbed so far.
+    escalation: i64,
+    created_at: TimestampMillis,
+    created_by: String,
+    updated_at: TimestampMillis,
+}
+
+/// The columns of an [`Alert`], also for `returning`.
+pub const COLUMNS: &str =
+    "id, alert_type, severity, message, site, coalesce(zones, '[]') as zones, vehicle_id, location, camera, camera_id,
+    is_public, source, subject, status, at, expires_at, acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, created_at,
+    created_by, updated_at";
+
+/// What everybody may read of a public alert: nothing of who wrote it, nor of vehicles and cameras.
+#[derive(Serialize, FromRow, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublicAlert {
+    pub id: String,
+    alert_type: String,
+    severity: Severity,
+    message: String,
+    /// The slug of the site; null when it concerns each.
+    site: Option<String>,
+    /// Codes of zones of the site; none when it concerns each.
+    #[schema(value_type = Vec<String>)]
+    zones: Json<Vec<String>>,
+    status: Status,
+    /// When it happened.
+    #[row(column = "at")]
+    timestamp: TimestampMillis,
+    expires_at: Option<TimestampMillis>,
+}
+
+/// The columns of a [`PublicAlert`].
+pub const PUBLIC_COLUMNS: &str = "id, alert_type, severity, message, site, coalesce(zones, '[]') as zones, status, at, expires_at";
+
+/// An alert with its history.
+#[derive(Serialize, ToSchema)]
+pub struct AlertDetail {
+    #[serde(flatten)]
+    pub alert: Alert,
+    /// Each step, the first first.
+    pub history: Vec<AlertStep>,
+}
+
+/// A step of an alert.
+#[derive(Serialize, FromRow, ToSchema)]
+pub struct AlertStep {
+    at: Timestamp,
+    /// A user's id, `device:CODE` or `system`.
+    actor: String,
+    /// `created`, `acknowledged`, `resolved`, `updated` or `escalated`.
+    action: String,
+    #[schema(value_type = Option<AlertStepDetail>)]
+    detail: Option<Json<AlertStepDetail>>,
+}
+
+/// What the alert was before a step, and is since.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct AlertStepDetail {
+    /// The status before.
+    from: Status,
+    /// The severity since.
+    severity: Severity,
+    /// The rungs climbed since.
+    escalation: i64,
+}
+
+/// 404.
+pub fn not_found() -> Problem {
+    Problem::not_found("alert")
+}

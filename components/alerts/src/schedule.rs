@@ -1,0 +1,52 @@
+//! What time does to alerts: those whose `expires_at` has come are over.
+
+use axum::{Extension, Json};
+use const_format::concatcp;
+use domain::alert::Status;
+use kit::db::{Database, Fetch as _};
+use kit::serve::Quiet;
+use kit::trusted::Trusted;
+use kit::{Answer, Problem, host, params};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What a scheduled run did.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AlertsRun)]
+pub struct Summary {
+    /// Alerts that ended because their `expires_at` had come.
+    pub expired: u64,
+}
+
+/// The scheduled run.
+pub async fn run() -> Result<Summary, Problem> {
+    Ok(Summary { expired: expire(host::now_ms())? })
+}
+
+/// Does the scheduled work of alerts, for platforms without a cron trigger.
+#[utoipa::path(post, path = "/internal/tick/alerts")]
+pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
+    Ok((Extension(Quiet), Json(run().await?)))
+}
+
+const DUE: &str = concatcp!("status <> '", Status::Resolved.into_str(), "' and expires_at <= ?1");
+
+const ANY_DUE: &str = concatcp!("select 1 from alerts indexed by alerts_to_expire where ", DUE, " limit 1");
+
+const EXPIRE: &str = concatcp!(
+    "update alerts indexed by alerts_to_expire
+     set status = '",
+    Status::Resolved.into_str(),
+    "', resolved_at = expires_at, resolved_by = 'system', updated_at = ?1, updated_by = 'system'
+     where ",
+    DUE
+);
+
+/// Resolves the alerts whose `expires_at` has come; how many. Whoever reads or changes alerts calls it first, so that none is active a
+/// second longer. Without one that is due it only reads, which waits for no writer.
+pub fn expire(now: i64) -> Result<u64, Problem> {
+    if !Database.exists(ANY_DUE, params![now])? {
+        return Ok(0);
+    }
+    Ok(Database.run_counted(EXPIRE, params![now])?)
+}

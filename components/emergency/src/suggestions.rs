@@ -1,0 +1,105 @@
+//! Who should go: the resources that are free, the best first.
+
+use std::collections::HashMap;
+
+use axum::Json;
+use axum::extract::Path;
+use const_format::concatcp;
+use domain::emergency::{Candidate, Kind, rank};
+use domain::resource::Status as ResourceStatus;
+use kit::caller::{Caller, Operator};
+use kit::db::{Database, Executor, Fetch as _};
+use kit::input::Location;
+use kit::request::Now;
+use kit::row::FromRow;
+use kit::{Answer, Problem, params};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::model;
+
+/// How many free resources of a temple are looked at.
+const MAX_CANDIDATES: i64 = 1000;
+
+/// How many are listed.
+const MAX_LISTED: usize = 50;
+
+/// Whether the resource `r` can be sent at the moment that is the first parameter.
+pub const IS_FREE: &str = concatcp!(
+    "r.status = '",
+    ResourceStatus::Available.into_str(),
+    "' and not exists (select 1 from assignments a where a.resource_id = r.id and a.released_at is null)
+     and not exists (select 1 from maintenance_windows m where m.resource_id = r.id and m.starts_at <= ?1 and m.ends_at > ?1)"
+);
+
+/// The resources that could go to an emergency.
+#[derive(Serialize, ToSchema)]
+pub struct Suggestions {
+    /// The best first, at most 50.
+    items: Vec<Suggestion>,
+}
+
+/// A resource that could go to an emergency.
+#[derive(Serialize, ToSchema)]
+pub struct Suggestion {
+    resource_id: String,
+    r#type: String,
+    name: String,
+    /// How its crew is reached.
+    contact: Option<String>,
+    /// Where it stands; the temple's place when it says of none of its own.
+    location: Location,
+    /// By the great circle, metres.
+    distance_m: f64,
+}
+
+/// Lists the resources that are free to go to an emergency, the best first.
+///
+/// Those come first whose type helps with this kind of emergency, and of one type the nearest.
+#[utoipa::path(get, path = "/api/emergency/{id}/suggestions")]
+pub async fn list(_: Caller<Operator>, Now(now): Now, Path(id): Path<String>) -> Answer<Json<Suggestions>> {
+    let mut items = ranked(&Database, &id, now)?;
+    items.truncate(MAX_LISTED);
+    Ok(Json(Suggestions { items }))
+}
+
+#[derive(FromRow)]
+struct Scene {
+    site: String,
+    r#type: Kind,
+    #[row(flatten)]
+    location: Location,
+}
+
+#[derive(FromRow)]
+struct FreeResource {
+    id: String,
+    r#type: String,
+    name: String,
+    contact: Option<String>,
+    #[row(flatten)]
+    location: Location,
+}
+
+/// The free resources of the emergency's temple in the order in which they should be sent. 404 when there is no such emergency.
+pub fn ranked(db: &dyn Executor, id: &str, now: i64) -> Result<Vec<Suggestion>, Problem> {
+    let scene: Option<Scene> = db.fetch_optional("select site, type, latitude, longitude from emergencies where id = ?", params![id])?;
+    let scene = scene.ok_or_else(model::not_found)?;
+    let free: Vec<FreeResource> = db.fetch_all(
+        concatcp!(
+            "select r.id, r.type, r.name, r.contact, r.latitude, r.longitude from deployable_resources r where r.site = ?2 and ",
+            IS_FREE,
+            " order by r.id limit ?3"
+        ),
+        params![now, scene.site, MAX_CANDIDATES],
+    )?;
+    let candidates =
+        free.iter().map(|it| Candidate { id: it.id.clone(), kind: it.r#type.clone(), at: (it.location.lat, it.location.lng) }).collect();
+    let mut by_id: HashMap<_, _> = free.into_iter().map(|resource| (resource.id.clone(), resource)).collect();
+    let ranked = rank(scene.r#type, (scene.location.lat, scene.location.lng), candidates).into_iter();
+    let suggestions = ranked.filter_map(|(candidate, distance)| {
+        let FreeResource { id, r#type, name, contact, location } = by_id.remove(&candidate.id)?;
+        Some(Suggestion { resource_id: id, r#type, name, contact, location, distance_m: distance.round() })
+    });
+    Ok(suggestions.collect())
+}
