@@ -326,8 +326,54 @@ async fn the_list_is_filtered_and_paged_newest_first() {
     assert_eq!(count("&severity=critical").await, 0);
     assert_eq!(count("&alert_type=overspeed&source=manual").await, 23);
     assert_eq!(count("&source=system").await, 0);
-    operator.get("/api/alerts/?colour=red&status=asleep").await.expect_invalid(&["colour"]);
+    operator.get("/api/alerts/?colour=red&status=asleep").await.expect_invalid(&["colour", "status"]);
     operator.get("/api/alerts/?status=asleep").await.expect_invalid(&["status"]);
+
+    // The other way round, page by page; a cursor of one order is none of the other.
+    let first = operator.get(&format!("/api/alerts/?camera_id={camera_id}&limit=20&order=asc")).await.expect(200);
+    let cursor = first["next_cursor"].as_str().expect("more");
+    let rest = operator.get(&format!("/api/alerts/?camera_id={camera_id}&limit=20&order=asc&cursor={cursor}")).await.expect(200);
+    let pages = [&first["items"], &rest["items"]].map(|items| items.as_array().unwrap().clone());
+    let ascending: Vec<_> = pages.iter().flatten().map(|item| id(item).to_owned()).collect();
+    assert_eq!(ascending, raised);
+    operator.get(&format!("/api/alerts/?camera_id={camera_id}&limit=20&order=desc&cursor={cursor}")).await.expect_invalid(&["cursor"]);
+    operator.get("/api/alerts/?order=newest").await.expect_invalid(&["order"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_feed_and_the_outbox_say_what_the_routes_say() {
+    let app = App::start().await;
+    let operator = app.operator().await;
+    let place = app.place(0).await;
+    let body = json!({
+        "alert_type": "flood", "severity": "critical", "message": "The lower level is flooded", "site": place.site, "zones": ["b1"],
+        "vehicle_id": "GJ01AB1234", "location": "Gate 2", "camera": "North gate", "camera_id": "CAM-1", "is_public": true,
+        "timestamp": "2026-02-04T10:30:00Z", "expires_at": app.time(3600),
+    });
+    let raised = raise(&operator, body).await;
+    let path = path(&raised);
+    let told = |sql: &str| -> (Value, Value) {
+        let (data, public): (String, Option<String>) =
+            app.db().query_row(sql, [id(&raised)], |row| Ok((row.get(0)?, row.get(1)?))).expect("it was told");
+        let json = |text: String| serde_json::from_str(&text).expect("JSON");
+        (json(data), public.map_or(Value::Null, json))
+    };
+    let feed = "select data, public_data from events where channel = 'alerts' and data ->> 'id' = ? order by id desc limit 1";
+    assert_eq!(told("select payload, null from outbox where topic = 'alert.critical' and subject = ?").0, raised);
+    for (step, is_active) in [(None, true), (Some("acknowledge"), true), (Some("resolve"), false)] {
+        let answer = match step {
+            None => raised.clone(),
+            Some(step) => operator.patch(&format!("{path}/{step}"), json!({})).await.expect(200),
+        };
+        let (whole, public) = told(feed);
+        assert_eq!(answer, whole, "{step:?}");
+        let mut detail = operator.get(&path).await.expect(200);
+        detail.as_object_mut().unwrap().remove("history");
+        assert_eq!(detail, whole, "{step:?}");
+        assert_eq!(operator.get("/api/alerts/?camera_id=CAM-1&limit=1").await.expect(200)["items"][0], whole, "{step:?}");
+        let active = app.anonymous().get(&format!("/api/alerts/temple/{}", place.site)).await.expect(200);
+        assert_eq!(active["items"], if is_active { json!([public]) } else { json!([]) }, "{step:?}");
+    }
 }
 
 /// Writes a message in this state, as the dispatcher would have left it; its id.
@@ -371,6 +417,9 @@ async fn an_admin_sees_dead_letters_and_replays_them() {
     assert_eq!((&one["attempts"], &one["last_error"]), (&json!(2), &json!("HTTP 400")));
     admin.get("/api/dispatch/messages?state=lost").await.expect_invalid(&["state"]);
     admin.get("/api/dispatch/messages?contact=x").await.expect_invalid(&["contact"]);
+    let ascending = admin.get("/api/dispatch/messages?state=dead&channel=mail&limit=500&order=asc").await.expect(200);
+    assert_eq!(ascending["items"].as_array().unwrap().iter().rev().cloned().collect::<Vec<_>>(), listed);
+    assert_eq!(admin.get("/api/dispatch/messages?channel=pigeon").await.expect(200)["items"], json!([]));
 
     let detail = admin.get(&format!("/api/dispatch/messages/{dead}")).await.expect(200);
     let outcomes: Vec<_> = detail["deliveries"].as_array().unwrap().iter().map(|it| it["outcome"].as_str().unwrap()).collect();

@@ -177,15 +177,14 @@ async fn no_read_of_what_is_in_force_goes_through_all_that_ever_was() {
     let database = app.db();
     let page = |index: &str, filters: &str| {
         format!(
-            "select d.id, d.document from (select a.id from alerts a indexed by {index}
-                 where a.id < ? and a.status <> 'resolved' and (a.expires_at is null or a.expires_at > ?) {filters}
-                 order by a.id desc limit ?) as page
-             join alert_documents d on d.id = page.id order by page.id desc"
+            "select id, message from alerts indexed by {index}
+             where id < coalesce(?, '~') and status <> 'resolved' and (expires_at is null or expires_at > ?) {filters}
+             order by id desc limit ?"
         )
     };
     for statement in [
-        page("alerts_in_force", "and (a.site is null or a.site = ?) and a.is_public = ?"),
-        page("alerts_public_in_force", "and a.is_public = 1 and (a.site is null or a.site = ?)"),
+        page("alerts_in_force", "and (site is null or site = ?) and is_public = ?"),
+        page("alerts_public_in_force", "and is_public = 1 and (site is null or site = ?)"),
         "select 1 from alerts indexed by alerts_to_expire where status <> 'resolved' and expires_at <= ? limit 1".to_owned(),
         "update alerts indexed by alerts_to_expire set status = 'resolved' where status <> 'resolved' and expires_at <= ?1".to_owned(),
         "select id from messages indexed by messages_first
@@ -197,6 +196,6 @@ async fn no_read_of_what_is_in_force_goes_through_all_that_ever_was() {
         let parameters = vec![rusqlite::types::Null; explained.parameter_count()];
         let steps = explained.query_map(rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3)).expect(&statement);
         let steps: Vec<_> = steps.map(|step| step.expect("a step")).collect();
-        assert!(steps.iter().all(|step| !step.starts_with("SCAN") || step == "SCAN page"), "{statement}: {steps:#?}");
+        assert!(steps.iter().all(|step| !step.starts_with("SCAN")), "{statement}: {steps:#?}");
     }
 }

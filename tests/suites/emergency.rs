@@ -90,6 +90,37 @@ async fn anyone_signed_in_reports_and_follows_their_own_and_nobody_elses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_feed_and_the_outbox_say_what_the_routes_say() {
+    let app = App::start().await;
+    let operator = app.operator().await;
+    let temple = temple(&app).await;
+    let reported = report(&operator, &temple).await;
+    let path = path(&reported);
+    let told = |sql: &str| -> Value {
+        let text: String = app.db().query_row(sql, [id(&reported)], |row| row.get(0)).expect("it was told");
+        serde_json::from_str(&text).expect("JSON")
+    };
+    let feed = "select data from events where channel = 'emergency' and data ->> 'id' = ? order by id desc limit 1";
+    assert_eq!(told("select payload from outbox where topic = 'emergency.reported' and subject = ?"), reported);
+    assert_eq!(told(feed), reported);
+    let crew = json!({"temple_id": temple, "type": "ambulance", "name": "Ambulance"});
+    let crew = operator.post("/api/resources/", crew).await.expect(201);
+    let body = json!({"resource_id": crew["id"]});
+    for step in ["assign", "acknowledge", "in-progress", "release", "assign", "resolve"] {
+        let body = if ["assign", "release"].contains(&step) { body.clone() } else { json!({}) };
+        let answer = operator.patch(&format!("{path}/{step}"), body).await.expect(200);
+        let whole = told(feed);
+        assert_eq!(answer, whole, "{step}");
+        let mut detail = operator.get(&path).await.expect(200);
+        for further in ["reporter", "history", "suggested"] {
+            detail.as_object_mut().unwrap().remove(further);
+        }
+        assert_eq!(detail, whole, "{step}");
+        assert_eq!(operator.get(&format!("/api/emergency/temple/{temple}")).await.expect(200)["items"], json!([whole]), "{step}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_bad_field_is_named_and_nothing_is_stored() {
     let app = App::start().await;
     let (visitor, operator) = (app.visitor().await, app.operator().await);
