@@ -180,6 +180,15 @@ pub fn parse<T: Input>(bytes: &[u8], now_ms: i64) -> Result<T, Problem> {
     finish(input, errors)
 }
 
+/// Reads a value that is part of something larger; the error names every bad field.
+pub fn parse_value<T: Input>(value: &Value, now_ms: i64) -> Result<T, FieldErrors> {
+    let mut errors = FieldErrors::new();
+    match read_object(value, &mut At::top(&mut errors, now_ms, false)) {
+        Some(input) if errors.is_empty() => Ok(input),
+        _ => Err(errors),
+    }
+}
+
 /// Reads a query string; 422 names every bad parameter, unknown ones too.
 pub fn parse_query<T: Input>(query: &str, now_ms: i64) -> Result<T, Problem> {
     let object = query_object(query);

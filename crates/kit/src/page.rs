@@ -155,6 +155,29 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
 }
 
+impl<T> Page<T> {
+    /// The page of what `view` makes of each item.
+    pub fn map<U>(self, view: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(view).collect(), next_cursor: self.next_cursor }
+    }
+}
+
+impl<T: ToSchema> Page<T> {
+    /// The schema of a page.
+    pub fn schema(schemas: &mut input::Schemas) -> ObjectBuilder {
+        let items = ArrayBuilder::new().items(answer_schema::<T>(schemas));
+        let next = ObjectBuilder::new()
+            .schema_type(SchemaType::Array(vec![Type::String, Type::Null]))
+            .description(Some("What to send as `cursor` for the next page; null on the last."));
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .property("items", items)
+            .property("next_cursor", next)
+            .required("items")
+            .required("next_cursor")
+    }
+}
+
 impl<T: Serialize> axum::response::IntoResponse for Page<T> {
     fn into_response(self) -> axum::response::Response {
         axum::Json(self).into_response()
@@ -163,16 +186,7 @@ impl<T: Serialize> axum::response::IntoResponse for Page<T> {
 
 impl<T: ToSchema> Respond for Page<T> {
     fn describe(request: &mut Request<'_>) {
-        let items = ArrayBuilder::new().items(answer_schema::<T>(request.schemas));
-        let next = ObjectBuilder::new()
-            .schema_type(SchemaType::Array(vec![Type::String, Type::Null]))
-            .description(Some("What to send as `cursor` for the next page; null on the last."));
-        let page = ObjectBuilder::new()
-            .schema_type(Type::Object)
-            .property("items", items)
-            .property("next_cursor", next)
-            .required("items")
-            .required("next_cursor");
+        let page = Self::schema(request.schemas);
         let content = ContentBuilder::new().schema(Some(page)).build();
         request.answers(200, ResponseBuilder::new().description("A page of the list.").content("application/json", content).build());
     }

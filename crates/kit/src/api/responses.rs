@@ -67,7 +67,7 @@ pub(crate) fn answer_schema<T: ToSchema>(schemas: &mut Schemas) -> SchemaRef {
 }
 
 /// Adds a JSON answer of this type.
-pub(crate) fn answers_json<T: ToSchema>(request: &mut Request<'_>, status: u16, description: &str) {
+pub fn answers_json<T: ToSchema>(request: &mut Request<'_>, status: u16, description: &str) {
     let schema = answer_schema::<T>(request.schemas);
     let content = ContentBuilder::new().schema(Some(schema)).build();
     request.answers(status, ResponseBuilder::new().description(description).content("application/json", content).build());
