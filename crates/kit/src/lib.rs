@@ -27,6 +27,7 @@ pub mod row;
 pub mod scheduled;
 pub mod select;
 pub mod serve;
+pub mod sites;
 pub mod token;
 pub mod trusted;
 mod words;

@@ -111,4 +111,8 @@ macro_rules! describes_nothing {
     };
 }
 
+impl<T> Describe for axum::Extension<T> {
+    fn describe(_: &mut Request<'_>) {}
+}
+
 describes_nothing!(http::HeaderMap, http::Uri, crate::request::Now, crate::request::RequestId, crate::request::ClientAddress);
