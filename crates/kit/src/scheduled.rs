@@ -5,4 +5,4 @@
 //! `heartbeat` asks each of [`COMPONENTS`] for its run. Two runs at once do each thing once: each step's condition stands in its statement.
 
 /// The components with scheduled work, beside `heartbeat`; a test compares them with the manifest.
-pub const COMPONENTS: [&str; 6] = ["alerts", "booking", "crowd", "payments", "reservations", "transport"];
+pub const COMPONENTS: [&str; 7] = ["alerts", "auth", "booking", "crowd", "payments", "reservations", "transport"];

@@ -22,4 +22,6 @@ crate::words! {
     domain::resource::State,
     domain::resource::Status,
     domain::role::Role,
+    domain::spot::Kind,
+    domain::spot::Status,
 }
