@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use crate::clock::ClockTime;
 use crate::day::Day;
-use crate::temple::Temple;
+use crate::temple::{Temple, UNKNOWN_TIME_ZONE};
 
 /// Which day.
 #[derive(Input)]
@@ -61,7 +61,7 @@ pub struct AvailableSlot {
 }
 
 /// Lists the slots of a day, with how full they are.
-#[utoipa::path(get, path = "/api/bookings/temple/{temple}/slots")]
+#[utoipa::path(get, path = "/api/bookings/temple/{temple}/slots", responses((status = 409, description = UNKNOWN_TIME_ZONE)))]
 pub async fn list(Now(now): Now, Path(temple): Path<String>, listing: Listing<AvailabilityFilters>) -> Answer<Json<Availability>> {
     let temple = Temple::at_path(&Database, &temple)?;
     let date = listing.filters.date.unwrap_or_else(|| temple.today(now));

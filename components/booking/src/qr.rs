@@ -108,7 +108,7 @@ pub async fn svg(caller: Caller<SignedIn>, Path(id): Path<String>) -> Answer<Res
     get,
     path = "/api/bookings/{id}/qr.png",
     responses(
-        (status = 200, description = "The picture.", content_type = "image/png", body = [u8]),
+        (status = 200, description = "The picture.", content_type = "image/png", body = String),
         (status = 409, description = "The booking has no ticket (any more): `reason` is `no_ticket`."),
     )
 )]

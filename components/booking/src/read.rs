@@ -16,7 +16,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::model::{Booking, SELECT, TicketedBooking};
-use crate::temple::Temple;
+use crate::temple::{Temple, UNKNOWN_TIME_ZONE};
 use crate::ticket;
 
 /// Which of one's own bookings.
@@ -70,7 +70,7 @@ pub struct GateBooking {
 }
 
 /// Lists all bookings of a day in the order in which they came, for gates that must work without the network.
-#[utoipa::path(get, path = "/api/bookings/temple/{temple}/day")]
+#[utoipa::path(get, path = "/api/bookings/temple/{temple}/day", responses((status = 409, description = UNKNOWN_TIME_ZONE)))]
 pub async fn of_day(
     _: Caller<Operator>,
     Now(now): Now,

@@ -19,7 +19,7 @@ const BATCH: i64 = 5_000;
 /// Slots whose waitlist one run moves up.
 const MAX_SLOTS: i64 = 500;
 
-/// How long a gate's questions are kept, milliseconds.
+/// How long the answer to a gate's scan is kept, milliseconds.
 const SCANS_KEPT_MS: i64 = 30 * DAY_MS;
 
 /// How many bookings a scheduled run changed.
@@ -34,7 +34,7 @@ pub struct Summary {
     promoted: i64,
     /// Are taken to have left, hours after their slot.
     left: u64,
-    /// Questions of gates that were forgotten.
+    /// Answers to gates that were forgotten, since no retry is to be expected.
     scans: u64,
 }
 

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 use crate::clock::{ClockTime, SlotTimes};
 use crate::sql::{CANCELLABLE, CAPACITY, LIVE, REVOKED, WAITLISTED};
-use crate::temple::{Temple, date_at_path};
+use crate::temple::{Temple, UNKNOWN_TIME_ZONE, date_at_path};
 
 /// A day that is not as its weekday.
 #[derive(Serialize, ToSchema)]
@@ -88,7 +88,7 @@ pub struct SpecialDayFilters {
 }
 
 /// Lists the days that are not as their weekday, by date.
-#[utoipa::path(get, path = "/api/sites/{site}/slots/days")]
+#[utoipa::path(get, path = "/api/sites/{site}/slots/days", responses((status = 409, description = UNKNOWN_TIME_ZONE)))]
 pub async fn list(Path(site): Path<String>, listing: Listing<SpecialDayFilters>) -> Answer<Page<SpecialDay>> {
     let temple = Temple::at_path(&Database, &site)?;
     let days = Select::new(formatcp!("{DAYS} and date > coalesce(?, '')"), params![&temple.site, listing.after_text(0)])
@@ -99,7 +99,7 @@ pub async fn list(Path(site): Path<String>, listing: Listing<SpecialDayFilters>)
 }
 
 /// Returns a day that is not as its weekday.
-#[utoipa::path(get, path = "/api/sites/{site}/slots/days/{date}")]
+#[utoipa::path(get, path = "/api/sites/{site}/slots/days/{date}", responses((status = 409, description = UNKNOWN_TIME_ZONE)))]
 pub async fn read(Path((site, date)): Path<(String, String)>) -> Answer<Json<SpecialDay>> {
     let temple = Temple::at_path(&Database, &site)?;
     find(&Database, &temple.site, date_at_path(&date)?).map(Json)

@@ -5,6 +5,9 @@ use kit::db::{Executor, Fetch as _};
 use kit::row::FromRow;
 use kit::{Problem, params};
 
+/// What the API document says of the 409 that any route of a temple may answer.
+pub const UNKNOWN_TIME_ZONE: &str = "The temple's time zone is not known: an administrator must correct it.";
+
 /// A site of kind `temple`.
 pub struct Temple {
     /// Its slug.

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 use crate::clock::{ClockTime, SlotTimes, Weekday, Weekdays};
 use crate::sql::{LIVE, WAITLISTED};
-use crate::temple::Temple;
+use crate::temple::{Temple, UNKNOWN_TIME_ZONE};
 
 /// A slot of every week.
 #[derive(Serialize, FromRow, ToSchema)]
@@ -47,7 +47,7 @@ pub struct WeeklySlotFilters {
 }
 
 /// Lists what a temple offers each week, by weekday and time.
-#[utoipa::path(get, path = "/api/sites/{site}/slots")]
+#[utoipa::path(get, path = "/api/sites/{site}/slots", responses((status = 409, description = UNKNOWN_TIME_ZONE)))]
 pub async fn list(Path(site): Path<String>, listing: Listing<WeeklySlotFilters>) -> Answer<Page<WeeklySlot>> {
     let temple = Temple::at_path(&Database, &site)?;
     let start = formatcp!("select {COLUMNS} from slot_templates where site = ? and (weekday, starts) > (coalesce(?, 0), coalesce(?, 0))");

@@ -14,7 +14,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::scans::{self, EntryScan, NONCE_USED, Nonce, Unanswered, Verdict};
-use crate::temple::Temple;
+use crate::temple::{Temple, UNKNOWN_TIME_ZONE};
 use crate::ticket::{self, Keys};
 
 /// The scans that one upload may have.
@@ -129,7 +129,7 @@ pub enum ScanOutcome {
 ///
 /// Each scan is decided by itself, by the time that the gate gives it; earlier ones first, so that of two with one ticket the first is let
 /// in.
-#[utoipa::path(post, path = "/api/bookings/checkin/batch")]
+#[utoipa::path(post, path = "/api/bookings/checkin/batch", responses((status = 409, description = UNKNOWN_TIME_ZONE)))]
 pub async fn check_in_batch(caller: Caller<Operator>, Now(now): Now, Body(batch): Body<ScanBatch>) -> Answer<Json<ScanResults>> {
     let keys = ticket::keys().await?;
     let temple = Temple::in_body(&Database, &batch.temple_id)?;

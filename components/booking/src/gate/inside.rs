@@ -18,7 +18,7 @@ use strum::VariantNames as _;
 use utoipa::ToSchema;
 
 use crate::sql::CHECKED_IN;
-use crate::temple::Temple;
+use crate::temple::{Temple, UNKNOWN_TIME_ZONE};
 
 /// How many are inside a temple, and what became of today's bookings.
 #[derive(Serialize, ToSchema)]
@@ -53,7 +53,7 @@ const INSIDE: &str = formatcp!(
 );
 
 /// Counts the people inside a temple now, and today's people by the state of their booking.
-#[utoipa::path(get, path = "/api/bookings/temple/{temple}/inside")]
+#[utoipa::path(get, path = "/api/bookings/temple/{temple}/inside", responses((status = 409, description = UNKNOWN_TIME_ZONE)))]
 pub async fn inside(_: Caller<Operator>, Now(now): Now, Path(temple): Path<String>) -> Answer<Json<TempleCount>> {
     let temple = Temple::at_path(&Database, &temple)?;
     let today = temple.today(now);
