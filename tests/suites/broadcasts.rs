@@ -121,6 +121,23 @@ async fn it_is_over_from_the_second_in_which_it_expires() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_scheduled_run_of_alerts_ends_what_is_due_once() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let operator = app.operator().await;
+    let temple = temple(&app).await;
+    let short = raise(&operator, json!({"site": temple, "expires_at": app.time(60)})).await;
+    raise(&operator, json!({"site": temple, "expires_at": app.time(600)})).await;
+    let run = async || app.internal("/internal/tick/alerts").await.expect(200)["expired"].clone();
+    assert_eq!(run().await, 0);
+    app.advance(Duration::from_secs(61));
+    app.anonymous().send(Method::POST, "/internal/tick/alerts", None).await.expect_problem(401);
+    assert_eq!(run().await, 1);
+    assert_eq!(run().await, 0);
+    let ended: String = app.db().query_row("select id from alerts where status = 'resolved'", [], |row| row.get(0)).unwrap();
+    assert_eq!(ended, id(&short));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_has_expired_is_neither_acknowledged_nor_changed() {
     let Some(app) = App::embedded(&[]).await else { return };
     let operator = app.operator().await;

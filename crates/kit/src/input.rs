@@ -86,7 +86,7 @@ pub trait Field: Sized {
         Self::absent()
     }
 
-    /// Whether null is a value of its own in the schema.
+    /// Whether its schema allows null by itself.
     const NULLABLE: bool = false;
 
     /// Its schema; named ones are added to `schemas`.
@@ -261,7 +261,8 @@ impl Property {
     ) -> Self {
         let required = !has_default && T::absent().is_none();
         let schema = T::schema(schemas);
-        let schema = if has_default || T::NULLABLE || T::null().is_some() { nullable(schema) } else { schema };
+        let takes_null = has_default || T::null().is_some();
+        let schema = if takes_null && !T::NULLABLE { nullable(schema) } else { schema };
         let mut description = description.to_owned();
         if !aliases.is_empty() {
             let names = aliases.iter().map(|alias| format!("`{alias}`")).collect::<Vec<_>>().join(", ");
@@ -472,6 +473,13 @@ mod tests {
             refused(&format!(r#"{{"name": "R", "age": 7, "at": "2026-02-04T10:30:00Z", "guests": {guests}}}"#)),
             ["guests must be fewer than the name's letters"]
         );
+    }
+
+    #[test]
+    fn null_is_one_shape_of_a_schema_and_no_more() {
+        let property = Property::new::<Patch<Location>>("at", &[], "", false, &mut Schemas::new());
+        let location = serde_json::json!({"$ref": "#/components/schemas/Location"});
+        assert_eq!(serde_json::to_value(property.schema).unwrap(), serde_json::json!({"oneOf": [{"type": "null"}, location]}));
     }
 
     #[test]
