@@ -1,4 +1,4 @@
-//! Passwords at rest: argon2id, and the hashes that the old systems left (contract §2).
+//! Passwords at rest: argon2id, and the hashes of the replaced systems (docs/reference/rules.md#passwords).
 
 use argon2::password_hash::{PasswordHash, SaltString};
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
@@ -46,8 +46,7 @@ pub fn verify(password: &str, stored: &str) -> bool {
         pbkdf2_sha256(password, rest)
     } else if let Some(rest) = stored.strip_prefix("bcrypt_sha256$") {
         // Django hashes first, in hexadecimal, since bcrypt reads no more than 72 bytes.
-        let digest: String = host::sha256(password.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-        bcrypt::verify(digest, rest).unwrap_or(false)
+        bcrypt::verify(const_hex::encode(host::sha256(password.as_bytes())), rest).unwrap_or(false)
     } else if stored.starts_with("$2") {
         bcrypt::verify(password, stored).unwrap_or(false)
     } else {

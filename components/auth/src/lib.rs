@@ -1,34 +1,55 @@
-//! Accounts and tokens (contract §2): register, sign in, refresh, sign out, one's own profile, and the administration of users.
+//! Accounts and tokens (docs/reference/rules.md#people): registration, login, refresh, logout, one's own profile, and the administration
+//! of users.
 //!
 //! This component alone knows the signing key; every other verifies with the public ones.
 
-mod accounts;
+mod account;
 mod hashes;
+mod limit;
 mod lock;
+mod login;
+mod logout;
+mod person;
 mod profile;
 mod refresh;
-mod sessions;
+mod refresh_tokens;
+mod register;
+mod session;
 mod tokens;
 mod users;
 
-use axum::Router;
-use axum::routing::{get, post};
+use kit::api::Api;
+use kit::routes;
 
-/// The routes. Those under `/v0` are S4's names of the same.
-pub fn router() -> Router {
-    let me = get(profile::show).patch(profile::change);
-    Router::new()
-        .route("/api/auth/register", post(accounts::register))
-        .route("/api/auth/login", post(sessions::login))
-        .route("/api/auth/refresh", post(refresh::refresh))
-        .route("/api/auth/logout", post(sessions::logout))
-        .route("/.well-known/jwks.json", get(tokens::jwks))
-        .route("/api/users/me", me.clone())
-        .route("/v0/api/users/profile", me)
-        .route("/v0/api/users/auth/login", post(sessions::login))
-        .route("/v0/api/users/auth/logout", post(sessions::logout))
-        .route("/v0/api/users/users", get(users::list).post(users::create))
-        .route("/v0/api/users/users/{id}", get(users::show).patch(users::change).delete(users::deactivate))
+/// The routes. Those under `/v0/api/users/profile` and `/v0/api/users/auth` are the names that clients of the CCTV server know.
+pub fn api() -> Api {
+    Api::new("auth", "Accounts, login and tokens, one's own profile, and the administration of users.")
+        .routes(routes![register::register, login::login, refresh::refresh, logout::logout, tokens::jwks, profile::read, profile::update])
+        .routes(routes![users::list, users::create, users::read, users::update, users::deactivate])
+        .alias("/v0/api/users/profile", routes![profile::read, profile::update])
+        .alias("/v0/api/users/auth/login", routes![login::login])
+        .alias("/v0/api/users/auth/logout", routes![logout::logout])
 }
 
-kit::component!(crate::router);
+kit::component!(crate::api);
+
+#[cfg(test)]
+mod tests {
+    use kit::input::{Input, parse};
+
+    fn check_example<T: Input>() {
+        let example = T::example().expect("an example");
+        assert!(parse::<T>(example.as_bytes(), 0).is_ok(), "{}", T::NAME);
+    }
+
+    #[test]
+    fn examples_are_valid() {
+        check_example::<crate::person::Person>();
+        check_example::<crate::login::LoginRequest>();
+        check_example::<crate::refresh::RefreshRequest>();
+        check_example::<crate::logout::LogoutRequest>();
+        check_example::<crate::profile::ProfileChange>();
+        check_example::<crate::users::NewUser>();
+        check_example::<crate::users::UserChange>();
+    }
+}

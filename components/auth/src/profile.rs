@@ -1,85 +1,127 @@
 //! One's own account.
 
 use axum::Json;
+use const_format::concatcp;
 use domain::password;
 use kit::caller::{Caller, SignedIn};
-use kit::db;
-use kit::fields::Fields;
-use kit::request::{ClientAddress, JsonBytes, Now};
+use kit::db::{self, Database, Fetch as _};
+use kit::input::{At, Input, Object, Patch, Property, Schemas, Secret};
+use kit::request::{Body, ClientAddress, Now};
 use kit::{Answer, Problem, params};
 
-use crate::accounts::{self, Account, User, account_columns, judged};
+use crate::account::{Account, COLUMNS, User};
 use crate::hashes;
 use crate::lock::Pair;
-use crate::refresh::{self, Reason};
+use crate::person::{Name, Password, Phone};
+use crate::refresh_tokens::{self, Reason};
 
-/// GET `/api/users/me`.
-pub async fn show(caller: Caller<SignedIn>) -> Answer<Json<User>> {
-    Ok(Json(own(&caller)?.document()))
+/// A change of one's own account: what is not sent stays.
+#[derive(Input)]
+#[input(example = r#"{"name": "Asha Patel", "phone": null}"#)]
+pub struct ProfileChange {
+    name: Option<Name>,
+    /// Null takes it away.
+    phone: Patch<Phone>,
+    #[input(flatten)]
+    password: PasswordChange,
 }
 
-fn own(caller: &Caller<SignedIn>) -> Result<Account, Problem> {
-    Account::by_id(&caller.0.id)?.filter(|account| account.is_active).ok_or_else(gone)
+/// A new password and the current one, which belong together; none when neither is to change.
+pub struct PasswordChange(Option<(CurrentPassword, Password)>);
+
+type CurrentPassword = Secret<{ password::MAX_BYTES }>;
+
+impl Input for PasswordChange {
+    const NAME: &'static str = "PasswordChange";
+    const DESCRIPTION: &'static str = "";
+
+    fn read(object: &Object, at: &mut At<'_>) -> Option<Self> {
+        if !object.contains_key("password") {
+            return Some(Self(None));
+        }
+        let current = at.field(object, "current_password", &[]);
+        let new = at.field(object, "password", &[]);
+        Some(Self(Some((current?, new?))))
+    }
+
+    fn knows(name: &str) -> bool {
+        ["current_password", "password"].contains(&name)
+    }
+
+    fn properties(schemas: &mut Schemas) -> Vec<Property> {
+        let current = Property::new::<CurrentPassword>("current_password", &[], "Must be sent with a `password`.", false, schemas);
+        let new = Property::new::<Password>("password", &[], "A new one; ends all sessions.", false, schemas);
+        vec![Property { required: false, ..current }, Property { required: false, ..new }]
+    }
 }
 
-fn gone() -> Problem {
+fn not_active() -> Problem {
     Problem::unauthorized("this is no active user's account")
 }
 
-/// PATCH `/api/users/me`: `{name?, phone?, password? with current_password}`. A null phone number takes it away. A new password
-/// revokes all refresh tokens.
-pub async fn change(
+fn find_own(caller: &Caller<SignedIn>) -> Answer<Account> {
+    Account::by_id(&Database, &caller.0.id)?.filter(|account| account.user.is_active).ok_or_else(not_active)
+}
+
+/// Returns the caller's own account.
+#[utoipa::path(get, path = "/api/users/me")]
+pub async fn read(caller: Caller<SignedIn>) -> Answer<Json<User>> {
+    Ok(Json(find_own(&caller)?.user))
+}
+
+const UPDATE: &str = concatcp!(
+    "update users set name = coalesce(?1, name), phone = iif(?2, ?3, phone), password_hash = coalesce(?4, password_hash),
+         updated_at = ?5, updated_by = id
+     where id = ?6 and is_active = 1 and (?4 is null or password_hash = ?7) returning ",
+    COLUMNS
+);
+
+/// Changes the caller's own account.
+///
+/// A new password takes the current one, and ends all sessions. Wrong guesses at the current one count as failed logins.
+#[utoipa::path(
+    patch,
+    path = "/api/users/me",
+    responses((status = 429, description = "Too many guesses at the current password; come back after `Retry-After`."))
+)]
+pub async fn update(
     caller: Caller<SignedIn>,
     ClientAddress(address): ClientAddress,
     Now(now): Now,
-    JsonBytes(body): JsonBytes,
+    Body(change): Body<ProfileChange>,
 ) -> Answer<Json<User>> {
-    let account = own(&caller)?;
-    let mut fields = Fields::parse(&body)?;
-    let name = accounts::name(&mut fields);
-    let changes_phone = fields.has("phone");
-    let phone = accounts::phone(&mut fields);
-    let password = fields.has("password").then(|| {
-        let current = fields.secret("current_password", password::MAX_BYTES);
-        let new = fields.secret("password", password::MAX_BYTES);
-        let own_name = name.as_deref().unwrap_or(&account.name);
-        let new = judged(&mut fields, "password", new, |text| password::check(text, &account.email, own_name).map(|()| text.to_owned()));
-        (current, new)
-    });
-    fields.finish()?;
-
-    let password_hash = match password {
-        Some((current, new)) => Some(replace(&account, address, &current, &new, now)?),
+    let account = find_own(&caller)?;
+    let password_hash = match &change.password.0 {
+        Some((current, new)) => {
+            let name = change.name.as_deref().unwrap_or(&account.user.name);
+            if let Some(fault) = new.fault_for(&account.user.email, name) {
+                return Err(Problem::invalid_field("password", fault));
+            }
+            Some(replace(&account, address, current, new, now)?)
+        }
         None => None,
     };
-    if name.is_none() && !changes_phone && password_hash.is_none() {
-        return Ok(Json(account.document()));
+    if change.name.is_none() && !change.phone.is_sent() && password_hash.is_none() {
+        return Ok(Json(account.user));
     }
-    let changed = db::transaction(|tx| {
+    let changed = db::transaction(|transaction| {
         if password_hash.is_some() {
-            refresh::revoke_all(|sql, params| tx.run(sql, params), &account.id, Reason::Reset, now)?;
+            refresh_tokens::revoke_all(transaction, &account.user.id, Reason::Reset, now)?;
         }
-        let rows = tx.run(
-            concat!(
-                "update users set name = coalesce(?, name), phone = iif(?, ?, phone), password_hash = coalesce(?, password_hash),
-                     updated_at = ?, updated_by = id
-                 where id = ? and is_active = 1 and (? or password_hash = ?) returning ",
-                account_columns!()
-            ),
-            params![name, changes_phone, phone, password_hash.clone(), now, &account.id, password_hash.is_none(), &account.password_hash],
-        )?;
-        rows.first().map(Account::of).transpose()?.ok_or_else(gone)
+        let changes_phone = change.phone.is_sent();
+        let params = params![change.name, changes_phone, change.phone, password_hash, now, &account.user.id, &account.password_hash];
+        transaction.fetch_optional::<Account>(UPDATE, params)?.ok_or_else(not_active)
     })?;
-    Ok(Json(changed.document()))
+    Ok(Json(changed.user))
 }
 
-/// The hash of the new password, once the current one was proved: guesses at it count as failed sign-ins.
-fn replace(account: &Account, address: String, current: &str, new: &str, now: i64) -> Result<String, Problem> {
-    let pair = Pair { account: account.email.clone(), address };
-    pair.refuse_locked(now)?;
-    let right = hashes::verify(current, &account.password_hash);
-    db::transaction(|tx| pair.judge(tx, right, now))?;
-    if !right {
+/// The hash of the new password, once the current one was proved: guesses at it count as failed logins.
+fn replace(account: &Account, address: String, current: &str, new: &str, now: i64) -> Answer<String> {
+    let pair = Pair { account: account.user.email.clone(), address };
+    pair.refuse_locked(&Database, now)?;
+    let is_right = hashes::verify(current, &account.password_hash);
+    pair.record_alone(is_right, now)?;
+    if !is_right {
         return Err(Problem::invalid_field("current_password", "is not your password"));
     }
     hashes::hash(new)

@@ -1,126 +1,86 @@
-//! Refresh tokens: opaque, kept as a digest, rotated at each use; a reused one revokes its family (RFC 9700 §4.14.2).
-
-use std::ops::RangeInclusive;
+//! The exchange of a refresh token for a new pair: it is rotated at each use, and reuse revokes its family.
 
 use axum::Json;
+use const_format::concatcp;
 use domain::refresh::{RefreshDecision, decide};
-use kit::db::{self, DbError, Rows, Transaction, Value};
-use kit::fields::Fields;
-use kit::request::{ClientAddress, JsonBytes, Now};
-use kit::{Answer, Problem, config, host, limit, params};
+use kit::db::{self, Executor as _, Fetch as _, Transaction};
+use kit::input::Input;
+use kit::request::{Body, Now};
+use kit::row::FromRow;
+use kit::{Answer, Problem, host, params};
 
-use crate::accounts::{Account, account_columns};
-use crate::sessions::Session;
+use crate::account::{COLUMNS, User};
+use crate::limit::{Limit, LimitedAddress};
+use crate::refresh_tokens::{PresentedToken, Reason, RefreshToken, digest, revoke_family};
+use crate::session::Session;
 
-/// Ours have 43 characters; what else is sent is looked up in vain.
-pub const REFRESH_LENGTH: RangeInclusive<usize> = 1..=512;
+/// Refreshes.
+pub struct Refreshes;
 
-/// A refresh token that is about to be given.
-pub struct Refresh {
-    /// What the client gets; only its digest is stored.
-    pub token: String,
-    issued_at: i64,
+impl Limit for Refreshes {
+    const NAME: &'static str = "refresh";
+    const PER_MINUTE: u32 = 3000;
+}
+
+/// Which session goes on.
+#[derive(Input)]
+#[input(example = r#"{"refresh": "q3VYb0c5l2mXo4t7Jk8sVd1aWf6hPz9uRe0yTn3gLiM"}"#)]
+pub struct RefreshRequest {
+    /// The refresh token of the last answer.
+    #[input(alias("refresh_token"))]
+    refresh: PresentedToken,
+}
+
+/// Exchanges a refresh token for a new pair of tokens.
+///
+/// A token is good for one use. For 10 seconds after it the same token gives another pair, as the answer may have been lost; later use of it
+/// ends the session.
+#[utoipa::path(
+    post,
+    path = "/api/auth/refresh",
+    responses((status = 401, description = "The token is unknown, expired, revoked or was used before."))
+)]
+pub async fn refresh(_: LimitedAddress<Refreshes>, Now(now): Now, Body(request): Body<RefreshRequest>) -> Answer<Json<Session>> {
+    let successor = RefreshToken::new(now).await?;
+    let digest = digest(&request.refresh);
+    let user = db::transaction(|transaction| exchange(transaction, digest, &successor, now))?;
+    let user = user.ok_or_else(|| Problem::unauthorized("the refresh token is not valid any more: sign in again"))?;
+    Ok(Json(Session::open(user, successor.token, now).await?))
+}
+
+/// A stored refresh token with its holder.
+#[derive(FromRow)]
+struct Stored {
+    #[row(flatten)]
+    user: User,
+    family: String,
+    used_at: Option<i64>,
     expires_at: i64,
+    is_revoked: bool,
 }
 
-impl Refresh {
-    /// 32 random bytes that live as long as the variable `refresh_token_seconds` says.
-    pub async fn new(now: i64) -> Result<Self, Problem> {
-        let seconds = config::number("refresh_token_seconds", 30 * 24 * 60 * 60).await?.max(1);
-        let expires_at = now.saturating_add(seconds.saturating_mul(1000));
-        Ok(Self { token: host::new_secret()?, issued_at: now, expires_at })
-    }
-
-    /// Stores it for an active user; false when the user is not active (any more).
-    pub fn store(&self, tx: &Transaction, family: &str, user: &str) -> Result<bool, DbError> {
-        let rows = tx.run(
-            "insert into refresh_tokens (token_hash, family, user_id, issued_at, expires_at)
-             select ?, ?, id, ?, ? from users where id = ? and is_active = 1 returning 1",
-            params![host::sha256(self.token.as_bytes()), family, self.issued_at, self.expires_at, user],
-        )?;
-        Ok(!rows.is_empty())
-    }
-}
-
-/// Why families are revoked.
-#[derive(Clone, Copy)]
-pub enum Reason {
-    /// Their holder signed out.
-    Logout,
-    /// An administrator deactivated the account.
-    Admin,
-    /// The password was changed.
-    Reset,
-}
-
-impl Reason {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Logout => "logout",
-            Self::Admin => "admin",
-            Self::Reset => "reset",
-        }
-    }
-}
-
-/// Revokes every family of a user that may still be live. `run` is a connection's or a transaction's.
-pub fn revoke_all(
-    run: impl FnOnce(&str, Vec<Value>) -> Result<Rows, DbError>,
-    user: &str,
-    reason: Reason,
-    now: i64,
-) -> Result<(), DbError> {
-    run(
-        "insert into revoked_families (family, revoked_at, reason)
-         select distinct family, ?, ? from refresh_tokens where user_id = ? and expires_at > ? on conflict do nothing",
-        params![now, reason.as_str(), user, now],
-    )?;
-    Ok(())
-}
-
-/// POST `/api/auth/refresh`: `{refresh}` → a new pair. 401 for a token that is unknown, expired, revoked or reused.
-pub async fn refresh(ClientAddress(address): ClientAddress, Now(now): Now, JsonBytes(body): JsonBytes) -> Answer<Json<Session>> {
-    limit::check("refresh", &address, 3000, 60, now).await?;
-    let mut fields = Fields::parse(&body)?;
-    let presented = fields.alias("refresh", "refresh_token").text("refresh", REFRESH_LENGTH);
-    fields.finish()?;
-
-    let successor = Refresh::new(now).await?;
-    let digest = host::sha256(presented.as_bytes());
-    let account = db::transaction(|tx| exchange(tx, digest, &successor, now))?;
-    let account = account.ok_or_else(|| Problem::unauthorized("the refresh token is not valid any more: sign in again"))?;
-    Ok(Json(Session::open(account, successor.token, now).await?))
-}
+const FIND: &str = concatcp!(
+    "select ",
+    COLUMNS,
+    ", family, used_at, expires_at, exists (select 1 from revoked_families r where r.family = t.family) as is_revoked
+     from refresh_tokens t join users u on u.id = t.user_id where token_hash = ?"
+);
 
 /// Exchanges a token for its successor; none when it is refused. A refusal may have revoked the family, hence no `Err`, which would
 /// roll that back.
-fn exchange(tx: &Transaction, digest: [u8; 32], successor: &Refresh, now: i64) -> Result<Option<Account>, Problem> {
-    let rows = tx.run(
-        concat!(
-            "select ",
-            account_columns!(),
-            ", family, used_at, expires_at, exists (select 1 from revoked_families r where r.family = t.family)
-             from refresh_tokens t join users u on u.id = t.user_id where token_hash = ?"
-        ),
-        params![digest],
-    )?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let account = Account::of(row)?;
-    let family = row.text(10)?;
-    match decide(row.opt_int(11)?, row.bool(13)?, row.int(12)?, now) {
+fn exchange(transaction: &Transaction, digest: [u8; 32], successor: &RefreshToken, now: i64) -> Result<Option<User>, Problem> {
+    let Some(stored) = transaction.fetch_optional::<Stored>(FIND, params![digest])? else { return Ok(None) };
+    match decide(stored.used_at, stored.is_revoked, stored.expires_at, now) {
         RefreshDecision::Rotate => {
-            tx.run("update refresh_tokens set used_at = ? where token_hash = ?", params![now, digest])?;
+            transaction.run("update refresh_tokens set used_at = ? where token_hash = ?", params![now, digest])?;
         }
         RefreshDecision::ReissueWithinWindow => {}
         RefreshDecision::RevokeFamily => {
-            tx.run(
-                "insert into revoked_families (family, revoked_at, reason) values (?, ?, 'reuse') on conflict do nothing",
-                params![family, now],
-            )?;
-            host::log("warn", "a refresh token was used again: its family is revoked", serde_json::json!({"user": account.id}));
+            revoke_family(transaction, &stored.family, Reason::Reuse, now)?;
+            host::log("warn", "a refresh token was used again: its family is revoked", serde_json::json!({"user": stored.user.id}));
             return Ok(None);
         }
         RefreshDecision::Expired | RefreshDecision::Revoked => return Ok(None),
     }
-    Ok(successor.store(tx, family, &account.id)?.then_some(account))
+    Ok(successor.store(transaction, &stored.family, &stored.user.id)?.then_some(stored.user))
 }

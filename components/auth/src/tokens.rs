@@ -1,18 +1,18 @@
-//! Access tokens: what this component alone signs, and the public keys that everyone may read (contract §2).
+//! Access tokens: what this component alone signs, and the public keys that everyone may read (docs/reference/rules.md#tokens).
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use axum::Json;
-use axum::response::IntoResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::role::Role;
-use http::header::CACHE_CONTROL;
+use http::header::{CACHE_CONTROL, HeaderName};
 use jwt_simple::prelude::{Audiences, Ed25519KeyPair, EdDSAKeyPairLike as _, HeaderOptions, JWTClaims, UnixTimeStamp};
 use kit::token::{self, Claims, PublicKey};
 use kit::{Answer, Problem, config, host};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// What stands before the 32 bytes of an Ed25519 seed in PKCS #8 (RFC 8410 §7).
 const PKCS8_PREFIX: [u8; 16] = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
@@ -82,27 +82,35 @@ fn key_pair(seed: &str) -> Result<Ed25519KeyPair, Problem> {
 }
 
 /// One public key (RFC 7517, RFC 8037).
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Jwk {
+    /// `OKP`.
     kty: &'static str,
+    /// `Ed25519`.
     crv: &'static str,
+    /// `EdDSA`.
     alg: &'static str,
+    /// `sig`.
     #[serde(rename = "use")]
     usage: &'static str,
+    /// The thumbprint of the key (RFC 7638), which tokens name in their header.
     kid: String,
+    /// The 32 bytes of the point as base64url.
     x: String,
 }
 
-#[derive(Serialize)]
-struct Jwks {
+/// A JWK set.
+#[derive(Serialize, ToSchema)]
+pub struct JwkSet {
     keys: Vec<Jwk>,
 }
 
-/// GET `/.well-known/jwks.json`: the live public keys, two while rotating.
-pub async fn jwks() -> Answer<impl IntoResponse> {
+/// Returns the public keys that verify access tokens: one, or two while keys are rotated.
+#[utoipa::path(get, path = "/.well-known/jwks.json")]
+pub async fn jwks() -> Answer<([(HeaderName, &'static str); 1], Json<JwkSet>)> {
     let keys = token::public_keys().await?.into_iter();
     let keys = keys.map(|key| Jwk { kty: "OKP", crv: "Ed25519", alg: "EdDSA", usage: "sig", kid: key.id, x: key.x }).collect();
-    Ok(([(CACHE_CONTROL, "public, max-age=300")], Json(Jwks { keys })))
+    Ok(([(CACHE_CONTROL, "public, max-age=300")], Json(JwkSet { keys })))
 }
 
 #[cfg(test)]

@@ -1,169 +1,191 @@
-//! The administration of users: no one raises anyone above their own role, and no one manages someone above them.
+//! The administration of users: no one raises anyone above their own role, and no one manages someone above them
+//! (docs/reference/rules.md#roles).
 
 use axum::Json;
 use axum::extract::Path;
-use axum::response::IntoResponse;
-use domain::device_code::{CODE_RULE, is_device_code};
+use const_format::concatcp;
+use domain::email;
 use domain::role::Role;
-use http::StatusCode;
+use kit::api::{Created, NoContent};
 use kit::caller::{Admin, Caller, Principal};
-use kit::db::{self, Transaction};
-use kit::fields::Fields;
+use kit::db::{self, Database, Executor as _, Fetch as _, Transaction};
+use kit::input::{At, Code, Input, Patch, Text};
 use kit::page::{Listing, Page};
-use kit::request::{JsonBytes, Now, Query};
+use kit::request::{Body, Now};
+use kit::select::Select;
 use kit::{Answer, Problem, host, params};
-use serde_json::json;
-use strum::VariantNames as _;
 
-use crate::accounts::{self, Account, Person, User, account_columns};
+use crate::account::{Account, COLUMNS, User, already_registered};
 use crate::hashes;
-use crate::refresh::{self, Reason};
+use crate::person::{Name, Person, Phone};
+use crate::refresh_tokens::{self, Reason};
 
-/// GET `/v0/api/users/users/`: filters `role`, `is_active`, `email`.
-pub async fn list(_: Caller<Admin>, Query(query): Query) -> Answer<Page<User>> {
-    let listing = Listing::parse(&query, &["role", "is_active", "email"])?;
-    let rows = db::run(
-        concat!(
-            "select ",
-            account_columns!(),
-            " from users where (?1 is null or id > ?1) and (?2 is null or role = ?2) and (?3 is null or is_active = ?3)
-             and (?4 is null or email = ?4) order by id limit ?5"
-        ),
-        params![
-            listing.after_text(0),
-            listing.choice("role", Role::VARIANTS)?,
-            listing.bool("is_active")?,
-            listing.filter("email"),
-            listing.fetch(),
-        ],
-    )?;
-    listing.page(rows, |row| Ok(json!([row.text(0)?])), |row| Ok(Account::of(row)?.document()))
+/// Which users.
+#[derive(Input)]
+pub struct Filters {
+    role: Option<Role>,
+    is_active: Option<bool>,
+    /// The whole address, in any case of its letters.
+    email: Option<Text<1, { email::MAX_LEN }>>,
 }
 
-/// GET `/v0/api/users/users/{id}/`.
-pub async fn show(_: Caller<Admin>, Path(id): Path<String>) -> Answer<Json<User>> {
-    let account = Account::by_id(&id)?.ok_or_else(|| Problem::not_found("user"))?;
-    Ok(Json(account.document()))
+fn not_found() -> Problem {
+    Problem::not_found("user")
 }
 
-/// POST `/v0/api/users/users/`: `{email, password, name, phone?, role?, device_code?}` → 201. A `device` needs its `device_code`.
-pub async fn create(caller: Caller<Admin>, Now(now): Now, JsonBytes(body): JsonBytes) -> Answer<impl IntoResponse> {
-    let mut fields = Fields::parse(&body)?;
-    let person = Person::read(&mut fields);
-    let granted = role(&mut fields).unwrap_or(Role::Visitor);
-    let device_code = device_code(&mut fields);
-    check_device(&mut fields, granted, device_code.as_deref());
-    fields.finish()?;
-    may_grant(caller.0.role, granted)?;
-
-    let password_hash = hashes::hash(&person.password)?;
-    let account = db::transaction(|tx| {
-        may_grant(standing(tx, &caller.0)?, granted)?;
-        let rows = tx.run(
-            concat!(
-                "insert into users (id, email, name, phone, role, device_code, password_hash, created_at, updated_at, updated_by)
-                 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (email) do nothing returning ",
-                account_columns!()
-            ),
-            params![
-                host::new_id(now)?,
-                person.email,
-                person.name,
-                person.phone,
-                granted.into_str(),
-                device_code,
-                password_hash,
-                now,
-                now,
-                &caller.0.id,
-            ],
-        )?;
-        rows.first().map(Account::of).transpose()?.ok_or_else(accounts::taken)
-    })?;
-    Ok((StatusCode::CREATED, Json(account.document())))
+/// Lists users by `id`, the oldest first.
+#[utoipa::path(get, path = "/v0/api/users/users")]
+pub async fn list(_: Caller<Admin>, listing: Listing<Filters>) -> Answer<Page<User>> {
+    let filters = &listing.filters;
+    let users = Select::new(concatcp!("select ", COLUMNS, " from users where id > coalesce(?, '')"), params![listing.after_text(0)])
+        .and_if("role = ?", filters.role)
+        .and_if("is_active = ?", filters.is_active)
+        .and_if("email = ?", filters.email.as_deref())
+        .fetch(&Database, "id", listing.fetch())?;
+    Ok(listing.page(users, |user: &User| [user.id.clone()]))
 }
 
-/// PATCH `/v0/api/users/users/{id}/`: `{name?, phone?, role?, device_code?, is_active?}`. Deactivating revokes all refresh tokens.
-pub async fn change(caller: Caller<Admin>, Path(id): Path<String>, Now(now): Now, JsonBytes(body): JsonBytes) -> Answer<Json<User>> {
-    let mut fields = Fields::parse(&body)?;
-    let name = accounts::name(&mut fields);
-    let changes_phone = fields.has("phone");
-    let phone = accounts::phone(&mut fields);
-    let new_role = role(&mut fields);
-    let new_code = device_code(&mut fields);
-    let is_active = fields.opt_bool("is_active");
-    let changed = db::transaction(|tx| {
-        let (standing, target) = managed(tx, &caller.0, &id)?;
-        let role = new_role.unwrap_or(target.role);
-        let code = match role {
-            Role::Device => new_code.clone().or_else(|| target.device_code.clone()),
-            _ => new_code.clone(),
-        };
-        check_device(&mut fields, role, code.as_deref());
-        fields.finish()?;
-        may_grant(standing, role)?;
-        let is_active = is_active.unwrap_or(target.is_active);
-        if target.role == Role::SuperAdmin && (role != Role::SuperAdmin || !is_active) {
-            keep_one_super_admin(tx, &target.id)?;
+/// Returns a user.
+#[utoipa::path(get, path = "/v0/api/users/users/{id}")]
+pub async fn read(_: Caller<Admin>, Path(id): Path<String>) -> Answer<Json<User>> {
+    let account = Account::by_id(&Database, &id)?.ok_or_else(not_found)?;
+    Ok(Json(account.user))
+}
+
+/// A new user.
+#[derive(Input)]
+#[input(
+    check,
+    example = r#"{"email": "gate.two@example.org", "password": "seven lanterns by the river", "name": "Gate Two", "role": "operator"}"#
+)]
+pub struct NewUser {
+    #[input(flatten)]
+    person: Person,
+    /// `visitor` unless it says otherwise; not above the caller's own.
+    role: Option<Role>,
+    /// Of role `device`, and only of that: the device whose data it may send.
+    device_code: Option<Code>,
+}
+
+impl NewUser {
+    fn role(&self) -> Role {
+        self.role.unwrap_or(Role::Visitor)
+    }
+
+    fn check(&self, at: &mut At<'_>) {
+        if let Some(fault) = device_fault(self.role(), self.device_code.is_some()) {
+            at.refuse_field("device_code", fault);
         }
-        let name = name.unwrap_or_else(|| target.name.clone());
-        let phone = if changes_phone { phone } else { target.phone.clone() };
-        let same = name == target.name
-            && phone == target.phone
-            && role == target.role
-            && code == target.device_code
-            && is_active == target.is_active;
-        if same {
-            return Ok(target);
+    }
+}
+
+/// A change of a user: what is not sent stays.
+#[derive(Input)]
+#[input(example = r#"{"role": "operator", "phone": null}"#)]
+pub struct UserChange {
+    name: Option<Name>,
+    /// Null takes it away.
+    phone: Patch<Phone>,
+    /// Not above the caller's own.
+    role: Option<Role>,
+    /// Must be there for role `device`, and goes with another role.
+    device_code: Option<Code>,
+    /// False ends all sessions of the user, who cannot log in any more.
+    is_active: Option<bool>,
+}
+
+const INSERT: &str = concatcp!(
+    "insert into users (id, email, name, phone, role, device_code, password_hash, created_at, updated_at, updated_by)
+     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9) on conflict (email) do nothing returning ",
+    COLUMNS
+);
+
+/// Adds a user.
+#[utoipa::path(post, path = "/v0/api/users/users", responses((status = 409, description = "This e-mail address has an account already.")))]
+pub async fn create(caller: Caller<Admin>, Now(now): Now, Body(new): Body<NewUser>) -> Answer<Created<User>> {
+    let (role, person) = (new.role(), new.person);
+    may_grant(caller.0.role, role)?;
+    let password_hash = hashes::hash(&person.password)?;
+    db::transaction(|transaction| {
+        may_grant(current_role(transaction, &caller.0)?, role)?;
+        let params =
+            params![host::new_id(now)?, person.email, person.name, person.phone, role, new.device_code, password_hash, now, &caller.0.id];
+        transaction.fetch_optional(INSERT, params)?.map(Created).ok_or_else(already_registered)
+    })
+}
+
+const UPDATE: &str = concatcp!(
+    "update users set name = ?, phone = ?, role = ?, device_code = ?, is_active = ?, updated_at = ?, updated_by = ? where id = ? returning ",
+    COLUMNS
+);
+
+/// Changes a user.
+#[utoipa::path(
+    patch,
+    path = "/v0/api/users/users/{id}",
+    responses((status = 409, description = "The user is the last active super_admin, and stays one."))
+)]
+pub async fn update(caller: Caller<Admin>, Path(id): Path<String>, Now(now): Now, Body(change): Body<UserChange>) -> Answer<Json<User>> {
+    db::transaction(|transaction| {
+        let (own_role, user) = find_managed(transaction, &caller.0, &id)?;
+        let role = change.role.unwrap_or(user.role);
+        let is_active = change.is_active.unwrap_or(user.is_active);
+        let kept_code = user.device_code.as_deref().filter(|_| role == Role::Device);
+        let code = change.device_code.as_deref().or(kept_code);
+        if let Some(fault) = device_fault(role, code.is_some()) {
+            return Err(Problem::invalid_field("device_code", fault));
+        }
+        may_grant(own_role, role)?;
+        if user.role == Role::SuperAdmin && (role != Role::SuperAdmin || !is_active) {
+            keep_one_super_admin(transaction, &user.id)?;
+        }
+        let name = change.name.as_deref().unwrap_or(&user.name);
+        let phone = match change.phone.as_ref() {
+            Patch::Keep => user.phone.as_deref(),
+            Patch::Clear => None,
+            Patch::Set(phone) => Some(&**phone),
+        };
+        let is_same = (name, phone, role, code, is_active)
+            == (&*user.name, user.phone.as_deref(), user.role, user.device_code.as_deref(), user.is_active);
+        if is_same {
+            return Ok(Json(user));
         }
         if !is_active {
-            refresh::revoke_all(|sql, params| tx.run(sql, params), &target.id, Reason::Admin, now)?;
+            refresh_tokens::revoke_all(transaction, &user.id, Reason::Admin, now)?;
         }
-        let rows = tx.run(
-            concat!(
-                "update users set name = ?, phone = ?, role = ?, device_code = ?, is_active = ?, updated_at = ?, updated_by = ?
-                 where id = ? returning ",
-                account_columns!()
-            ),
-            params![name, phone, role.into_str(), code, is_active, now, &caller.0.id, &target.id],
-        )?;
-        rows.first().map(Account::of).transpose()?.ok_or_else(|| Problem::not_found("user"))
-    })?;
-    Ok(Json(changed.document()))
+        let params = params![name, phone, role, code, is_active, now, &caller.0.id, &user.id];
+        transaction.fetch_optional(UPDATE, params)?.map(Json).ok_or_else(not_found)
+    })
 }
 
-/// DELETE `/v0/api/users/users/{id}/`: deactivates, so that what the user did keeps its name. 204, also the second time.
-pub async fn deactivate(caller: Caller<Admin>, Path(id): Path<String>, Now(now): Now) -> Answer<StatusCode> {
-    db::transaction(|tx| {
-        let (_, target) = managed(tx, &caller.0, &id)?;
-        if !target.is_active {
-            return Ok(());
+/// Deactivates a user, so that what the user did keeps its name.
+#[utoipa::path(
+    delete,
+    path = "/v0/api/users/users/{id}",
+    responses((status = 409, description = "The user is the last active super_admin, and stays one."))
+)]
+pub async fn deactivate(caller: Caller<Admin>, Path(id): Path<String>, Now(now): Now) -> Answer<NoContent> {
+    db::transaction(|transaction| {
+        let (_, user) = find_managed(transaction, &caller.0, &id)?;
+        if !user.is_active {
+            return Ok(NoContent);
         }
-        if target.role == Role::SuperAdmin {
-            keep_one_super_admin(tx, &target.id)?;
+        if user.role == Role::SuperAdmin {
+            keep_one_super_admin(transaction, &user.id)?;
         }
-        refresh::revoke_all(|sql, params| tx.run(sql, params), &target.id, Reason::Admin, now)?;
-        tx.run("update users set is_active = 0, updated_at = ?, updated_by = ? where id = ?", params![now, &caller.0.id, &target.id])?;
-        Ok(())
-    })?;
-    Ok(StatusCode::NO_CONTENT)
+        refresh_tokens::revoke_all(transaction, &user.id, Reason::Admin, now)?;
+        let deactivate = "update users set is_active = 0, updated_at = ?, updated_by = ? where id = ?";
+        transaction.run(deactivate, params![now, &caller.0.id, &user.id])?;
+        Ok(NoContent)
+    })
 }
 
-fn role(fields: &mut Fields) -> Option<Role> {
-    fields.opt_choice("role", Role::VARIANTS).as_deref().and_then(|name| name.parse().ok())
-}
-
-fn device_code(fields: &mut Fields) -> Option<String> {
-    let code = fields.opt_text("device_code", 1..=64)?;
-    fields.check(is_device_code(&code), "device_code", CODE_RULE);
-    Some(code)
-}
-
-fn check_device(fields: &mut Fields, role: Role, code: Option<&str>) {
-    if role == Role::Device && !fields.errors().contains_key("device_code") {
-        fields.check(code.is_some(), "device_code", "is required for role device");
-    } else if role != Role::Device {
-        fields.check(code.is_none(), "device_code", "is only for role device");
+/// What is wrong with a `device_code`, or with its absence, for this role.
+fn device_fault(role: Role, has_code: bool) -> Option<&'static str> {
+    match (role == Role::Device, has_code) {
+        (true, false) => Some("is required for role device"),
+        (false, true) => Some("is only for role device"),
+        _ => None,
     }
 }
 
@@ -171,23 +193,22 @@ fn may_grant(own: Role, granted: Role) -> Result<(), Problem> {
     if own.may_grant(granted) { Ok(()) } else { Err(Problem::forbidden("no one gives a role above their own")) }
 }
 
-/// The caller's role as it is now: a token outlives a demotion by minutes, in which it must not undo it.
-fn standing(tx: &Transaction, caller: &Principal) -> Result<Role, Problem> {
-    let rows = tx.run("select role from users where id = ? and is_active = 1", params![&caller.id])?;
-    let row = rows.first().ok_or_else(|| Problem::unauthorized("your account is not active any more"))?;
-    let role = accounts::role(row, 0)?;
+/// The caller's role inside the transaction: another request may have taken it from them since it was looked up.
+fn current_role(transaction: &Transaction, caller: &Principal) -> Answer<Role> {
+    let role: Option<Role> = transaction.fetch_scalar("select role from users where id = ? and is_active = 1", params![&caller.id])?;
+    let role = role.ok_or_else(|| Problem::unauthorized("your account is not active any more"))?;
     if role.holds(Role::Admin) { Ok(role) } else { Err(Problem::forbidden("your role does not allow this")) }
 }
 
-/// The user of this id, whom the caller may manage, and the caller's own role.
-fn managed(tx: &Transaction, caller: &Principal, id: &str) -> Result<(Role, Account), Problem> {
-    let standing = standing(tx, caller)?;
-    let rows = tx.run(concat!("select ", account_columns!(), " from users where id = ?"), params![id])?;
-    let target = rows.first().map(Account::of).transpose()?.ok_or_else(|| Problem::not_found("user"))?;
-    if standing.may_manage(target.role) { Ok((standing, target)) } else { Err(Problem::forbidden("no one manages someone above them")) }
+/// The caller's role and the user of this id, whom the caller may manage.
+fn find_managed(transaction: &Transaction, caller: &Principal, id: &str) -> Answer<(Role, User)> {
+    let own_role = current_role(transaction, caller)?;
+    let user = Account::by_id(transaction, id)?.ok_or_else(not_found)?.user;
+    if own_role.may_manage(user.role) { Ok((own_role, user)) } else { Err(Problem::forbidden("no one manages someone above them")) }
 }
 
-fn keep_one_super_admin(tx: &Transaction, but: &str) -> Result<(), Problem> {
-    let others = tx.run("select 1 from users where role = 'super_admin' and is_active = 1 and id <> ? limit 1", params![but])?;
-    if others.is_empty() { Err(Problem::conflict("the last active super_admin stays one")) } else { Ok(()) }
+fn keep_one_super_admin(transaction: &Transaction, except: &str) -> Result<(), Problem> {
+    let other = "select 1 from users where role = ? and is_active = 1 and id <> ? limit 1";
+    let has_other = transaction.exists(other, params![Role::SuperAdmin, except])?;
+    if has_other { Ok(()) } else { Err(Problem::conflict("the last active super_admin stays one")) }
 }

@@ -32,6 +32,7 @@ pub mod refund;
 pub mod reservation;
 pub mod resource;
 pub mod role;
+pub mod spot;
 pub mod tariff;
 pub mod time;
 pub mod transit;

@@ -111,6 +111,14 @@ impl<R: Requirement> Describe for Caller<R> {
     }
 }
 
+/// Of a route where something else may stand in for the caller, such as a token in the body: the handler refuses when neither is there.
+impl<R: Requirement> Describe for Result<Caller<R>, Problem> {
+    fn describe(request: &mut Request<'_>) {
+        Caller::<R>::describe(request);
+        request.operation.security.get_or_insert_default().insert(0, SecurityRequirement::default());
+    }
+}
+
 impl Describe for MaybeCaller {
     fn describe(request: &mut Request<'_>) {
         let none: [&str; 0] = [];

@@ -44,6 +44,7 @@ pub struct Row {
 
 impl Rows {
     /// Of these columns.
+    #[cfg_attr(not(any(target_family = "wasm", test)), allow(dead_code, reason = "only a component has a database"))]
     pub(crate) fn new(columns: Vec<String>, rows: impl Iterator<Item = Vec<Value>>) -> Self {
         let columns: Rc<[String]> = columns.into();
         Self(rows.map(|values| Row { columns: Rc::clone(&columns), values }).collect())

@@ -16,4 +16,6 @@ crate::words! {
     domain::overview::SpotState,
     domain::reservation::Status,
     domain::role::Role,
+    domain::spot::Kind,
+    domain::spot::Status,
 }

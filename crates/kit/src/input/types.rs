@@ -94,11 +94,11 @@ impl<const MIN: usize, const MAX: usize> Field for NumberOrText<MIN, MAX> {
     }
 }
 
-/// A text as it was sent, untrimmed, of at most `MAX` bytes: a password or a token. Its `Debug` does not show it.
+/// A text as it was sent, untrimmed, of `MIN` to `MAX` characters: a password or a token. Its `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret<const MAX: usize>(String);
+pub struct Secret<const MAX: usize, const MIN: usize = 0>(String);
 
-impl<const MAX: usize> Deref for Secret<MAX> {
+impl<const MAX: usize, const MIN: usize> Deref for Secret<MAX, MIN> {
     type Target = str;
 
     fn deref(&self) -> &str {
@@ -106,24 +106,25 @@ impl<const MAX: usize> Deref for Secret<MAX> {
     }
 }
 
-impl<const MAX: usize> std::fmt::Debug for Secret<MAX> {
+impl<const MAX: usize, const MIN: usize> std::fmt::Debug for Secret<MAX, MIN> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Secret")
     }
 }
 
-impl<const MAX: usize> Field for Secret<MAX> {
+impl<const MAX: usize, const MIN: usize> Field for Secret<MAX, MIN> {
     fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
         match value.as_str() {
-            Some(text) if text.len() <= MAX => Some(Self(text.to_owned())),
-            Some(_) => refused(at, &format!("must have at most {MAX} bytes")),
+            Some(text) if (MIN..=MAX).contains(&text.chars().count()) => Some(Self(text.to_owned())),
+            Some(_) => refused(at, &format!("must have {MIN} to {MAX} characters")),
             None => refused(at, "must be a text"),
         }
     }
 
     fn schema(_: &mut Schemas) -> SchemaRef {
         let password = SchemaFormat::KnownFormat(utoipa::openapi::KnownFormat::Password);
-        of_type(Type::String).format(Some(password)).max_length(Some(MAX)).into()
+        let schema = of_type(Type::String).format(Some(password)).max_length(Some(MAX));
+        if MIN > 0 { schema.min_length(Some(MIN)).into() } else { schema.into() }
     }
 }
 

@@ -1,0 +1,42 @@
+//! What a login and a refresh answer.
+
+use domain::role::Role;
+use kit::Problem;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::account::User;
+use crate::tokens::{self, Subject};
+
+/// An access token with the refresh token for its successor.
+#[derive(Serialize, ToSchema)]
+pub struct Session {
+    /// The access token, for `Authorization: Bearer`.
+    access: String,
+    /// Good for one use; the answer to that has the next one.
+    refresh: String,
+    /// `Bearer`.
+    token_type: &'static str,
+    /// How long the access token lives, seconds.
+    expires_in: i64,
+    user: SessionUser,
+}
+
+/// Who is logged in.
+#[derive(Serialize, ToSchema)]
+struct SessionUser {
+    id: String,
+    email: String,
+    name: String,
+    role: Role,
+}
+
+impl Session {
+    /// A new access token beside a refresh token that is stored already.
+    pub async fn open(user: User, refresh: String, now: i64) -> Result<Self, Problem> {
+        let subject = Subject { id: &user.id, role: user.role, device: user.device_code.as_deref() };
+        let access = tokens::sign(subject, now).await?;
+        let user = SessionUser { id: user.id, email: user.email, name: user.name, role: user.role };
+        Ok(Self { access: access.token, refresh, token_type: "Bearer", expires_in: access.expires_in, user })
+    }
+}
