@@ -86,7 +86,8 @@ async fn every_example_of_a_body_is_taken() {
     }
     let (user, _) = app.new_user("visitor", json!({})).await;
     let users = admin.get("/v0/api/users/users").await.expect(200);
-    let user = users["items"].as_array().unwrap().iter().find(|item| item["email"] == user.as_str()).unwrap()["id"].as_str().unwrap().to_owned();
+    let user =
+        users["items"].as_array().unwrap().iter().find(|item| item["email"] == user.as_str()).unwrap()["id"].as_str().unwrap().to_owned();
 
     let mut failures = Vec::new();
     for ((path, method), example) in &examples {

@@ -43,4 +43,4 @@ pub fn api() -> Api {
     )
 }
 
-kit::component!(api, scheduled: crate::schedule::run);
+kit::component!(api, scheduled: schedule::run);

@@ -1,11 +1,11 @@
 //! The API document (OpenAPI 3.1, `docs/reference/openapi.json`) and two pages that show it, Swagger UI and ReDoc: all of it embedded
 //! in the component, which has no store and calls nobody.
 
-use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
 use http::HeaderMap;
 use kit::Answer;
+use kit::api::Api;
 use kit::assets::restrict;
 
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
@@ -34,24 +34,25 @@ const REDOC: &str = policy!(
 /// What neither the document nor a file that a page loads needs, when it is opened by itself.
 const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
 
-fn router() -> Router {
+/// The document and its pages, which are no part of what the document describes.
+pub fn api() -> Api {
     let document = async |headers: HeaderMap| serve("openapi.json", NOTHING, &headers);
     let swagger_ui = async |headers: HeaderMap| serve("swagger-ui.html", SWAGGER_UI, &headers);
     let redoc = async |headers: HeaderMap| serve("redoc.html", REDOC, &headers);
-    Router::new()
-        .route("/api/openapi.json", get(document))
-        .route("/api/docs/schema", get(document))
-        .route("/api/docs", get(swagger_ui))
-        .route("/api/docs/swagger", get(swagger_ui))
-        .route("/api/redoc", get(redoc))
-        .route("/api/docs/redoc", get(redoc))
-        .route(
-            "/api/docs/assets/{*path}",
-            get(async |Path(path): Path<String>, headers: HeaderMap| serve(&format!("assets/{path}"), NOTHING, &headers)),
-        )
+    let asset = async |Path(path): Path<String>, headers: HeaderMap| serve(&format!("assets/{path}"), NOTHING, &headers);
+    Api::new("api-docs", "The API document and two pages that show it.").undocumented(|router| {
+        router
+            .route("/api/openapi.json", get(document))
+            .route("/api/docs/schema", get(document))
+            .route("/api/docs", get(swagger_ui))
+            .route("/api/docs/swagger", get(swagger_ui))
+            .route("/api/redoc", get(redoc))
+            .route("/api/docs/redoc", get(redoc))
+            .route("/api/docs/assets/{*path}", get(asset))
+    })
 }
 
-kit::component!(router);
+kit::component!(api);
 
 /// The file of this path, with what the browser is to hold it to.
 fn serve(path: &str, policy: &'static str, headers: &HeaderMap) -> Answer {

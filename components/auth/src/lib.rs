@@ -32,7 +32,7 @@ pub fn api() -> Api {
         .alias("/v0/api/users/auth/logout", routes![logout::logout])
 }
 
-kit::component!(crate::api, scheduled: crate::schedule::run);
+kit::component!(api, scheduled: schedule::run);
 
 #[cfg(test)]
 mod tests {

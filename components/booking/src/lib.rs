@@ -34,7 +34,7 @@ pub fn api() -> Api {
         .routes(routes![schedule::tick])
 }
 
-kit::component!(api, scheduled: crate::schedule::run);
+kit::component!(api, scheduled: schedule::run);
 
 #[cfg(test)]
 mod tests {

@@ -1,10 +1,10 @@
 //! The console's pages: `static/`, embedded in the component, which is granted nothing.
 
-use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
 use http::HeaderMap;
 use kit::Answer;
+use kit::api::Api;
 use kit::assets::restrict;
 
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
@@ -15,14 +15,17 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
     font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; manifest-src 'self'; \
     require-trusted-types-for 'script'; trusted-types 'none'";
 
-fn router() -> Router {
+/// The pages, which are no part of the API.
+pub fn api() -> Api {
     // The edge strips the slash at the end, so this is `/console/` too; hence the page names its modules by absolute paths.
-    Router::new()
-        .route("/console", get(async |headers: HeaderMap| serve("index.html", &headers)))
-        .route("/console/{*path}", get(async |Path(path): Path<String>, headers: HeaderMap| serve(&path, &headers)))
+    Api::new("console", "The console's pages.").undocumented(|router| {
+        router
+            .route("/console", get(async |headers: HeaderMap| serve("index.html", &headers)))
+            .route("/console/{*path}", get(async |Path(path): Path<String>, headers: HeaderMap| serve(&path, &headers)))
+    })
 }
 
-kit::component!(router);
+kit::component!(api);
 
 /// The file, with what the browser is to hold the page to.
 fn serve(path: &str, headers: &HeaderMap) -> Answer {

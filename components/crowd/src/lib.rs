@@ -36,4 +36,4 @@ pub fn api() -> Api {
         .alias("/api/crowd/temple/{id}/heatmap.json", routes![heatmap::json])
 }
 
-kit::component!(api, scheduled: crate::schedule::run);
+kit::component!(api, scheduled: schedule::run);

@@ -25,4 +25,4 @@ pub fn api() -> Api {
         .routes(routes![tick::tick, wake::dispatch])
 }
 
-kit::component!(api, scheduled: crate::tick::run);
+kit::component!(api, scheduled: tick::run);

@@ -38,4 +38,4 @@ pub fn api() -> Api {
         .alias("/api/transport/{id}/location", routes![location::read, location::create, location::update])
 }
 
-kit::component!(api, scheduled: crate::schedule::run);
+kit::component!(api, scheduled: schedule::run);

@@ -50,11 +50,11 @@ macro_rules! component {
     ($api:path, scheduled: $run:path) => {
         $crate::component!($api);
 
-        // Natively nobody calls it.
-        #[cfg(not(target_family = "wasm"))]
-        const _: () = {
-            let _ = $run;
-        };
+        /// The scheduled run. Natively nobody calls it.
+        #[cfg_attr(not(target_family = "wasm"), allow(dead_code))]
+        async fn component_run() -> ::std::result::Result<(), $crate::Problem> {
+            $run().await.map(drop)
+        }
 
         #[cfg(target_family = "wasm")]
         #[allow(unsafe_code, missing_docs)]
@@ -66,8 +66,8 @@ macro_rules! component {
 
             impl Guest for Cron {
                 async fn handle_cron_event(_: Metadata) -> Result<(), Error> {
-                    match $run().await {
-                        Ok(_) => Ok(()),
+                    match super::component_run().await {
+                        Ok(()) => Ok(()),
                         Err(problem) => Err(Error::Other(problem.cause().unwrap_or(problem.detail()).to_owned())),
                     }
                 }
