@@ -14,6 +14,11 @@ crate::words! {
     domain::emergency::Status,
     domain::health::Health,
     domain::overview::SpotState,
+    domain::payment::PaymentState,
+    domain::payment::RefundReason,
+    domain::payment::RefundState,
     domain::reservation::Status,
     domain::role::Role,
+    domain::spot::Kind,
+    domain::spot::Status,
 }
