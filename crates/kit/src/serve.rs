@@ -50,6 +50,12 @@ macro_rules! component {
     ($api:path, scheduled: $run:path) => {
         $crate::component!($api);
 
+        // Beside the module, where the path is written.
+        #[cfg(target_family = "wasm")]
+        async fn scheduled_run() -> ::std::result::Result<(), $crate::Problem> {
+            $run().await.map(drop)
+        }
+
         #[cfg(target_family = "wasm")]
         #[allow(unsafe_code, missing_docs)]
         mod cron {
@@ -60,8 +66,8 @@ macro_rules! component {
 
             impl Guest for Cron {
                 async fn handle_cron_event(_: Metadata) -> Result<(), Error> {
-                    match $run().await {
-                        Ok(_) => Ok(()),
+                    match super::scheduled_run().await {
+                        Ok(()) => Ok(()),
                         Err(problem) => Err(Error::Other(problem.cause().unwrap_or(problem.detail()).to_owned())),
                     }
                 }
