@@ -140,8 +140,8 @@ async fn no_card_data_is_taken_and_every_bad_field_is_named() {
     driver.get("/api/payments?state=lost").await.expect_invalid(&["state"]);
     app.anonymous().get("/api/payments").await.expect_problem(401);
     driver.get("/api/payments/nobody").await.expect_problem(404);
-    app.internal("/internal/payments").await.expect(200);
-    app.anonymous().send(Method::POST, "/internal/payments", None).await.expect_problem(401);
+    app.internal("/internal/tick/payments").await.expect(200);
+    app.anonymous().send(Method::POST, "/internal/tick/payments", None).await.expect_problem(401);
     assert!(stripe.requests().is_empty());
 }
 

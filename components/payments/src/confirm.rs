@@ -1,104 +1,180 @@
 //! Confirming a payment: what the driver's device says has been done, or is to be done here with a payment method that Stripe knows.
 
 use axum::Json;
+use const_format::concatcp;
+use domain::reservation::Status;
+use domain::time::SECOND_MS;
 use kit::caller::{Caller, Principal, SignedIn};
-use kit::db;
-use kit::fields::Fields;
-use kit::request::{JsonBytes, Now};
+use kit::db::{Database, Fetch as _};
+use kit::input::{At, Input, Text};
+use kit::request::{Body, Now};
+use kit::row::FromRow;
 use kit::{Answer, Problem, host, params};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::intents::{at_stripe, no_card_data, person, still_wanted};
-use crate::settle::{Payment, select, settle_now};
+use crate::intents::{at_stripe, require_wanted};
+use crate::model::{Payment, SELECT};
+use crate::request::{NoCardData, require_person};
+use crate::settle::settle_now;
 use crate::stripe::{Failure, Intent, Stripe, is_id};
+use crate::view::not_found;
 
-/// POST `/api/payments/confirm`: `{payment_id or payment_intent_id or reservation_id, payment_method?}` → the payment, and its reservation's
-/// status. Without `payment_method` the driver's device has paid at Stripe, and this is looked up there; with it (`pm_…`, made by Stripe on
-/// that device) the intent is confirmed here. `status` `requires_action` means that the device has a step to take, with `client_secret`. 402
-/// when it was declined; 409 with `reason` `lapsed`, `paid`, `changed`; 503 when Stripe does not answer: ask again, nothing is paid twice.
-pub async fn confirm(caller: Caller<SignedIn>, Now(now): Now, JsonBytes(body): JsonBytes) -> Answer<Json<Value>> {
-    person(&caller.0)?;
-    let mut fields = Fields::parse(&body)?;
-    no_card_data(&mut fields);
-    let named = [("payment_id", "p.id"), ("payment_intent_id", "p.intent"), ("reservation_id", "p.reservation")]
-        .map(|(field, column)| (column, fields.opt_text(field, 1..=255)));
-    let method = fields.opt_text("payment_method", 1..=255);
-    fields.check(
-        method.as_deref().is_none_or(|method| is_id(method) && method.starts_with("pm_")),
-        "payment_method",
-        "must be Stripe's id of one, pm_…",
-    );
-    let named = named.into_iter().find_map(|(column, value)| value.map(|value| (column, value)));
-    if named.is_none() && fields.errors().is_empty() {
-        fields.refuse("payment_id", "or payment_intent_id or reservation_id is required");
+/// Which payment is to be confirmed; of several names, the first counts.
+#[derive(Input)]
+#[input(check, example = r#"{"reservation_id": "019c2848-5c40-7000-8000-000000000001", "payment_method": "pm_card_visa"}"#)]
+pub struct ConfirmationRequest {
+    payment_id: Option<Text<1, 255>>,
+    payment_intent_id: Option<Text<1, 255>>,
+    /// Its newest payment.
+    reservation_id: Option<Text<1, 255>>,
+    /// Made by Stripe on the driver's device. Without it, the device has paid at Stripe.
+    payment_method: Option<PaymentMethod>,
+    #[input(flatten)]
+    _no_card_data: NoCardData,
+}
+
+impl ConfirmationRequest {
+    fn check(&self, at: &mut At<'_>) {
+        let is_named = self.payment_id.is_some() || self.payment_intent_id.is_some() || self.reservation_id.is_some();
+        at.check_field(is_named, "payment_id", "or payment_intent_id or reservation_id is required");
     }
-    fields.finish()?;
-    let (column, value) = named.ok_or_else(|| Problem::internal("a name that was checked is none"))?;
-    let payment = own(&caller.0, column, &value)?;
+}
+
+kit::text_type! {
+    /// Stripe's id of a payment method.
+    struct PaymentMethod, "must be Stripe's id of one, pm_…", pattern: "^pm_[A-Za-z0-9_]{0,252}$", is_payment_method
+}
+
+fn is_payment_method(text: &str) -> bool {
+    is_id(text) && text.starts_with("pm_")
+}
+
+/// What came of a confirmation. Money is minor units of `currency`.
+#[derive(Serialize, ToSchema)]
+pub struct PaymentConfirmation {
+    payment_id: String,
+    payment_intent_id: String,
+    reservation_id: String,
+    amount: i64,
+    currency: String,
+    /// In Stripe's words. `requires_action`: the device has a step to take, with `client_secret`.
+    status: String,
+    client_secret: Option<String>,
+    reservation_status: Status,
+    /// What goes back by itself: the payment came too late, or was not needed.
+    refunded: i64,
+}
+
+/// Confirms a payment.
+///
+/// With `payment_method` it is confirmed here; without, what the driver's device has done is looked up at Stripe. Asked again, nothing is
+/// paid twice.
+#[utoipa::path(post, path = "/api/payments/confirm", responses(
+    (status = 402, description = "The payment was declined."),
+    (status = 404, description = "There is no such payment, or it is somebody else's."),
+    (status = 409, description = "`reason` is `lapsed`, `paid`, `changed`, `not_possible` or `amount_too_small`."),
+    (status = 503, description = "Stripe does not answer, or payments are not set up: come back after `Retry-After`.")
+))]
+pub async fn confirm(
+    caller: Caller<SignedIn>,
+    Now(now): Now,
+    Body(request): Body<ConfirmationRequest>,
+) -> Answer<Json<PaymentConfirmation>> {
+    require_person(&caller.0)?;
+    let payment = find_own(&caller.0, &request)?;
     let stripe = Stripe::needed().await?;
     let (payment, mut intent) = at_stripe(&stripe, payment).await?;
-
-    if let Some(method) = method
+    if let Some(method) = &request.payment_method
         && intent.is_open()
     {
         // Nobody pays for what they cannot have any more.
-        still_wanted(&caller.0, &payment, now)?;
-        intent = pay(&stripe, &payment, &intent, &method).await?;
+        require_wanted(&caller.0, &payment, now)?;
+        intent = pay(&stripe, &payment, &intent, method).await?;
     }
     settle_now(&payment, &intent, host::now_ms())?;
-    answer(&payment, &intent)
+    confirmation(payment, intent).map(Json)
 }
 
-/// The caller's own payment, the newest of several; 404 for somebody else's.
-fn own(caller: &Principal, column: &str, value: &str) -> Result<Payment, Problem> {
-    let rows = db::run(&format!(concat!(select!(), " where {} = ? order by p.no desc limit 1"), column), params![value])?;
-    let payment = rows.first().map(Payment::of).transpose()?;
-    payment.filter(|payment| payment.user_id == caller.id).ok_or_else(|| Problem::not_found("payment"))
+const NEWEST: &str = " = ? order by no desc limit 1";
+const BY_ID: &str = concatcp!(SELECT, " where id", NEWEST);
+const BY_INTENT: &str = concatcp!(SELECT, " where intent", NEWEST);
+const BY_RESERVATION: &str = concatcp!(SELECT, " where reservation", NEWEST);
+
+/// The caller's own payment; 404 for somebody else's.
+fn find_own(caller: &Principal, request: &ConfirmationRequest) -> Result<Payment, Problem> {
+    let named = [(BY_ID, &request.payment_id), (BY_INTENT, &request.payment_intent_id), (BY_RESERVATION, &request.reservation_id)];
+    let named = named.into_iter().find_map(|(statement, name)| name.as_deref().map(|name| (statement, name)));
+    let (statement, name) = named.ok_or_else(not_found)?;
+    let payment: Option<Payment> = Database.fetch_optional(statement, params![name])?;
+    payment.filter(|payment| payment.user_id == caller.id).ok_or_else(not_found)
 }
 
 /// Confirms it at Stripe. Each attempt has a key of its own, since Stripe answers an old key with the old refusal; an intent brings in its
 /// money once, however often it is confirmed.
 async fn pay(stripe: &Stripe, payment: &Payment, intent: &Intent, method: &str) -> Result<Intent, Problem> {
-    let rows = db::run(
+    // The answer may be lost: the scheduled run soon asks how it ended.
+    let check_at = host::now_ms() + 15 * SECOND_MS;
+    let attempt: Option<i64> = Database.fetch_scalar(
         "update payments set confirms = confirms + 1, next_check_at = min(next_check_at, ?2) where id = ?1 returning confirms",
-        params![
-            &payment.id,
-            // The answer may be lost: the scheduled run soon asks how it ended.
-            host::now_ms() + 15_000
-        ],
+        params![&payment.id, check_at],
     )?;
-    let attempt = rows.first().ok_or_else(|| Problem::internal("a payment is gone"))?.int(0)?;
+    let attempt = attempt.ok_or_else(|| Problem::internal("a payment is gone"))?;
     match stripe.confirm(&intent.id, method, &format!("{}-{attempt}", payment.id)).await {
         // As it is now, by itself: the answer may be one that was kept.
         Ok(_) => stripe.intent(&intent.id).await.map_err(Failure::problem),
-        Err(Failure::Refused { status, kind, code, message }) => {
+        Err(refused @ Failure::Refused { .. }) => {
             // Somebody else may have confirmed it meanwhile.
             let now = stripe.intent(&intent.id).await.map_err(Failure::problem)?;
-            let refused = Failure::Refused { status, kind, code, message };
             if now.is_open() { Err(refused.problem()) } else { Ok(now) }
         }
         Err(away) => Err(away.problem()),
     }
 }
 
-fn answer(payment: &Payment, intent: &Intent) -> Answer<Json<Value>> {
-    let rows = db::run(
-        "select r.status, (select coalesce(sum(f.amount), 0) from refunds f where f.payment = p.id and f.state <> 'failed'), p.state
-         from payments p join reservations r on r.id = p.reservation where p.id = ?",
+#[derive(FromRow)]
+struct Outcome {
+    reservation_status: Status,
+    refunded: i64,
+}
+
+fn confirmation(payment: Payment, intent: Intent) -> Result<PaymentConfirmation, Problem> {
+    let outcome: Option<Outcome> = Database.fetch_optional(
+        "select d.status as reservation_status, b.refunded
+         from payment_balances b join reservation_dues d on d.reservation = b.reservation where b.payment = ?",
         params![&payment.id],
     )?;
-    let row = rows.first().ok_or_else(|| Problem::internal("a payment is gone"))?;
-    let action = intent.status == "requires_action";
-    Ok(Json(json!({
-        "payment_id": payment.id,
-        "payment_intent_id": intent.id,
-        "reservation_id": payment.reservation,
-        "amount": payment.amount,
-        "currency": payment.currency,
-        "status": intent.status,
-        "client_secret": if action { intent.client_secret.clone() } else { None },
-        "reservation_status": row.text(0)?,
-        // What goes back by itself: the payment came too late, or was not needed.
-        "refunded": row.int(1)?,
-    })))
+    let Outcome { reservation_status, refunded } = outcome.ok_or_else(|| Problem::internal("a payment is gone"))?;
+    let needs_action = intent.status == "requires_action";
+    Ok(PaymentConfirmation {
+        payment_id: payment.id,
+        payment_intent_id: intent.id,
+        reservation_id: payment.reservation,
+        amount: payment.amount,
+        currency: payment.currency,
+        client_secret: intent.client_secret.filter(|_| needs_action),
+        status: intent.status,
+        reservation_status,
+        refunded,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use kit::input::parse;
+
+    use super::*;
+
+    fn refused(body: &str) -> Vec<String> {
+        parse::<ConfirmationRequest>(body.as_bytes(), 0).err().unwrap().errors().keys().cloned().collect()
+    }
+
+    #[test]
+    fn a_payment_is_named_and_no_card_is_shown() {
+        assert_eq!(refused("{}"), ["payment_id"]);
+        assert_eq!(refused(r#"{"number": "4242424242424242"}"#), ["number"]);
+        assert_eq!(refused(r#"{"payment_id": 1, "payment_method": "pm_/../x"}"#), ["payment_id", "payment_method"]);
+        let request: ConfirmationRequest = parse(ConfirmationRequest::example().unwrap().as_bytes(), 0).unwrap();
+        assert_eq!(request.payment_method.as_deref(), Some("pm_card_visa"));
+    }
 }

@@ -1,35 +1,96 @@
 //! Making a payment intent for a reservation.
 
-use axum::response::Response;
-use domain::reservation::HOLD_MS;
-use domain::time::{MINUTE_MS, format_rfc3339};
-use http::StatusCode;
+use const_format::formatcp;
+use domain::payment::PaymentState;
+use domain::reservation::{HOLD_MS, Status};
+use domain::time::MINUTE_MS;
 use kit::caller::{Caller, Principal, SignedIn};
-use kit::db::{self, Row, Transaction};
-use kit::fields::Fields;
-use kit::idempotency::IdempotencyKey;
-use kit::request::{JsonBytes, Now};
+use kit::db::{self, Database, Executor, Fetch as _, Transaction};
+use kit::idempotency::{Idempotent, Once};
+use kit::input::{Input, Text, Timestamp};
+use kit::request::Now;
+use kit::row::FromRow;
 use kit::{Answer, Problem, host, params};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::settle::{Payment, select, settle_now};
+use crate::model::{COLUMNS, Payment, SELECT, UNDERWAY};
+use crate::request::{NoCardData, require_person};
+use crate::settle::settle_now;
 use crate::stripe::{Failure, Intent, Stripe};
 
-/// What a card is made of. It is refused before anybody looks at it.
-const CARD_FIELDS: [&str; 8] = ["card", "card_number", "number", "cvc", "cvv", "exp_month", "exp_year", "expiry"];
-
-/// Refuses a body that holds card data: it must not reach us.
-pub fn no_card_data(fields: &mut Fields) {
-    for field in CARD_FIELDS {
-        if fields.has(field) {
-            fields.refuse(field, "must not be sent here: the card's data goes from its holder to Stripe");
-        }
-    }
+/// What is to be paid.
+#[derive(Input)]
+#[input(example = r#"{"reservation_id": "019c2848-5c40-7000-8000-000000000001"}"#)]
+pub struct IntentRequest {
+    reservation_id: Text<1, 64>,
+    #[input(flatten)]
+    _no_card_data: NoCardData,
 }
 
-/// A payment is for a person to make.
-pub fn person(caller: &Principal) -> Result<(), Problem> {
-    if caller.role.is_person() { Ok(()) } else { Err(Problem::forbidden("a device makes no payments")) }
+/// A payment intent. Money is minor units of `currency`.
+#[derive(Serialize, ToSchema)]
+pub struct PaymentIntent {
+    payment_id: String,
+    payment_intent_id: String,
+    /// With it the driver's own device pays at Stripe.
+    client_secret: Option<String>,
+    amount: i64,
+    currency: String,
+    /// In Stripe's words.
+    status: String,
+    reservation_id: String,
+    /// Until when it is to be paid.
+    expires_at: Timestamp,
+}
+
+/// Makes a payment intent for a reservation.
+///
+/// The open one of a reservation is given again.
+#[utoipa::path(post, path = "/api/payments/create-intent", responses(
+    (status = 404, description = "There is no such reservation, or it is somebody else's."),
+    (status = 409, description = "`reason` is `paid`, `lapsed`, `not_possible` or `amount_too_small`."),
+    (status = 503, description = "Stripe does not answer, or payments are not set up: come back after `Retry-After`.")
+))]
+pub async fn create(caller: Caller<SignedIn>, Now(now): Now, request: Idempotent<IntentRequest>) -> Answer<Once<PaymentIntent>> {
+    require_person(&caller.0)?;
+    if let Some(kept) = request.replay(&caller.0)? {
+        return Ok(kept);
+    }
+    let reservation = request.body()?.reservation_id;
+    // Before anything is written: without a key nothing can come of it.
+    let stripe = Stripe::needed().await?;
+
+    let (payment, due_by) = db::transaction(|tx| open(tx, &caller.0, &reservation, now))?;
+    let (mut payment, mut intent) = at_stripe(&stripe, payment).await?;
+    settle_now(&payment, &intent, host::now_ms())?;
+    if intent.status == "canceled" {
+        // Somebody cancelled it at Stripe, which is written down now: another takes its place.
+        let (next, _) = db::transaction(|tx| open(tx, &caller.0, &reservation, host::now_ms()))?;
+        (payment, intent) = at_stripe(&stripe, next).await?;
+    }
+    request.once(&caller.0, |_, _| -> Answer<_> {
+        Ok(PaymentIntent {
+            payment_id: payment.id,
+            payment_intent_id: intent.id,
+            client_secret: intent.client_secret,
+            amount: payment.amount,
+            currency: payment.currency,
+            status: intent.status,
+            reservation_id: payment.reservation,
+            expires_at: Timestamp(due_by),
+        })
+    })
+}
+
+/// What the view `reservation_dues` tells of a reservation.
+#[derive(FromRow)]
+struct StoredDue {
+    user_id: String,
+    status: Status,
+    amount: i64,
+    currency: String,
+    due_by: Option<i64>,
 }
 
 /// What is due of a reservation, and until when.
@@ -39,126 +100,78 @@ struct Due {
     until: i64,
 }
 
-impl Due {
-    /// From `user_id, status, price, paid, currency, hold_expires_at, due_until`. 409 with a `reason` when nothing is.
-    fn of(row: &Row, now: i64) -> Result<Self, Problem> {
+impl StoredDue {
+    /// 409 with a `reason` when nothing is due.
+    fn into_due(self, now: i64) -> Result<Due, Problem> {
         let refused = |detail: &str, reason| Err(Problem::conflict(detail).because(reason));
-        let until = match row.text(1)? {
-            "pending_payment" => row.opt_int(5)?,
-            "confirmed" | "arrived" => match row.opt_int(6)? {
-                None => return refused("the reservation is paid already", "paid"),
-                until => until,
-            },
-            "expired" => return refused("the reservation has lapsed: make another", "lapsed"),
-            "overstayed" | "completed" => return refused("the reservation is paid already", "paid"),
-            _ => return refused("the reservation is not to be paid any more", "not_possible"),
-        };
-        match until {
-            Some(until) if until > now => Ok(Self { amount: row.int(2)? - row.int(3)?, currency: row.text(4)?.to_owned(), until }),
-            _ => refused("it was not paid in time: it has lapsed", "lapsed"),
+        match (self.status, self.due_by) {
+            (Status::Confirmed | Status::Arrived, None) | (Status::Overstayed | Status::Completed, _) => {
+                refused("the reservation is paid already", "paid")
+            }
+            (Status::Expired, _) => refused("the reservation has lapsed: make another", "lapsed"),
+            (Status::Cancelled | Status::NoShow, _) => refused("the reservation is not to be paid any more", "not_possible"),
+            (Status::PendingPayment | Status::Confirmed | Status::Arrived, Some(until)) if until > now => {
+                Ok(Due { amount: self.amount, currency: self.currency, until })
+            }
+            (Status::PendingPayment | Status::Confirmed | Status::Arrived, _) => {
+                refused("it was not paid in time: it has lapsed", "lapsed")
+            }
         }
     }
 }
 
 /// What is due of the caller's reservation; 404 for somebody else's.
-fn due(
-    run: impl Fn(&str, Vec<db::Value>) -> Result<db::Rows, db::DbError>,
-    caller: &Principal,
-    id: &str,
-    now: i64,
-) -> Result<Due, Problem> {
-    let rows =
-        run("select user_id, status, price, paid, currency, hold_expires_at, due_until from reservations where id = ?", params![id])?;
-    let row = rows.first().ok_or_else(|| Problem::not_found("reservation"))?;
-    if row.text(0)? != caller.id {
-        return Err(Problem::not_found("reservation"));
-    }
-    Due::of(row, now)
+fn find_due(db: &dyn Executor, caller: &Principal, reservation: &str, now: i64) -> Result<Due, Problem> {
+    let due: Option<StoredDue> = db.fetch_optional(
+        "select user_id, status, amount, currency, due_by from reservation_dues where reservation = ?",
+        params![reservation],
+    )?;
+    let due = due.filter(|due| due.user_id == caller.id).ok_or_else(|| Problem::not_found("reservation"))?;
+    due.into_due(now)
 }
 
 /// 409 unless this payment is still what its reservation waits for.
-pub fn still_wanted(caller: &Principal, payment: &Payment, now: i64) -> Result<(), Problem> {
-    let due = due(db::run, caller, &payment.reservation, now)?;
-    if due.amount == payment.amount {
+pub fn require_wanted(caller: &Principal, payment: &Payment, now: i64) -> Result<(), Problem> {
+    if find_due(&Database, caller, &payment.reservation, now)?.amount == payment.amount {
         return Ok(());
     }
     Err(Problem::conflict("the reservation was changed and costs something else now: make another intent").because("changed"))
 }
 
-/// POST `/api/payments/create-intent`: `{reservation_id}` → 201 with `client_secret`, with which the driver's own device pays at Stripe. The
-/// open one of a reservation is given again. Honours `Idempotency-Key`. 409 with `reason` `paid`, `lapsed`, `not_possible`; 503 when Stripe
-/// does not answer: ask again.
-pub async fn create(caller: Caller<SignedIn>, Now(now): Now, key: IdempotencyKey, JsonBytes(body): JsonBytes) -> Answer<Response> {
-    person(&caller.0)?;
-    if let Some(kept) = key.replay(&caller.0, &body)? {
-        return Ok(kept);
-    }
-    let mut fields = Fields::parse(&body)?;
-    no_card_data(&mut fields);
-    let reservation = fields.text("reservation_id", 1..=64);
-    fields.finish()?;
-    // Before anything is written: without a key nothing can come of it.
-    let stripe = Stripe::needed().await?;
+const OPEN: &str = formatcp!("{SELECT} where reservation = ? and state in {UNDERWAY} and superseded = 0");
 
-    let (payment, until) = db::transaction(|tx| open(tx, &caller.0, &reservation, now))?;
-    let (mut payment, mut intent) = at_stripe(&stripe, payment).await?;
-    settle_now(&payment, &intent, host::now_ms())?;
-    if intent.status == "canceled" {
-        // Somebody cancelled it at Stripe, which is written down now: another takes its place.
-        let (next, _) = db::transaction(|tx| open(tx, &caller.0, &reservation, host::now_ms()))?;
-        (payment, intent) = at_stripe(&stripe, next).await?;
-    }
-    let shown = shown(&payment, &intent, until);
-    let (response, _) = key.once(&caller.0, &body, |_| Ok((StatusCode::CREATED, shown)))?;
-    Ok(response)
-}
+const INSERT: &str = formatcp!(
+    "insert into payments (id, reservation, user_id, amount, currency, next_check_at, created_at, updated_at, updated_by)
+     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?3) returning {COLUMNS}"
+);
 
-fn shown(payment: &Payment, intent: &Intent, until: i64) -> Value {
-    json!({
-        "payment_id": payment.id,
-        "payment_intent_id": intent.id,
-        "client_secret": intent.client_secret,
-        "amount": payment.amount,
-        "currency": payment.currency,
-        "status": intent.status,
-        "reservation_id": payment.reservation,
-        "expires_at": format_rfc3339(until),
-    })
-}
-
-/// The reservation's open payment, or a new one. One of another amount, from before the reservation was changed, is set aside: the scheduled
-/// run cancels its intent.
+/// The reservation's open payment, or a new one, and until when it is to be paid. One of another amount, from before the reservation was
+/// changed, is set aside: the scheduled run cancels its intent.
 fn open(tx: &Transaction, caller: &Principal, reservation: &str, now: i64) -> Result<(Payment, i64), Problem> {
-    let due = due(|sql, params| tx.run(sql, params), caller, reservation, now)?;
-    let rows = tx.run(
-        concat!(select!(), " where p.reservation = ? and p.state in ('creating', 'open', 'processing') and p.superseded = 0"),
-        params![reservation],
-    )?;
-    if let Some(payment) = rows.first().map(Payment::of).transpose()? {
+    let due = find_due(tx, caller, reservation, now)?;
+    if let Some(payment) = tx.fetch_optional::<Payment>(OPEN, params![reservation])? {
         if payment.amount == due.amount && payment.currency == due.currency {
             return Ok((payment, due.until));
         }
         tx.run("update payments set superseded = 1, next_check_at = ?2 where id = ?1", params![&payment.id, now])?;
     }
-    let id = host::new_id(now)?;
-    let rows = tx.run(
-        "insert into payments (id, reservation, user_id, amount, currency, next_check_at, created_at, updated_at, updated_by)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?3)
-         returning id, reservation, user_id, amount, currency, intent",
-        // A minute in which whoever asked for it sees to it.
-        params![&id, reservation, &caller.id, due.amount, &due.currency, now + MINUTE_MS, now],
-    )?;
-    let row = rows.first().ok_or_else(|| Problem::internal("the insert gave no row"))?;
-    Ok((Payment::of(row)?, due.until))
+    // A minute in which whoever asked for it sees to it.
+    let next_check_at = now + MINUTE_MS;
+    let payment =
+        tx.fetch_optional(INSERT, params![host::new_id(now)?, reservation, &caller.id, due.amount, due.currency, next_check_at, now])?;
+    Ok((payment.ok_or_else(|| Problem::internal("the insert gave no row"))?, due.until))
 }
+
+/// A hold is longer than a minute, in which a payment is not looked after.
+const _: () = assert!(HOLD_MS > MINUTE_MS);
 
 /// The payment's intent: made where there is none yet, else as it is now.
 pub async fn at_stripe(stripe: &Stripe, payment: Payment) -> Result<(Payment, Intent), Problem> {
     match fetch(stripe, &payment).await {
-        Ok(intent) => settled_id(stripe, payment, intent).await,
+        Ok(intent) => note_intent(stripe, payment, intent).await,
         Err(failure) => {
             if let Failure::Refused { .. } = &failure {
-                give_up(&payment, &failure.summary())?;
+                fail(&payment, &failure)?;
             }
             Err(failure.problem())
         }
@@ -173,17 +186,22 @@ pub async fn fetch(stripe: &Stripe, payment: &Payment) -> Result<Intent, Failure
     }
 }
 
+const CREATING: &str = PaymentState::Creating.into_str();
+
+const NOTE_INTENT: &str = formatcp!(
+    "update payments set intent = ?2, state = '{}', stripe_status = ?3, updated_at = ?4
+     where id = ?1 and state = '{CREATING}' and intent is null",
+    PaymentState::Open.into_str()
+);
+
 /// Writes the intent's id down. Of two that made one at once, as only a Stripe that forgets idempotency keys would let them, the first
 /// counts.
-async fn settled_id(stripe: &Stripe, mut payment: Payment, intent: Intent) -> Result<(Payment, Intent), Problem> {
+async fn note_intent(stripe: &Stripe, payment: Payment, intent: Intent) -> Result<(Payment, Intent), Problem> {
     if payment.intent.is_some() {
         return Ok((payment, intent));
     }
-    db::run(
-        "update payments set intent = ?2, state = 'open', stripe_status = ?3, updated_at = ?4 where id = ?1 and state = 'creating' and intent is null",
-        params![&payment.id, &intent.id, &intent.status, host::now_ms()],
-    )?;
-    payment = Payment::find(&payment.id)?.ok_or_else(|| Problem::internal("a payment is gone"))?;
+    Database.run(NOTE_INTENT, params![&payment.id, &intent.id, &intent.status, host::now_ms()])?;
+    let payment = Payment::find(&payment.id)?.ok_or_else(|| Problem::internal("a payment is gone"))?;
     match &payment.intent {
         Some(known) if *known != intent.id => {
             let known = stripe.intent(known).await.map_err(Failure::problem)?;
@@ -193,14 +211,47 @@ async fn settled_id(stripe: &Stripe, mut payment: Payment, intent: Intent) -> Re
     }
 }
 
-/// A payment that Stripe will never take.
-pub fn give_up(payment: &Payment, why: &str) -> Result<(), Problem> {
-    db::run(
-        "update payments set state = 'failed', last_error = ?2, updated_at = ?3, updated_by = 'stripe' where id = ?1 and state = 'creating'",
-        params![&payment.id, why, host::now_ms()],
-    )?;
+const FAIL: &str = formatcp!(
+    "update payments set state = '{}', last_error = ?2, updated_at = ?3, updated_by = 'stripe' where id = ?1 and state = '{CREATING}'",
+    PaymentState::Failed.into_str()
+);
+
+/// Writes down that Stripe will never take it.
+pub fn fail(payment: &Payment, failure: &Failure) -> Result<(), Problem> {
+    Database.run(FAIL, params![&payment.id, failure.summary(), host::now_ms()])?;
     Ok(())
 }
 
-/// A hold is longer than a minute, in which a payment is not looked after.
-const _: () = assert!(HOLD_MS > MINUTE_MS);
+#[cfg(test)]
+mod tests {
+    use kit::input::parse;
+
+    use super::*;
+
+    #[test]
+    fn no_card_data_is_taken() {
+        let body = r#"{"reservation_id": 3, "card": {"number": "4242424242424242"}, "cvc": "123"}"#;
+        let refused = parse::<IntentRequest>(body.as_bytes(), 0).err().unwrap();
+        assert_eq!(refused.errors().keys().collect::<Vec<_>>(), ["card", "cvc", "reservation_id"]);
+        assert!(parse::<IntentRequest>(IntentRequest::example().unwrap().as_bytes(), 0).is_ok());
+    }
+
+    #[test]
+    fn what_is_due_follows_the_reservation() {
+        let due = |status, due_by| {
+            let stored = StoredDue { user_id: String::new(), status, amount: 100, currency: "INR".to_owned(), due_by };
+            stored.into_due(10).map(|due| due.until).map_err(|problem| problem.detail().to_owned())
+        };
+        assert_eq!(due(Status::PendingPayment, Some(11)), Ok(11));
+        assert_eq!(due(Status::Arrived, Some(11)), Ok(11));
+        for (status, due_by, detail) in [
+            (Status::PendingPayment, Some(10), "not paid in time"),
+            (Status::Confirmed, None, "paid already"),
+            (Status::Overstayed, Some(11), "paid already"),
+            (Status::Expired, None, "make another"),
+            (Status::NoShow, None, "not to be paid"),
+        ] {
+            assert!(due(status, due_by).unwrap_err().contains(detail), "{status:?}");
+        }
+    }
+}

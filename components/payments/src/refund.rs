@@ -1,98 +1,143 @@
 //! Refunds: rows that wait, sent to Stripe by whoever comes first, each with its own id as the idempotency key.
 
+use std::time::{Duration, Instant};
+
 use axum::extract::Path;
-use axum::response::Response;
+use const_format::formatcp;
+use domain::payment::{PaymentState, RefundReason, RefundState};
 use domain::time::{HOUR_MS, SECOND_MS};
-use http::StatusCode;
 use kit::caller::{Caller, Operator};
-use kit::db::{self, Row};
-use kit::fields::Fields;
-use kit::idempotency::IdempotencyKey;
-use kit::request::{JsonBytes, Now};
+use kit::db::{Database, Executor as _, Fetch as _};
+use kit::idempotency::{Idempotent, Once};
+use kit::input::{Input, Int};
+use kit::request::{Now, OptionalBody};
+use kit::row::FromRow;
 use kit::{Answer, Problem, host, params};
 
-use crate::lists;
-use crate::stripe::{Failure, Refund, Stripe};
+use crate::stripe::{self, Failure, Stripe};
+use crate::view::{PaymentDetail, not_found};
 
-/// POST `/api/payments/{id}/refund`: `{amount?}`, minor units, all that is left without it → 201 with the payment. For staff. Honours
-/// `Idempotency-Key`. 409 when the payment has brought in nothing, or less than that is left of it.
+/// How long a run takes up further rows.
+pub const TAKES_UP: Duration = Duration::from_secs(15);
+
+/// What staff gives back.
+#[derive(Input)]
+#[input(example = r#"{"amount": 1500}"#)]
+pub struct NewRefund {
+    /// Minor units; all that is left when it is not sent.
+    amount: Option<Int<1, { u32::MAX as i64 }>>,
+}
+
+#[derive(FromRow)]
+struct Balance {
+    state: PaymentState,
+    left: i64,
+    reservation: String,
+}
+
+const INSERT: &str = formatcp!(
+    "insert into refunds (id, payment, amount, reason, next_attempt_at, created_at, updated_at, updated_by)
+     values (?1, ?2, ?3, '{}', ?4, ?4, ?4, ?5)",
+    RefundReason::Operator.into_str()
+);
+
+/// Gives money of a payment back.
+///
+/// Answers with the payment. An empty body gives back all that is left.
+#[utoipa::path(post, path = "/api/payments/{id}/refund", responses((
+    status = 409,
+    description = "`reason` is `nothing_left`: the payment has brought in nothing, or less than that is `left` of it."
+)))]
 pub async fn create(
     caller: Caller<Operator>,
     Now(now): Now,
-    key: IdempotencyKey,
     Path(id): Path<String>,
-    JsonBytes(body): JsonBytes,
-) -> Answer<Response> {
-    let (response, fresh) = key.once(&caller.0, &body, |tx| {
-        let mut fields = Fields::parse(if body.is_empty() { b"{}" } else { &body })?;
-        let amount = fields.opt_int("amount", 1..=i64::from(u32::MAX));
-        fields.finish()?;
-        let rows = tx.run(
-            "select p.state, p.received - (select coalesce(sum(f.amount), 0) from refunds f where f.payment = p.id and f.state <> 'failed'),
-                p.reservation
-             from payments p where p.id = ?",
+    request: Idempotent<OptionalBody<NewRefund>>,
+) -> Answer<Once<PaymentDetail>> {
+    let refunded = request.once(&caller.0, |tx, OptionalBody(new)| -> Answer<_> {
+        let balance: Option<Balance> = tx.fetch_optional(
+            "select state, received - refunded as left, reservation from payment_balances where payment = ?",
             params![&id],
         )?;
-        let row = rows.first().ok_or_else(|| Problem::not_found("payment"))?;
-        let left = row.int(1)?;
-        if row.text(0)? != "succeeded" || left <= 0 {
+        let Balance { state, left, reservation } = balance.ok_or_else(not_found)?;
+        if state != PaymentState::Succeeded || left <= 0 {
             return Err(Problem::conflict("nothing of this payment is left to give back").because("nothing_left"));
         }
-        let amount = amount.unwrap_or(left);
+        let amount = new.amount.map_or(left, |amount| *amount);
         if amount > left {
-            return Err(Problem::conflict(format!("{left} is left of this payment, in minor units"))
-                .because("nothing_left")
-                .with("left", left));
+            let detail = format!("{left} is left of this payment, in minor units");
+            return Err(Problem::conflict(detail).because("nothing_left").with("left", left));
         }
-        tx.run(
-            "insert into refunds (id, payment, amount, reason, next_attempt_at, created_at, updated_at, updated_by)
-             values (?1, ?2, ?3, 'operator', ?4, ?4, ?4, ?5)",
-            params![host::new_id(now)?, &id, amount, now, &caller.0.id],
-        )?;
+        tx.run(INSERT, params![host::new_id(now)?, &id, amount, now, &caller.0.id])?;
         tx.run(
             "update reservations set paid = max(0, paid - ?2), updated_at = ?3, updated_by = ?4 where id = ?1",
-            params![row.text(2)?, amount, now, &caller.0.id],
+            params![reservation, amount, now, &caller.0.id],
         )?;
-        Ok((StatusCode::CREATED, lists::shown(|sql, params| tx.run(sql, params), &id)?))
+        PaymentDetail::find(tx, &id)
     })?;
-    if fresh {
-        crate::run::soon();
+    if refunded.is_new() {
+        spawn();
     }
-    Ok(response)
+    Ok(refunded)
 }
 
 /// One that this run alone sends for now.
-pub struct Waiting {
+#[derive(FromRow)]
+struct Waiting {
     id: String,
     amount: i64,
     refund: Option<String>,
     intent: String,
 }
 
-impl Waiting {
-    fn of(row: &Row) -> Result<Self, Problem> {
-        Ok(Self {
-            id: row.text(0)?.to_owned(),
-            amount: row.int(1)?,
-            refund: row.opt_text(2)?.map(str::to_owned),
-            intent: row.text(3)?.to_owned(),
-        })
-    }
-}
+const FAILED: &str = RefundState::Failed.into_str();
+const UNDERWAY: &str = formatcp!("('{}', '{}')", RefundState::UNDERWAY[0].into_str(), RefundState::UNDERWAY[1].into_str());
+
+const TAKE: &str = formatcp!(
+    "update refunds set attempts = attempts + 1, next_attempt_at = ?1 + min(?3, ?2 << min(attempts, 12))
+     where no = (select no from refunds where state in {UNDERWAY} and next_attempt_at <= ?1 order by next_attempt_at limit 1)
+     returning id, amount, refund, (select p.intent from payments p where p.id = payment) as intent"
+);
+
+const FAIL: &str = formatcp!(
+    "update refunds set state = '{FAILED}', last_error = ?2, updated_at = ?3, updated_by = 'stripe' where id = ?1 and state in {UNDERWAY}"
+);
+
+const NOTE: &str = formatcp!(
+    "update refunds set state = ?2, refund = ?3, last_error = ?4, updated_at = ?5, updated_by = 'stripe'
+     where id = ?1 and (state in {UNDERWAY} or (state = '{}' and ?2 = '{FAILED}'))",
+    RefundState::Succeeded.into_str()
+);
 
 /// Takes the next one that is due. It is due again after a pause that doubles, from 30 seconds to an hour, should this run die.
-pub fn take(now: i64) -> Result<Option<Waiting>, Problem> {
-    let rows = db::run(
-        "update refunds set attempts = attempts + 1, next_attempt_at = ?1 + min(?3, ?2 << min(attempts, 12))
-         where no = (select no from refunds where state in ('pending', 'submitted') and next_attempt_at <= ?1 order by next_attempt_at limit 1)
-         returning id, amount, refund, (select intent from payments p where p.id = payment)",
-        params![now, 30 * SECOND_MS, HOUR_MS],
-    )?;
-    rows.first().map(Waiting::of).transpose()
+fn take(now: i64) -> Result<Option<Waiting>, Problem> {
+    Database.fetch_optional(TAKE, params![now, 30 * SECOND_MS, HOUR_MS])
 }
 
-/// Sends it, or asks how it stands. The error is that Stripe is away; the refund waits.
-pub async fn send(stripe: &Stripe, waiting: &Waiting) -> Result<Result<(), Failure>, Problem> {
+/// What sending has done.
+pub struct Sent {
+    /// Refunds that were sent, or asked after.
+    pub count: usize,
+    /// Whether Stripe did not answer, so that the rest waits.
+    pub is_away: bool,
+}
+
+/// Sends those that are due, until a while after `began`.
+pub async fn send_due(stripe: &Stripe, began: Instant) -> Result<Sent, Problem> {
+    let mut count = 0;
+    while began.elapsed() < TAKES_UP {
+        let Some(waiting) = take(host::now_ms())? else { break };
+        count += 1;
+        if let Err(away) = send(stripe, &waiting).await? {
+            away.log();
+            return Ok(Sent { count, is_away: true });
+        }
+    }
+    Ok(Sent { count, is_away: false })
+}
+
+/// Sends it, or asks how it stands. The inner error is that Stripe is away; the refund waits.
+async fn send(stripe: &Stripe, waiting: &Waiting) -> Result<Result<(), Failure>, Problem> {
     let answered = match &waiting.refund {
         None => stripe.refund(&waiting.id, &waiting.intent, waiting.amount).await,
         Some(refund) => stripe.refund_state(refund).await,
@@ -101,42 +146,52 @@ pub async fn send(stripe: &Stripe, waiting: &Waiting) -> Result<Result<(), Failu
         Ok(refund) => note(&waiting.id, &refund).map(Ok),
         Err(failure @ Failure::Refused { .. }) => {
             host::log("error", "a refund was refused", serde_json::json!({ "refund_id": waiting.id, "error": failure.summary() }));
-            db::run(
-                "update refunds set state = 'failed', last_error = ?2, updated_at = ?3, updated_by = 'stripe'
-                 where id = ?1 and state in ('pending', 'submitted')",
-                params![&waiting.id, failure.summary(), host::now_ms()],
-            )?;
+            Database.run(FAIL, params![&waiting.id, failure.summary(), host::now_ms()])?;
             Ok(Ok(()))
         }
         Err(away) => {
-            db::run("update refunds set last_error = ?2 where id = ?1", params![&waiting.id, away.summary()])?;
+            Database.run("update refunds set last_error = ?2 where id = ?1", params![&waiting.id, away.summary()])?;
             Ok(Err(away))
         }
     }
 }
 
 /// Writes down what Stripe says of a refund.
-fn note(id: &str, refund: &Refund) -> Result<(), Problem> {
-    let state = match refund.status.as_deref() {
-        Some("succeeded") => "succeeded",
-        Some("failed" | "canceled") => "failed",
-        _ => "submitted",
+fn note(id: &str, refund: &stripe::Refund) -> Result<(), Problem> {
+    let status = refund.status.as_deref().unwrap_or_default();
+    let state = match status {
+        "succeeded" => RefundState::Succeeded,
+        "failed" | "canceled" => RefundState::Failed,
+        _ => RefundState::Submitted,
     };
-    let error = (state == "failed").then(|| format!("Stripe says that it {}", refund.status.as_deref().unwrap_or_default()));
-    db::run(
-        "update refunds set state = ?2, refund = ?3, last_error = ?4, updated_at = ?5, updated_by = 'stripe'
-         where id = ?1 and (state in ('pending', 'submitted') or (state = 'succeeded' and ?2 = 'failed'))",
-        params![id, state, &refund.id, error, host::now_ms()],
-    )?;
+    let error = (state == RefundState::Failed).then(|| format!("Stripe says that it {status}"));
+    Database.run(NOTE, params![id, state, &refund.id, error, host::now_ms()])?;
     Ok(())
 }
 
 /// Fetches one that an event is about, if it is ours.
 pub async fn look_up(stripe: &Stripe, refund: &str) -> Result<(), Problem> {
-    let rows = db::run("select id from refunds where refund = ?", params![refund])?;
-    let Some(row) = rows.first() else { return Ok(()) };
-    match stripe.refund_state(refund).await {
-        Ok(refund) => note(row.text(0)?, &refund),
-        Err(failure) => Err(failure.problem()),
-    }
+    let id: Option<String> = Database.fetch_scalar("select id from refunds where refund = ?", params![refund])?;
+    let Some(id) = id else { return Ok(()) };
+    let refund = stripe.refund_state(refund).await.map_err(Failure::problem)?;
+    note(&id, &refund)
 }
+
+/// Sends the refunds that wait, after the answer has gone and without delaying it; the scheduled run is the safety net.
+#[cfg(target_family = "wasm")]
+pub fn spawn() {
+    spin_sdk::wasip3::spawn(async {
+        let sent = match Stripe::configured().await {
+            Ok(Some(stripe)) => send_due(&stripe, Instant::now()).await.map(drop),
+            Ok(None) => Ok(()),
+            Err(problem) => Err(problem),
+        };
+        if let Err(problem) = sent {
+            host::log("warn", "refunds wait", serde_json::json!({ "cause": problem.cause().unwrap_or(problem.detail()) }));
+        }
+    });
+}
+
+/// Outside a component nothing is sent.
+#[cfg(not(target_family = "wasm"))]
+pub fn spawn() {}

@@ -3,32 +3,23 @@
 
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
+use strum::IntoStaticStr;
 
 /// How far its time may be from ours, seconds.
 pub const TOLERANCE_S: i64 = 300;
 /// The signatures of one header that are looked at.
 const MAX_SIGNATURES: usize = 8;
 
-/// Why a message is not taken for Stripe's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a message is not taken for Stripe's; its word is the `reason` of the 400.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Refusal {
     /// No header, or one that cannot be read.
     Unsigned,
     /// None of its signatures is right.
-    Forged,
+    BadSignature,
     /// It is right, but of another time.
-    Late,
-}
-
-impl Refusal {
-    /// The stable word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unsigned => "unsigned",
-            Self::Forged => "bad_signature",
-            Self::Late => "too_late",
-        }
-    }
+    TooLate,
 }
 
 /// Whether one of the secrets made one of the signatures over these bytes, at a time within the tolerance. Each comparison takes the same
@@ -39,7 +30,7 @@ pub fn verify(header: &str, body: &[u8], secrets: &[String], now_s: i64) -> Resu
     for (name, value) in header.split(',').filter_map(|part| part.trim().split_once('=')) {
         match name {
             "t" => time = Some(value),
-            "v1" if signatures.len() < MAX_SIGNATURES => signatures.extend(bytes(value)),
+            "v1" if signatures.len() < MAX_SIGNATURES => signatures.extend(const_hex::decode_to_array::<_, 32>(value)),
             // `v0` is of test events alone, and weak.
             _ => {}
         }
@@ -60,21 +51,9 @@ pub fn verify(header: &str, body: &[u8], secrets: &[String], now_s: i64) -> Resu
         }
     }
     if !genuine {
-        return Err(Refusal::Forged);
+        return Err(Refusal::BadSignature);
     }
-    if now_s.abs_diff(at) > TOLERANCE_S.unsigned_abs() { Err(Refusal::Late) } else { Ok(()) }
-}
-
-/// 32 bytes of hexadecimal digits.
-fn bytes(hex: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if hex.len() != 64 || !hex.is_ascii() {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
+    if now_s.abs_diff(at) > TOLERANCE_S.unsigned_abs() { Err(Refusal::TooLate) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -87,10 +66,10 @@ mod tests {
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
         mac.update(format!("{at}.").as_bytes());
         mac.update(body);
-        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+        const_hex::encode(mac.finalize().into_bytes())
     }
 
-    fn judge(header: &str) -> Result<(), Refusal> {
+    fn check(header: &str) -> Result<(), Refusal> {
         verify(header, b"{}", &["whsec_old".to_owned(), "whsec_new".to_owned()], NOW)
     }
 
@@ -104,7 +83,7 @@ mod tests {
             format!("t={NOW},v1={other},v1={new},v0={other}"),
             format!("v1={old}, t={NOW}"),
         ] {
-            assert_eq!(judge(&header), Ok(()), "{header}");
+            assert_eq!(check(&header), Ok(()), "{header}");
         }
     }
 
@@ -114,15 +93,15 @@ mod tests {
         let of_another_body = sign("whsec_old", NOW, b"{ }");
         let of_another_time = sign("whsec_old", NOW - 1, b"{}");
         for signature in [other.as_str(), &of_another_body, &of_another_time, &"0".repeat(64)] {
-            assert_eq!(judge(&format!("t={NOW},v1={signature}")), Err(Refusal::Forged));
+            assert_eq!(check(&format!("t={NOW},v1={signature}")), Err(Refusal::BadSignature));
         }
         let right = sign("whsec_old", NOW, b"{}");
         for header in
             ["", "t=1", &format!("v1={right}"), &format!("t=x,v1={right}"), &format!("t={NOW},v0={right}"), "t=1,v1=zz", "t=1,v1=é"]
         {
-            assert_eq!(judge(header), Err(Refusal::Unsigned), "{header}");
+            assert_eq!(check(header), Err(Refusal::Unsigned), "{header}");
         }
-        assert_eq!(verify(&format!("t={NOW},v1={}", sign("", NOW, b"{}")), b"{}", &[], NOW), Err(Refusal::Forged));
+        assert_eq!(verify(&format!("t={NOW},v1={}", sign("", NOW, b"{}")), b"{}", &[], NOW), Err(Refusal::BadSignature));
     }
 
     #[test]
@@ -130,10 +109,10 @@ mod tests {
         for (at, outcome) in [
             (NOW - TOLERANCE_S, Ok(())),
             (NOW + TOLERANCE_S, Ok(())),
-            (NOW - TOLERANCE_S - 1, Err(Refusal::Late)),
-            (NOW + TOLERANCE_S + 1, Err(Refusal::Late)),
+            (NOW - TOLERANCE_S - 1, Err(Refusal::TooLate)),
+            (NOW + TOLERANCE_S + 1, Err(Refusal::TooLate)),
         ] {
-            assert_eq!(judge(&format!("t={at},v1={}", sign("whsec_new", at, b"{}"))), outcome);
+            assert_eq!(check(&format!("t={at},v1={}", sign("whsec_new", at, b"{}"))), outcome);
         }
     }
 }

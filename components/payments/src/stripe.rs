@@ -3,14 +3,16 @@
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderValue, Method, Request, StatusCode};
+use kit::http::{Bounds, send};
 use kit::{Problem, config, host};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::wire;
-
 /// The version of the API whose words are understood here, whatever the account's own is.
 pub const VERSION: &str = "2026-02-25.clover";
+
+/// A handler makes up to three exchanges, within the 30 s that a request has.
+const BOUNDS: Bounds = Bounds { time_ms: 8_000, answer_bytes: 1024 * 1024 };
 
 /// A client. It holds the key: no `Debug`, so that it does not reach the log.
 pub struct Stripe {
@@ -43,6 +45,11 @@ impl Failure {
             Self::Away(why) => why.clone(),
             Self::Refused { status, kind, code, .. } => format!("Stripe refused it: {} {kind} {code}", status.as_u16()),
         }
+    }
+
+    /// Notes in the log that Stripe does not answer.
+    pub fn log(&self) {
+        host::log("warn", "Stripe does not answer", serde_json::json!({ "error": self.summary() }));
     }
 
     /// For the caller of a route.
@@ -186,8 +193,11 @@ impl Stripe {
         key: Option<&str>,
     ) -> Result<T, Failure> {
         let request = self.request(method, path, form, key).map_err(Failure::Away)?;
-        let (status, body) = wire::send(request).await.map_err(Failure::Away)?;
-        judge(status, &body)
+        let reply = send(request, BOUNDS).await.map_err(|error| Failure::Away(error.to_string()))?;
+        if reply.is_truncated {
+            return Err(Failure::Away("the answer is too long".to_owned()));
+        }
+        read_answer(reply.status, &reply.body)
     }
 
     fn request(&self, method: Method, path: &str, form: Option<String>, key: Option<&str>) -> Result<Request<Bytes>, String> {
@@ -212,7 +222,7 @@ impl Stripe {
 }
 
 /// What an answer means. 409 is one of two that came at once with the same key; 429 asks for patience.
-fn judge<T: for<'a> Deserialize<'a>>(status: StatusCode, body: &[u8]) -> Result<T, Failure> {
+fn read_answer<T: for<'a> Deserialize<'a>>(status: StatusCode, body: &[u8]) -> Result<T, Failure> {
     if status.is_success() {
         return serde_json::from_slice(body).map_err(|error| Failure::Away(format!("Stripe's answer is not understood: {error}")));
     }
@@ -291,15 +301,15 @@ mod tests {
     #[test]
     fn what_may_have_happened_is_told_from_what_has_not() {
         for status in [301, 401, 403, 408, 409, 429, 500, 502, 503] {
-            assert!(matches!(judge::<Refund>(StatusCode::from_u16(status).unwrap(), b"{}"), Err(Failure::Away(_))), "{status}");
+            assert!(matches!(read_answer::<Refund>(StatusCode::from_u16(status).unwrap(), b"{}"), Err(Failure::Away(_))), "{status}");
         }
         let declined = br#"{"error": {"type": "card_error", "code": "card_declined", "message": "Your card was declined."}}"#;
-        let failure = judge::<Refund>(StatusCode::PAYMENT_REQUIRED, declined).unwrap_err();
+        let failure = read_answer::<Refund>(StatusCode::PAYMENT_REQUIRED, declined).unwrap_err();
         let problem = failure.problem();
         assert_eq!((problem.status().as_u16(), problem.detail()), (402, "Your card was declined."));
-        assert!(matches!(judge::<Refund>(StatusCode::BAD_REQUEST, b"nonsense"), Err(Failure::Refused { .. })));
+        assert!(matches!(read_answer::<Refund>(StatusCode::BAD_REQUEST, b"nonsense"), Err(Failure::Refused { .. })));
         // Half an answer may be of something that was done.
-        assert!(matches!(judge::<Refund>(StatusCode::OK, br#"{"id": "re_1", "#), Err(Failure::Away(_))));
+        assert!(matches!(read_answer::<Refund>(StatusCode::OK, br#"{"id": "re_1", "#), Err(Failure::Away(_))));
     }
 
     #[test]

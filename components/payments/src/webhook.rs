@@ -1,50 +1,93 @@
 //! Stripe's webhook.
 
 use axum::Json;
-use axum::extract::FromRequestParts;
-use http::request::Parts;
-use kit::request::{JsonBytes, Now};
-use kit::{Answer, Problem, config, db, host, params};
-use serde_json::{Value, json};
+use axum::extract::{FromRequest, Request};
+use kit::api::{Describe, Request as Operation};
+use kit::db::{self, Database, Fetch as _};
+use kit::request::{JsonBytes, describe_body_refusals, now};
+use kit::{Answer, Problem, config, host, params};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{ContentBuilder, RefOr, Required};
 
-use crate::settle::{Payment, settle};
+use crate::model::Payment;
+use crate::refund;
+use crate::settle::settle;
 use crate::signature::verify;
 use crate::stripe::{Event, Failure, Stripe};
-use crate::{refund, run};
 
-/// `Stripe-Signature`, empty when there is none.
-pub struct Signature(String);
+/// An event that Stripe has signed over the raw body.
+pub struct Signed(Event);
 
-impl<S: Sync> FromRequestParts<S> for Signature {
-    type Rejection = std::convert::Infallible;
+impl<S: Send + Sync> FromRequest<S> for Signed {
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        Ok(Self(parts.headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()))
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let now_s = now(&parts).0 / 1000;
+        let signature = parts.headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let JsonBytes(body) = JsonBytes::from_request(Request::from_parts(parts, body), state).await?;
+        let secrets = config::list("stripe_webhook_secret").await?;
+        if secrets.is_empty() {
+            return Err(Problem::unavailable("stripe_webhook_secret is not set", 3600));
+        }
+        verify(&signature, &body, &secrets, now_s)
+            .map_err(|refusal| Problem::unreadable("this is not a message that Stripe sent just now").because(refusal.into()))?;
+        serde_json::from_slice(&body).map(Self).map_err(|_| Problem::unreadable("this is not an event of Stripe's"))
     }
 }
 
-/// POST `/api/webhooks/stripe`: signed by Stripe over the raw body → `{received: true}`. Each event once; what it is about is fetched from
-/// Stripe, so that their order does not matter. 400 with `reason` `unsigned`, `bad_signature`, `too_late`; 503 when Stripe does not answer or
-/// payments are not set up: it sends the event again.
-pub async fn receive(Signature(signature): Signature, Now(now): Now, JsonBytes(body): JsonBytes) -> Answer<Json<Value>> {
-    let secrets = config::list("stripe_webhook_secret").await?;
-    if secrets.is_empty() {
-        return Err(Problem::unavailable("stripe_webhook_secret is not set", 3600));
+impl Describe for Signed {
+    fn describe(request: &mut Operation<'_>) {
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let signature = ParameterBuilder::new().name("Stripe-Signature").parameter_in(ParameterIn::Header).required(Required::True);
+        let signature = signature.description(Some("`t=…,v1=…`: HMAC-SHA-256 over `t.body`, at most 300 s old."));
+        request.parameter(signature.schema(Some(text())));
+        let data = ObjectBuilder::new().schema_type(Type::Object).property("object", ObjectBuilder::new()).required("object");
+        let event = ObjectBuilder::new().schema_type(Type::Object).property("id", text()).property("type", text()).property("data", data);
+        let event = ["id", "type", "data"].into_iter().fold(event, ObjectBuilder::required);
+        let example = serde_json::json!({"id": "evt_1", "type": "payment_intent.succeeded", "data": {"object": {"id": "pi_1"}}});
+        let content = ContentBuilder::new().schema(Some(event)).example(Some(example)).build();
+        let body = RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True)).build();
+        request.operation.request_body = Some(RefOr::T(body));
+        describe_body_refusals(request);
     }
-    verify(&signature, &body, &secrets, now / 1000)
-        .map_err(|refusal| Problem::unreadable("this is not a message that Stripe sent just now").because(refusal.as_str()))?;
-    let event: Event = serde_json::from_slice(&body).map_err(|_| Problem::unreadable("this is not an event of Stripe's"))?;
-    if !db::run("select 1 from stripe_events where id = ?", params![&event.id])?.is_empty() {
-        return Ok(received(true));
+}
+
+/// What Stripe is answered.
+#[derive(Serialize, ToSchema)]
+pub struct WebhookReceipt {
+    received: bool,
+    /// Whether the event had come before.
+    duplicate: bool,
+}
+
+impl WebhookReceipt {
+    const NEW: Self = Self { received: true, duplicate: false };
+    const DUPLICATE: Self = Self { received: true, duplicate: true };
+}
+
+/// Receives an event of Stripe's.
+///
+/// Each is taken once; what it is about is fetched from Stripe, so that their order does not matter.
+#[utoipa::path(post, path = "/api/webhooks/stripe", responses(
+    (status = 400, description = "`reason` is `unsigned`, `bad_signature` or `too_late`; none when the body is no event."),
+    (status = 503, description = "Stripe does not answer, or payments are not set up: it sends the event again.")
+))]
+pub async fn receive(Signed(event): Signed) -> Answer<Json<WebhookReceipt>> {
+    if Database.exists("select 1 from stripe_events where id = ?", params![&event.id])? {
+        return Ok(Json(WebhookReceipt::DUPLICATE));
     }
     let Some(stripe) = Stripe::configured().await? else {
         return Err(Problem::unavailable("stripe_api_key is not set", 3600));
     };
-
     let mut news = None;
     if let Some(id) = event.intent() {
         match stripe.intent(id).await {
-            Ok(intent) => news = Payment::of_intent(&intent)?.map(|payment| (payment, intent)),
+            Ok(intent) => news = Payment::find_by_intent(&intent)?.map(|payment| (payment, intent)),
             // Not one of this key's account: nothing of ours.
             Err(Failure::Refused { .. }) => {}
             Err(away) => return Err(away.problem()),
@@ -54,23 +97,19 @@ pub async fn receive(Signature(signature): Signature, Now(now): Now, JsonBytes(b
         refund::look_up(&stripe, id).await?;
     }
     let now = host::now_ms();
-    let (fresh, refunds) = db::transaction(|tx| {
-        let fresh = tx.run(
+    let (is_new, refunds) = db::transaction(|tx| -> Answer<_> {
+        let is_new = tx.exists(
             "insert into stripe_events (id, type, received_at) values (?, ?, ?) on conflict do nothing returning id",
             params![&event.id, &event.r#type, now],
         )?;
         let refunds = match &news {
-            Some((payment, intent)) if !fresh.is_empty() => settle(tx, payment, intent, now)?,
+            Some((payment, intent)) if is_new => settle(tx, payment, intent, now)?,
             _ => false,
         };
-        Ok((!fresh.is_empty(), refunds))
+        Ok((is_new, refunds))
     })?;
     if refunds {
-        run::soon();
+        refund::spawn();
     }
-    Ok(received(!fresh))
-}
-
-fn received(again: bool) -> Json<Value> {
-    Json(json!({ "received": true, "duplicate": again }))
+    Ok(Json(if is_new { WebhookReceipt::NEW } else { WebhookReceipt::DUPLICATE }))
 }

@@ -1,26 +1,38 @@
-//! Reservations of parking spots (contract §4): made by spot, or by site and kind; changed, cancelled, arrived at and left.
+//! Reservations of parking spots (docs/reference/reservations.md): made by spot, or by site and kind; changed, cancelled, arrived at and left.
 //!
-//! That two never overlap on one spot is a condition inside the one insert and the one update. Sensors, time and payments move a reservation
-//! elsewhere; who may move it where is one table in `domain::reservation`.
+//! That two never overlap on one spot is a condition inside the one insert and the one update. Sensors and payments move a reservation
+//! elsewhere, time moves it in [`schedule`]; who may move it where is one table in `domain::reservation`.
 
+mod available;
 mod change;
-mod lists;
-mod quote;
+mod conflict;
+mod list;
+mod model;
+mod pricing;
+mod read;
+mod refunds;
+mod request;
 mod reserve;
-mod show;
-mod steps;
-mod taken;
+mod schedule;
+mod transitions;
+mod view;
 
-use axum::Router;
-use axum::routing::{get, post};
+use kit::api::Api;
+use kit::routes;
 
-fn router() -> Router {
-    Router::new()
-        .route("/api/reservations", get(lists::list).post(reserve::create))
-        .route("/api/reservations/arrivals", get(lists::arrivals))
-        .route("/api/reservations/{id}", get(lists::detail).put(change::change).patch(change::change).delete(steps::cancel))
-        .route("/api/reservations/{id}/arrive", post(steps::arrive))
-        .route("/api/reservations/{id}/depart", post(steps::depart))
+/// The routes.
+pub fn api() -> Api {
+    Api::new("reservations", "Reservations of parking spots.").routes(routes![
+        list::list,
+        reserve::create,
+        list::arrivals,
+        read::read,
+        change::change,
+        transitions::cancel,
+        transitions::arrive,
+        transitions::depart,
+        schedule::tick
+    ])
 }
 
-kit::component!(router);
+kit::component!(api, scheduled: schedule::run);

@@ -25,6 +25,7 @@ pub mod health;
 pub mod login;
 pub mod overview;
 pub mod password;
+pub mod payment;
 pub mod phone;
 pub mod reading;
 pub mod refresh;

@@ -15,8 +15,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use crate::api::{Describe, Request as Operation, Respond};
 use crate::caller::Principal;
 use crate::db::{self, Database, DbError, Executor, Transaction};
-use crate::input::{self, Input};
-use crate::request::{self, Body, JsonBytes};
+use crate::request::{self, FromBody, JsonBytes};
 use crate::row::FromRow;
 use crate::{Problem, host, params};
 
@@ -62,10 +61,10 @@ struct KeptAnswer {
     body: String,
 }
 
-impl<T: Input> Idempotent<T> {
+impl<T: FromBody> Idempotent<T> {
     /// The body.
     pub fn body(&self) -> Result<T, Problem> {
-        input::parse(&self.bytes, self.now_ms)
+        T::from_body(&self.bytes, self.now_ms)
     }
 
     /// Does `work` once: in one transaction with keeping its answer, so that two requests side by side do it once too. A refusal is not kept.
@@ -131,7 +130,7 @@ fn to_json(answer: &impl Serialize) -> Result<String, Problem> {
     serde_json::to_string(answer).map_err(Problem::internal)
 }
 
-impl<T: Input> Describe for Idempotent<T> {
+impl<T: FromBody> Describe for Idempotent<T> {
     fn describe(request: &mut Operation<'_>) {
         let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255));
         let parameter = ParameterBuilder::new()
@@ -140,7 +139,7 @@ impl<T: Input> Describe for Idempotent<T> {
             .description(Some("The same key with the same body gives the first answer again, for a day; with another body it is a 422."))
             .schema(Some(schema));
         request.parameter(parameter);
-        Body::<T>::describe(request);
+        T::describe_body(request);
     }
 }
 

@@ -460,7 +460,7 @@ mod tests {
         let stay: Stay =
             parse(br#"{"name": " Ravi ", "years": 7.0, "at": "2026-02-04T10:30:00Z", "plate": null, "site": null, "x": 1}"#, 0).unwrap();
         assert_eq!((&*stay.name, *stay.age, stay.plate.is_none(), stay.site), ("Ravi", 7, true, Patch::Clear));
-        assert_eq!((stay.at, stay.kind), (Timestamp(1_770_201_000_000), None));
+        assert_eq!((stay.at, stay.kind, stay.colour), (Timestamp(1_770_201_000_000), None, NotNull(None)));
     }
 
     #[test]

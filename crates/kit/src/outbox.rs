@@ -7,7 +7,7 @@ pub fn wake_dispatcher(request_id: String) {
     wake("/internal/dispatch", request_id);
 }
 
-/// The same for any route of ours that the secret opens: `/internal/payments` sends refunds that wait.
+/// The same for any route of ours that the secret opens: `/internal/tick/payments` sends refunds that wait.
 #[cfg(target_family = "wasm")]
 pub fn wake(path: &'static str, request_id: String) {
     spin_sdk::wasip3::spawn(async move {

@@ -35,6 +35,14 @@ pub fn now(parts: &Parts) -> Now {
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
+impl<S: Sync> FromRequestParts<S> for RequestId {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_else(|| Self(String::new())))
+    }
+}
+
 /// The client's address as the host saw it; a proxy's when one stands before it.
 #[derive(Clone, Debug)]
 pub struct ClientAddress(pub String);
@@ -118,7 +126,36 @@ impl<T: Input, S: Send + Sync> FromRequest<S> for OptionalBody<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let now_ms = request.extensions().get::<Now>().map_or_else(host::now_ms, |now| now.0);
         let JsonBytes(bytes) = JsonBytes::from_request(request, state).await?;
-        input::parse(if bytes.is_empty() { b"{}" } else { &bytes }, now_ms).map(Self)
+        Self::from_body(&bytes, now_ms)
+    }
+}
+
+/// A body that is parsed from bytes that were kept: an [`Input`], or an [`OptionalBody`].
+pub trait FromBody: Sized {
+    /// Parses it.
+    fn from_body(bytes: &[u8], now_ms: i64) -> Result<Self, Problem>;
+
+    /// Adds it, and what it refuses.
+    fn describe_body(request: &mut Operation<'_>);
+}
+
+impl<T: Input> FromBody for T {
+    fn from_body(bytes: &[u8], now_ms: i64) -> Result<Self, Problem> {
+        input::parse(bytes, now_ms)
+    }
+
+    fn describe_body(request: &mut Operation<'_>) {
+        Body::<T>::describe(request);
+    }
+}
+
+impl<T: Input> FromBody for OptionalBody<T> {
+    fn from_body(bytes: &[u8], now_ms: i64) -> Result<Self, Problem> {
+        input::parse(if bytes.is_empty() { b"{}" } else { bytes }, now_ms).map(Self)
+    }
+
+    fn describe_body(request: &mut Operation<'_>) {
+        Self::describe(request);
     }
 }
 

@@ -8,12 +8,13 @@ use crate::row::FromRow;
 pub struct Select {
     sql: String,
     params: Vec<Value>,
+    has_index: bool,
 }
 
 impl Select {
     /// `select … from … where key > ?`: the start, up to its first condition, and the parameters in it.
     pub fn new(start: impl Into<String>, params: Vec<Value>) -> Self {
-        Self { sql: start.into(), params }
+        Self { sql: start.into(), params, has_index: false }
     }
 
     /// Adds `and …` with its parameters.
@@ -32,6 +33,20 @@ impl Select {
             Some(value) => self.and(condition, vec![value.into()]),
             None => self,
         }
+    }
+
+    /// Adds `and column = ?` when there is a value for it. Of the columns that are given in this way, the first one's index is used, and `+`
+    /// keeps the others from theirs: name those first that tell the most apart.
+    #[must_use]
+    pub fn and_equal(mut self, column: &'static str, value: Option<impl Into<Value>>) -> Self {
+        if let Some(value) = value {
+            self.sql.push_str(if self.has_index { " and +" } else { " and " });
+            self.sql.push_str(column);
+            self.sql.push_str(" = ?");
+            self.params.push(value.into());
+            self.has_index = true;
+        }
+        self
     }
 
     /// Adds the order and the limit, and fetches the rows.

@@ -211,7 +211,7 @@ async fn two_runs_at_once_do_each_thing_once() {
         stripe.recover();
     }
     app.advance(minutes(3));
-    futures::future::join_all((0..6).map(|_| app.internal("/internal/payments"))).await;
+    futures::future::join_all((0..6).map(|_| app.internal("/internal/tick/payments"))).await;
     let asked = stripe.requests().into_iter().filter(|asked| asked.line == "POST /v1/refunds").map(|asked| asked.key);
     let keys: std::collections::BTreeSet<_> = asked.collect();
     assert_eq!((stripe.refunds().len(), keys.len()), (6, 6));

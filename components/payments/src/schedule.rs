@@ -1,0 +1,128 @@
+//! What the scheduled run does with payments: asks how open ones stand, cancels those that nobody waits for, sends refunds, forgets old
+//! events. Two at once do each thing once: taking a row is moving its due time.
+
+use std::time::Instant;
+
+use axum::{Extension, Json};
+use const_format::formatcp;
+use domain::reservation::Status;
+use domain::time::{DAY_MS, HOUR_MS, SECOND_MS};
+use kit::db::{self, Database, Executor as _, Fetch as _};
+use kit::serve::Quiet;
+use kit::trusted::Trusted;
+use kit::{Answer, Problem, host, params};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::intents::{fail, fetch};
+use crate::model::{COLUMNS, Payment, UNDERWAY};
+use crate::refund::{self, TAKES_UP};
+use crate::settle::settle;
+use crate::stripe::{Failure, Stripe};
+
+/// How long the ids of Stripe's events are kept, milliseconds: it sends one again for three days.
+const EVENTS_KEPT_MS: i64 = 60 * DAY_MS;
+
+/// Events that one run forgets at most: no writer waits long.
+const BATCH: i64 = 5_000;
+
+/// What a run did.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = PaymentsRun)]
+pub struct Summary {
+    /// Open payments whose state was fetched.
+    checked: usize,
+    /// Refunds that were sent, or asked after.
+    refunds: usize,
+    /// Whether Stripe did not answer, so that the rest waits.
+    away: bool,
+    /// Stripe's events that were forgotten.
+    events: usize,
+}
+
+/// Looks after what is open at Stripe, as the cron trigger does.
+#[utoipa::path(post, path = "/internal/tick/payments")]
+pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
+    Ok((Extension(Quiet), Json(run().await?)))
+}
+
+/// One run. Without a key there is nothing to do at Stripe.
+pub async fn run() -> Result<Summary, Problem> {
+    let mut summary = Summary { events: forget_events(host::now_ms())?, ..Summary::default() };
+    let Some(stripe) = Stripe::configured().await? else { return Ok(summary) };
+    let began = Instant::now();
+    while began.elapsed() < TAKES_UP {
+        let Some(payment) = take(host::now_ms())? else { break };
+        summary.checked += 1;
+        if let Err(failure) = check(&stripe, &payment).await? {
+            failure.log();
+            return Ok(Summary { away: true, ..summary });
+        }
+    }
+    let sent = refund::send_due(&stripe, began).await?;
+    Ok(Summary { refunds: sent.count, away: sent.is_away, ..summary })
+}
+
+fn forget_events(now: i64) -> Result<usize, Problem> {
+    let forgotten = Database.run(
+        "delete from stripe_events where id in (select id from stripe_events where received_at < ? order by received_at limit ?)
+         returning id",
+        params![now - EVENTS_KEPT_MS, BATCH],
+    )?;
+    Ok(forgotten.len())
+}
+
+const TAKE: &str = formatcp!(
+    "update payments set checks = checks + 1, next_check_at = ?1 + min(?3, ?2 << min(checks, 12))
+     where no = (
+         select no from payments indexed by payments_to_check where state in {UNDERWAY} and next_check_at <= ?1
+         order by next_check_at limit 1
+     ) returning {COLUMNS}"
+);
+
+/// Takes the next open payment that is due to be looked at. It is due again after a pause that doubles, from 30 seconds to an hour.
+fn take(now: i64) -> Result<Option<Payment>, Problem> {
+    Database.fetch_optional(TAKE, params![now, 30 * SECOND_MS, HOUR_MS])
+}
+
+/// Fetches a payment's intent, or makes it where that was not written down, and takes over what it says. One that its reservation does not
+/// wait for any more is cancelled, so that nobody pays in vain. The inner error is that Stripe is away.
+async fn check(stripe: &Stripe, payment: &Payment) -> Result<Result<(), Failure>, Problem> {
+    let mut intent = match fetch(stripe, payment).await {
+        Ok(intent) => intent,
+        Err(failure @ Failure::Refused { .. }) => {
+            let fields = serde_json::json!({ "payment_id": payment.id, "error": failure.summary() });
+            host::log("error", "a payment cannot be looked up", fields);
+            fail(payment, &failure)?;
+            return Ok(Ok(()));
+        }
+        Err(away) => return Ok(Err(away)),
+    };
+    if intent.is_open() && !is_wanted(payment, host::now_ms())? {
+        match stripe.cancel(&intent.id, &payment.id).await {
+            Ok(cancelled) => intent = cancelled,
+            // It was paid just then, most likely.
+            Err(Failure::Refused { .. }) => match stripe.intent(&intent.id).await {
+                Ok(now) => intent = now,
+                Err(failure) => return Ok(Err(failure)),
+            },
+            Err(away) => return Ok(Err(away)),
+        }
+    }
+    // A refund that it makes is sent in the same run.
+    db::transaction(|tx| settle(tx, payment, &intent, host::now_ms()))?;
+    Ok(Ok(()))
+}
+
+const IS_WANTED: &str = formatcp!(
+    "select 1 from payments p join reservation_dues d on d.reservation = p.reservation
+     where p.id = ?1 and p.superseded = 0 and d.amount = p.amount and d.due_by > ?2 and d.status in ('{}', '{}', '{}')",
+    Status::LIVE[0].into_str(),
+    Status::LIVE[1].into_str(),
+    Status::LIVE[2].into_str()
+);
+
+/// Whether its reservation still waits for this payment.
+fn is_wanted(payment: &Payment, now: i64) -> Result<bool, Problem> {
+    Database.exists(IS_WANTED, params![&payment.id, now])
+}

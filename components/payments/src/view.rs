@@ -1,0 +1,80 @@
+//! Payments and refunds as the routes show them. Money is minor units of `currency`.
+
+use const_format::concatcp;
+use domain::payment::{PaymentState, RefundReason, RefundState};
+use kit::db::{Executor, Fetch as _};
+use kit::input::Timestamp;
+use kit::row::FromRow;
+use kit::{Problem, params};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A payment.
+#[derive(Serialize, FromRow, ToSchema)]
+#[schema(as = Payment)]
+pub struct PaymentView {
+    #[serde(skip)]
+    pub no: i64,
+    id: String,
+    pub user_id: String,
+    #[row(column = "reservation")]
+    reservation_id: String,
+    /// Stripe's id of it; null until Stripe has answered.
+    #[row(column = "intent")]
+    payment_intent_id: Option<String>,
+    amount: i64,
+    /// ISO 4217.
+    currency: String,
+    state: PaymentState,
+    /// The intent's status in Stripe's words.
+    stripe_status: Option<String>,
+    /// What it has brought in.
+    received: i64,
+    /// What of that goes back or has gone; a refund that failed does not count.
+    refunded: i64,
+    last_error: Option<String>,
+    succeeded_at: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// To be followed by a condition on `payments p`.
+pub const SELECT: &str =
+    "select p.no, p.id, p.user_id, p.reservation, p.intent, p.amount, p.currency, p.state, p.stripe_status, p.received,
+        b.refunded, p.last_error, p.succeeded_at, p.created_at, p.updated_at
+     from payments p join payment_balances b on b.no = p.no";
+
+/// A refund.
+#[derive(Serialize, FromRow, ToSchema)]
+#[schema(as = Refund)]
+pub struct RefundView {
+    id: String,
+    amount: i64,
+    reason: RefundReason,
+    state: RefundState,
+    last_error: Option<String>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// A payment with its refunds.
+#[derive(Serialize, ToSchema)]
+pub struct PaymentDetail {
+    #[serde(flatten)]
+    pub payment: PaymentView,
+    refunds: Vec<RefundView>,
+}
+
+impl PaymentDetail {
+    /// The one of this id; 404 when there is none.
+    pub fn find(db: &dyn Executor, id: &str) -> Result<Self, Problem> {
+        let payment = db.fetch_optional(concatcp!(SELECT, " where p.id = ?"), params![id])?;
+        let refunds = "select id, amount, reason, state, last_error, created_at, updated_at from refunds where payment = ? order by no";
+        Ok(Self { payment: payment.ok_or_else(not_found)?, refunds: db.fetch_all(refunds, params![id])? })
+    }
+}
+
+/// 404.
+pub fn not_found() -> Problem {
+    Problem::not_found("payment")
+}

@@ -1,0 +1,90 @@
+//! A reservation as the routes show it.
+
+use domain::reservation::Status;
+use domain::spot::Kind;
+use kit::input::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::model::Reservation;
+
+/// A reservation. Money is minor units of `currency`.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Reservation)]
+pub struct ReservationView {
+    id: String,
+    user_id: String,
+    spot_id: String,
+    site: String,
+    zone: Option<String>,
+    kind: Kind,
+    start: Timestamp,
+    end: Timestamp,
+    /// Capital letters and digits alone.
+    vehicle_plate: String,
+    status: Status,
+    price: i64,
+    /// ISO 4217; null where nothing costs anything.
+    currency: Option<String>,
+    /// What the site keeps: received, less what was given back.
+    paid: i64,
+    /// What is to be paid now.
+    due: i64,
+    /// Until when it is held unpaid.
+    hold_expires_at: Option<Timestamp>,
+    /// Until when the rest for a longer stay is to be paid.
+    due_until: Option<Timestamp>,
+    /// Where it ends if that rest is not paid.
+    paid_until: Option<Timestamp>,
+    arrived_at: Option<Timestamp>,
+    /// Since when the spot is empty again.
+    left_at: Option<Timestamp>,
+    /// When it was cancelled, completed, missed, or had expired.
+    ended_at: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// A reservation that was cancelled.
+#[derive(Serialize, ToSchema)]
+pub struct CancelledReservation {
+    #[serde(flatten)]
+    pub reservation: ReservationView,
+    /// What goes back of what was paid, minor units.
+    pub refund: i64,
+}
+
+impl ReservationView {
+    /// As seen at `now`. What has lapsed shows so from the moment it does, before the scheduled run has written it down.
+    pub fn new(reservation: Reservation, now: i64) -> Self {
+        let it = reservation;
+        let has_lapsed = it.status == Status::PendingPayment && it.hold_expires_at.is_some_and(|at| at <= now);
+        let status = if has_lapsed { Status::Expired } else { it.status };
+        let is_held = status == Status::PendingPayment;
+        let is_due = is_held || it.due_until.is_some_and(|at| at > now);
+        Self {
+            id: it.id,
+            user_id: it.user_id,
+            spot_id: it.spot_id,
+            site: it.site,
+            zone: it.zone,
+            kind: it.kind,
+            start: Timestamp(it.starts_at),
+            end: Timestamp(it.ends_at),
+            vehicle_plate: it.plate,
+            status,
+            price: it.price,
+            currency: Some(it.currency).filter(|currency| !currency.is_empty()),
+            paid: it.paid,
+            due: if is_due { (it.price - it.paid).max(0) } else { 0 },
+            hold_expires_at: it.hold_expires_at.filter(|_| is_held).map(Timestamp),
+            due_until: it.due_until.map(Timestamp),
+            paid_until: it.paid_ends_at.map(Timestamp),
+            arrived_at: it.arrived_at.map(Timestamp),
+            left_at: it.left_at.map(Timestamp),
+            ended_at: it.ended_at.map(Timestamp),
+            created_at: Timestamp(it.created_at),
+            updated_at: Timestamp(it.updated_at),
+        }
+    }
+}

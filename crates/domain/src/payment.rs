@@ -1,0 +1,81 @@
+//! Payments and refunds: their states (docs/reference/payments.md).
+
+use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
+
+/// The state of a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum PaymentState {
+    /// It is written down; Stripe has not answered yet.
+    Creating,
+    /// Stripe has an intent that waits for the payer.
+    Open,
+    /// Stripe waits for the bank.
+    Processing,
+    /// The money has come in.
+    Succeeded,
+    /// Its intent was cancelled.
+    Cancelled,
+    /// Stripe will not take it.
+    Failed,
+}
+
+impl PaymentState {
+    /// The states that may still lead to money.
+    pub const UNDERWAY: [Self; 3] = [Self::Creating, Self::Open, Self::Processing];
+}
+
+/// The state of a refund.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum RefundState {
+    /// It waits to be sent to Stripe.
+    Pending,
+    /// Stripe has it.
+    Submitted,
+    /// The money has gone back.
+    Succeeded,
+    /// The money has not gone back, and will not by itself.
+    Failed,
+}
+
+impl RefundState {
+    /// The states in which Stripe is asked again.
+    pub const UNDERWAY: [Self; 2] = [Self::Pending, Self::Submitted];
+}
+
+/// Why money goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum RefundReason {
+    /// The reservation was cancelled.
+    Cancelled,
+    /// The reservation costs less than before.
+    Changed,
+    /// The payment came after the reservation had expired and its spot was no longer free.
+    Late,
+    /// The payment was not needed: another one was there, or the price had changed.
+    Duplicate,
+    /// Staff gave it back.
+    Operator,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_as_they_are_written() {
+        assert!(PaymentState::VARIANTS.iter().all(|state| state.into_str().parse() == Ok(*state)));
+        assert!(RefundState::VARIANTS.iter().all(|state| state.into_str().parse() == Ok(*state)));
+        assert!(RefundReason::VARIANTS.iter().all(|reason| reason.into_str().parse() == Ok(*reason)));
+    }
+}
