@@ -25,6 +25,7 @@ pub struct AvailabilityFilters {
 
 /// The slots of a day.
 #[derive(Serialize, ToSchema)]
+#[schema(as = SlotAvailability)]
 pub struct Availability {
     temple_id: String,
     date: Date,

@@ -35,7 +35,7 @@ struct Checks {
     database: &'static str,
     migrations: Migrations,
     key_value: &'static str,
-    scheduled_run: ScheduledRun,
+    scheduled_run: LastScheduledRun,
 }
 
 /// Versions of the database schema.
@@ -49,7 +49,7 @@ struct Migrations {
 
 /// The last scheduled run.
 #[derive(Serialize, ToSchema)]
-struct ScheduledRun {
+struct LastScheduledRun {
     /// When it finished; null before the first.
     last_finished_at: Option<Timestamp>,
     /// How long ago that was.
@@ -96,7 +96,7 @@ pub async fn ready(Now(now): Now) -> Readiness {
             database: word(found.is_some()),
             migrations: Migrations { current, latest: migrate::latest() },
             key_value: word(key_value),
-            scheduled_run: ScheduledRun {
+            scheduled_run: LastScheduledRun {
                 last_finished_at: finished_at.map(Timestamp),
                 age_s: finished_at.map(|_| age_ms / 1000),
                 on_time,

@@ -22,6 +22,7 @@ use crate::resources::{self, ResourceType};
 
 /// When a resource is busy and when it is free, within the time that was asked for.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ResourceAvailability)]
 pub struct Availability {
     resource_id: String,
     /// The temple's slug.

@@ -4,6 +4,8 @@
 
 pub mod markdown;
 
+use std::collections::BTreeSet;
+
 use kit::api::{Api, Document, problem_schema};
 use serde_json::{Map, Value, json};
 
@@ -33,22 +35,26 @@ const DESCRIPTION: &str = "The edge backend for places where vehicles and people
     `cursor` for the next one. Refusals are problem documents (RFC 9457). Every answer carries `X-Request-Id`. Roles, each with the rights of \
     those before: `visitor`, `operator`, `developer`, `admin`, `super_admin`; a `device` may only send its own data.";
 
-/// The whole document. The error names what two components declare differently under one name.
+/// The whole document. The error names everything that two components declare differently under one name.
 pub fn document() -> Result<Value, String> {
+    let mut faults = Vec::new();
     let mut paths = Map::new();
     let mut schemas = Map::from_iter([("Problem".to_owned(), to_value(&problem_schema())?)]);
     let mut tags = Vec::new();
     for (name, api) in COMPONENTS {
         let document = api().into_document();
         if document.tag != name {
-            return Err(format!("the component {name} calls itself {}", document.tag));
+            faults.push(format!("the component {name} calls itself {}", document.tag));
         }
         tags.push(json!({ "name": name, "description": document.description }));
-        merge(&mut paths, &mut schemas, document)?;
+        merge(&mut paths, &mut schemas, document, &mut faults)?;
     }
     paths.sort_keys();
     schemas.sort_keys();
-    check_references(&paths, &schemas)?;
+    check_references(&paths, &schemas, &mut faults)?;
+    if !faults.is_empty() {
+        return Err(faults.join("\n"));
+    }
     Ok(json!({
         "openapi": "3.1.0",
         "info": {
@@ -64,13 +70,18 @@ pub fn document() -> Result<Value, String> {
     }))
 }
 
-fn merge(paths: &mut Map<String, Value>, schemas: &mut Map<String, Value>, document: Document) -> Result<(), String> {
+fn merge(
+    paths: &mut Map<String, Value>,
+    schemas: &mut Map<String, Value>,
+    document: Document,
+    faults: &mut Vec<String>,
+) -> Result<(), String> {
     for (name, schema) in document.schemas {
         let schema = to_value(&schema)?;
-        match schemas.get(&name) {
-            Some(other) if *other != schema => return Err(format!("two schemas are named {name}; the second is of {}", document.tag)),
-            _ => schemas.insert(name, schema),
-        };
+        if schemas.get(&name).is_some_and(|other| *other != schema) {
+            faults.push(format!("two schemas are named {name}; the second is of {}", document.tag));
+        }
+        schemas.insert(name, schema);
     }
     for (path, item) in document.paths.paths {
         let Value::Object(item) = to_value(&item)? else { continue };
@@ -78,7 +89,7 @@ fn merge(paths: &mut Map<String, Value>, schemas: &mut Map<String, Value>, docum
         let operations = operations.ok_or("a path is no object")?;
         for (method, operation) in item {
             if operations.insert(method.clone(), operation).is_some() {
-                return Err(format!("{method} {path} is declared twice"));
+                faults.push(format!("{method} {path} is declared twice"));
             }
         }
     }
@@ -106,17 +117,13 @@ fn security_schemes() -> Value {
 }
 
 /// Every reference points to a schema that is there, and every schema is referred to.
-fn check_references(paths: &Map<String, Value>, schemas: &Map<String, Value>) -> Result<(), String> {
+fn check_references(paths: &Map<String, Value>, schemas: &Map<String, Value>, faults: &mut Vec<String>) -> Result<(), String> {
     let text = serde_json::to_string(&(paths, schemas)).map_err(|error| error.to_string())?;
     let prefix = "\"#/components/schemas/";
-    for rest in text.split(prefix).skip(1) {
-        let name = rest.split('"').next().unwrap_or_default();
-        if !schemas.contains_key(name) {
-            return Err(format!("a reference points to the schema {name}, which is not there"));
-        }
-    }
-    match schemas.keys().find(|name| !text.contains(&format!("{prefix}{name}\""))) {
-        Some(unused) => Err(format!("nothing refers to the schema {unused}")),
-        None => Ok(()),
-    }
+    let names: BTreeSet<_> = text.split(prefix).skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let missing = names.iter().filter(|name| !schemas.contains_key(**name));
+    faults.extend(missing.map(|name| format!("a reference points to the schema {name}, which is not there")));
+    let unused = schemas.keys().filter(|name| !names.contains(name.as_str()));
+    faults.extend(unused.map(|name| format!("nothing refers to the schema {name}")));
+    Ok(())
 }

@@ -13,7 +13,7 @@ const MAX_HOURS: i64 = 2_400;
 /// A day that is not as its weekday.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[schema(as = SpecialDay)]
+#[schema(as = ForecastSpecialDay)]
 pub enum Special {
     /// The temple is closed.
     Closed,
