@@ -27,8 +27,8 @@ use axum::routing::{MethodFilter, MethodRouter};
 use utoipa::openapi::path::{HttpMethod, Operation, Paths};
 
 pub use describe::{Describe, Documented, Request};
-pub use responses::{Accepted, Created, NoContent, Respond, problem_schema};
-pub(crate) use responses::{answer_schema, answers_json};
+pub(crate) use responses::answer_schema;
+pub use responses::{Accepted, Created, NoContent, Respond, answers_json, answers_schema, problem_schema};
 
 use crate::input::Schemas;
 

@@ -365,8 +365,13 @@ fn of_type(schema_type: Type) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(schema_type)
 }
 
+/// The schema of a value that has one of several shapes.
+pub fn one_of_schemas<const N: usize>(schemas: [SchemaRef; N]) -> SchemaRef {
+    schemas.into_iter().fold(OneOfBuilder::new(), OneOfBuilder::item).into()
+}
+
 /// The schema of an array.
-fn array_of(items: SchemaRef, min: usize, max: usize) -> SchemaRef {
+pub fn array_of(items: SchemaRef, min: usize, max: usize) -> SchemaRef {
     ArrayBuilder::new().items(items).min_items(Some(min).filter(|min| *min > 0)).max_items(Some(max)).into()
 }
 

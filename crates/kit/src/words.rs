@@ -16,6 +16,7 @@ crate::words! {
     domain::overview::SpotState,
     domain::reservation::Status,
     domain::role::Role,
+    domain::site::Kind,
     domain::spot::Kind,
     domain::spot::Status,
 }

@@ -69,6 +69,11 @@ pub(crate) fn answer_schema<T: ToSchema>(schemas: &mut Schemas) -> SchemaRef {
 /// Adds a JSON answer of this type.
 pub fn answers_json<T: ToSchema>(request: &mut Request<'_>, status: u16, description: &str) {
     let schema = answer_schema::<T>(request.schemas);
+    answers_schema(request, status, description, schema);
+}
+
+/// Adds a JSON answer of this schema.
+pub fn answers_schema(request: &mut Request<'_>, status: u16, description: &str, schema: SchemaRef) {
     let content = ContentBuilder::new().schema(Some(schema)).build();
     request.answers(status, ResponseBuilder::new().description(description).content("application/json", content).build());
 }
