@@ -1,33 +1,114 @@
-//! `/api/spots/available`: what may be had for a period, with its price.
+//! What may be had for a period, with its price (docs/reference/spots.md#what-may-be-had-for-a-period).
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 
+use const_format::concatcp;
 use domain::booking_slot::Zone;
-use domain::reservation::MAX_STAY_MS;
+use domain::reservation::{IMMEDIATE_START_MS, MAX_STAY_MS};
+use domain::spot::{Kind, Status};
 use domain::tariff::Tariff;
-use domain::time::{HOUR_MS, format_rfc3339};
-use kit::db::{Row, Value};
+use domain::time::HOUR_MS;
+use kit::db::{Database, Executor as _};
+use kit::input::{At, Code, Input, Slug, Timestamp};
 use kit::page::{Listing, Page};
-use kit::request::{Now, Query};
+use kit::request::Now;
+use kit::row::FromRow;
 use kit::select::Select;
-use kit::{Answer, Problem, db, spot_is_free, spot_is_usable};
+use kit::{Answer, Problem, params};
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
 
-use crate::spots::KINDS;
-
-#[derive(Serialize)]
-pub struct Offer {
+/// A spot that may be had for a period.
+#[derive(Serialize, ToSchema)]
+pub struct SpotOffer {
     spot_id: String,
     site: String,
     zone: String,
-    kind: String,
-    from: String,
-    to: String,
+    kind: Kind,
+    from: Timestamp,
+    to: Timestamp,
     /// Minor units; null where the site's time zone is not known.
     price: Option<i64>,
+    /// ISO 4217; null where it is free of charge.
     currency: Option<String>,
+}
+
+/// Which spots, for which period.
+#[derive(Input)]
+#[input(check)]
+pub struct Filters {
+    /// Now unless it says otherwise.
+    from: Option<Timestamp>,
+    /// An hour after `from` unless it says otherwise; 30 days after it at most.
+    to: Option<Timestamp>,
+    kind: Option<Kind>,
+    site: Option<Slug>,
+    zone: Option<Code>,
+}
+
+impl Filters {
+    /// From and to, milliseconds.
+    fn period(&self, now: i64) -> (i64, i64) {
+        let from = self.from.map_or(now, |from| from.0);
+        (from, self.to.map_or(from + HOUR_MS, |to| to.0))
+    }
+
+    fn check(&self, at: &mut At<'_>) {
+        let (from, to) = self.period(at.now_ms());
+        at.check_field(to > from, "to", "must come after from");
+        at.check_field(to <= from + MAX_STAY_MS, "to", "must come within 30 days of from");
+    }
+}
+
+#[derive(FromRow)]
+struct Spot {
+    spot_id: String,
+    site: String,
+    zone: String,
+    kind: Kind,
+}
+
+/// In service, claimed by no reservation from `?1` to `?2`, and empty when a stay from `?1` would start now, which is `?3`.
+const FIND: &str = concatcp!(
+    "select s.spot_id, s.site, s.zone, s.kind from spots s
+     where s.spot_id > coalesce(?4, '') and s.status = '",
+    Status::InService.into_str(),
+    "' and (?1 > ?3 + ",
+    IMMEDIATE_START_MS,
+    " or not exists (select 1 from devices v join device_state t on t.device_id = v.id
+            where v.spot_id = s.spot_id and v.is_active = 1 and t.occupied = 1))
+        and not exists (select 1 from spot_claims c
+            where c.spot_id = s.spot_id and c.starts_at < ?2 and c.ends_at > ?1 and c.expires_at > ?3)"
+);
+
+/// Lists the spots that may be had for a period, by `spot_id`, each with its price.
+///
+/// A spot is offered when it is in service, no reservation claims it for any part of the period, and it is empty if the period starts now,
+/// that is within 15 minutes.
+#[utoipa::path(get, path = "/api/spots/available")]
+pub async fn list(Now(now): Now, listing: Listing<Filters>) -> Answer<Page<SpotOffer>> {
+    let filters = &listing.filters;
+    let (from, to) = filters.period(now);
+    let spots = Select::new(FIND, params![from, to, now, listing.after_text(0)])
+        .and_if("s.site = ?", filters.site.as_deref())
+        .and_if("s.zone = ?", filters.zone.as_deref())
+        .and_if("s.kind = ?", filters.kind)
+        .fetch(&Database, "s.spot_id", listing.fetch())?;
+    let page = listing.page(spots, |spot: &Spot| [spot.spot_id.clone()]);
+
+    let terms = find_terms(&page.items)?;
+    let mut prices: HashMap<(String, Kind), Option<i64>> = HashMap::new();
+    Ok(page.map(|spot| {
+        let own = terms.get(&spot.site);
+        // A page has many spots of one site and kind.
+        let price = *prices.entry((spot.site.clone(), spot.kind)).or_insert_with(|| {
+            let Terms { tariff, zone } = own?;
+            Some(tariff.rates(spot.kind.into_str()).price((*zone)?, from, to))
+        });
+        let currency = price.and(own.and_then(|own| own.tariff.currency.clone()));
+        let Spot { spot_id, site, zone, kind } = spot;
+        SpotOffer { spot_id, site, zone, kind, from: Timestamp(from), to: Timestamp(to), price, currency }
+    }))
 }
 
 /// A site's tariff and clock.
@@ -36,68 +117,20 @@ struct Terms {
     zone: Option<Zone>,
 }
 
-/// GET `/api/spots/available?from=&to=&kind=&site=&zone=`: spots that nobody has reserved for any part of the period, in service, and empty
-/// when it starts now (within 15 minutes). From now, for an hour, unless it says otherwise. By `spot_id`.
-pub async fn list(Now(now): Now, Query(query): Query) -> Answer<Page<Offer>> {
-    let listing = Listing::parse(&query, &["from", "to", "kind", "site", "zone"])?;
-    let kind = listing.choice("kind", &KINDS)?;
-    let from = listing.time("from")?.unwrap_or(now);
-    let to = listing.time("to")?.unwrap_or(from + HOUR_MS);
-    if to <= from {
-        return Err(Problem::invalid_field("to", "must come after from"));
+impl FromRow for Terms {
+    fn from_row(row: &kit::db::Row) -> Result<Self, Problem> {
+        // A tariff that cannot be read is none.
+        let tariff = serde_json::from_str(&row.get::<String>("tariff")?).unwrap_or_default();
+        Ok(Self { tariff, zone: Zone::parse(&row.get::<String>("time_zone")?) })
     }
-    if to - from > MAX_STAY_MS {
-        return Err(Problem::invalid_field("to", "must come within 30 days of from"));
-    }
-    let start = concat!(
-        "select s.spot_id, s.site, s.zone, s.kind from spots s where s.spot_id > coalesce(?4, '') and ",
-        spot_is_usable!("?1", "?3"),
-        " and ",
-        spot_is_free!("s.spot_id", "?1", "?2", "?3", "0")
-    );
-    let rows = Select::after(start, vec![from.into(), to.into(), now.into(), listing.after_text(0)])
-        .and_if("s.site = ?", listing.filter("site"))
-        .and_if("s.zone = ?", listing.filter("zone"))
-        .and_if("s.kind = ?", kind)
-        .run("s.spot_id", listing.fetch())?;
-
-    let terms = terms(rows.iter())?;
-    let mut prices: HashMap<(String, String), Option<i64>> = HashMap::new();
-    let (from_text, to_text) = (format_rfc3339(from), format_rfc3339(to));
-    let offers = rows.iter().map(|row| {
-        let (site, kind) = (row.text(1)?.to_owned(), row.text(3)?.to_owned());
-        let own = terms.get(&site);
-        let price = *prices.entry((site.clone(), kind.clone())).or_insert_with(|| {
-            let (tariff, zone) = own.map(|own| (&own.tariff, own.zone))?;
-            Some(tariff.rates(&kind).price(zone?, from, to))
-        });
-        Ok(Offer {
-            spot_id: row.text(0)?.to_owned(),
-            site,
-            zone: row.text(2)?.to_owned(),
-            kind,
-            from: from_text.clone(),
-            to: to_text.clone(),
-            price,
-            currency: price.and(own.and_then(|own| own.tariff.currency.clone())),
-        })
-    });
-    // The page cuts off the row beyond its end, and with it that row's offer.
-    let offers = RefCell::new(offers.collect::<Result<Vec<_>, Problem>>()?.into_iter());
-    let next = |_: &Row| offers.borrow_mut().next().ok_or_else(|| Problem::internal("a row without its offer"));
-    listing.page(rows, |row| Ok(json!([row.text(0)?])), next)
 }
 
-/// The terms of the sites of these rows.
-fn terms<'a>(rows: impl Iterator<Item = &'a Row>) -> Result<HashMap<String, Terms>, Problem> {
-    let mut sites: Vec<&str> = rows.map(|row| row.text(1)).collect::<Result<_, _>>()?;
+/// The terms of these spots' sites.
+fn find_terms(spots: &[Spot]) -> Answer<HashMap<String, Terms>> {
+    let mut sites: Vec<&str> = spots.iter().map(|spot| spot.site.as_str()).collect();
     sites.sort_unstable();
     sites.dedup();
-    let asked = Value::from(serde_json::to_string(&sites).map_err(Problem::internal)?);
-    let rows = db::run("select slug, tariff, time_zone from sites where slug in (select value from json_each(?))", vec![asked])?;
-    let terms = rows.iter().map(|row| {
-        let tariff = serde_json::from_str(row.text(1)?).unwrap_or_default();
-        Ok((row.text(0)?.to_owned(), Terms { tariff, zone: Zone::parse(row.text(2)?) }))
-    });
-    terms.collect()
+    let asked = serde_json::to_string(&sites).map_err(Problem::internal)?;
+    let rows = Database.run("select slug, tariff, time_zone from sites where slug in (select value from json_each(?))", params![asked])?;
+    rows.iter().map(|row| Ok((row.get("slug")?, Terms::from_row(row)?))).collect()
 }

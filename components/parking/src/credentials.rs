@@ -1,106 +1,97 @@
-//! `/api/devices/{code}/credentials`: the keys that a device sends with. Each is shown once; only its SHA-256 is kept.
+//! The keys that a device sends with. Each is shown once; only its SHA-256 is kept (docs/reference/rules.md#tokens).
 
 use axum::extract::Path;
-use axum::response::IntoResponse;
-use http::StatusCode;
+use kit::api::{Created, NoContent};
 use kit::caller::{Admin, Caller, DEVICE_KEY_PREFIX};
-use kit::db::Row;
-use kit::fields::Fields;
-use kit::page::{Listing, Page};
-use kit::request::{JsonBytes, Now, Query};
+use kit::db::{Database, Fetch as _};
+use kit::input::{Input, Text, Timestamp};
+use kit::page::{Listing, NoFilters, Page};
+use kit::request::{Now, OptionalBody};
+use kit::row::FromRow;
 use kit::select::Select;
-use kit::{Answer, Problem, db, host, params};
+use kit::{Answer, Problem, host, params};
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
-pub struct Credential {
+use crate::devices;
+
+/// A key of a device, without the key itself, which nobody has any more.
+#[derive(Serialize, FromRow, ToSchema)]
+pub struct DeviceCredential {
     id: String,
     device_code: String,
     label: Option<String>,
-    created_at: String,
+    created_at: Timestamp,
     created_by: String,
-    revoked_at: Option<String>,
+    revoked_at: Option<Timestamp>,
     revoked_by: Option<String>,
 }
 
-impl Credential {
-    fn of(row: &Row) -> Answer<Self> {
-        Ok(Self {
-            id: row.text(0)?.to_owned(),
-            device_code: row.text(1)?.to_owned(),
-            label: row.opt_text(2)?.map(str::to_owned),
-            created_at: row.time(3)?,
-            created_by: row.text(4)?.to_owned(),
-            revoked_at: row.opt_time(5)?,
-            revoked_by: row.opt_text(6)?.map(str::to_owned),
-        })
-    }
-}
-
-fn device_exists(code: &str) -> Result<bool, Problem> {
-    Ok(!db::run("select 1 from devices where code = ?", params![code])?.is_empty())
-}
-
-/// GET `/api/devices/{code}/credentials`: without the keys, which nobody has any more; revoked ones too.
-pub async fn list(_: Caller<Admin>, Path(code): Path<String>, Query(query): Query) -> Answer<Page<Credential>> {
-    let listing = Listing::parse(&query, &[])?;
-    let rows = Select::after(
-        "select c.id, d.code, c.label, c.created_at, c.created_by, c.revoked_at, c.revoked_by
+/// Lists the keys of a device by `id`, revoked ones too.
+#[utoipa::path(get, path = "/api/devices/{code}/credentials")]
+pub async fn list(_: Caller<Admin>, Path(code): Path<String>, listing: Listing<NoFilters>) -> Answer<Page<DeviceCredential>> {
+    let credentials = Select::new(
+        "select c.id, d.code as device_code, c.label, c.created_at, c.created_by, c.revoked_at, c.revoked_by
          from device_credentials c join devices d on d.id = c.device_id
          where c.id > coalesce(?, '')",
-        vec![listing.after_text(0)],
+        params![listing.after_text(0)],
     )
     .and("d.code = ?", params![&code])
-    .run("c.id", listing.fetch())?;
-    if rows.is_empty() && !device_exists(&code)? {
-        return Err(Problem::not_found("device"));
+    .fetch(&Database, "c.id", listing.fetch())?;
+    if credentials.is_empty() && !Database.exists("select 1 from devices where code = ?", params![code])? {
+        return Err(devices::not_found());
     }
-    listing.page(rows, |row| Ok(json!([row.text(0)?])), Credential::of)
+    Ok(listing.page(credentials, |credential: &DeviceCredential| [credential.id.clone()]))
 }
 
-/// POST `/api/devices/{code}/credentials`.
+/// What a new key is for.
+#[derive(Input)]
+#[input(example = r#"{"label": "gate 2"}"#)]
+pub struct NewCredential {
+    label: Option<Text<0, 100>>,
+}
+
+/// A new key of a device.
+#[derive(Serialize, ToSchema)]
+pub struct IssuedCredential {
+    id: String,
+    device_code: String,
+    label: Option<String>,
+    /// `ghd_` and 43 characters; it is not shown again.
+    key: String,
+    created_at: Timestamp,
+}
+
+/// Issues a key for a device.
+#[utoipa::path(post, path = "/api/devices/{code}/credentials")]
 pub async fn create(
     caller: Caller<Admin>,
     Now(now): Now,
     Path(code): Path<String>,
-    JsonBytes(body): JsonBytes,
-) -> Answer<impl IntoResponse> {
-    let mut fields = Fields::parse(if body.is_empty() { b"{}" } else { &body })?;
-    let label = fields.opt_text("label", 0..=100);
-    fields.finish()?;
-
+    OptionalBody(new): OptionalBody<NewCredential>,
+) -> Answer<Created<IssuedCredential>> {
     let key = format!("{DEVICE_KEY_PREFIX}{}", host::new_secret()?);
-    let id = host::new_id(now)?;
-    let rows = db::run(
+    let (id, label) = (host::new_id(now)?, new.label.map(String::from));
+    let device_code = Database.fetch_scalar(
         "insert into device_credentials (id, device_id, key_hash, label, created_at, created_by)
          select ?1, id, ?3, ?4, ?5, ?6 from devices where code = ?2
          returning (select code from devices where id = device_id)",
         params![&id, code, host::sha256(key.as_bytes()), label.as_deref(), now, caller.0.id],
     )?;
-    let row = rows.first().ok_or_else(|| Problem::not_found("device"))?;
-    let created_at = domain::time::format_rfc3339(now);
-    let answer = json!({"id": id, "device_code": row.text(0)?, "label": label, "key": key, "created_at": created_at});
-    Ok((StatusCode::CREATED, axum::Json(answer)))
+    let device_code = device_code.ok_or_else(devices::not_found)?;
+    Ok(Created(IssuedCredential { id, device_code, label, key, created_at: Timestamp(now) }))
 }
 
-/// DELETE `/api/devices/{code}/credentials/{id}`: the key stops at once, as each use of it asks the database. Once revoked, a
-/// second time changes nothing.
-pub async fn revoke(caller: Caller<Admin>, Now(now): Now, Path((code, id)): Path<(String, String)>) -> Answer<impl IntoResponse> {
-    let revoked = db::run(
+/// Revokes a key of a device, which stops at once.
+#[utoipa::path(delete, path = "/api/devices/{code}/credentials/{id}")]
+pub async fn revoke(caller: Caller<Admin>, Now(now): Now, Path((code, id)): Path<(String, String)>) -> Answer<NoContent> {
+    let is_revoked = Database.exists(
         "update device_credentials set revoked_at = ?3, revoked_by = ?4
          where id = ?2 and device_id = (select id from devices where code = ?1) and revoked_at is null
          returning id",
         params![&code, &id, now, caller.0.id],
     )?;
-    if revoked.is_empty() {
-        let known = db::run(
-            "select 1 from device_credentials c join devices d on d.id = c.device_id where c.id = ? and d.code = ?",
-            params![id, code],
-        )?;
-        if known.is_empty() {
-            return Err(Problem::not_found("credential"));
-        }
-    }
-    Ok(StatusCode::NO_CONTENT)
+    // One that was revoked before stays as it is.
+    let is_known = "select 1 from device_credentials c join devices d on d.id = c.device_id where c.id = ? and d.code = ?";
+    if is_revoked || Database.exists(is_known, params![id, code])? { Ok(NoContent) } else { Err(Problem::not_found("credential")) }
 }

@@ -1,112 +1,126 @@
-//! `/api/devices`: the sensors, with how they are and what they last said.
+//! Devices: the sensors, with how they are and what they last said (docs/reference/rules.md#devices).
 
+pub mod create;
+pub mod delete;
+mod effects;
+mod placement;
+pub mod update;
+
+use axum::Json;
 use axum::extract::Path;
-use axum::response::IntoResponse;
+use const_format::concatcp;
 use domain::health::{HEALTHY_MS, Health, OFFLINE_MS};
+use domain::reading::ElectricalState;
 use kit::caller::{Caller, Operator};
-use kit::db::{Row, Value};
+use kit::db::{Database, Executor, Fetch as _, Row, Value};
+use kit::input::{Code, Input, Slug, Timestamp};
 use kit::page::{Listing, Page};
-use kit::request::{Now, Query};
+use kit::request::Now;
+use kit::row::FromRow;
 use kit::select::Select;
-use kit::{Answer, Problem, db, params};
+use kit::{Answer, Problem, params};
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
 
-macro_rules! select {
-    () => {
-        "select d.code, d.site, d.zone, d.spot_id, d.name, d.firmware, d.is_active, t.last_seen_at, t.last_reading_at,
-            t.battery, t.electrical, t.voltage, t.current, t.power_factor, t.power_w, t.occupied, d.created_at, d.updated_at
-         from devices d join device_state t on t.device_id = d.id"
-    };
-}
-
-mod write;
-
-pub use write::{change, create, remove};
-
-const HEALTHS: [&str; 4] = ["healthy", "warning", "offline", "unknown"];
-
-#[derive(Serialize)]
+/// A device.
+#[derive(Serialize, FromRow, ToSchema)]
 pub struct Device {
     device_code: String,
     site: String,
     zone: String,
+    /// The spot that it stands on.
     spot_id: Option<String>,
     name: Option<String>,
     firmware: Option<String>,
     is_active: bool,
+    #[row(with = health)]
     health: Health,
-    last_seen_at: Option<String>,
-    last_reading_at: Option<String>,
+    /// When something of it was last received.
+    last_seen_at: Option<Timestamp>,
+    /// The newest reading's own time.
+    last_reading_at: Option<Timestamp>,
+    /// Charge, 0 to 1.
     battery: Option<f64>,
-    /// `Normal`, `Warning` or `Critical` as S2 says it; null before the first reading.
-    electrical_state: Option<&'static str>,
+    /// Null before the first reading.
+    #[row(with = electrical_state)]
+    electrical_state: Option<ElectricalState>,
+    /// Volts.
     voltage: Option<f64>,
+    /// Amperes.
     current: Option<f64>,
     power_factor: Option<f64>,
+    /// Watts.
     power_w: Option<f64>,
+    /// Whether somebody stands on its spot.
     occupied: Option<bool>,
-    created_at: String,
-    updated_at: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
 }
 
-impl Device {
-    fn of(row: &Row, now: i64) -> Answer<Self> {
-        let text = |index| Ok::<_, Problem>(row.opt_text(index)?.map(str::to_owned));
-        let electrical = domain::reading::electrical_state(row.int(10)?);
-        Ok(Self {
-            device_code: row.text(0)?.to_owned(),
-            site: row.text(1)?.to_owned(),
-            zone: row.text(2)?.to_owned(),
-            spot_id: text(3)?,
-            name: text(4)?,
-            firmware: text(5)?,
-            is_active: row.bool(6)?,
-            health: Health::at(row.opt_int(7)?, now),
-            last_seen_at: row.opt_time(7)?,
-            last_reading_at: row.opt_time(8)?,
-            battery: row.opt_real(9)?,
-            electrical_state: row.opt_int(8)?.map(|_| electrical.into_str()),
-            voltage: row.opt_real(11)?,
-            current: row.opt_real(12)?,
-            power_factor: row.opt_real(13)?,
-            power_w: row.opt_real(14)?,
-            occupied: row.opt_int(15)?.map(|occupied| occupied != 0),
-            created_at: row.time(16)?,
-            updated_at: row.time(17)?,
-        })
-    }
+/// `?1` is the present time.
+const SELECT: &str = "select d.code as device_code, d.site, d.zone, d.spot_id, d.name, d.firmware, d.is_active, ?1 as now, t.last_seen_at,
+        t.last_reading_at, t.battery, t.electrical, t.voltage, t.current, t.power_factor, t.power_w, t.occupied, d.created_at, d.updated_at
+     from devices d join device_state t on t.device_id = d.id";
+
+fn health(row: &Row) -> Result<Health, Problem> {
+    Ok(Health::at(row.get("last_seen_at")?, row.get("now")?))
+}
+
+fn electrical_state(row: &Row) -> Result<Option<ElectricalState>, Problem> {
+    let has_reading = row.get::<Option<i64>>("last_reading_at")?.is_some();
+    let flags = row.get("electrical")?;
+    Ok(has_reading.then(|| domain::reading::electrical_state(flags)))
+}
+
+/// The device of this internal id.
+fn find(db: &dyn Executor, id: i64, now: i64) -> Answer<Device> {
+    db.fetch_optional(concatcp!(SELECT, " where d.id = ?2"), params![now, id])?.ok_or_else(not_found)
+}
+
+/// 404.
+pub fn not_found() -> Problem {
+    Problem::not_found("device")
+}
+
+/// Which devices.
+#[derive(Input)]
+pub struct Filters {
+    site: Option<Slug>,
+    zone: Option<Code>,
+    health: Option<Health>,
+    is_active: Option<bool>,
 }
 
 /// A health as a condition on the heartbeat, by the same ages as [`Health::at`]: it is never stored that a device went silent.
-fn by_health(health: &str, now: i64) -> (&'static str, Vec<Value>) {
+fn by_health(health: Health, now: i64) -> (&'static str, Vec<Value>) {
     let (healthy_since, offline_before) = (now - HEALTHY_MS, now - OFFLINE_MS);
     match health {
-        "healthy" => ("t.last_seen_at >= ?", params![healthy_since]),
-        "warning" => ("t.last_seen_at < ? and t.last_seen_at >= ?", params![healthy_since, offline_before]),
-        "offline" => ("t.last_seen_at < ?", params![offline_before]),
-        _ => ("t.last_seen_at is null", Vec::new()),
+        Health::Healthy => ("t.last_seen_at >= ?", params![healthy_since]),
+        Health::Warning => ("t.last_seen_at < ? and t.last_seen_at >= ?", params![healthy_since, offline_before]),
+        Health::Offline => ("t.last_seen_at < ?", params![offline_before]),
+        Health::Unknown => ("t.last_seen_at is null", Vec::new()),
     }
 }
 
-/// GET `/api/devices/`, filters `site`, `zone`, `health`, `is_active`.
-pub async fn list(_: Caller<Operator>, Now(now): Now, Query(query): Query) -> Answer<Page<Device>> {
-    let listing = Listing::parse(&query, &["site", "zone", "health", "is_active"])?;
-    let mut select = Select::after(concat!(select!(), " where d.code > coalesce(?, '')"), vec![listing.after_text(0)])
-        .and_if("d.site = ?", listing.filter("site"))
-        .and_if("d.zone = ?", listing.filter("zone"))
-        .and_if("d.is_active = ?", listing.bool("is_active")?);
-    if let Some(health) = listing.choice("health", &HEALTHS)? {
-        let (piece, params) = by_health(health, now);
-        select = select.and(piece, params);
+/// Lists devices by `device_code`.
+#[utoipa::path(get, path = "/api/devices")]
+pub async fn list(_: Caller<Operator>, Now(now): Now, listing: Listing<Filters>) -> Answer<Page<Device>> {
+    let filters = &listing.filters;
+    let mut select = Select::new(concatcp!(SELECT, " where d.code > coalesce(?, '')"), params![now, listing.after_text(0)])
+        .and_if("d.site = ?", filters.site.as_deref())
+        .and_if("d.zone = ?", filters.zone.as_deref())
+        .and_if("d.is_active = ?", filters.is_active);
+    if let Some(health) = filters.health {
+        let (condition, params) = by_health(health, now);
+        select = select.and(condition, params);
     }
-    let rows = select.run("d.code", listing.fetch())?;
-    listing.page(rows, |row| Ok(json!([row.text(0)?])), |row| Device::of(row, now))
+    let devices = select.fetch(&Database, "d.code", listing.fetch())?;
+    Ok(listing.page(devices, |device: &Device| [device.device_code.clone()]))
 }
 
-/// GET `/api/devices/{code}`, in any case.
-pub async fn detail(_: Caller<Operator>, Now(now): Now, Path(code): Path<String>) -> Answer<impl IntoResponse> {
-    let rows = db::run(concat!(select!(), " where d.code = ?"), params![code])?;
-    let row = rows.first().ok_or_else(|| Problem::not_found("device"))?;
-    Ok(axum::Json(Device::of(row, now)?))
+/// Returns a device, whose code may be in any case of its letters.
+#[utoipa::path(get, path = "/api/devices/{code}")]
+pub async fn read(_: Caller<Operator>, Now(now): Now, Path(code): Path<String>) -> Answer<Json<Device>> {
+    let device = Database.fetch_optional(concatcp!(SELECT, " where d.code = ?2"), params![now, code])?;
+    device.map(Json).ok_or_else(not_found)
 }

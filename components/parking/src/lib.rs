@@ -1,39 +1,55 @@
-//! Places and devices (contract §3): sites, zones, spots, devices and their keys, the overview, S2's zones and slots, S1's lot counts.
+//! Places and devices (docs/reference/rules.md#parking): sites, zones, spots, devices and their keys, the overview, the zones and slots of
+//! the slot monitoring server, and the lot counts of the parking security server.
 
 mod available;
 mod credentials;
 mod devices;
 mod lots;
 mod overview;
-mod place;
 mod sites;
-mod slots;
+mod slot_monitoring;
+mod spot_state;
 mod spots;
 mod tariff;
 mod zones;
 
-use axum::Router;
-use axum::routing::{delete, get, patch, post};
+use kit::api::Api;
+use kit::routes;
 
-/// Every route of this component.
-pub fn router() -> Router {
-    Router::new()
-        .route("/api/sites", get(sites::list).post(sites::create))
-        .route("/api/sites/{site}", get(sites::detail).patch(sites::change))
-        .route("/api/sites/{site}/zones", get(zones::list).post(zones::create))
-        .route("/api/sites/{site}/zones/{zone}", patch(zones::change))
-        .route("/api/spots", get(spots::list).post(spots::create))
-        .route("/api/spots/available", get(available::list))
-        .route("/api/spots/{spot_id}", get(spots::detail).patch(spots::change))
-        .route("/api/devices", get(devices::list).post(devices::create))
-        .route("/api/devices/{code}", get(devices::detail).patch(devices::change).delete(devices::remove))
-        .route("/api/devices/{code}/credentials", get(credentials::list).post(credentials::create))
-        .route("/api/devices/{code}/credentials/{id}", delete(credentials::revoke))
-        .route("/api/dashboard/overview", get(overview::overview))
-        .route("/api/zones", get(slots::zones))
-        .route("/api/slots", get(slots::slots))
-        .route("/api/parking-data", get(lots::latest))
-        .route("/api/parking-data/add", post(lots::add))
+/// The routes.
+pub fn api() -> Api {
+    Api::new("parking", "Sites, zones, spots, devices and their keys, lot counts, and the overview.")
+        .routes(routes![sites::list, sites::create, sites::read, sites::update])
+        .routes(routes![zones::list, zones::create, zones::update])
+        .routes(routes![spots::list, spots::create, spots::read, spots::update, available::list])
+        .routes(routes![devices::list, devices::create::create, devices::read, devices::update::update, devices::delete::delete])
+        .routes(routes![credentials::list, credentials::create, credentials::revoke])
+        .routes(routes![overview::read, slot_monitoring::list_zones, slot_monitoring::list_slots, lots::read_latest, lots::create])
 }
 
-kit::component!(router);
+kit::component!(crate::api);
+
+#[cfg(test)]
+mod tests {
+    use kit::input::{Input, parse};
+
+    fn check_example<T: Input>() {
+        let example = T::example().expect("an example");
+        assert!(parse::<T>(example.as_bytes(), 1_800_000_000_000).is_ok(), "{}", T::NAME);
+    }
+
+    #[test]
+    fn examples_are_valid() {
+        check_example::<crate::sites::NewSite>();
+        check_example::<crate::sites::SiteChange>();
+        check_example::<crate::tariff::Tariff>();
+        check_example::<crate::zones::NewZone>();
+        check_example::<crate::zones::ZoneChange>();
+        check_example::<crate::spots::NewSpot>();
+        check_example::<crate::spots::SpotChange>();
+        check_example::<crate::devices::create::NewDevice>();
+        check_example::<crate::devices::update::DeviceChange>();
+        check_example::<crate::credentials::NewCredential>();
+        check_example::<crate::lots::NewLotCount>();
+    }
+}

@@ -1,68 +1,104 @@
-//! S1's lot counts: `/api/parking-data/`.
+//! Lot counts, as the parking security server keeps them (docs/reference/rules.md#lot-counts).
 
+use axum::Json;
 use axum::response::{IntoResponse, Response};
 use domain::anomaly::{Change, DEFAULT_LOW_SPOTS, Kind, low_spots_in_lot};
-use domain::reading::FUTURE_TOLERANCE_MS;
 use domain::time::{SECOND_MS, YEAR_2000_MS};
-use http::StatusCode;
+use kit::api::{Created, Request, Respond, answers_schema};
 use kit::caller::{Caller, Sender};
-use kit::db::{DbError, Row, Transaction};
-use kit::fields::Fields;
-use kit::page::Listing;
-use kit::request::{JsonBytes, Now, Query};
+use kit::db::{self, Database, DbError, Executor as _, Fetch as _, Transaction};
+use kit::input::{At, Input, Int, Recent, Text, Timestamp, one_of_schemas};
+use kit::page::{Listing, Page};
+use kit::request::{Body, Now};
+use kit::row::FromRow;
 use kit::select::Select;
-use kit::{Answer, Problem, db, params};
+use kit::{Answer, Problem, params};
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
-struct Count {
+/// A count of a lot's free spots.
+#[derive(Serialize, FromRow, ToSchema)]
+pub struct LotCount {
     parking_lot: String,
     available_spots: i64,
-    timestamp: String,
+    #[row(column = "at")]
+    timestamp: Timestamp,
 }
 
-impl Count {
-    fn of(row: &Row) -> Answer<Self> {
-        Ok(Self { parking_lot: row.text(0)?.to_owned(), available_spots: row.int(1)?, timestamp: row.time(2)? })
+/// Which lots.
+#[derive(Input)]
+pub struct Filters {
+    /// One lot alone, in any case of its letters.
+    parking_lot: Option<Text<1, 100>>,
+}
+
+/// A page of counts, or one count when a lot was named.
+pub enum LatestCounts {
+    /// Of all lots.
+    Page(Page<LotCount>),
+    /// Of the lot that was named.
+    One(LotCount),
+}
+
+impl IntoResponse for LatestCounts {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Page(page) => page.into_response(),
+            Self::One(count) => Json(count).into_response(),
+        }
     }
 }
 
-/// GET `/api/parking-data/`: the latest count of each lot; with `parking_lot`, of that one alone.
-pub async fn latest(Query(query): Query) -> Answer<Response> {
-    let listing = Listing::parse(&query, &["parking_lot"])?;
-    if let Some(lot) = listing.filter("parking_lot") {
-        let rows = db::run("select parking_lot, available_spots, at from lots where parking_lot = ?", params![lot])?;
-        let row = rows.first().ok_or_else(|| Problem::not_found("parking lot"))?;
-        return Ok(axum::Json(Count::of(row)?).into_response());
+impl Respond for LatestCounts {
+    fn describe(request: &mut Request<'_>) {
+        let page = Page::<LotCount>::schema(request.schemas).into();
+        let one = utoipa::openapi::Ref::from_schema_name(LotCount::name()).into();
+        answers_schema(request, 200, "A page of the list; with `parking_lot`, the count of that lot.", one_of_schemas([page, one]));
     }
-    let rows =
-        Select::after("select parking_lot, available_spots, at from lots where parking_lot > coalesce(?, '')", vec![listing.after_text(0)])
-            .run("parking_lot", listing.fetch())?;
-    Ok(listing.page(rows, |row| Ok(json!([row.text(0)?])), Count::of)?.into_response())
 }
 
-/// POST `/api/parking-data/add/`: `{parking_lot, available_spots, timestamp?}`. Lots belong to no device, so any active one may
-/// count any of them.
-pub async fn add(caller: Caller<Sender>, Now(now): Now, JsonBytes(body): JsonBytes) -> Answer<impl IntoResponse> {
-    let mut fields = Fields::parse(&body)?;
-    let lot = fields.text("parking_lot", 1..=100);
-    let available = fields.int("available_spots", 0..=10_000_000);
-    let sent_at = fields.opt_time("timestamp");
-    let at = sent_at.unwrap_or(now);
-    fields.check(at <= now + FUTURE_TOLERANCE_MS, "timestamp", "is more than 5 minutes ahead of the server's clock");
-    fields.check(at >= YEAR_2000_MS, "timestamp", "is before the year 2000");
-    fields.finish()?;
+/// Lists the latest count of each lot by `parking_lot`; with `parking_lot`, returns that of this lot alone.
+#[utoipa::path(get, path = "/api/parking-data", responses((status = 404, description = "There is no lot of this name.")))]
+pub async fn read_latest(listing: Listing<Filters>) -> Answer<LatestCounts> {
+    if let Some(lot) = listing.filters.parking_lot.as_deref() {
+        let count = Database.fetch_optional("select parking_lot, available_spots, at from lots where parking_lot = ?", params![lot])?;
+        return count.map(LatestCounts::One).ok_or_else(|| Problem::not_found("parking lot"));
+    }
+    let start = "select parking_lot, available_spots, at from lots where parking_lot > coalesce(?, '')";
+    let counts = Select::new(start, params![listing.after_text(0)]).fetch(&Database, "parking_lot", listing.fetch())?;
+    Ok(LatestCounts::Page(listing.page(counts, |count: &LotCount| [count.parking_lot.clone()])))
+}
 
+/// A count of a lot's free spots.
+#[derive(Input)]
+#[input(check, example = r#"{"parking_lot": "North Gate", "available_spots": 42, "timestamp": "2026-02-04T10:30:00Z"}"#)]
+pub struct NewLotCount {
+    parking_lot: Text<1, 100>,
+    available_spots: Int<0, 10_000_000>,
+    /// When it was counted; now unless it says otherwise.
+    timestamp: Option<Recent>,
+}
+
+impl NewLotCount {
+    fn check(&self, at: &mut At<'_>) {
+        at.check_field(self.timestamp.is_none_or(|sent| sent.0 >= YEAR_2000_MS), "timestamp", "is before the year 2000");
+    }
+}
+
+/// Adds a count of a lot.
+///
+/// Lots belong to no device, so any active device may count any of them. The count with the newest timestamp is the latest.
+#[utoipa::path(
+    post,
+    path = "/api/parking-data/add",
+    responses((status = 409, description = "There is a count of this lot at this time already."))
+)]
+pub async fn create(caller: Caller<Sender>, Now(now): Now, Body(new): Body<NewLotCount>) -> Answer<Created<LotCount>> {
+    let (lot, available_spots) = (new.parking_lot.into_string(), *new.available_spots);
     let at = db::transaction(|transaction| {
-        // Counts that came without a time, in the same millisecond, are no repeats of each other.
-        let at = match sent_at {
-            Some(at) => at,
-            None => {
-                let latest = "select max(at) from lot_counts where parking_lot = ? and at >= ? and at < ?";
-                let rows = transaction.run(latest, params![&lot, now, now + SECOND_MS])?;
-                rows.first().map(|row| row.opt_int(0)).transpose()?.flatten().map_or(now, |at| at + 1)
-            }
+        let at = match new.timestamp {
+            Some(sent) => sent.0,
+            None => next_time(transaction, &lot, now)?,
         };
         // The trigger on `lot_counts` keeps `lots`, where the newest timestamp wins.
         let stored = transaction.run(
@@ -70,56 +106,64 @@ pub async fn add(caller: Caller<Sender>, Now(now): Now, JsonBytes(body): JsonByt
              select ?1, ?2, ?3, ?4, ?5
              where ?6 is null or exists (select 1 from devices where code = ?6 and is_active = 1)
              returning at",
-            params![&lot, at, available, now, caller.0.id, caller.0.device],
+            params![&lot, at, available_spots, now, caller.0.id, caller.0.device],
         );
         match stored {
             Ok(rows) if rows.is_empty() => Err(Problem::forbidden("this device is not active")),
-            Ok(_) => watch(transaction, &lot, at, now).map(|()| at),
+            Ok(_) => update_low_spots(transaction, &lot, at, now).map(|()| at),
             Err(DbError::Unique(_)) => Err(Problem::conflict("there is a count of this lot at this time already")),
             Err(error) => Err(error.into()),
         }
     })?;
-    let count = Count { parking_lot: lot, available_spots: available, timestamp: domain::time::format_rfc3339(at) };
-    Ok((StatusCode::CREATED, axum::Json(count)))
+    Ok(Created(LotCount { parking_lot: lot, available_spots, timestamp: Timestamp(at) }))
 }
 
-/// Raises or resolves `low_spots` after the count of `at`, unless a newer one was there already. A lot that is named as a site has
-/// that site's limit and size.
-fn watch(transaction: &Transaction, lot: &str, at: i64, now: i64) -> Answer<()> {
-    let rows = transaction.run(
+/// The time of a count that came without one: those that came in the same millisecond are no repeats of each other.
+fn next_time(transaction: &Transaction, lot: &str, now: i64) -> Answer<i64> {
+    let latest = "select max(at) from lot_counts where parking_lot = ? and at >= ? and at < ?";
+    let latest: Option<Option<i64>> = transaction.fetch_scalar(latest, params![lot, now, now + SECOND_MS])?;
+    Ok(latest.flatten().map_or(now, |at| at + 1))
+}
+
+/// The latest count of a lot, with the limit and the size of the site of that name.
+#[derive(FromRow)]
+struct Latest {
+    parking_lot: String,
+    available_spots: i64,
+    low: bool,
+    slug: Option<String>,
+    capacity: Option<i64>,
+    low_spots: Option<i64>,
+}
+
+/// Raises or resolves `low_spots` after the count of `at`, unless a newer one was there already.
+fn update_low_spots(transaction: &Transaction, lot: &str, at: i64, now: i64) -> Answer<()> {
+    let latest: Option<Latest> = transaction.fetch_optional(
         "select l.parking_lot, l.available_spots, l.low, s.slug, s.capacity, s.low_spots
          from lots l left join sites s on s.slug = lower(l.parking_lot)
          where l.parking_lot = ? and l.at = ?",
         params![lot, at],
     )?;
-    let Some(row) = rows.first() else { return Ok(()) };
-    let (lot, free, was_low, site) = (row.text(0)?, row.int(1)?, row.bool(2)?, row.opt_text(3)?);
-    let total = row.opt_int(4)?.filter(|capacity| *capacity > 0).unwrap_or(i64::MAX);
-    let change = low_spots_in_lot(free, total, row.opt_int(5)?.unwrap_or(DEFAULT_LOW_SPOTS));
-    let low = change.apply(was_low);
-    if low == was_low {
+    let Some(Latest { parking_lot: lot, available_spots: free, low: was_low, slug, capacity, low_spots }) = latest else { return Ok(()) };
+    let total = capacity.filter(|capacity| *capacity > 0).unwrap_or(i64::MAX);
+    let change = low_spots_in_lot(free, total, low_spots.unwrap_or(DEFAULT_LOW_SPOTS));
+    let is_low = change.apply(was_low);
+    if is_low == was_low {
         return Ok(());
     }
-    transaction.run("update lots set low = ? where parking_lot = ?", params![low, lot])?;
+    transaction.run("update lots set low = ? where parking_lot = ?", params![is_low, &lot])?;
     // Not the bare name: the scheduled run speaks of a site of that name by what its sensors say.
     let subject = format!("lot:{lot}");
     if change == Change::Raise {
         transaction.run(
             "insert into system_alerts (alert_type, subject, site, severity, message, at) values (?, ?, ?, ?, ?, ?)",
-            params![
-                Kind::LowSpots.into_str(),
-                &subject,
-                site,
-                Kind::LowSpots.severity().into_str(),
-                format!("{lot} has {free} free spots"),
-                now
-            ],
+            params![Kind::LowSpots, subject, slug, Kind::LowSpots.severity(), format!("{lot} has {free} free spots"), now],
         )?;
     } else {
         transaction.run(
             "update alerts set status = 'resolved', resolved_at = ?1, resolved_by = 'system', updated_at = ?1, updated_by = 'system'
              where source = 'system' and status <> 'resolved' and alert_type = ?2 and subject = ?3",
-            params![now, Kind::LowSpots.into_str(), &subject],
+            params![now, Kind::LowSpots, subject],
         )?;
     }
     Ok(())

@@ -1,109 +1,146 @@
-//! `/api/dashboard/overview/`: how full everything is and how the devices are, in one statement.
+//! The overview: how full everything is and how the devices are, in one statement.
 
-use axum::response::IntoResponse;
+use axum::Json;
+use const_format::concatcp;
 use domain::health::{HEALTHY_MS, OFFLINE_MS};
+use domain::overview::Counts;
+use domain::spot::Status;
 use kit::caller::{Caller, SignedIn};
-use kit::page::Listing;
+use kit::db::{Database, Fetch as _, Row};
+use kit::input::{Input, Slug, Timestamp};
 use kit::request::{Now, Query};
-use kit::{Answer, Problem, db, params};
+use kit::row::FromRow;
+use kit::{Answer, Problem, params};
 use serde::Serialize;
-use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
-use crate::place::spots_with_state;
+use crate::spot_state::SPOTS_WITH_STATE;
 
-#[derive(Serialize)]
-struct Devices {
+/// How full everything is and how the devices are.
+#[derive(Serialize, ToSchema)]
+pub struct Overview {
+    #[serde(flatten)]
+    spots: Counts,
+    /// Zones with spots, by site and in the order of its plan.
+    by_zone: Vec<ZoneOverview>,
+    devices: DeviceCounts,
+    as_of: Timestamp,
+    /// `total`, as clients of the slot monitoring server read it, like the five that follow.
+    total_slots: i64,
+    /// `free`.
+    available_slots: i64,
+    /// All that are not free.
+    occupied_slots: i64,
+    /// `devices.healthy`.
+    healthy_devices: i64,
+    /// `devices.warning`.
+    warning_devices: i64,
+    /// `devices.offline`.
+    critical_devices: i64,
+}
+
+/// How full a zone is.
+#[derive(Serialize, ToSchema)]
+struct ZoneOverview {
+    site: String,
+    zone: String,
+    name: String,
+    #[serde(flatten)]
+    spots: Counts,
+}
+
+/// How many active devices are of each health.
+#[derive(Clone, Copy, Default, Serialize, FromRow, ToSchema)]
+struct DeviceCounts {
     healthy: i64,
     warning: i64,
     offline: i64,
     unknown: i64,
 }
 
-#[derive(Serialize)]
-struct Overview {
-    total: i64,
-    free: i64,
-    occupied: i64,
-    reserved: i64,
-    out_of_service: i64,
-    by_zone: Box<RawValue>,
-    devices: Devices,
-    as_of: String,
-    // The same in S2's words; a slot is `available` or `occupied`, as at `/api/slots/`.
-    total_slots: i64,
-    available_slots: i64,
-    occupied_slots: i64,
-    healthy_devices: i64,
-    warning_devices: i64,
-    critical_devices: i64,
+/// Each row has the devices, and a zone unless there is none.
+#[derive(FromRow)]
+struct OverviewRow {
+    #[row(with = zone)]
+    zone: Option<ZoneOverview>,
+    #[row(flatten)]
+    devices: DeviceCounts,
 }
 
-/// The spots that reservations keep are found once, since few are in force at a time: asking for each spot would cost more than all else.
-/// `?3` is now; `?1` and `?2` are the last moments at which a heartbeat makes a device healthy and not yet offline. The zones' JSON is made here,
-/// so that one row crosses into the component.
-macro_rules! statement {
-    ($spots:literal, $devices:literal) => {
-        concat!(
-            "select p.total, p.occupied, p.reserved, p.out_of_service, p.by_zone, v.healthy, v.warning, v.offline, v.unknown
-             from (
-                select coalesce(sum(n.total), 0) as total, coalesce(sum(n.occupied), 0) as occupied,
-                    coalesce(sum(n.reserved), 0) as reserved, coalesce(sum(n.out_of_service), 0) as out_of_service,
-                    json_group_array(json_object('site', n.site, 'zone', n.zone, 'name', z.name, 'total', n.total,
-                        'free', n.total - n.occupied - n.reserved - n.out_of_service, 'occupied', n.occupied,
-                        'reserved', n.reserved, 'out_of_service', n.out_of_service)
-                        order by n.site, z.position, n.zone) as by_zone
-                from (
-                    select s.site, s.zone, count(*) as total, sum(s.status = 'out_of_service') as out_of_service,
-                        sum(s.status <> 'out_of_service' and t.occupied is 1) as occupied,
-                        sum(t.occupied is not 1 and (s.status = 'reserved' or (s.status = 'in_service' and s.spot_id in (
-                            select r.spot_id from reservations r indexed by reservations_live
-                            where r.status in ('pending_payment', 'confirmed', 'arrived') and r.starts_at <= ?3 and r.ends_at > ?3
-                                and (r.status <> 'pending_payment' or r.hold_expires_at > ?3)
-                                and (r.due_until is null or r.due_until > ?3 or r.paid_ends_at > ?3)
-                        )))) as reserved
-                    from ",
-            spots_with_state!(),
-            $spots,
-            " group by s.site, s.zone
-                ) n join zones z on z.site = n.site and z.code = n.zone
-             ) p,
-             (
-                select coalesce(sum(t.last_seen_at >= ?1), 0) as healthy,
-                    coalesce(sum(t.last_seen_at < ?1 and t.last_seen_at >= ?2), 0) as warning,
-                    coalesce(sum(t.last_seen_at < ?2), 0) as offline, coalesce(sum(t.last_seen_at is null), 0) as unknown
-                from devices d join device_state t on t.device_id = d.id where d.is_active = 1",
-            $devices,
-            ") v"
-        )
+fn zone(row: &Row) -> Result<Option<ZoneOverview>, Problem> {
+    let Some(site) = row.get("site")? else { return Ok(None) };
+    let spots = Counts {
+        total: row.get("total")?,
+        free: row.get("free")?,
+        occupied: row.get("occupied")?,
+        reserved: row.get("reserved")?,
+        out_of_service: row.get("out_of_service")?,
     };
+    Ok(Some(ZoneOverview { site, zone: row.get("zone")?, name: row.get("name")?, spots }))
 }
 
-/// GET `/api/dashboard/overview/`, filter `site`. Zones without spots are left out; of devices the active ones count.
-pub async fn overview(_: Caller<SignedIn>, Now(now): Now, Query(query): Query) -> Answer<impl IntoResponse> {
-    let listing = Listing::parse(&query, &["site"])?;
+const OUT_OF_SERVICE: &str = Status::OutOfService.into_str();
+
+/// The spots that reservations claim are found once, since few are under way at a time: asking for each spot would cost more than all else.
+/// `?3` is now; `?1` and `?2` are the last moments at which a heartbeat makes a device healthy and not yet offline.
+const COUNT_SPOTS: &str = concatcp!(
+    "select s.site, s.zone, count(*) as total, sum(s.status = '",
+    OUT_OF_SERVICE,
+    "') as out_of_service, sum(s.status <> '",
+    OUT_OF_SERVICE,
+    "' and t.occupied is 1) as occupied, sum(t.occupied is not 1 and (s.status = '",
+    Status::Reserved.into_str(),
+    "' or (s.status = '",
+    Status::InService.into_str(),
+    "' and s.spot_id in (select c.spot_id from spot_claims c where c.starts_at <= ?3 and c.ends_at > ?3 and c.expires_at > ?3)))) as reserved
+     from ",
+    SPOTS_WITH_STATE
+);
+
+const COUNT_DEVICES: &str = "select coalesce(sum(t.last_seen_at >= ?1), 0) as healthy,
+        coalesce(sum(t.last_seen_at < ?1 and t.last_seen_at >= ?2), 0) as warning,
+        coalesce(sum(t.last_seen_at < ?2), 0) as offline, coalesce(sum(t.last_seen_at is null), 0) as unknown
+     from devices d join device_state t on t.device_id = d.id where d.is_active = 1";
+
+const SELECT: &str = "select n.site, n.zone, z.name, n.total, n.total - n.occupied - n.reserved - n.out_of_service as free, n.occupied,
+        n.reserved, n.out_of_service, v.healthy, v.warning, v.offline, v.unknown from (";
+const JOIN: &str = ") v left join ((";
+const ORDER: &str = " group by s.site, s.zone) n join zones z on z.site = n.site and z.code = n.zone) on true
+     order by n.site, z.position, n.zone";
+
+const ALL: &str = concatcp!(SELECT, COUNT_DEVICES, JOIN, COUNT_SPOTS, ORDER);
+const OF_SITE: &str = concatcp!(SELECT, COUNT_DEVICES, " and d.site = ?4", JOIN, COUNT_SPOTS, " where s.site = ?4", ORDER);
+
+/// What the overview is of.
+#[derive(Input)]
+pub struct Filters {
+    /// Of all sites unless it says otherwise.
+    site: Option<Slug>,
+}
+
+/// Returns how full everything is and how the devices are.
+///
+/// Zones without spots are left out; of devices the active ones count.
+#[utoipa::path(get, path = "/api/dashboard/overview")]
+pub async fn read(_: Caller<SignedIn>, Now(now): Now, Query(filters): Query<Filters>) -> Answer<Json<Overview>> {
     let (healthy_since, offline_before) = (now - HEALTHY_MS, now - OFFLINE_MS);
-    let rows = match listing.filter("site") {
-        None => db::run(statement!("", ""), params![healthy_since, offline_before, now])?,
-        Some(site) => db::run(statement!(" where s.site = ?4", " and d.site = ?4"), params![healthy_since, offline_before, now, site])?,
+    let rows: Vec<OverviewRow> = match filters.site {
+        None => Database.fetch_all(ALL, params![healthy_since, offline_before, now])?,
+        Some(site) => Database.fetch_all(OF_SITE, params![healthy_since, offline_before, now, site])?,
     };
-    let row = rows.first().ok_or_else(|| Problem::internal("the overview gave no row"))?;
-    let (total, occupied, reserved, out_of_service) = (row.int(0)?, row.int(1)?, row.int(2)?, row.int(3)?);
-    let free = total - occupied - reserved - out_of_service;
-    let devices = Devices { healthy: row.int(5)?, warning: row.int(6)?, offline: row.int(7)?, unknown: row.int(8)? };
-    Ok(axum::Json(Overview {
-        total,
-        free,
-        occupied,
-        reserved,
-        out_of_service,
-        by_zone: row.json(4)?,
-        as_of: domain::time::format_rfc3339(now),
-        total_slots: total,
-        available_slots: free,
-        occupied_slots: total - free,
+    let devices = rows.first().map(|row| row.devices).unwrap_or_default();
+    let by_zone: Vec<_> = rows.into_iter().filter_map(|row| row.zone).collect();
+    let spots: Counts = by_zone.iter().map(|zone| zone.spots).sum();
+    Ok(Json(Overview {
+        spots,
+        by_zone,
+        devices,
+        as_of: Timestamp(now),
+        total_slots: spots.total,
+        available_slots: spots.free,
+        occupied_slots: spots.total - spots.free,
         healthy_devices: devices.healthy,
         warning_devices: devices.warning,
         critical_devices: devices.offline,
-        devices,
     }))
 }

@@ -1,197 +1,194 @@
-//! `/api/sites`: car parks, temples, campuses.
+//! Sites: car parks, temples, campuses.
 
+use axum::Json;
 use axum::extract::Path;
-use axum::response::IntoResponse;
-use http::StatusCode;
+use const_format::concatcp;
+use domain::anomaly::DEFAULT_LOW_SPOTS;
+use domain::site::Kind;
+use kit::api::Created;
 use kit::caller::{Admin, Caller};
-use kit::db::{Row, Value};
-use kit::fields::Fields;
+use kit::db::{Database, Fetch as _};
+use kit::input::{Input, Int, JsonObject, Number, Object, Slug, Text, Timestamp};
 use kit::page::{Listing, Page};
-use kit::request::{JsonBytes, Now, Query};
+use kit::request::{Body, Now};
+use kit::row::{FromRow, Json as JsonColumn};
 use kit::select::Select;
-use kit::{Answer, Problem, db, params};
+use kit::{Answer, Problem, params};
 use serde::Serialize;
-use serde_json::json;
-use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
-use crate::tariff;
+use crate::tariff::{Tariff, TariffField};
 
-const KINDS: [&str; 3] = ["car_park", "temple", "campus"];
 const MAX_CAPACITY: i64 = 10_000_000;
 
-macro_rules! columns {
-    () => {
-        "slug, name, kind, latitude, longitude, time_zone, capacity, low_spots, thresholds, tariff, created_at, updated_at"
-    };
-}
+const COLUMNS: &str = "slug, name, kind, latitude, longitude, time_zone, capacity, low_spots, thresholds, tariff, created_at, updated_at";
 
-#[derive(Serialize)]
+/// A site.
+#[derive(Serialize, FromRow, ToSchema)]
 pub struct Site {
     slug: String,
     name: String,
-    kind: String,
+    kind: Kind,
+    /// Degrees.
     latitude: f64,
+    /// Degrees.
     longitude: f64,
+    /// IANA name.
     time_zone: String,
+    /// How many spots or people it has room for.
     capacity: i64,
+    /// Fewer free spots than this raise an alert.
     low_spots: i64,
-    thresholds: Box<RawValue>,
-    tariff: Box<RawValue>,
-    created_at: String,
-    updated_at: String,
+    /// Further limits of the site, kept as they were sent.
+    #[schema(value_type = Object)]
+    thresholds: JsonColumn<Object>,
+    #[row(with = Tariff::from_row)]
+    tariff: Tariff,
+    created_at: Timestamp,
+    updated_at: Timestamp,
 }
 
-impl Site {
-    fn of(row: &Row) -> Answer<Self> {
-        Ok(Self {
-            slug: row.text(0)?.to_owned(),
-            name: row.text(1)?.to_owned(),
-            kind: row.text(2)?.to_owned(),
-            latitude: row.real(3)?,
-            longitude: row.real(4)?,
-            time_zone: row.text(5)?.to_owned(),
-            capacity: row.int(6)?,
-            low_spots: row.int(7)?,
-            thresholds: row.json(8)?,
-            tariff: row.json(9)?,
-            created_at: row.time(10)?,
-            updated_at: row.time(11)?,
-        })
+fn not_found() -> Problem {
+    Problem::not_found("site")
+}
+
+/// Which sites.
+#[derive(Input)]
+pub struct Filters {
+    kind: Option<Kind>,
+}
+
+/// Lists sites by `slug`.
+#[utoipa::path(get, path = "/api/sites")]
+pub async fn list(listing: Listing<Filters>) -> Answer<Page<Site>> {
+    let sites = Select::new(concatcp!("select ", COLUMNS, " from sites where slug > coalesce(?, '')"), params![listing.after_text(0)])
+        .and_if("kind = ?", listing.filters.kind)
+        .fetch(&Database, "slug", listing.fetch())?;
+    Ok(listing.page(sites, |site: &Site| [site.slug.clone()]))
+}
+
+/// Returns a site.
+#[utoipa::path(get, path = "/api/sites/{site}")]
+pub async fn read(Path(site): Path<String>) -> Answer<Json<Site>> {
+    let site = Database.fetch_optional(concatcp!("select ", COLUMNS, " from sites where slug = ?"), params![site])?;
+    site.map(Json).ok_or_else(not_found)
+}
+
+kit::text_type! {
+    /// A time zone by its IANA name.
+    pub struct ZoneName, "must be an IANA name, such as Asia/Kolkata",
+    pattern: "^[A-Za-z][A-Za-z0-9_+-]{0,19}(/[A-Za-z][A-Za-z0-9_+-]{0,20}){0,2}$", domain::tz::is_zone_name
+}
+
+/// A new site.
+#[derive(Input)]
+#[input(example = r#"{
+    "slug": "north-gate", "name": "North Gate car park", "kind": "car_park", "latitude": 23.03, "longitude": 72.58,
+    "time_zone": "Asia/Kolkata", "capacity": 120, "tariff": {"currency": "INR", "per_hour": 4000}
+}"#)]
+pub struct NewSite {
+    slug: Slug,
+    name: Text<1, 100>,
+    kind: Kind,
+    /// Degrees.
+    #[input(alias("lat"))]
+    latitude: Number<-90, 90>,
+    /// Degrees.
+    #[input(alias("lng"))]
+    longitude: Number<-180, 180>,
+    #[input(alias("timezone"))]
+    time_zone: ZoneName,
+    /// How many spots or people it has room for.
+    capacity: Int<0, MAX_CAPACITY>,
+    /// Fewer free spots than this raise an alert; 5 unless it says otherwise.
+    low_spots: Option<Int<0, MAX_CAPACITY>>,
+    /// Further limits of the site, kept as they are sent.
+    thresholds: Option<JsonObject>,
+    tariff: Option<TariffField>,
+}
+
+/// A change of a site: what is not sent stays.
+#[derive(Input)]
+#[input(example = r#"{"low_spots": 8, "tariff": {"currency": "INR", "per_hour": 4000, "per_day": 30000}}"#)]
+pub struct SiteChange {
+    /// May be repeated, and cannot be changed.
+    slug: Option<Slug>,
+    name: Option<Text<1, 100>>,
+    kind: Option<Kind>,
+    /// Degrees.
+    #[input(alias("lat"))]
+    latitude: Option<Number<-90, 90>>,
+    /// Degrees.
+    #[input(alias("lng"))]
+    longitude: Option<Number<-180, 180>>,
+    #[input(alias("timezone"))]
+    time_zone: Option<ZoneName>,
+    capacity: Option<Int<0, MAX_CAPACITY>>,
+    low_spots: Option<Int<0, MAX_CAPACITY>>,
+    /// Replaces the limits as a whole.
+    thresholds: Option<JsonObject>,
+    /// Replaces the tariff as a whole.
+    tariff: Option<TariffField>,
+}
+
+const INSERT: &str = concatcp!(
+    "insert into sites (slug, name, kind, latitude, longitude, time_zone, capacity, low_spots, thresholds, tariff,
+        created_at, updated_at, updated_by)
+     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce(?8, ",
+    DEFAULT_LOW_SPOTS,
+    "), coalesce(?9, '{}'), coalesce(?10, '{}'), ?11, ?11, ?12) returning ",
+    COLUMNS
+);
+
+/// Adds a site.
+#[utoipa::path(post, path = "/api/sites", responses((status = 409, description = "There is a site of this slug already.")))]
+pub async fn create(caller: Caller<Admin>, Now(now): Now, Body(new): Body<NewSite>) -> Answer<Created<Site>> {
+    let params = params![
+        new.slug,
+        new.name,
+        new.kind,
+        new.latitude,
+        new.longitude,
+        new.time_zone,
+        new.capacity,
+        new.low_spots,
+        new.thresholds,
+        new.tariff,
+        now,
+        caller.0.id
+    ];
+    let site = Database.fetch_optional(INSERT, params)?;
+    site.map(Created).ok_or_else(|| Problem::internal("the insert gave no row"))
+}
+
+const UPDATE: &str = concatcp!(
+    "update sites set name = coalesce(?2, name), kind = coalesce(?3, kind), latitude = coalesce(?4, latitude),
+        longitude = coalesce(?5, longitude), time_zone = coalesce(?6, time_zone), capacity = coalesce(?7, capacity),
+        low_spots = coalesce(?8, low_spots), thresholds = coalesce(?9, thresholds), tariff = coalesce(?10, tariff),
+        updated_at = ?11, updated_by = ?12
+     where slug = ?1 returning ",
+    COLUMNS
+);
+
+/// Changes a site.
+#[utoipa::path(patch, path = "/api/sites/{site}")]
+pub async fn update(caller: Caller<Admin>, Now(now): Now, Path(slug): Path<String>, Body(change): Body<SiteChange>) -> Answer<Json<Site>> {
+    if change.slug.is_some_and(|sent| *sent != *slug) {
+        return Err(Problem::invalid_field("slug", "cannot be changed"));
     }
-}
-
-/// GET `/api/sites`, filter `kind`.
-pub async fn list(Query(query): Query) -> Answer<Page<Site>> {
-    let listing = Listing::parse(&query, &["kind"])?;
-    let kind = listing.choice("kind", &KINDS)?;
-    let rows = Select::after(concat!("select ", columns!(), " from sites where slug > coalesce(?, '')"), vec![listing.after_text(0)])
-        .and_if("kind = ?", kind)
-        .run("slug", listing.fetch())?;
-    listing.page(rows, |row| Ok(json!([row.text(0)?])), Site::of)
-}
-
-/// GET `/api/sites/{site}`.
-pub async fn detail(Path(site): Path<String>) -> Answer<impl IntoResponse> {
-    let rows = db::run(concat!("select ", columns!(), " from sites where slug = ?"), params![site])?;
-    let row = rows.first().ok_or_else(|| Problem::not_found("site"))?;
-    Ok(axum::Json(Site::of(row)?))
-}
-
-/// What a body says of a site; none where it says nothing.
-struct Sent {
-    name: Option<String>,
-    kind: Option<String>,
-    latitude: Option<f64>,
-    longitude: Option<f64>,
-    time_zone: Option<String>,
-    capacity: Option<i64>,
-    low_spots: Option<i64>,
-    thresholds: Option<String>,
-    tariff: Option<String>,
-}
-
-impl Sent {
-    fn read(fields: &mut Fields) -> Self {
-        fields.alias("latitude", "lat").alias("longitude", "lng").alias("time_zone", "timezone");
-        let sent = Self {
-            name: fields.opt_text("name", 1..=100),
-            kind: fields.opt_choice("kind", &KINDS),
-            latitude: fields.opt_number("latitude", -90.0..=90.0),
-            longitude: fields.opt_number("longitude", -180.0..=180.0),
-            time_zone: fields.opt_text("time_zone", 1..=64),
-            capacity: fields.opt_int("capacity", 0..=MAX_CAPACITY),
-            low_spots: fields.opt_int("low_spots", 0..=MAX_CAPACITY),
-            thresholds: fields.opt_object("thresholds"),
-            tariff: fields.opt_object("tariff"),
-        };
-        let zone = sent.time_zone.as_deref();
-        fields.check(zone.is_none_or(domain::tz::is_zone_name), "time_zone", "must be an IANA name, such as Asia/Kolkata");
-        let tariff = sent.tariff.as_deref().and_then(|tariff| serde_json::from_str(tariff).ok());
-        for fault in tariff.iter().flat_map(tariff::faults) {
-            fields.refuse("tariff", fault);
-        }
-        sent
-    }
-
-    fn params(self) -> Vec<Value> {
-        params![
-            self.name,
-            self.kind,
-            self.latitude,
-            self.longitude,
-            self.time_zone,
-            self.capacity,
-            self.low_spots,
-            self.thresholds,
-            self.tariff,
-        ]
-    }
-}
-
-/// POST `/api/sites`.
-pub async fn create(caller: Caller<Admin>, Now(now): Now, JsonBytes(body): JsonBytes) -> Answer<impl IntoResponse> {
-    let mut fields = Fields::parse(&body)?;
-    let slug = fields.text("slug", 1..=64);
-    fields.check(slug.is_empty() || domain::device_code::is_slug(&slug), "slug", domain::device_code::SLUG_RULE);
-    let sent = Sent::read(&mut fields);
-    for (missing, field) in [
-        (sent.name.is_none(), "name"),
-        (sent.kind.is_none(), "kind"),
-        (sent.latitude.is_none(), "latitude"),
-        (sent.longitude.is_none(), "longitude"),
-        (sent.time_zone.is_none(), "time_zone"),
-        (sent.capacity.is_none(), "capacity"),
-    ] {
-        // A field that was sent and refused is named already.
-        if missing && !fields.errors().contains_key(field) {
-            fields.refuse(field, "is required");
-        }
-    }
-    fields.finish()?;
-
-    let mut params = sent.params();
-    params.extend(params![slug, now, caller.0.id]);
-    let rows = db::run(
-        concat!(
-            "insert into sites (name, kind, latitude, longitude, time_zone, capacity, low_spots, thresholds, tariff,
-                slug, created_at, updated_at, updated_by)
-             values (?1, ?2, ?3, ?4, ?5, ?6, coalesce(?7, 5), coalesce(?8, '{}'), coalesce(?9, '{}'), ?10, ?11, ?11, ?12)
-             returning ",
-            columns!()
-        ),
-        params,
-    )?;
-    let row = rows.first().ok_or_else(|| Problem::internal("the insert gave no row"))?;
-    Ok((StatusCode::CREATED, axum::Json(Site::of(row)?)))
-}
-
-/// PATCH `/api/sites/{site}`: what is not sent stays. A slug never changes.
-pub async fn change(
-    caller: Caller<Admin>,
-    Now(now): Now,
-    Path(site): Path<String>,
-    JsonBytes(body): JsonBytes,
-) -> Answer<impl IntoResponse> {
-    let mut fields = Fields::parse(&body)?;
-    let slug = fields.opt_text("slug", 1..=64);
-    fields.check(slug.is_none_or(|slug| slug == site), "slug", "cannot be changed");
-    let sent = Sent::read(&mut fields);
-    fields.finish()?;
-
-    let mut params = sent.params();
-    params.extend(params![site, now, caller.0.id]);
-    let rows = db::run(
-        concat!(
-            "update sites set name = coalesce(?1, name), kind = coalesce(?2, kind), latitude = coalesce(?3, latitude),
-                longitude = coalesce(?4, longitude), time_zone = coalesce(?5, time_zone), capacity = coalesce(?6, capacity),
-                low_spots = coalesce(?7, low_spots), thresholds = coalesce(?8, thresholds), tariff = coalesce(?9, tariff),
-                updated_at = ?11, updated_by = ?12
-             where slug = ?10
-             returning ",
-            columns!()
-        ),
-        params,
-    )?;
-    let row = rows.first().ok_or_else(|| Problem::not_found("site"))?;
-    Ok(axum::Json(Site::of(row)?))
+    let params = params![
+        slug,
+        change.name,
+        change.kind,
+        change.latitude,
+        change.longitude,
+        change.time_zone,
+        change.capacity,
+        change.low_spots,
+        change.thresholds,
+        change.tariff,
+        now,
+        caller.0.id
+    ];
+    Database.fetch_optional(UPDATE, params)?.map(Json).ok_or_else(not_found)
 }

@@ -1,153 +1,200 @@
-//! `/api/spots`: parking spots with their live state.
+//! Parking spots with their live state (docs/reference/spots.md).
 
+use axum::Json;
 use axum::extract::Path;
-use axum::response::IntoResponse;
-use domain::device_code::{CODE_RULE, is_spot_id};
-use http::StatusCode;
+use const_format::concatcp;
+use domain::overview::SpotState;
+use domain::spot::{Kind, Status};
+use kit::api::Created;
 use kit::caller::{Admin, Caller};
-use kit::db::Row;
-use kit::fields::Fields;
+use kit::db::{Database, Fetch as _};
+use kit::input::{Code, Input, Slug, Timestamp};
 use kit::page::{Listing, Page};
-use kit::request::{JsonBytes, Now, Query};
+use kit::request::{Body, Now};
+use kit::row::FromRow;
 use kit::select::Select;
-use kit::{Answer, Problem, db, params, spot_is_free};
+use kit::{Answer, Problem, params};
 use serde::Serialize;
-use serde_json::json;
+use strum::{EnumString, IntoStaticStr, VariantNames};
+use utoipa::ToSchema;
 
-use crate::place::{site_exists, spot_state, spots_with_state, unknown_zone};
+use crate::spot_state::{SPOTS_WITH_STATE, STATE};
+use crate::zones;
 
-/// The kinds of spots.
-pub const KINDS: [&str; 5] = ["standard", "accessible", "ev", "two_wheeler", "vip"];
-const STATES: [&str; 4] = ["free", "occupied", "reserved", "out_of_service"];
-
-/// What an administrator can set; whether a spot is taken is for its sensor to say.
-const SETTABLE: [&str; 4] = ["in_service", "free", "reserved", "out_of_service"];
-
-#[derive(Serialize)]
+/// A spot.
+#[derive(Serialize, FromRow, ToSchema)]
 pub struct Spot {
     spot_id: String,
     site: String,
     zone: String,
-    kind: String,
-    status: String,
-    updated_at: String,
+    kind: Kind,
+    /// Its state now.
+    status: SpotState,
+    updated_at: Timestamp,
 }
 
-macro_rules! select {
-    () => {
-        concat!("select s.spot_id, s.site, s.zone, s.kind, ", spot_state!("?1"), ", s.updated_at from ", spots_with_state!())
-    };
+/// `?1` is the present time.
+const SELECT: &str = concatcp!("select s.spot_id, s.site, s.zone, s.kind, ", STATE, " as status, s.updated_at from ", SPOTS_WITH_STATE);
+
+fn find(spot_id: &str, now: i64) -> Answer<Spot> {
+    let spot = Database.fetch_optional(concatcp!(SELECT, " where s.spot_id = ?2"), params![now, spot_id])?;
+    spot.ok_or_else(|| Problem::not_found("spot"))
 }
 
-impl Spot {
-    fn of(row: &Row) -> Answer<Self> {
-        Ok(Self {
-            spot_id: row.text(0)?.to_owned(),
-            site: row.text(1)?.to_owned(),
-            zone: row.text(2)?.to_owned(),
-            kind: row.text(3)?.to_owned(),
-            status: row.text(4)?.to_owned(),
-            updated_at: row.time(5)?,
-        })
-    }
-
-    fn find(spot_id: &str, now: i64) -> Answer<Self> {
-        let rows = db::run(concat!(select!(), " where s.spot_id = ?2"), params![now, spot_id])?;
-        Self::of(rows.first().ok_or_else(|| Problem::not_found("spot"))?)
-    }
+/// Which spots.
+#[derive(Input)]
+pub struct Filters {
+    site: Option<Slug>,
+    zone: Option<Code>,
+    kind: Option<Kind>,
+    /// Their state now.
+    status: Option<SpotState>,
 }
 
-/// GET `/api/spots`, filters `site`, `zone`, `kind`, `status`.
-pub async fn list(Now(now): Now, Query(query): Query) -> Answer<Page<Spot>> {
-    let listing = Listing::parse(&query, &["site", "zone", "kind", "status"])?;
-    let kind = listing.choice("kind", &KINDS)?;
-    let status = listing.choice("status", &STATES)?;
-    let rows = Select::after(concat!(select!(), " where s.spot_id > coalesce(?, '')"), vec![now.into(), listing.after_text(0)])
-        .and_if("s.site = ?", listing.filter("site"))
-        .and_if("s.zone = ?", listing.filter("zone"))
-        .and_if("s.kind = ?", kind)
-        .and_if(concat!(spot_state!("?1"), " = ?"), status)
-        .run("s.spot_id", listing.fetch())?;
-    listing.page(rows, |row| Ok(json!([row.text(0)?])), Spot::of)
+/// Lists spots by `spot_id`, with their state now.
+#[utoipa::path(get, path = "/api/spots")]
+pub async fn list(Now(now): Now, listing: Listing<Filters>) -> Answer<Page<Spot>> {
+    let filters = &listing.filters;
+    let spots = Select::new(concatcp!(SELECT, " where s.spot_id > coalesce(?, '')"), params![now, listing.after_text(0)])
+        .and_if("s.site = ?", filters.site.as_deref())
+        .and_if("s.zone = ?", filters.zone.as_deref())
+        .and_if("s.kind = ?", filters.kind)
+        .and_if(concatcp!(STATE, " = ?"), filters.status)
+        .fetch(&Database, "s.spot_id", listing.fetch())?;
+    Ok(listing.page(spots, |spot: &Spot| [spot.spot_id.clone()]))
 }
 
-/// GET `/api/spots/{spot_id}`.
-pub async fn detail(Now(now): Now, Path(spot_id): Path<String>) -> Answer<impl IntoResponse> {
-    Ok(axum::Json(Spot::find(&spot_id, now)?))
+/// Returns a spot with its state now.
+#[utoipa::path(get, path = "/api/spots/{spot_id}")]
+pub async fn read(Now(now): Now, Path(spot_id): Path<String>) -> Answer<Json<Spot>> {
+    Ok(Json(find(&spot_id, now)?))
 }
 
-/// The stored form of a settable state.
-fn stored(status: Option<String>) -> Option<String> {
-    status.map(|status| if status == "free" { "in_service".to_owned() } else { status })
+/// What an administrator can make of a spot; whether it is occupied is for its sensor to say.
+#[derive(Clone, Copy, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum SettableStatus {
+    /// It is offered.
+    InService,
+    /// The same, as clients of the IoT parking server say it.
+    Free,
+    /// Kept by the site.
+    Reserved,
+    /// Closed.
+    OutOfService,
 }
 
-/// POST `/api/spots`.
-pub async fn create(caller: Caller<Admin>, Now(now): Now, JsonBytes(body): JsonBytes) -> Answer<impl IntoResponse> {
-    let mut fields = Fields::parse(&body)?;
-    let spot_id = fields.text("spot_id", 1..=64);
-    fields.check(spot_id.is_empty() || is_spot_id(&spot_id), "spot_id", CODE_RULE);
-    let site = fields.text("site", 1..=64);
-    let zone = fields.text("zone", 1..=64);
-    let kind = fields.opt_choice("kind", &KINDS);
-    let status = stored(fields.opt_choice("status", &SETTABLE));
-    fields.finish()?;
+kit::words!(SettableStatus);
 
-    let rows = db::run(
-        "insert into spots (spot_id, site, zone, kind, status, created_at, updated_at, updated_by)
-         select ?1, site, code, coalesce(?4, 'standard'), coalesce(?5, 'in_service'), ?6, ?6, ?7
-         from zones where site = ?2 and code = ?3
-         returning spot_id, site, zone, kind, iif(status = 'in_service', 'free', status), updated_at",
-        params![spot_id, &site, zone, kind, status, now, caller.0.id],
-    )?;
-    match rows.first() {
-        Some(row) => Ok((StatusCode::CREATED, axum::Json(Spot::of(row)?))),
-        None => Err(unknown_zone(site_exists(&site)?)),
+impl From<SettableStatus> for Status {
+    fn from(settable: SettableStatus) -> Self {
+        match settable {
+            SettableStatus::InService | SettableStatus::Free => Self::InService,
+            SettableStatus::Reserved => Self::Reserved,
+            SettableStatus::OutOfService => Self::OutOfService,
+        }
     }
 }
 
-/// PATCH `/api/spots/{spot_id}`: its kind and its status. Spots are concrete: they do not move. One that is reserved by drivers is taken out of
-/// service only with `"force": true`: 409 with `reason` `reserved` and their number otherwise; their reservations are then for staff to
-/// cancel, which gives all of the money back.
-pub async fn change(
+/// A new spot.
+#[derive(Input)]
+#[input(example = r#"{"spot_id": "B1-NEW-1", "site": "city-centre", "zone": "B1", "kind": "ev"}"#)]
+pub struct NewSpot {
+    /// Unique, in any case of its letters.
+    spot_id: Code,
+    site: Slug,
+    zone: Code,
+    /// `standard` unless it says otherwise.
+    kind: Option<Kind>,
+    /// `in_service` unless it says otherwise.
+    status: Option<SettableStatus>,
+}
+
+/// A change of a spot: what is not sent stays.
+#[derive(Input)]
+#[input(example = r#"{"kind": "accessible", "status": "in_service"}"#)]
+pub struct SpotChange {
+    /// May be repeated, and cannot be changed.
+    spot_id: Option<Code>,
+    /// May be repeated, and cannot be changed.
+    site: Option<Slug>,
+    /// May be repeated, and cannot be changed.
+    zone: Option<Code>,
+    kind: Option<Kind>,
+    status: Option<SettableStatus>,
+    /// Whether it is closed although there are reservations of it.
+    force: Option<bool>,
+}
+
+/// A new spot has no sensor and no reservation: its state follows from its status.
+const INSERT: &str = concatcp!(
+    "insert into spots (spot_id, site, zone, kind, status, created_at, updated_at, updated_by)
+     select ?1, site, code, ?4, ?5, ?6, ?6, ?7 from zones where site = ?2 and code = ?3
+     returning spot_id, site, zone, kind, iif(status = '",
+    Status::InService.into_str(),
+    "', '",
+    SpotState::Free.into_str(),
+    "', status) as status, updated_at"
+);
+
+/// Adds a spot.
+#[utoipa::path(post, path = "/api/spots", responses((status = 409, description = "There is a spot of this id already.")))]
+pub async fn create(caller: Caller<Admin>, Now(now): Now, Body(new): Body<NewSpot>) -> Answer<Created<Spot>> {
+    let status = new.status.map_or(Status::InService, Status::from);
+    let params = params![new.spot_id, &new.site, new.zone, new.kind.unwrap_or_default(), status, now, caller.0.id];
+    match Database.fetch_optional(INSERT, params)? {
+        Some(spot) => Ok(Created(spot)),
+        None => Err(zones::unknown(&Database, &new.site)?),
+    }
+}
+
+/// Claims of the spot `?1` by reservations that are under way or lie ahead at `?2`.
+const CLAIMS_AHEAD: &str = "from spot_claims c where c.spot_id = ?1 and c.ends_at > ?2 and c.expires_at > ?2";
+
+const UPDATE: &str = concatcp!(
+    "update spots set kind = coalesce(?3, kind), status = coalesce(?4, status), updated_at = ?2, updated_by = ?5
+     where spot_id = ?1 and site = coalesce(?6, site) and zone = coalesce(?7, zone) and (not ?8 or not exists (select 1 ",
+    CLAIMS_AHEAD,
+    ")) returning spot_id"
+);
+
+/// Changes a spot's kind and its status.
+///
+/// Spots are concrete: they do not move. One with reservations ahead is closed only with `"force": true`; the reservations are then for staff
+/// to cancel, which gives all of the money back.
+#[utoipa::path(
+    patch,
+    path = "/api/spots/{spot_id}",
+    responses((status = 409, description = "`reserved`: reservations of it lie ahead, `reservations` says how many."))
+)]
+pub async fn update(
     caller: Caller<Admin>,
     Now(now): Now,
     Path(spot_id): Path<String>,
-    JsonBytes(body): JsonBytes,
-) -> Answer<impl IntoResponse> {
-    let mut fields = Fields::parse(&body)?;
-    let (site, zone) = (fields.opt_text("site", 1..=64), fields.opt_text("zone", 1..=64));
-    let id = fields.opt_text("spot_id", 1..=64);
-    fields.check(id.is_none_or(|id| id.eq_ignore_ascii_case(&spot_id)), "spot_id", "cannot be changed");
-    let kind = fields.opt_choice("kind", &KINDS);
-    let status = stored(fields.opt_choice("status", &SETTABLE));
-    let force = fields.opt_bool("force").unwrap_or(false);
-    fields.finish()?;
-    let closes = status.as_deref().is_some_and(|status| status != "in_service") && !force;
-
-    let rows = db::run(
-        concat!(
-            "update spots set kind = coalesce(?2, kind), status = coalesce(?3, status), updated_at = ?4, updated_by = ?5
-             where spot_id = ?1 and site = coalesce(?6, site) and zone = coalesce(?7, zone) and (not ?8 or ",
-            spot_is_free!("?1", "?4", "9223372036854775807", "?4", "0"),
-            ") returning spot_id"
-        ),
-        params![&spot_id, kind, status, now, caller.0.id, site.as_deref(), zone.as_deref(), closes],
-    )?;
-    let spot = Spot::find(&spot_id, now)?;
-    let reserved = if rows.is_empty() && closes { reservations(&spot_id, now)? } else { 0 };
+    Body(change): Body<SpotChange>,
+) -> Answer<Json<Spot>> {
+    if change.spot_id.is_some_and(|sent| !sent.eq_ignore_ascii_case(&spot_id)) {
+        return Err(Problem::invalid_field("spot_id", "cannot be changed"));
+    }
+    let status = change.status.map(Status::from);
+    let closes = status.is_some_and(|status| status != Status::InService) && !change.force.unwrap_or(false);
+    let (site, zone) = (change.site.as_deref(), change.zone.as_deref());
+    let is_changed = Database.exists(UPDATE, params![&spot_id, now, change.kind, status, caller.0.id, site, zone, closes])?;
+    let spot = find(&spot_id, now)?;
+    if is_changed {
+        return Ok(Json(spot));
+    }
+    let reserved = if closes { count_reservations(&spot_id, now)? } else { 0 };
     if reserved > 0 {
         let detail = format!("{reserved} reservations of it lie ahead: say \"force\": true, and cancel them");
         return Err(Problem::conflict(detail).because("reserved").with("reservations", reserved));
     }
-    if rows.is_empty() {
-        let moved = if site.is_some_and(|site| site != spot.site) { "site" } else { "zone" };
-        return Err(Problem::invalid_field(moved, "cannot be changed"));
-    }
-    Ok(axum::Json(spot))
+    let moved = if site.is_some_and(|site| site != spot.site) { "site" } else { "zone" };
+    Err(Problem::invalid_field(moved, "cannot be changed"))
 }
 
 /// How many reservations of a spot are under way or lie ahead.
-fn reservations(spot_id: &str, now: i64) -> Result<i64, Problem> {
-    let rows = db::run(concat!("select count(*) from ", kit::keeps_spot!("?1", "?2", "9223372036854775807", "?2")), params![spot_id, now])?;
-    rows.first().map_or(Ok(0), |row| row.int(0))
+fn count_reservations(spot_id: &str, now: i64) -> Answer<i64> {
+    let count = Database.fetch_scalar(concatcp!("select count(distinct c.reservation_no) ", CLAIMS_AHEAD), params![spot_id, now])?;
+    Ok(count.unwrap_or(0))
 }

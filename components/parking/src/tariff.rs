@@ -1,109 +1,237 @@
-//! A site's tariff as it is sent: checked field by field, kept as it came. What it means is in `domain::tariff` and `domain::refund`.
+//! A site's tariff as it is set and answered. What it means is in `domain::tariff` and `domain::refund`, which read it from the database
+//! (docs/reference/spots.md#tariffs).
 
-use domain::refund::MAX_NOTICE_MINUTES;
+use std::collections::BTreeMap;
+
+use domain::refund::{MAX_NOTICE_MINUTES, RefundRule};
+use domain::spot::Kind;
 use domain::tariff::{MAX_FREE_MINUTES, MAX_PRICE};
-use kit::fields::Fields;
-use serde_json::{Value, json};
+use kit::Problem;
+use kit::db::Row;
+use kit::input::{At, Field, Input, Int, SchemaRef, Schemas, Value, one_of, parse, parse_value};
+use serde::Serialize;
+use strum::VariantArray as _;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
 
-use crate::spots::KINDS;
-
-/// What is wrong with a tariff: empty when nothing is. `{currency, per_hour?, per_day?, free_minutes?, minimum?, kinds?: {kind: {…}}, refund?:
-/// {full_until_minutes?, late_percent?, started_percent?}}`; further fields are left alone.
-pub fn faults(tariff: &Value) -> Vec<String> {
-    let mut faults = Vec::new();
-    judge(tariff, "", &mut faults, |fields| {
-        let code = fields.opt_text("currency", 1..=8);
-        let is_code = |code: &str| code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase());
-        fields.check(code.as_deref().is_none_or(is_code), "currency", "must be three capital letters, such as INR");
-        prices(fields);
-        let priced = ["per_hour", "per_day", "daily_cap", "minimum"].iter().any(|name| fields.has(name));
-        fields.check(!priced || fields.has("currency"), "currency", "is required with a price");
-    });
-    if tariff.get("kinds").is_some() && tariff.get("by_kind").is_some() {
-        faults.push("its kinds and by_kind are the same: send one".to_owned());
-    }
-    match tariff.get("kinds").or_else(|| tariff.get("by_kind")) {
-        None => {}
-        Some(Value::Object(kinds)) => {
-            for (kind, own) in kinds {
-                if KINDS.contains(&kind.as_str()) {
-                    judge(own, &format!("kinds.{kind}."), &mut faults, prices);
-                } else {
-                    faults.push(format!("its kinds.{kind} is not a kind of spot: {}", KINDS.join(", ")));
-                }
-            }
-        }
-        Some(_) => faults.push("its kinds must be an object".to_owned()),
-    }
-    if let Some(refund) = tariff.get("refund") {
-        judge(refund, "refund.", &mut faults, |fields| {
-            fields.opt_int("full_until_minutes", 0..=MAX_NOTICE_MINUTES);
-            let late = fields.opt_int("late_percent", 0..=100);
-            let started = fields.opt_int("started_percent", 0..=100);
-            let falls = started.is_none_or(|started| started <= late.unwrap_or(50));
-            fields.check(falls, "started_percent", "must not be more than late_percent");
-        });
-    }
-    faults
+kit::text_type! {
+    /// The code of a currency.
+    #[derive(Serialize)]
+    pub struct Currency, "must be three capital letters, such as INR", pattern: "^[A-Z]{3}$", is_currency
 }
 
-/// What prices are made of.
-const NUMBERS: [&str; 5] = ["per_hour", "per_day", "daily_cap", "minimum", "free_minutes"];
-/// What a refund rule is made of.
-const SHARES: [&str; 3] = ["full_until_minutes", "late_percent", "started_percent"];
-
-fn prices(fields: &mut Fields) {
-    fields.check(!(fields.has("per_day") && fields.has("daily_cap")), "daily_cap", "is the same as per_day: send one");
-    for name in ["per_hour", "per_day", "daily_cap", "minimum"] {
-        fields.opt_int(name, 0..=MAX_PRICE);
-    }
-    fields.opt_int("free_minutes", 0..=MAX_FREE_MINUTES);
+fn is_currency(text: &str) -> bool {
+    text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase())
 }
 
-fn judge(value: &Value, prefix: &str, faults: &mut Vec<String>, read: impl FnOnce(&mut Fields)) {
-    // `4000.0` would be read as a whole number, and null as none, but the rules take the one not at all and the other for a price alone.
-    for (name, value) in value.as_object().into_iter().flatten() {
-        let wrong = (NUMBERS.contains(&name.as_str()) && value.is_f64())
-            || (SHARES.contains(&name.as_str()) && (value.is_f64() || value.is_null()));
-        if wrong {
-            faults.push(format!("its {prefix}{name} must be a whole number"));
-        }
+type Price = Int<0, MAX_PRICE>;
+
+/// A site's prices, integer minor units of its currency, and its refunds.
+#[derive(Default, Input, Serialize, ToSchema)]
+#[input(
+    check,
+    example = r#"{"currency": "INR", "per_hour": 4000, "per_day": 30000, "free_minutes": 10, "kinds": {"ev": {"per_hour": 5000}}}"#
+)]
+#[schema(as = SiteTariff)]
+pub struct Tariff {
+    /// ISO 4217; must be there with any price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    currency: Option<Currency>,
+    #[input(flatten)]
+    #[serde(flatten)]
+    prices: Prices,
+    /// What kinds of spots have of their own; the rest is the site's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, Prices>>)]
+    kinds: Option<KindPrices>,
+    /// Another name of `kinds`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, Prices>>)]
+    by_kind: Option<KindPrices>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund: Option<Refund>,
+}
+
+impl Tariff {
+    fn check(&self, at: &mut At<'_>) {
+        at.check_field(!self.prices.has_price() || self.currency.is_some(), "currency", "is required with a price");
+        at.check_field(self.kinds.is_none() || self.by_kind.is_none(), "by_kind", "is the same as kinds: send one");
     }
-    match Fields::of(if value.is_object() { value.clone() } else { json!([]) }) {
-        Ok(mut fields) => {
-            read(&mut fields);
-            for (name, reasons) in fields.errors() {
-                for fault in reasons.iter().map(|reason| format!("its {prefix}{name} {reason}")) {
-                    if !faults.contains(&fault) {
-                        faults.push(fault);
+
+    /// From the column `tariff`. As where prices are calculated, one that cannot be read is none.
+    pub fn from_row(row: &Row) -> Result<Self, Problem> {
+        let json: String = row.get("tariff")?;
+        Ok(parse(json.as_bytes(), 0).unwrap_or_default())
+    }
+}
+
+/// Prices, integer minor units.
+#[derive(Clone, Copy, Default, Input, Serialize, ToSchema)]
+#[input(check)]
+#[schema(as = SpotPrices)]
+pub struct Prices {
+    /// For an hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    per_hour: Option<Price>,
+    /// The most for one calendar day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    per_day: Option<Price>,
+    /// Another name of `per_day`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    daily_cap: Option<Price>,
+    /// The least for a stay that costs anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    minimum: Option<Price>,
+    /// Minutes at the start that cost nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    free_minutes: Option<Int<0, MAX_FREE_MINUTES>>,
+}
+
+impl Prices {
+    fn check(&self, at: &mut At<'_>) {
+        at.check_field(self.per_day.is_none() || self.daily_cap.is_none(), "daily_cap", "is the same as per_day: send one");
+    }
+
+    fn has_price(&self) -> bool {
+        [self.per_hour, self.per_day, self.daily_cap, self.minimum].iter().any(Option::is_some)
+    }
+}
+
+/// Prices by the word of a [`Kind`].
+#[derive(Serialize)]
+#[serde(transparent)]
+struct KindPrices(BTreeMap<&'static str, Prices>);
+
+impl Field for KindPrices {
+    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
+        let Value::Object(object) = value else {
+            at.refuse("must be an object");
+            return None;
+        };
+        // Each is read, also after a bad one.
+        let read: Vec<_> = object
+            .iter()
+            .map(|(name, own)| {
+                at.inside(name, |at| match name.parse::<Kind>() {
+                    Ok(kind) => Prices::read_field(own, at).map(|prices| (kind.into_str(), prices)),
+                    Err(_) => {
+                        at.refuse(format!("is not a kind of spot: its name {}", one_of::<Kind>()));
+                        None
                     }
+                })
+            })
+            .collect();
+        read.into_iter().collect::<Option<_>>().map(Self)
+    }
+
+    fn schema(schemas: &mut Schemas) -> SchemaRef {
+        let object =
+            ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)));
+        Kind::VARIANTS.iter().fold(object, |object, kind| object.property(kind.into_str(), <Prices as Field>::schema(schemas))).into()
+    }
+}
+
+impl Prices {
+    fn read_field(value: &Value, at: &mut At<'_>) -> Option<Self> {
+        <Self as Field>::read(value, at)
+    }
+}
+
+/// What a driver who cancels gets back. The earlier, the more: the percentages never rise.
+#[derive(Clone, Copy, Default, Input, Serialize, ToSchema)]
+#[input(check)]
+#[schema(as = SiteRefund)]
+pub struct Refund {
+    /// All of it until so many minutes before the start; 60 unless it says otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    full_until_minutes: Option<Int<0, MAX_NOTICE_MINUTES>>,
+    /// Percent of it from then until the start; 50 unless it says otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    late_percent: Option<Int<0, 100>>,
+    /// Percent of it after the start; 0 unless it says otherwise. Not more than `late_percent`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    started_percent: Option<Int<0, 100>>,
+}
+
+impl Refund {
+    fn check(&self, at: &mut At<'_>) {
+        let late = self.late_percent.map_or(RefundRule::default().late_percent, |percent| *percent);
+        let falls = self.started_percent.is_none_or(|started| *started <= late);
+        at.check_field(falls, "started_percent", "must not be more than late_percent");
+    }
+}
+
+/// A tariff as a field of a site. What is wrong with it is said of the field as a whole, where clients look for it.
+pub struct TariffField(Tariff);
+
+impl Field for TariffField {
+    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
+        if !value.is_object() {
+            at.refuse("must be an object");
+            return None;
+        }
+        match parse_value(value, at.now_ms()) {
+            Ok(tariff) => Some(Self(tariff)),
+            Err(errors) => {
+                for (name, reasons) in errors {
+                    reasons.iter().for_each(|reason| at.refuse(format!("its {name} {reason}")));
                 }
+                None
             }
         }
-        Err(_) => faults.push(format!("its {} must be an object", prefix.trim_end_matches('.'))),
+    }
+
+    fn schema(schemas: &mut Schemas) -> SchemaRef {
+        <Tariff as Field>::schema(schemas)
+    }
+}
+
+/// As it is stored.
+impl From<TariffField> for kit::db::Value {
+    fn from(TariffField(tariff): TariffField) -> Self {
+        serde_json::to_string(&tariff).map_or(Self::Null, Self::Text)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use domain::tariff::Tariff;
+    use serde_json::json;
 
     use super::*;
 
+    /// What is wrong with a tariff.
+    fn faults(tariff: &Value) -> Vec<String> {
+        let errors = parse_value::<Tariff>(tariff, 0).err().unwrap_or_default();
+        errors.into_iter().flat_map(|(name, reasons)| reasons.into_iter().map(move |reason| format!("{name} {reason}"))).collect()
+    }
+
     #[test]
     fn a_good_tariff_is_what_the_rules_read() {
-        let tariff = json!({
-            "currency": "INR", "per_hour": 4000, "per_day": 30000, "free_minutes": 10, "minimum": 1000, "note": null,
-            "kinds": {"ev": {"per_hour": 5000}, "accessible": {"per_hour": 0}},
-            "refund": {"full_until_minutes": 120, "late_percent": 40, "started_percent": 10},
+        let sent = json!({
+            "currency": "INR", "per_hour": 4000.0, "daily_cap": 30000, "free_minutes": 10, "minimum": null, "note": "x",
+            "by_kind": {"ev": {"per_hour": 5000}, "accessible": {"per_hour": 0}},
+            "refund": {"full_until_minutes": 120, "late_percent": 40, "started_percent": null},
         });
-        assert_eq!(faults(&tariff), Vec::<String>::new());
-        let read: Tariff = serde_json::from_value(tariff).unwrap();
-        assert_eq!(read.refund.late_percent, 40);
-        assert_eq!(faults(&json!({"currency": "INR", "per_day": 1, "daily_cap": 1, "kinds": {}, "by_kind": {}})).len(), 2);
-        for harmless in [json!({}), json!({"note": 1}), json!({"currency": "EUR"}), json!({"currency": "EUR", "kinds": {}})] {
+        let stored = serde_json::to_value(parse_value::<Tariff>(&sent, 0).unwrap()).unwrap();
+        let kept = json!({
+            "currency": "INR", "per_hour": 4000, "daily_cap": 30000, "free_minutes": 10,
+            "by_kind": {"ev": {"per_hour": 5000}, "accessible": {"per_hour": 0}},
+            "refund": {"full_until_minutes": 120, "late_percent": 40},
+        });
+        assert_eq!(stored, kept);
+        let read: domain::tariff::Tariff = serde_json::from_value(stored).unwrap();
+        assert_eq!((read.prices.per_day, read.kinds["ev"].per_hour, read.refund.late_percent), (Some(30000), Some(5000), 40));
+        for harmless in [json!({}), json!({"note": 1}), json!({"currency": "EUR", "kinds": {}})] {
             assert_eq!(faults(&harmless), Vec::<String>::new());
-            serde_json::from_value::<Tariff>(harmless).unwrap();
         }
     }
 
@@ -114,9 +242,9 @@ mod tests {
             "refund": {"late_percent": 10, "started_percent": 20},
         }));
         assert_eq!(found.len(), 8, "{found:#?}");
-        assert_eq!(faults(&json!({"per_hour": 1})), ["its currency is required with a price"]);
+        assert_eq!(faults(&json!({"per_hour": 1})), ["currency is required with a price"]);
         assert_eq!(faults(&json!({"kinds": [], "refund": 3})).len(), 2);
-        assert_eq!(faults(&json!({"kinds": null, "refund": null})).len(), 2);
-        assert_eq!(faults(&json!({"refund": {"late_percent": null}})), ["its refund.late_percent must be a whole number"]);
+        let twice = json!({"currency": "INR", "per_day": 1, "daily_cap": 1, "kinds": {}, "by_kind": {}});
+        assert_eq!(faults(&twice), ["by_kind is the same as kinds: send one", "daily_cap is the same as per_day: send one"]);
     }
 }

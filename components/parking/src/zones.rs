@@ -1,140 +1,162 @@
-//! `/api/sites/{site}/zones`: the parts of a site.
+//! Zones: the parts of a site.
 
+use axum::Json;
 use axum::extract::Path;
-use axum::response::IntoResponse;
-use domain::device_code::{CODE_RULE, is_device_code};
-use http::StatusCode;
+use const_format::concatcp;
+use kit::api::Created;
 use kit::caller::{Admin, Caller};
-use kit::db::Row;
-use kit::fields::Fields;
-use kit::page::{Listing, Page};
-use kit::request::{JsonBytes, Now, Query};
+use kit::db::{self, Database, Executor, Fetch as _};
+use kit::input::{At, Code, Field, Input, Int, Number, Patch, SchemaRef, Schemas, Text, Timestamp, Value};
+use kit::page::{Listing, NoFilters, Page};
+use kit::request::{Body, Now};
+use kit::row::FromRow;
 use kit::select::Select;
-use kit::{Answer, Problem, db, params};
+use kit::{Answer, Problem, params, sites};
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
-use crate::place::site_exists;
+const COLUMNS: &str = "code, site, name, area_m2, capacity, position, created_at, updated_at";
 
-macro_rules! columns {
-    () => {
-        "code, site, name, area_m2, capacity, position, created_at, updated_at"
-    };
-}
-
-#[derive(Serialize)]
+/// A zone.
+#[derive(Serialize, FromRow, ToSchema)]
 pub struct Zone {
     code: String,
     site: String,
     name: String,
+    /// Square metres.
     area_m2: Option<f64>,
+    /// How many spots or people it has room for.
     capacity: Option<i64>,
+    /// Its place in the order of a plan.
     position: i64,
-    created_at: String,
-    updated_at: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
 }
 
-impl Zone {
-    fn of(row: &Row) -> Answer<Self> {
-        Ok(Self {
-            code: row.text(0)?.to_owned(),
-            site: row.text(1)?.to_owned(),
-            name: row.text(2)?.to_owned(),
-            area_m2: row.opt_real(3)?,
-            capacity: row.opt_int(4)?,
-            position: row.int(5)?,
-            created_at: row.time(6)?,
-            updated_at: row.time(7)?,
-        })
-    }
-}
-
-/// GET `/api/sites/{site}/zones`, in the order of a plan.
-pub async fn list(Path(site): Path<String>, Query(query): Query) -> Answer<Page<Zone>> {
-    let listing = Listing::parse(&query, &[])?;
-    let rows = Select::after(
-        concat!("select ", columns!(), " from zones where (position, code) > (coalesce(?, -1), coalesce(?, ''))"),
-        vec![listing.after_int(0), listing.after_text(1)],
+/// Lists the zones of a site in the order of a plan.
+#[utoipa::path(get, path = "/api/sites/{site}/zones")]
+pub async fn list(Path(site): Path<String>, listing: Listing<NoFilters>) -> Answer<Page<Zone>> {
+    let zones = Select::new(
+        concatcp!("select ", COLUMNS, " from zones where (position, code) > (coalesce(?, -1), coalesce(?, ''))"),
+        params![listing.after_int(0), listing.after_text(1)],
     )
     .and("site = ?", params![&site])
-    .run("position, code", listing.fetch())?;
-    if rows.is_empty() && !site_exists(&site)? {
-        return Err(Problem::not_found("site"));
+    .fetch(&Database, "position, code", listing.fetch())?;
+    if zones.is_empty() {
+        sites::require_in_path(&Database, &site, "site")?;
     }
-    listing.page(rows, |row| Ok(json!([row.int(5)?, row.text(0)?])), Zone::of)
+    Ok(listing.page(zones, |zone: &Zone| (zone.position, zone.code.clone())))
 }
 
-/// What a body says of a zone beside its code and name.
-struct Sent {
-    area_m2: Option<f64>,
-    capacity: Option<i64>,
-    position: Option<i64>,
-}
+const MAX_AREA_M2: i64 = 100_000_000;
 
-impl Sent {
-    fn read(fields: &mut Fields) -> Self {
-        let sent = Self {
-            area_m2: fields.opt_number("area_m2", 0.0..=100_000_000.0),
-            capacity: fields.opt_int("capacity", 0..=10_000_000),
-            position: fields.opt_int("position", 0..=1_000_000),
-        };
-        fields.check(sent.area_m2.is_none_or(|area| area > 0.0), "area_m2", "must be more than 0");
-        sent
+/// Square metres, more than 0.
+struct Area(f64);
+
+impl Field for Area {
+    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
+        let area = Number::<0, MAX_AREA_M2>::read(value, at)?;
+        if *area > 0.0 {
+            return Some(Self(*area));
+        }
+        at.refuse("must be more than 0");
+        None
+    }
+
+    fn schema(_: &mut Schemas) -> SchemaRef {
+        ObjectBuilder::new().schema_type(Type::Number).exclusive_minimum(Some(0.0)).maximum(Some(MAX_AREA_M2 as f64)).into()
     }
 }
 
-/// POST `/api/sites/{site}/zones`.
-pub async fn create(
-    caller: Caller<Admin>,
-    Now(now): Now,
-    Path(site): Path<String>,
-    JsonBytes(body): JsonBytes,
-) -> Answer<impl IntoResponse> {
-    let mut fields = Fields::parse(&body)?;
-    let code = fields.alias("code", "zone_code").text("code", 1..=64);
-    fields.check(code.is_empty() || is_device_code(&code), "code", CODE_RULE);
-    let name = fields.text("name", 1..=100);
-    let sent = Sent::read(&mut fields);
-    fields.finish()?;
-
-    let rows = db::run(
-        concat!(
-            "insert into zones (site, code, name, area_m2, capacity, position, created_at, updated_at, updated_by)
-             select slug, ?2, ?3, ?4, ?5, coalesce(?6, 0), ?7, ?7, ?8 from sites where slug = ?1
-             returning ",
-            columns!()
-        ),
-        params![site, code, name, sent.area_m2, sent.capacity, sent.position, now, caller.0.id],
-    )?;
-    let row = rows.first().ok_or_else(|| Problem::not_found("site"))?;
-    Ok((StatusCode::CREATED, axum::Json(Zone::of(row)?)))
+impl From<Area> for db::Value {
+    fn from(area: Area) -> Self {
+        Self::Real(area.0)
+    }
 }
 
-/// PATCH `/api/sites/{site}/zones/{zone}`: what is not sent stays; null empties the area and the capacity.
-pub async fn change(
+/// A new zone.
+#[derive(Input)]
+#[input(example = r#"{"code": "B3", "name": "Basement 3", "capacity": 40, "position": 3}"#)]
+pub struct NewZone {
+    /// Unique within the site, in any case of its letters.
+    #[input(alias("zone_code"))]
+    code: Code,
+    name: Text<1, 100>,
+    /// Square metres.
+    area_m2: Option<Area>,
+    /// How many spots or people it has room for.
+    capacity: Option<Int<0, 10_000_000>>,
+    /// Its place in the order of a plan; 0 unless it says otherwise.
+    position: Option<Int<0, 1_000_000>>,
+}
+
+/// A change of a zone: what is not sent stays; null clears the area and the capacity.
+#[derive(Input)]
+#[input(example = r#"{"name": "Basement 3", "capacity": null}"#)]
+pub struct ZoneChange {
+    /// May be repeated, and cannot be changed.
+    #[input(alias("zone_code"))]
+    code: Option<Code>,
+    name: Option<Text<1, 100>>,
+    /// Square metres.
+    area_m2: Patch<Area>,
+    capacity: Patch<Int<0, 10_000_000>>,
+    position: Option<Int<0, 1_000_000>>,
+}
+
+const INSERT: &str = concatcp!(
+    "insert into zones (site, code, name, area_m2, capacity, position, created_at, updated_at, updated_by)
+     select slug, ?2, ?3, ?4, ?5, coalesce(?6, 0), ?7, ?7, ?8 from sites where slug = ?1 returning ",
+    COLUMNS
+);
+
+/// Adds a zone to a site.
+#[utoipa::path(
+    post,
+    path = "/api/sites/{site}/zones",
+    responses((status = 409, description = "There is a zone of this code in the site already."))
+)]
+pub async fn create(caller: Caller<Admin>, Now(now): Now, Path(site): Path<String>, Body(new): Body<NewZone>) -> Answer<Created<Zone>> {
+    let params = params![site, new.code, new.name, new.area_m2, new.capacity, new.position, now, caller.0.id];
+    Database.fetch_optional(INSERT, params)?.map(Created).ok_or_else(|| Problem::not_found("site"))
+}
+
+const UPDATE: &str = concatcp!(
+    "update zones set name = coalesce(?3, name), area_m2 = iif(?4, ?5, area_m2), capacity = iif(?6, ?7, capacity),
+        position = coalesce(?8, position), updated_at = ?9, updated_by = ?10
+     where site = ?1 and code = ?2 returning ",
+    COLUMNS
+);
+
+/// Changes a zone.
+#[utoipa::path(patch, path = "/api/sites/{site}/zones/{zone}")]
+pub async fn update(
     caller: Caller<Admin>,
     Now(now): Now,
     Path((site, zone)): Path<(String, String)>,
-    JsonBytes(body): JsonBytes,
-) -> Answer<impl IntoResponse> {
-    let mut fields = Fields::parse(&body)?;
-    let code = fields.alias("code", "zone_code").opt_text("code", 1..=64);
-    fields.check(code.is_none_or(|code| code.eq_ignore_ascii_case(&zone)), "code", "cannot be changed");
-    let name = fields.opt_text("name", 1..=100);
-    let (has_area, has_capacity) = (fields.has("area_m2"), fields.has("capacity"));
-    let sent = Sent::read(&mut fields);
-    fields.finish()?;
+    Body(change): Body<ZoneChange>,
+) -> Answer<Json<Zone>> {
+    if change.code.is_some_and(|sent| !sent.eq_ignore_ascii_case(&zone)) {
+        return Err(Problem::invalid_field("code", "cannot be changed"));
+    }
+    let params = params![
+        site,
+        zone,
+        change.name,
+        change.area_m2.is_sent(),
+        change.area_m2,
+        change.capacity.is_sent(),
+        change.capacity,
+        change.position,
+        now,
+        caller.0.id
+    ];
+    Database.fetch_optional(UPDATE, params)?.map(Json).ok_or_else(|| Problem::not_found("zone"))
+}
 
-    let rows = db::run(
-        concat!(
-            "update zones set name = coalesce(?3, name), area_m2 = iif(?4, ?5, area_m2), capacity = iif(?6, ?7, capacity),
-                position = coalesce(?8, position), updated_at = ?9, updated_by = ?10
-             where site = ?1 and code = ?2
-             returning ",
-            columns!()
-        ),
-        params![site, zone, name, has_area, sent.area_m2, has_capacity, sent.capacity, sent.position, now, caller.0.id],
-    )?;
-    let row = rows.first().ok_or_else(|| Problem::not_found("zone"))?;
-    Ok(axum::Json(Zone::of(row)?))
+/// Returns 422 for the `site` of a body when there is no such site, else for its `zone`.
+pub fn unknown(db: &dyn Executor, site: &str) -> Answer<Problem> {
+    let is_site = sites::exists(db, site)?;
+    Ok(if is_site { Problem::invalid_field("zone", "is not a zone of this site") } else { sites::unknown_in_body("site", "site") })
 }

@@ -33,6 +33,7 @@ pub mod refund;
 pub mod reservation;
 pub mod resource;
 pub mod role;
+pub mod site;
 pub mod spot;
 pub mod tariff;
 pub mod time;

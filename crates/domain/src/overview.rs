@@ -44,7 +44,8 @@ impl SpotState {
 }
 
 /// How many spots are in each state. `total` is always the sum of the other four.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = SpotCounts)]
 pub struct Counts {
     /// All spots, those out of service among them.
     pub total: i64,

@@ -25,6 +25,7 @@ crate::words! {
     domain::resource::State,
     domain::resource::Status,
     domain::role::Role,
+    domain::site::Kind,
     domain::spot::Kind,
     domain::spot::Status,
 }

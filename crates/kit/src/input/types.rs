@@ -140,6 +140,12 @@ impl<const MIN: i64, const MAX: i64> Deref for Int<MIN, MAX> {
     }
 }
 
+impl<const MIN: i64, const MAX: i64> Serialize for Int<MIN, MAX> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(self.0)
+    }
+}
+
 impl<const MIN: i64, const MAX: i64> Field for Int<MIN, MAX> {
     fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
         let number = match value {
