@@ -50,7 +50,7 @@ pub struct Tariff {
     #[schema(value_type = Option<BTreeMap<String, Prices>>)]
     by_kind: Option<KindPrices>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    refund: Option<Refund>,
+    refund: Option<RefundTerms>,
 }
 
 impl Tariff {
@@ -147,7 +147,7 @@ impl Prices {
 #[derive(Clone, Copy, Default, Input, Serialize, ToSchema)]
 #[input(check)]
 #[schema(as = SiteRefund)]
-pub struct Refund {
+pub struct RefundTerms {
     /// All of it until so many minutes before the start; 60 unless it says otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>)]
@@ -162,7 +162,7 @@ pub struct Refund {
     started_percent: Option<Int<0, 100>>,
 }
 
-impl Refund {
+impl RefundTerms {
     fn check(&self, at: &mut At<'_>) {
         let late = self.late_percent.map_or(RefundRule::default().late_percent, |percent| *percent);
         let falls = self.started_percent.is_none_or(|started| *started <= late);
