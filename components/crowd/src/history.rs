@@ -2,7 +2,8 @@
 
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
-use domain::time::{DAY_MS, HOUR_MS, MAX_MS, MINUTE_MS};
+use domain::bucket::BucketWidth;
+use domain::time::MAX_MS;
 use kit::api::{Request, Respond, answers_schema};
 use kit::db::{Database, Fetch as _};
 use kit::input::{Code, Input, Timestamp};
@@ -10,7 +11,6 @@ use kit::page::{Listing, Page};
 use kit::row::{FromRow, Json};
 use kit::{Answer, params};
 use serde::Serialize;
-use strum::{EnumString, IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::AnyOfBuilder;
 
@@ -26,30 +26,7 @@ pub struct HistoryFilters {
     #[input(flatten)]
     span: Span,
     /// Min, mean, max and number of the counts by so much time.
-    bucket: Option<Width>,
-}
-
-/// How much time a bucket holds.
-#[derive(Clone, Copy, EnumString, IntoStaticStr, VariantNames)]
-enum Width {
-    #[strum(serialize = "5m")]
-    FiveMinutes,
-    #[strum(serialize = "1h")]
-    Hour,
-    #[strum(serialize = "1d")]
-    Day,
-}
-
-kit::words!(Width);
-
-impl Width {
-    fn ms(self) -> i64 {
-        match self {
-            Self::FiveMinutes => 5 * MINUTE_MS,
-            Self::Hour => HOUR_MS,
-            Self::Day => DAY_MS,
-        }
-    }
+    bucket: Option<BucketWidth>,
 }
 
 /// A count as it came.

@@ -20,7 +20,7 @@ pub enum Channel {
     Parking,
 }
 
-kit::words!(Channel);
+kit::text_enum!(Channel);
 
 /// Channels, apart by commas.
 #[derive(Debug, Default)]

@@ -84,7 +84,7 @@ pub enum SettableStatus {
     OutOfService,
 }
 
-kit::words!(SettableStatus);
+kit::text_enum!(SettableStatus);
 
 impl From<SettableStatus> for Status {
     fn from(settable: SettableStatus) -> Self {

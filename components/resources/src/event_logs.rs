@@ -51,7 +51,7 @@ pub enum Format {
     Ndjson,
 }
 
-kit::words!(Format);
+kit::text_enum!(Format);
 
 /// Which lines.
 #[derive(Input)]

@@ -32,7 +32,7 @@ pub enum IncidentStatus {
     Closed,
 }
 
-kit::words!(IncidentStatus);
+kit::text_enum!(IncidentStatus);
 
 /// An incident. Its versions are kept in this shape by the schema's triggers.
 #[derive(Serialize, Deserialize, FromRow, ToSchema)]

@@ -1,6 +1,7 @@
 //! A device's readings by buckets of time: `bucket=5m|1h|1d`.
 
 use const_format::concatcp;
+use domain::bucket::BucketWidth;
 use kit::db::{Database, Fetch as _};
 use kit::input::Timestamp;
 use kit::page::{Listing, Order, Page};
@@ -9,7 +10,7 @@ use kit::{Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::filters::{BucketWidth, Device, ReadingFilters};
+use crate::filters::{Device, ReadingFilters};
 
 /// What was measured in a span of time. Buckets without readings are left out.
 #[derive(Debug, Serialize, ToSchema)]

@@ -1,13 +1,13 @@
 //! The filters of the lists: a device, a span of time, and how its readings are given. Older clients' names for them are taken too
 //! (docs/reference/clients.md#slot-monitoring).
 
-use domain::time::{DAY_MS, HOUR_MS, MAX_MS, MINUTE_MS, parse_rfc3339};
+use domain::bucket::BucketWidth;
+use domain::time::{DAY_MS, MAX_MS, parse_rfc3339};
 use kit::db::{Database, Fetch as _};
 use kit::input::{At, Code, Field, Input, SchemaRef, Schemas, Timestamp, Value, one_of_schemas};
 use kit::page::Order;
 use kit::row::FromRow;
 use kit::{Problem, params};
-use strum::{EnumString, IntoStaticStr, VariantNames};
 
 /// Of which device, and when.
 #[derive(Debug, Input)]
@@ -105,33 +105,6 @@ pub struct ReadingFilters {
     pub bucket: Option<BucketWidth>,
     /// By time; without a device, by device and time. `asc` unless it says otherwise.
     pub order: Option<Order>,
-}
-
-/// How much time a bucket holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
-pub enum BucketWidth {
-    /// Five minutes.
-    #[strum(serialize = "5m")]
-    FiveMinutes,
-    /// An hour.
-    #[strum(serialize = "1h")]
-    Hour,
-    /// A day, in UTC.
-    #[strum(serialize = "1d")]
-    Day,
-}
-
-kit::words!(BucketWidth);
-
-impl BucketWidth {
-    /// Milliseconds.
-    pub fn ms(self) -> i64 {
-        match self {
-            Self::FiveMinutes => 5 * MINUTE_MS,
-            Self::Hour => HOUR_MS,
-            Self::Day => DAY_MS,
-        }
-    }
 }
 
 /// A device's row id and its code as it is written.

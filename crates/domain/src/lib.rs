@@ -14,6 +14,7 @@ pub mod anomaly;
 pub mod booking;
 pub mod booking_slot;
 pub mod booking_ticket;
+pub mod bucket;
 pub mod crowd;
 pub mod device_code;
 pub mod dispatch;

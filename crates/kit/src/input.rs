@@ -33,7 +33,7 @@ use utoipa::openapi::{Ref, RefOr};
 
 pub use device_time::DeviceTime;
 pub use kit_macros::Input;
-pub use text::{TextField, Words, one_of, pattern, words_schema};
+pub use text::{TextEnum, TextField, one_of, pattern, text_enum_schema};
 pub use types::{
     Code, Future, Immutable, Int, JsonObject, List, Location, NotNull, Number, NumberOrText, Patch, Recent, Secret, Slug, Text, Timestamp,
     TimestampMillis, plain_text,

@@ -31,9 +31,9 @@ pub mod select;
 pub mod serve;
 pub mod sites;
 pub mod tally;
+mod text_enums;
 pub mod token;
 pub mod trusted;
-mod words;
 
 pub use problem::{Answer, Problem};
 

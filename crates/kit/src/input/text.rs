@@ -95,24 +95,24 @@ pub(super) fn formatted(format: &str) -> ObjectBuilder {
 }
 
 /// An enum that is written as one of some words.
-pub trait Words: FromStr + VariantNames + Into<&'static str> {}
+pub trait TextEnum: FromStr + VariantNames + Into<&'static str> {}
 
 /// What a word that is none of the enum's is told.
-pub fn one_of<T: Words>() -> String {
+pub fn one_of<T: TextEnum>() -> String {
     format!("must be one of {}", T::VARIANTS.join(", "))
 }
 
 /// The schema of an enum's words.
-pub fn words_schema<T: Words>() -> ObjectBuilder {
+pub fn text_enum_schema<T: TextEnum>() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(T::VARIANTS.iter().copied()))
 }
 
 /// Makes enums fields, columns and parameters by their words. They derive strum's `EnumString`, `IntoStaticStr` and `VariantNames`.
 #[macro_export]
-macro_rules! words {
+macro_rules! text_enum {
     ($($name:path),* $(,)?) => {
         $(
-            impl $crate::input::Words for $name {}
+            impl $crate::input::TextEnum for $name {}
 
             impl $crate::input::TextField for $name {
                 fn rule() -> String {
@@ -124,7 +124,7 @@ macro_rules! words {
                 }
 
                 fn text_schema() -> ::utoipa::openapi::schema::ObjectBuilder {
-                    $crate::input::words_schema::<Self>()
+                    $crate::input::text_enum_schema::<Self>()
                 }
             }
 

@@ -1,6 +1,6 @@
 //! The word enums of `domain` as fields of requests, as columns and as parameters.
 
-crate::words! {
+crate::text_enum! {
     crate::page::Order,
     domain::alert::Severity,
     domain::alert::Source,
@@ -8,6 +8,7 @@ crate::words! {
     domain::anomaly::Kind,
     domain::booking::Refusal,
     domain::booking::Status,
+    domain::bucket::BucketWidth,
     domain::crowd::Density,
     domain::crowd::Level,
     domain::dispatch::DeliveryOutcome,
