@@ -118,6 +118,8 @@ impl App {
             builder = builder.variable(name, value);
         }
         let app = builder.start().await.expect("the application starts");
+        // Compiling all of them takes longer than a request may, when the cache is empty and the machine is busy.
+        app.load_components().await.expect("the components load");
         let variable = |name: &str| app.variable(name).expect("a variable of the manifest").to_owned();
         Self {
             base: app.base_url(),

@@ -189,15 +189,15 @@ async fn shows(browser: &Browser, script: &str, wanted: &BTreeSet<String>) {
     let step = "if (innerHeight + scrollY + 1 >= document.body.scrollHeight) scrollTo(0, 0); else scrollBy(0, innerHeight / 2);";
     let seen = RefCell::new(BTreeSet::new());
     gatehouse_tests::eventually("all operations are shown", Duration::from_secs(60), || async {
-        let shown: Vec<String> = serde_json::from_value(browser.run(script).await).expect("a list of texts");
-        browser.run(step).await;
+        let shown: Vec<String> = serde_json::from_value(browser.execute(script).await).expect("a list of texts");
+        browser.execute(step).await;
         let mut seen = seen.borrow_mut();
         seen.extend(shown);
         assert!(seen.is_subset(wanted), "{:?}", seen.difference(wanted));
         (*seen == *wanted).then_some(())
     })
     .await;
-    browser.run("scrollTo(0, 0)").await;
+    browser.execute("scrollTo(0, 0)").await;
 }
 
 /// The name of the security scheme by which the tried operation takes a bearer token.
@@ -213,10 +213,9 @@ fn bearer_scheme(document: &Value) -> String {
 
 /// Checks that the page complained of nothing, and that all that it loaded came from the application.
 async fn quiet_and_alone(browser: &Browser, app: &App) {
-    let complaints = browser.complaints().await;
-    assert!(complaints.is_empty(), "{complaints:#?}");
+    browser.assert_no_console_errors().await;
     let script = "return performance.getEntriesByType('resource').map((entry) => [entry.name, entry.responseStatus])";
-    let loaded: Vec<(String, u16)> = serde_json::from_value(browser.run(script).await).unwrap();
+    let loaded: Vec<(String, u16)> = serde_json::from_value(browser.execute(script).await).unwrap();
     assert!(loaded.len() > 3, "{loaded:?}");
     for (address, status) in &loaded {
         assert!(
@@ -239,38 +238,38 @@ async fn an_operation_is_tried_with_a_token_in_swagger_ui() {
     shows(&browser, SWAGGER_UI_OPERATIONS, &operations(&document)).await;
 
     browser.click(".btn.authorize").await;
-    browser.see(".modal-ux .auth-container").await;
+    browser.wait_visible(".modal-ux .auth-container").await;
     let mark = format!(
         "for (const form of document.querySelectorAll('.auth-container')) {{
             if (form.querySelector('h4 code').textContent === {}) form.setAttribute('data-tried', '');
         }}",
         json!(bearer_scheme(&document))
     );
-    browser.run(&mark).await;
+    browser.execute(&mark).await;
     browser.fill("[data-tried] input", &token).await;
     browser.click("[data-tried] button.authorize").await;
     browser.click("[data-tried] button.btn-done").await;
-    browser.miss(".modal-ux").await;
+    browser.wait_hidden(".modal-ux").await;
 
     let operation = format!(".opblock-get:has([data-path='{PATH}'])");
     browser.fill(".operation-filter-input", PATH).await;
     gatehouse_tests::eventually("the list is filtered", Duration::from_secs(20), || async {
-        let shown: Vec<String> = serde_json::from_value(browser.run(SWAGGER_UI_OPERATIONS).await).expect("a list of texts");
+        let shown: Vec<String> = serde_json::from_value(browser.execute(SWAGGER_UI_OPERATIONS).await).expect("a list of texts");
         (!shown.is_empty() && shown.iter().all(|operation| operation.contains(PATH))).then_some(())
     })
     .await;
     browser.click(&format!("{operation} .opblock-summary-control")).await;
     browser.click(&format!("{operation} .try-out__btn")).await;
     browser.click(&format!("{operation} .execute")).await;
-    browser.read(&format!("{operation} .live-responses-table .response .response-col_status"), |text| text.starts_with("200")).await;
-    browser.read(&format!("{operation} .live-responses-table .response .highlight-code"), |text| text.contains(&email)).await;
+    browser.wait_text(&format!("{operation} .live-responses-table .response .response-col_status"), |text| text.starts_with("200")).await;
+    browser.wait_text(&format!("{operation} .live-responses-table .response .highlight-code"), |text| text.contains(&email)).await;
     quiet_and_alone(&browser, &app).await;
 
     // The token goes with the page.
-    assert_eq!(browser.run("return localStorage.length + sessionStorage.length").await, 0);
+    assert_eq!(browser.execute("return localStorage.length + sessionStorage.length").await, 0);
     browser.open(&format!("{}/api/docs/swagger/", app.base_url())).await;
-    browser.see(".btn.authorize.unlocked").await;
-    browser.see(".opblock").await;
+    browser.wait_visible(".btn.authorize.unlocked").await;
+    browser.wait_visible(".opblock").await;
     quiet_and_alone(&browser, &app).await;
     browser.close().await;
 }
@@ -283,10 +282,10 @@ async fn redoc_shows_the_operations_and_finds_them() {
     let browser = Browser::start(1280, 900).await;
     for path in ["/api/redoc", "/api/docs/redoc/"] {
         browser.open(&format!("{}{path}", app.base_url())).await;
-        browser.see("#redoc [data-section-id]").await;
+        browser.wait_visible("#redoc [data-section-id]").await;
         shows(&browser, REDOC_OPERATIONS, &redoc_ids(&document)).await;
         browser.fill("#redoc input[type='text']", &summary).await;
-        browser.read("[data-role='search:results']", |text| text.contains(&summary)).await;
+        browser.wait_text("[data-role='search:results']", |text| text.contains(&summary)).await;
         quiet_and_alone(&browser, &app).await;
     }
     browser.close().await;

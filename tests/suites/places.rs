@@ -165,7 +165,7 @@ async fn spots_are_filtered_changed_and_checked() {
     assert_eq!(listed("status=out_of_service").await, [id(2)]);
     assert_eq!(listed("zone=b1").await, [id(0), id(1), id(2)], "a zone's case does not matter");
     assert!(listed("zone=B7").await.is_empty());
-    anonymous.get("/api/spots?kind=boat&limit=0").await.expect_invalid(&["limit"]);
+    anonymous.get("/api/spots?kind=boat&limit=0").await.expect_invalid(&["kind", "limit"]);
     anonymous.get("/api/spots?kind=boat").await.expect_invalid(&["kind"]);
     anonymous.get("/api/spots?status=taken").await.expect_invalid(&["status"]);
 

@@ -49,9 +49,10 @@ async fn what_is_free_for_a_period_is_offered_with_its_price() {
     admin.patch(&format!("/api/spots/{}", place.spots[3]), json!({"status": "reserved"})).await.expect(200);
     assert_eq!(spots(&available(&app, &place, &period(&app, 300, 60)).await), place.spots[..2]);
     // Pages.
-    let first = available(&app, &place, &format!("&limit=1{}", period(&app, 300, 60))).await;
+    let period = period(&app, 300, 60);
+    let first = available(&app, &place, &format!("&limit=1{period}")).await;
     assert_eq!(spots(&first), [&place.spots[0]]);
-    let next = format!("&limit=1&cursor={}{}", first["next_cursor"].as_str().unwrap(), period(&app, 300, 60));
+    let next = format!("&limit=1&cursor={}{period}", first["next_cursor"].as_str().unwrap());
     assert_eq!(spots(&available(&app, &place, &next).await), [&place.spots[1]]);
 }
 

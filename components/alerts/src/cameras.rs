@@ -80,6 +80,7 @@ pub struct NewCamera {
 #[input(check, example = r#"{"location": "Gate 2", "last_maintenance_date": "2026-01-15"}"#)]
 pub struct CameraChange {
     /// May be repeated, and cannot be changed.
+    #[input(same_as_path = "camera_id")]
     camera_id: Option<Code>,
     site: Patch<Slug>,
     location: Option<Text<1, 200>>,
@@ -170,9 +171,6 @@ pub async fn update(
     Path(id): Path<String>,
     Body(change): Body<CameraChange>,
 ) -> Answer<Json<Camera>> {
-    if change.camera_id.is_some_and(|sent| !sent.eq_ignore_ascii_case(&id)) {
-        return Err(Problem::invalid_field("camera_id", "cannot be changed"));
-    }
     let params = params![
         id,
         change.site.is_sent(),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use axum::{Extension, Json};
+use futures::future::join_all;
 use kit::db::{Database, Executor as _, Fetch as _};
 use kit::serve::Quiet;
 use kit::trusted::Trusted;
@@ -52,9 +53,10 @@ pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
     let mut steps = Steps::default();
     let mut components = BTreeMap::new();
     // Before the messages are sent, since they make some.
-    for name in scheduled::COMPONENTS {
-        let run = outbox::post(&format!("/internal/tick/{name}"), &owner).await.map_err(Problem::internal);
-        components.insert(name, steps.record(name, run));
+    let owner_id = &owner;
+    let runs = scheduled::COMPONENTS.map(|name| async move { (name, outbox::post(&format!("/internal/tick/{name}"), owner_id).await) });
+    for (name, run) in join_all(runs).await {
+        components.insert(name, steps.record(name, run.map_err(Problem::internal)));
     }
     Ok((Extension(Quiet), Json(Summary { components, ..work(&owner, now, steps).await? })))
 }

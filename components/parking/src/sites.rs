@@ -112,6 +112,7 @@ pub struct NewSite {
 #[input(example = r#"{"low_spots": 8, "tariff": {"currency": "INR", "per_hour": 4000, "per_day": 30000}}"#)]
 pub struct SiteChange {
     /// May be repeated, and cannot be changed.
+    #[input(same_as_path = "site")]
     slug: Option<Slug>,
     name: Option<Text<1, 100>>,
     kind: Option<Kind>,
@@ -173,9 +174,6 @@ const UPDATE: &str = concatcp!(
 /// Changes a site.
 #[utoipa::path(patch, path = "/api/sites/{site}")]
 pub async fn update(caller: Caller<Admin>, Now(now): Now, Path(slug): Path<String>, Body(change): Body<SiteChange>) -> Answer<Json<Site>> {
-    if change.slug.is_some_and(|sent| *sent != *slug) {
-        return Err(Problem::invalid_field("slug", "cannot be changed"));
-    }
     let params = params![
         slug,
         change.name,

@@ -115,6 +115,7 @@ pub struct NewSpot {
 #[input(example = r#"{"kind": "accessible", "status": "in_service"}"#)]
 pub struct SpotChange {
     /// May be repeated, and cannot be changed.
+    #[input(same_as_path = "spot_id")]
     spot_id: Option<Code>,
     /// May be repeated, and cannot be changed.
     site: Option<Slug>,
@@ -173,9 +174,6 @@ pub async fn update(
     Path(spot_id): Path<String>,
     Body(change): Body<SpotChange>,
 ) -> Answer<Json<Spot>> {
-    if change.spot_id.is_some_and(|sent| !sent.eq_ignore_ascii_case(&spot_id)) {
-        return Err(Problem::invalid_field("spot_id", "cannot be changed"));
-    }
     let status = change.status.map(Status::from);
     let closes = status.is_some_and(|status| status != Status::InService) && !change.force.unwrap_or(false);
     let (site, zone) = (change.site.as_deref(), change.zone.as_deref());

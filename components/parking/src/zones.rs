@@ -96,7 +96,7 @@ pub struct NewZone {
 #[input(example = r#"{"name": "Basement 3", "capacity": null}"#)]
 pub struct ZoneChange {
     /// May be repeated, and cannot be changed.
-    #[input(alias("zone_code"))]
+    #[input(alias("zone_code"), same_as_path = "zone")]
     code: Option<Code>,
     name: Option<Text<1, 100>>,
     /// Square metres.
@@ -137,9 +137,6 @@ pub async fn update(
     Path((site, zone)): Path<(String, String)>,
     Body(change): Body<ZoneChange>,
 ) -> Answer<Json<Zone>> {
-    if change.code.is_some_and(|sent| !sent.eq_ignore_ascii_case(&zone)) {
-        return Err(Problem::invalid_field("code", "cannot be changed"));
-    }
     let params = params![
         site,
         zone,

@@ -18,6 +18,7 @@ pub struct App {
     pub(crate) address: SocketAddr,
     pub(crate) values: Values,
     pub(crate) clock: Clock,
+    pub(crate) components: Vec<Arc<Component>>,
     /// The component of each cron trigger.
     pub(crate) scheduled: Vec<Arc<Component>>,
     pub(crate) state_dir: PathBuf,
@@ -39,6 +40,17 @@ impl App {
     /// Its state directory.
     pub fn state_dir(&self) -> &Path {
         &self.state_dir
+    }
+
+    /// Waits until every component is compiled. Until then the first request to a component takes as long as that does.
+    ///
+    /// # Errors
+    /// If a component cannot be loaded.
+    pub async fn load_components(&self) -> Result<()> {
+        for component in &self.components {
+            component.load().await.map_err(to_anyhow)?;
+        }
+        Ok(())
     }
 
     /// Runs every cron trigger once, at the time of the components' clock, and waits for them.

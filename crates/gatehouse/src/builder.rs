@@ -184,10 +184,10 @@ impl Builder {
             }
             scheduled.push(component.clone());
         }
-        let components = components.into_values().collect();
-        tokio::spawn(stop.clone().run_until_cancelled_owned(maintain(components)));
+        let components: Vec<_> = components.into_values().collect();
+        tokio::spawn(stop.clone().run_until_cancelled_owned(maintain(components.clone())));
         let server = tokio::spawn(listen(listener, router, stop.clone(), DRAIN_TIMEOUT));
-        Ok(App { address, values, clock: self.clock, scheduled, state_dir: self.state, stop, server: Some(server) })
+        Ok(App { address, values, clock: self.clock, components, scheduled, state_dir: self.state, stop, server: Some(server) })
     }
 
     fn open_databases(&self, manifest: &Manifest) -> Result<HashMap<String, Arc<Database>>> {

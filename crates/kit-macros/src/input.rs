@@ -17,6 +17,7 @@ struct FieldOptions {
     aliases: Vec<LitStr>,
     default: bool,
     flatten: bool,
+    same_as_path: Option<LitStr>,
 }
 
 pub fn expand(item: &DeriveInput) -> syn::Result<TokenStream> {
@@ -24,8 +25,9 @@ pub fn expand(item: &DeriveInput) -> syn::Result<TokenStream> {
     let name = &item.ident;
     let (generics, type_generics, bounds) = item.generics.split_for_impl();
     let (mut reads, mut values, mut properties, mut known) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut named_by_path = Vec::new();
     for field in crate::named_fields(item)? {
-        let FieldOptions { name, aliases, default, flatten } = field_options(field)?;
+        let FieldOptions { name, aliases, default, flatten, same_as_path } = field_options(field)?;
         let (ident, kind) = (&field.ident, &field.ty);
         // Apart from the names that the expansion uses itself.
         let local = format_ident!("field_{}", crate::plain_name(field));
@@ -39,6 +41,10 @@ pub fn expand(item: &DeriveInput) -> syn::Result<TokenStream> {
             known.push(quote! { [#name, #(#aliases),*].contains(&name) });
             let read = if default { quote!(field_or_default) } else { quote!(field) };
             reads.push(quote! { let #local = at.#read::<#kind>(object, #name, &[#(#aliases),*]); });
+            if let Some(parameter) = same_as_path {
+                named_by_path.push(ident);
+                reads.push(quote! { let #local = at.same_as_path(#local, #name, #parameter); });
+            }
             properties.push(quote! {
                 properties.push(::kit::input::Property::new::<#kind>(#name, &[#(#aliases),*], #description, #default, schemas));
             });
@@ -51,11 +57,15 @@ pub fn expand(item: &DeriveInput) -> syn::Result<TokenStream> {
             fn example() -> ::std::option::Option<&'static str> { ::std::option::Option::Some(#example) }
         }
     });
+    let names_path = !named_by_path.is_empty();
+    // They are read to be refused, and by nobody else.
+    let read = names_path.then(|| quote! { const _: fn(&#name) = |value| { #(let _ = &value.#named_by_path;)* }; });
     let (title, description) = (name.to_string(), doc_comment(&item.attrs));
     Ok(quote! {
         impl #generics ::kit::input::Input for #name #type_generics #bounds {
             const NAME: &'static str = #title;
             const DESCRIPTION: &'static str = #description;
+            const NAMES_PATH: bool = #names_path;
 
             fn read(object: &::kit::input::Object, at: &mut ::kit::input::At<'_>) -> ::std::option::Option<Self> {
                 #(#reads)*
@@ -76,6 +86,8 @@ pub fn expand(item: &DeriveInput) -> syn::Result<TokenStream> {
 
             #example
         }
+
+        #read
 
         impl #generics ::kit::input::Field for #name #type_generics #bounds {
             fn read(value: &::kit::input::Value, at: &mut ::kit::input::At<'_>) -> ::std::option::Option<Self> {
@@ -118,10 +130,12 @@ fn field_options(field: &Field) -> syn::Result<FieldOptions> {
                 options.aliases.extend(Punctuated::<LitStr, Token![,]>::parse_terminated(&aliases)?);
             } else if meta.path.is_ident("default") {
                 options.default = true;
+            } else if meta.path.is_ident("same_as_path") {
+                options.same_as_path = Some(meta.value()?.parse()?);
             } else if meta.path.is_ident("flatten") {
                 options.flatten = true;
             } else {
-                return Err(meta.error("expected `rename = …`, `alias(…)`, `default` or `flatten`"));
+                return Err(meta.error("expected `rename = …`, `alias(…)`, `default`, `same_as_path = …` or `flatten`"));
             }
             Ok(())
         })?;

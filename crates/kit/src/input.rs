@@ -19,6 +19,7 @@
 //!
 //! - A field that is not sent or null is missing, unless its type is an `Option`, a [`Patch`], or it has `#[input(default)]`.
 //! - `alias("…")` names what older clients write; `rename = "…"` gives a name that Rust does not allow; `flatten` takes in another input.
+//! - `same_as_path = "…"` is for a field of a change that names what the path names: it may be repeated, and cannot be changed.
 //! - `#[input(check)]` calls the struct's own `fn check(&self, at: &mut At)`, for rules that bind several fields, when each is good by itself.
 //! - Unknown fields are left alone: old clients send some.
 
@@ -55,6 +56,8 @@ pub trait Input: Sized {
     const NAME: &'static str;
     /// What the API document says of it.
     const DESCRIPTION: &'static str;
+    /// Whether a field of its own must be the same as a parameter of the path.
+    const NAMES_PATH: bool = false;
 
     /// Reads the fields; none when one was refused.
     fn read(object: &Object, at: &mut At<'_>) -> Option<Self>;
@@ -99,12 +102,32 @@ pub struct At<'a> {
     errors: &'a mut FieldErrors,
     now_ms: i64,
     textual: bool,
+    path_values: &'a [(String, String)],
 }
 
 impl<'a> At<'a> {
     /// At the top of a body (`textual: false`), or of a query string, whose numbers and booleans are texts.
     pub fn top(errors: &'a mut FieldErrors, now_ms: i64, textual: bool) -> Self {
-        Self { path: String::new(), errors, now_ms, textual }
+        Self { path: String::new(), errors, now_ms, textual, path_values: &[] }
+    }
+
+    /// With the parameters of the request's path.
+    #[must_use]
+    pub fn with_path(self, path_values: &'a [(String, String)]) -> Self {
+        Self { path_values, ..self }
+    }
+
+    /// Refuses a field that is not, in any case, what the path names.
+    pub fn same_as_path<T: std::ops::Deref<Target = str>>(
+        &mut self,
+        sent: Option<Option<T>>,
+        name: &str,
+        parameter: &str,
+    ) -> Option<Option<T>> {
+        let named = self.path_values.iter().find(|(known, _)| known == parameter).map(|(_, value)| value.as_str());
+        let other = sent.iter().flatten().any(|sent| named.is_some_and(|named| !sent.eq_ignore_ascii_case(named)));
+        self.check_field(!other, name, "cannot be changed");
+        sent
     }
 
     /// The time of the request, milliseconds.
@@ -170,21 +193,26 @@ impl<'a> At<'a> {
     /// Does `work` at a field of the object that stands here.
     pub fn inside<T>(&mut self, name: &str, work: impl FnOnce(&mut At<'_>) -> T) -> T {
         let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
-        work(&mut At { path, errors: self.errors, now_ms: self.now_ms, textual: self.textual })
+        work(&mut At { path, errors: self.errors, now_ms: self.now_ms, textual: self.textual, path_values: self.path_values })
     }
 
     /// Does `work` at an element of the array that stands here.
     pub fn element<T>(&mut self, index: usize, work: impl FnOnce(&mut At<'_>) -> T) -> T {
         let path = format!("{}[{index}]", self.path);
-        work(&mut At { path, errors: self.errors, now_ms: self.now_ms, textual: self.textual })
+        work(&mut At { path, errors: self.errors, now_ms: self.now_ms, textual: self.textual, path_values: self.path_values })
     }
 }
 
 /// Reads a JSON body: 400 when the bytes are no JSON, 422 when they are no object or break a rule.
 pub fn parse<T: Input>(bytes: &[u8], now_ms: i64) -> Result<T, Problem> {
+    parse_at(bytes, now_ms, &[])
+}
+
+/// The same of a request whose path has these parameters.
+pub fn parse_at<T: Input>(bytes: &[u8], now_ms: i64, path_values: &[(String, String)]) -> Result<T, Problem> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| Problem::unreadable(format!("not JSON: {error}")))?;
     let mut errors = FieldErrors::new();
-    let input = read_object(&value, &mut At::top(&mut errors, now_ms, false));
+    let input = read_object(&value, &mut At::top(&mut errors, now_ms, false).with_path(path_values));
     finish(input, errors)
 }
 
@@ -461,6 +489,22 @@ mod tests {
             parse(br#"{"name": " Ravi ", "years": 7.0, "at": "2026-02-04T10:30:00Z", "plate": null, "site": null, "x": 1}"#, 0).unwrap();
         assert_eq!((&*stay.name, *stay.age, stay.plate.is_none(), stay.site), ("Ravi", 7, true, Patch::Clear));
         assert_eq!((stay.at, stay.kind, stay.colour), (Timestamp(1_770_201_000_000), None, NotNull(None)));
+    }
+
+    #[derive(Debug, Input)]
+    struct Change {
+        #[input(alias("id"), same_as_path = "code")]
+        code: Option<Slug>,
+        age: Option<Int<0, 9>>,
+    }
+
+    #[test]
+    fn what_the_path_names_may_be_repeated_and_cannot_be_changed() {
+        let path = [("code".to_owned(), "B1".to_owned())];
+        let change: Change = parse_at(br#"{"id": "b1", "age": 3}"#, 0, &path).unwrap();
+        assert_eq!((change.code.as_deref(), change.age.map(|age| *age)), (Some("b1"), Some(3)));
+        let problem = parse_at::<Change>(br#"{"code": "b2", "age": 10}"#, 0, &path).unwrap_err();
+        assert_eq!(problem.errors().keys().collect::<Vec<_>>(), ["age", "code"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a handler reads from the request, beside its caller.
 
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::RequestExt as _;
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use bytes::Bytes;
 use http::request::Parts;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
@@ -92,11 +93,18 @@ pub struct Body<T>(pub T);
 impl<T: Input, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
         let now_ms = request.extensions().get::<Now>().map_or_else(host::now_ms, |now| now.0);
+        let path_values = if T::NAMES_PATH { path_values(&mut request).await } else { Vec::new() };
         let JsonBytes(bytes) = JsonBytes::from_request(request, state).await?;
-        input::parse(&bytes, now_ms).map(Self)
+        input::parse_at(&bytes, now_ms, &path_values).map(Self)
     }
+}
+
+/// The parameters of the path, by their names in the route.
+async fn path_values(request: &mut Request) -> Vec<(String, String)> {
+    let parameters = request.extract_parts::<RawPathParams>().await;
+    parameters.iter().flatten().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 impl<T: Input> Describe for Body<T> {

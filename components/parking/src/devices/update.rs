@@ -7,7 +7,7 @@ use kit::db::{self, Executor, Fetch as _};
 use kit::input::{Code, Input, Patch, Slug, Text};
 use kit::request::{Body, Now};
 use kit::row::FromRow;
-use kit::{Answer, Problem, params};
+use kit::{Answer, params};
 
 use super::effects::{announce_spot, refused, resolve_alerts};
 use super::placement::Placement;
@@ -19,7 +19,7 @@ use super::{Device, find, not_found};
 #[input(example = r#"{"name": "By the lift", "firmware": "1.3.0"}"#)]
 pub struct DeviceChange {
     /// May be repeated, and cannot be changed.
-    #[input(alias("code"))]
+    #[input(alias("code"), same_as_path = "code")]
     device_code: Option<Code>,
     site: Option<Slug>,
     zone: Option<Code>,
@@ -71,9 +71,6 @@ pub async fn update(
     Path(code): Path<String>,
     Body(change): Body<DeviceChange>,
 ) -> Answer<Json<Device>> {
-    if change.device_code.as_deref().is_some_and(|sent| !sent.eq_ignore_ascii_case(&code)) {
-        return Err(Problem::invalid_field("device_code", "cannot be changed"));
-    }
     // Reading, merging and writing inside one `begin immediate` is safe from other writers.
     db::transaction(|transaction| {
         let stored = "select id, code, site, zone, spot_id, is_active from devices where code = ?";
