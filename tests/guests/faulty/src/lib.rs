@@ -1,23 +1,30 @@
 //! Misbehaves on request: what the host must hold in check. Never part of the application.
 
-use axum::Router;
 use axum::routing::get;
-use kit::request::Query;
-use kit::{Answer, db, params};
+use http::Uri;
+use kit::api::Api;
+use kit::db::{Database, Executor as _};
+use kit::{Answer, params};
 use serde_json::{Value, json};
 
-fn router() -> Router {
-    Router::new()
-        .route("/{component}/calm", get(async || "calm"))
-        .route("/{component}/panic", get(panics))
-        .route("/{component}/spin", get(spins))
-        .route("/{component}/hoard", get(hoards))
-        .route("/{component}/fetch", get(fetch))
-        .route("/{component}/sql", get(sql))
-        .route("/{component}/variable", get(variable))
+fn api() -> Api {
+    Api::new("faulty", "Misbehaves on request.").undocumented(|router| {
+        router
+            .route("/{component}/calm", get(async || "calm"))
+            .route("/{component}/panic", get(panics))
+            .route("/{component}/spin", get(spins))
+            .route("/{component}/hoard", get(hoards))
+            .route("/{component}/fetch", get(fetch))
+            .route("/{component}/sql", get(sql))
+            .route("/{component}/variable", get(variable))
+    })
 }
 
-kit::component!(router);
+// Natively nobody calls it.
+#[cfg(not(target_family = "wasm"))]
+const _: fn() -> Api = api;
+
+kit::component!(api);
 
 async fn panics() -> &'static str {
     panic!("as asked")
@@ -37,26 +44,26 @@ async fn hoards() -> String {
     }
 }
 
-fn parameter(query: &Query, name: &str) -> String {
-    let mut pairs = form_urlencoded::parse(query.0.as_bytes());
+fn parameter(uri: &Uri, name: &str) -> String {
+    let mut pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
-async fn sql(query: Query) -> Answer<axum::Json<Value>> {
-    Ok(axum::Json(match db::run(&parameter(&query, "statement"), params![]) {
+async fn sql(uri: Uri) -> Answer<axum::Json<Value>> {
+    Ok(axum::Json(match Database.run(&parameter(&uri, "statement"), params![]) {
         Ok(rows) => json!({ "rows": rows.len() }),
         Err(error) => json!({ "error": error.to_string() }),
     }))
 }
 
-async fn variable(query: Query) -> Answer<axum::Json<Value>> {
-    let name: &'static str = if parameter(&query, "name") == "granted" { "granted" } else { "kept_back" };
+async fn variable(uri: Uri) -> Answer<axum::Json<Value>> {
+    let name: &'static str = if parameter(&uri, "name") == "granted" { "granted" } else { "kept_back" };
     Ok(axum::Json(json!({ "value": kit::config::get(name).await? })))
 }
 
 #[cfg(target_family = "wasm")]
-async fn fetch(query: Query) -> Answer<axum::Json<Value>> {
-    let url = parameter(&query, "url");
+async fn fetch(uri: Uri) -> Answer<axum::Json<Value>> {
+    let url = parameter(&uri, "url");
     Ok(axum::Json(match spin_sdk::http::get(&url).await {
         Ok(response) => json!({ "status": response.status().as_u16() }),
         Err(error) => json!({ "error": format!("{error:?}") }),
@@ -64,6 +71,6 @@ async fn fetch(query: Query) -> Answer<axum::Json<Value>> {
 }
 
 #[cfg(not(target_family = "wasm"))]
-async fn fetch(query: Query) -> Answer<axum::Json<Value>> {
-    Ok(axum::Json(json!({ "error": parameter(&query, "url") })))
+async fn fetch(uri: Uri) -> Answer<axum::Json<Value>> {
+    Ok(axum::Json(json!({ "error": parameter(&uri, "url") })))
 }
