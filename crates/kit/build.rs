@@ -12,6 +12,8 @@ fn main() -> io::Result<()> {
     let mut list = String::from("const MIGRATIONS: &[Migration] = &[\n");
     for (index, path) in files.iter().enumerate() {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let version = name.get(..4).and_then(|number| number.parse().ok());
+        assert_eq!(version, Some(index + 1), "{name}: migrations are numbered one by one");
         list.push_str(&format!("    Migration {{ version: {}, name: {name:?}, sql: include_str!({path:?}) }},\n", index + 1));
     }
     list.push_str("];\n");

@@ -94,6 +94,7 @@ impl Run<'_> {
         let dictionary = |values: &Vec<String>| toml::Table::from_iter([("values".to_owned(), values.clone().into())]).into();
         let dictionaries: toml::Table = self.dictionaries.iter().map(|(name, values)| ((*name).to_owned(), dictionary(values))).collect();
         config.insert("dictionaries".to_owned(), dictionaries.into());
+        config.insert("hooks".to_owned(), root().join("tests/schemathesis_hooks.py").to_string_lossy().into_owned().into());
         if let Some(identity) = &self.identity {
             let file = directory.join("identities.json");
             let identities: Vec<_> = std::iter::once(identity).chain(&self.peer).collect();

@@ -29,6 +29,8 @@ const LONG_PHASES: &str = "examples,coverage,fuzzing,stateful";
 const LONG_EXAMPLES: u32 = 100;
 const SEED: u64 = 1;
 const TEMPLE: &str = "somnath";
+/// When the examples of the document are of.
+const MOMENT: &str = "2026-02-04T10:31:00Z";
 
 /// A new user of this role.
 async fn user(app: &App, role: &str, name: &str) -> Identity {
@@ -78,7 +80,7 @@ async fn fuzz(role: &str) {
     let stripe = Stripe::start().await;
     // A line in the log for each of some thousand requests would bury the report.
     let variables = [&stripe.variables()[..], &[("log_level", "error")]].concat();
-    let Some(app) = App::embedded(&variables).await else { return };
+    let Some(app) = App::embedded_at(MOMENT, &variables).await else { return };
     let document = app.anonymous().get("/api/openapi.json").await.expect(200);
     assert!(document["paths"].as_object().is_some_and(|paths| !paths.is_empty()), "the document has no paths");
     let place = app.place(3).await;

@@ -37,7 +37,8 @@ impl Input for PasswordChange {
 
     fn read(object: &Object, at: &mut At<'_>) -> Option<Self> {
         if !object.contains_key("password") {
-            return Some(Self(None));
+            // Of no use by itself, but still a text.
+            return at.field::<Option<CurrentPassword>>(object, "current_password", &[]).map(|_| Self(None));
         }
         let current = at.field(object, "current_password", &[]);
         let new = at.field(object, "password", &[]);

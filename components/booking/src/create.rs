@@ -6,7 +6,7 @@ use domain::booking_slot::{Date, HORIZON_DAYS};
 use kit::caller::{Caller, Principal, SignedIn};
 use kit::db::{DbError, Executor};
 use kit::idempotency::{Idempotent, Once};
-use kit::input::{At, Field, Input, Int, List, SchemaRef, Schemas, Slug, Text, Value, one_of_schemas};
+use kit::input::{At, Field, Input, Int, List, SchemaRef, Schemas, Slug, Text, Value, any_of_schemas};
 use kit::request::Now;
 use kit::{Answer, Problem, host, params};
 
@@ -72,7 +72,7 @@ impl Field for Visitor {
     }
 
     fn schema(schemas: &mut Schemas) -> SchemaRef {
-        one_of_schemas([VisitorName::schema(schemas), NamedVisitor::schema(schemas)])
+        any_of_schemas([VisitorName::schema(schemas), NamedVisitor::schema(schemas)])
     }
 }
 

@@ -53,7 +53,7 @@ impl Describe for Counts {
         if let Some(RefOr::T(body)) = &mut request.operation.request_body
             && let Some(RefOr::T(content)) = body.content.get_mut("application/json")
         {
-            content.schema = Some(input::one_of_schemas([one, many]));
+            content.schema = Some(input::any_of_schemas([one, many]));
         }
     }
 }

@@ -58,7 +58,7 @@ pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
     for (name, run) in join_all(runs).await {
         components.insert(name, steps.record(name, run.map_err(Problem::internal)));
     }
-    Ok((Extension(Quiet), Json(Summary { components, ..work(&owner, now, steps).await? })))
+    Ok((Extension(Quiet), Json(Summary { components, ..work(&owner, host::now_ms(), steps).await? })))
 }
 
 /// The cron event: the other components have their own.

@@ -7,7 +7,7 @@ use domain::time::{SECOND_MS, YEAR_2000_MS};
 use kit::api::{Created, Request, Respond, answers_schema};
 use kit::caller::{Caller, Sender};
 use kit::db::{self, Database, DbError, Executor as _, Fetch as _, Transaction};
-use kit::input::{At, Input, Int, Recent, Text, Timestamp, one_of_schemas};
+use kit::input::{At, Input, Int, Recent, Text, Timestamp, any_of_schemas};
 use kit::page::{Listing, Page};
 use kit::request::{Body, Now};
 use kit::row::FromRow;
@@ -53,7 +53,7 @@ impl Respond for LatestCounts {
     fn describe(request: &mut Request<'_>) {
         let page = Page::<LotCount>::schema(request.schemas).into();
         let one = utoipa::openapi::Ref::from_schema_name(LotCount::name()).into();
-        answers_schema(request, 200, "A page of the list; with `parking_lot`, the count of that lot.", one_of_schemas([page, one]));
+        answers_schema(request, 200, "A page of the list; with `parking_lot`, the count of that lot.", any_of_schemas([page, one]));
     }
 }
 

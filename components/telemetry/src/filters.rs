@@ -4,7 +4,7 @@
 use domain::bucket::BucketWidth;
 use domain::time::{DAY_MS, MAX_MS, parse_rfc3339};
 use kit::db::{Database, Fetch as _};
-use kit::input::{At, Code, Field, Input, SchemaRef, Schemas, Timestamp, Value, one_of_schemas};
+use kit::input::{At, Code, Field, Input, SchemaRef, Schemas, Timestamp, Value, any_of_schemas};
 use kit::page::Order;
 use kit::row::FromRow;
 use kit::{Problem, params};
@@ -71,7 +71,7 @@ fn moment(value: &Value, offset: i64, at: &mut At<'_>) -> Option<i64> {
 
 fn moment_schema(schemas: &mut Schemas) -> SchemaRef {
     let date = <domain::booking_slot::Date as Field>::schema(schemas);
-    one_of_schemas([<Timestamp as Field>::schema(schemas), date])
+    any_of_schemas([<Timestamp as Field>::schema(schemas), date])
 }
 
 impl SpanFilters {

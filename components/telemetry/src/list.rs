@@ -4,7 +4,7 @@ use axum::response::{IntoResponse, Response};
 use kit::api::{Request, Respond, answers_schema};
 use kit::caller::{Caller, Operator};
 use kit::db::{Database, Fetch as _};
-use kit::input::one_of_schemas;
+use kit::input::any_of_schemas;
 use kit::page::{Listing, Order, Page};
 use kit::row::FromRow;
 use kit::{Answer, Problem, params};
@@ -31,7 +31,7 @@ impl IntoResponse for Readings {
 impl Respond for Readings {
     fn describe(request: &mut Request<'_>) {
         let pages = [Page::<StoredReading>::schema(request.schemas).into(), Page::<Bucket>::schema(request.schemas).into()];
-        answers_schema(request, 200, "A page of readings, or of buckets when `bucket` was given.", one_of_schemas(pages));
+        answers_schema(request, 200, "A page of readings, or of buckets when `bucket` was given.", any_of_schemas(pages));
     }
 }
 

@@ -25,7 +25,7 @@ pub fn expand(item: &DeriveInput) -> syn::Result<TokenStream> {
     let name = &item.ident;
     let (generics, type_generics, bounds) = item.generics.split_for_impl();
     let (mut reads, mut values, mut properties, mut known) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut named_by_path = Vec::new();
+    let (mut named_by_path, mut flattened_names_path) = (Vec::new(), Vec::new());
     for field in crate::named_fields(item)? {
         let FieldOptions { name, aliases, default, flatten, same_as_path } = field_options(field)?;
         let (ident, kind) = (&field.ident, &field.ty);
@@ -35,6 +35,7 @@ pub fn expand(item: &DeriveInput) -> syn::Result<TokenStream> {
             reads.push(quote! { let #local = <#kind as ::kit::input::Input>::read(object, at); });
             properties.push(quote! { properties.extend(<#kind as ::kit::input::Input>::properties(schemas)); });
             known.push(quote! { <#kind as ::kit::input::Input>::knows(name) });
+            flattened_names_path.push(quote! { <#kind as ::kit::input::Input>::NAMES_PATH });
         } else {
             let name = name.unwrap_or_else(|| crate::plain_name(field));
             let description = doc_comment(&field.attrs);
@@ -58,14 +59,14 @@ pub fn expand(item: &DeriveInput) -> syn::Result<TokenStream> {
         }
     });
     let names_path = !named_by_path.is_empty();
-    // They are read to be refused, and by nobody else.
+    // Keeps the compiler from warning that the field is never read.
     let read = names_path.then(|| quote! { const _: fn(&#name) = |value| { #(let _ = &value.#named_by_path;)* }; });
     let (title, description) = (name.to_string(), doc_comment(&item.attrs));
     Ok(quote! {
         impl #generics ::kit::input::Input for #name #type_generics #bounds {
             const NAME: &'static str = #title;
             const DESCRIPTION: &'static str = #description;
-            const NAMES_PATH: bool = #names_path;
+            const NAMES_PATH: bool = #names_path #(|| #flattened_names_path)*;
 
             fn read(object: &::kit::input::Object, at: &mut ::kit::input::At<'_>) -> ::std::option::Option<Self> {
                 #(#reads)*

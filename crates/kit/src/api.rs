@@ -126,7 +126,9 @@ impl Api {
 
 /// Unique, and the same in each build: `alerts_read_list`; with the method where a handler has several, with the path for an alias.
 fn operation_id(tag: &str, route: &Route, method: &HttpMethod, alias: Option<&String>) -> String {
-    let mut id = format!("{tag}_{}", route.name.replace("::", "_").replace(' ', ""));
+    let mut segments: Vec<_> = route.name.split("::").map(str::trim).collect();
+    segments.dedup();
+    let mut id = format!("{tag}_{}", segments.join("_"));
     if route.methods.first() != Some(method) {
         id.push('_');
         id.push_str(method_name(method));

@@ -42,7 +42,7 @@ pub enum SendError {
     #[error("allowed_outbound_hosts does not allow this destination")]
     Denied,
     /// No connection, or it broke off before the answer began: the receiver may have got the request.
-    #[error("not sent: {0}")]
+    #[error("no answer: {0}")]
     Unanswered(String),
     /// No whole answer within the time: the receiver may have got the request.
     #[error("no answer within {} s", .0 / 1000)]

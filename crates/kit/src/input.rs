@@ -29,7 +29,7 @@ mod types;
 
 use serde_json::Map;
 pub use serde_json::Value;
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{Ref, RefOr};
 
 pub use device_time::DeviceTime;
@@ -341,6 +341,10 @@ pub(crate) fn described(schema: SchemaRef, description: &str) -> SchemaRef {
             array.description = description;
             RefOr::T(Schema::Array(array))
         }
+        RefOr::T(Schema::AnyOf(mut any_of)) => {
+            any_of.description = description;
+            RefOr::T(Schema::AnyOf(any_of))
+        }
         RefOr::T(Schema::OneOf(mut one_of)) => {
             one_of.description = description;
             RefOr::T(Schema::OneOf(one_of))
@@ -393,7 +397,31 @@ pub(crate) fn without_null(schema: SchemaRef) -> SchemaRef {
             }
             RefOr::T(Schema::Object(object))
         }
+        RefOr::T(Schema::OneOf(mut one_of)) => {
+            let is_null =
+                |item: &SchemaRef| matches!(item, RefOr::T(Schema::Object(object)) if object.schema_type == SchemaType::Type(Type::Null));
+            one_of.items.retain(|item| !is_null(item));
+            match <[SchemaRef; 1]>::try_from(one_of.items.clone()) {
+                Ok([only]) => only,
+                Err(_) => RefOr::T(Schema::OneOf(one_of)),
+            }
+        }
         other => other,
+    }
+}
+
+/// The same, or an empty text: an empty parameter of a query is one that was not given.
+pub(crate) fn or_empty(schema: SchemaRef) -> SchemaRef {
+    match schema {
+        RefOr::T(Schema::Object(mut object)) if object.schema_type == SchemaType::Type(Type::String) && object.format.is_none() => {
+            object.min_length = None;
+            object.pattern = object.pattern.map(|pattern| format!("^$|{pattern}"));
+            if let Some(values) = object.enum_values.as_mut() {
+                values.push(Value::String(String::new()));
+            }
+            RefOr::T(Schema::Object(object))
+        }
+        other => any_of_schemas([other, of_type(Type::String).max_length(Some(0)).into()]),
     }
 }
 
@@ -402,9 +430,9 @@ fn of_type(schema_type: Type) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(schema_type)
 }
 
-/// The schema of a value that has one of several shapes.
-pub fn one_of_schemas<const N: usize>(schemas: [SchemaRef; N]) -> SchemaRef {
-    schemas.into_iter().fold(OneOfBuilder::new(), OneOfBuilder::item).into()
+/// The schema of a value that has one of several shapes. One that fits two of them, such as an empty page, is good as well.
+pub fn any_of_schemas<const N: usize>(schemas: [SchemaRef; N]) -> SchemaRef {
+    RefOr::T(Schema::AnyOf(schemas.into_iter().fold(AnyOfBuilder::new(), AnyOfBuilder::item).build()))
 }
 
 /// The schema of an array.

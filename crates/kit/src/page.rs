@@ -103,7 +103,8 @@ impl<F: Input> Listing<F> {
 /// Which list and filters a cursor belongs to.
 fn scope(path: &str, filters: &Object) -> String {
     let mut text = path.to_ascii_lowercase();
-    for (name, value) in filters {
+    // An empty filter is one that was not given.
+    for (name, value) in filters.iter().filter(|(_, value)| value.as_str() != Some("")) {
         text.push_str(&format!("\n{name}={}", value.as_str().unwrap_or_default()));
     }
     URL_SAFE_NO_PAD.encode(&host::sha256(text.as_bytes())[..6])
@@ -140,8 +141,11 @@ impl<F: Input, S: Sync> FromRequestParts<S> for Listing<F> {
 impl<F: Input> Describe for Listing<F> {
     fn describe(request: &mut Request<'_>) {
         Query::<F>::describe(request);
-        let limit =
-            ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1.0)).maximum(Some(500.0)).default(Some(DEFAULT_LIMIT.into()));
+        let limit = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(1.0))
+            .maximum(Some(MAX_LIMIT as f64))
+            .default(Some(DEFAULT_LIMIT.into()));
         let parameter = |name: &str, description: &str| {
             ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).description(Some(description))
         };

@@ -193,7 +193,9 @@ impl<T: Input> Describe for Query<T> {
             let required = if property.required && property.aliases.is_empty() { Required::True } else { Required::False };
             let parameter = ParameterBuilder::new().name(property.name).parameter_in(ParameterIn::Query).required(required);
             let description = Some(property.description).filter(|text| !text.is_empty());
-            request.parameter(parameter.description(description).schema(Some(input::without_null(property.schema))));
+            let schema = input::without_null(property.schema);
+            let schema = if property.required { schema } else { input::or_empty(schema) };
+            request.parameter(parameter.description(description).schema(Some(schema)));
         }
         request.refuses(422, "A parameter is invalid or unknown: `errors` names each.");
     }

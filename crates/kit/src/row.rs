@@ -165,7 +165,7 @@ impl<T: Column> Column for Option<T> {
     }
 }
 
-/// A text with a form of its own is kept as that text; only a [`Timestamp`] is kept as an integer.
+/// A text with a form of its own is kept as that text; only moments are kept as integers.
 impl<T: TextField> Column for T {
     fn from_value(value: &Value) -> Option<Self> {
         match value {
@@ -218,7 +218,7 @@ impl FromRow for Location {
     }
 }
 
-/// None when the column `latitude` is null.
+/// None when the column `latitude` or `longitude` is null.
 impl FromRow for Option<Location> {
     fn from_row(row: &Row) -> Result<Self, Problem> {
         let lat: Option<f64> = row.get("latitude")?;

@@ -1,4 +1,4 @@
-//! The word enums of `domain` as fields of requests, as columns and as parameters.
+//! Text enums as fields of requests, as columns and as parameters.
 
 crate::text_enum! {
     crate::page::Order,

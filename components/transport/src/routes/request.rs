@@ -4,7 +4,7 @@ use domain::transit::{Line, MAX_POINTS, MAX_STOPS, OFF_ROUTE_M, Place};
 use domain::transit_clock::parse_departure;
 use kit::db;
 use kit::input::{
-    At, Code, Field, Input, Int, Location, Number, SchemaRef, Schemas, Slug, Text, Value, array_of, one_of_schemas, pattern, reference,
+    At, Code, Field, Input, Int, Location, Number, SchemaRef, Schemas, Slug, Text, Value, any_of_schemas, array_of, pattern, reference,
 };
 use kit::problem::FieldErrors;
 use utoipa::openapi::schema::{ArrayBuilder, ArrayItems};
@@ -144,7 +144,7 @@ impl Field for Polyline {
     fn schema(schemas: &mut Schemas) -> SchemaRef {
         let pair = [Number::<-90, 90>::schema(schemas), Number::<-180, 180>::schema(schemas)];
         let pair = ArrayBuilder::new().prefix_items(pair).items(ArrayItems::False).min_items(Some(2)).max_items(Some(2));
-        array_of(one_of_schemas([pair.into(), <Location as Field>::schema(schemas)]), 2, MAX_POINTS)
+        array_of(any_of_schemas([pair.into(), <Location as Field>::schema(schemas)]), 2, MAX_POINTS)
     }
 }
 

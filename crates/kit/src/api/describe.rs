@@ -50,6 +50,7 @@ documented!(A B C D E F);
 documented!(A B C D E F G);
 
 fn finish(mut request: Request<'_>) -> Operation {
+    request.refuses(500, "Something went wrong here; the request's id finds it in the log.");
     request.refuses(503, "The database is busy or cannot be reached; come back after `Retry-After`.");
     for (status, response) in &mut request.operation.responses.responses {
         // A refusal that a declaration only describes is a problem document like any other.
@@ -71,7 +72,7 @@ impl<T> Describe for Path<T> {
             let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
             request.parameter(parameter.schema(Some(schema)));
         }
-        request.refuses(404, "There is none of this id, or it is not for this caller.");
+        request.refuses(404, "No such object, or not visible to this caller.");
     }
 }
 

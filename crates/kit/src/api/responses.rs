@@ -126,7 +126,7 @@ impl<T: ToSchema> Respond for Accepted<T> {
 
 impl Respond for NoContent {
     fn describe(request: &mut Request<'_>) {
-        request.answers(204, ResponseBuilder::new().description("Done; there is nothing to say.").build());
+        request.answers(204, ResponseBuilder::new().description("No content.").build());
     }
 }
 

@@ -94,7 +94,7 @@ impl<const MIN: usize, const MAX: usize> Field for NumberOrText<MIN, MAX> {
     }
 }
 
-/// A text as it was sent, untrimmed, of `MIN` to `MAX` characters: a password or a token. Its `Debug` does not show it.
+/// A text as it was sent, untrimmed, of `MIN` to `MAX` bytes: a password or a token. Its `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret<const MAX: usize, const MIN: usize = 0>(String);
 
@@ -115,8 +115,9 @@ impl<const MAX: usize, const MIN: usize> std::fmt::Debug for Secret<MAX, MIN> {
 impl<const MAX: usize, const MIN: usize> Field for Secret<MAX, MIN> {
     fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
         match value.as_str() {
-            Some(text) if (MIN..=MAX).contains(&text.chars().count()) => Some(Self(text.to_owned())),
-            Some(_) => refused(at, &format!("must have {MIN} to {MAX} characters")),
+            Some(text) if (MIN..=MAX).contains(&text.len()) => Some(Self(text.to_owned())),
+            Some(_) if MIN == 0 => refused(at, &format!("must have at most {MAX} bytes")),
+            Some(_) => refused(at, &format!("must have {MIN} to {MAX} bytes")),
             None => refused(at, "must be a text"),
         }
     }
