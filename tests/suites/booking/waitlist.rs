@@ -119,7 +119,8 @@ async fn who_waits_in_vain_and_who_does_not_come_is_noted_once() {
     assert_eq!(run["booking"], json!({"no_shows": 0, "expired": 0, "promoted": 0, "left": 0, "scans": 0}));
     temple.advance_to_slot(&app, &booking, 3700);
     let runs = futures::future::join_all((0..4).map(|_| app.tick())).await;
-    let total = |what: &str| runs.iter().map(|run| run["booking"][what].as_i64().unwrap()).sum::<i64>();
+    // A run that was skipped says nothing of bookings.
+    let total = |what: &str| runs.iter().map(|run| run["booking"][what].as_i64().unwrap_or(0)).sum::<i64>();
     assert_eq!((total("no_shows"), total("expired")), (1, 1));
     let pilgrim = app.login(&email, &password).await;
     assert_eq!(status(&pilgrim, &booking).await, "no_show");
