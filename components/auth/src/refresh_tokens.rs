@@ -8,9 +8,9 @@ use strum::IntoStaticStr;
 /// A refresh token as a client presents it. Ours have 43 characters; what else is sent is looked up in vain.
 pub type PresentedToken = Secret<512, 1>;
 
-/// The form in which a token is kept.
+/// The form in which a token is kept. A line feed that came along when it was copied is no part of it.
 pub fn digest(token: &str) -> [u8; 32] {
-    host::sha256(token.as_bytes())
+    host::sha256(token.trim().as_bytes())
 }
 
 /// A refresh token that is about to be given.

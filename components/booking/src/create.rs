@@ -45,7 +45,15 @@ impl BookingRequest {
     }
 }
 
-type VisitorName = Text<1, 100>;
+kit::text_type! {
+    /// A visitor's name, on one line.
+    pub struct VisitorName, "must have 1 to 100 characters, none of them a control character",
+    pattern: r"^[^\x00-\x1F\x7F-\x9F]{1,100}$", is_visitor_name
+}
+
+fn is_visitor_name(name: &str) -> bool {
+    (1..=100).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+}
 
 /// A visitor with perhaps an age.
 #[derive(Input)]
@@ -59,10 +67,10 @@ pub struct NamedVisitor {
 impl Field for Visitor {
     fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
         match value {
-            Value::String(_) => VisitorName::read(value, at).map(|name| Self { name: name.into_string(), age: None }),
+            Value::String(_) => VisitorName::read(value, at).map(|name| Self { name: name.to_string(), age: None }),
             Value::Object(_) => {
                 let NamedVisitor { name, age } = <NamedVisitor as Field>::read(value, at)?;
-                Some(Self { name: name.into_string(), age: age.map(|age| *age) })
+                Some(Self { name: name.to_string(), age: age.map(|age| *age) })
             }
             _ => {
                 at.refuse("must be a name, or an object with a name and perhaps an age");

@@ -38,11 +38,17 @@ pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
 /// The scheduled run.
 pub async fn run() -> Result<Summary, Problem> {
     let now = host::now_ms();
-    let held_back = Database.run_counted(PUBLISH, params![now])?;
+    let held_back = Database.run_counted(PUBLISH, params![now]);
+    // Also when that failed.
+    let removed = remove_old(now)?;
+    Ok(Summary { held_back: held_back?, removed })
+}
+
+fn remove_old(now: i64) -> Answer<u64> {
     let mut removed = Database.run_counted(REMOVE_BOOKED, params![now - SUMS_KEPT_MS, BATCH])?;
     removed += remove(OLD_COUNTS, REMOVE_COUNTS, now - COUNTS_KEPT_MS)?;
     removed += remove(OLD_SUMS, REMOVE_SUMS, now - SUMS_KEPT_MS)?;
-    Ok(Summary { held_back, removed })
+    Ok(removed)
 }
 
 /// The newest count of a zone that was not told goes out when the zone's last event is old enough; a trigger writes the event.

@@ -7,7 +7,7 @@ use crate::settings::Settings;
 
 /// Critical alerts that are still `active`. The rung that is due is `domain::dispatch::escalation_level`, said in SQL.
 const ALERTS: &str = "update alerts indexed by alerts_to_escalate set escalation = escalation + 1, updated_at = ?1, updated_by = 'system'
-     where severity = 'critical' and status = 'active' and created_at <= ?1 - ?2 and escalation < min(?3, (?1 - created_at) / ?2)
+     where severity = 'critical' and status = 'active' and (expires_at is null or expires_at > ?1) and created_at <= ?1 - ?2 and escalation < min(?3, (?1 - created_at) / ?2)
      returning id";
 
 /// Emergencies, however grave, that are still `reported`.

@@ -55,17 +55,17 @@ impl Settings {
             let rung = usize::try_from(level - 1).ok().and_then(|rung| self.escalation_contacts.get(rung));
             return rung.cloned().unwrap_or_default();
         }
-        let of_channel = |channel: &Box<dyn Channel>| {
+        let of_channel = |channel: &dyn Channel| {
             let name = channel.name();
             channel.control_room().into_iter().map(move |address| Contact { channel: name, address })
         };
-        self.channels.iter().flat_map(of_channel).collect()
+        self.channels.iter().map(Box::as_ref).flat_map(of_channel).collect()
     }
 
     /// How to tell a person of what is theirs. The control room's own contacts are spared.
     pub fn person(&self, person: &Person) -> Vec<Contact> {
-        let of_channel = |channel: &Box<dyn Channel>| Some(Contact { channel: channel.name(), address: channel.person(person)? });
-        self.channels.iter().filter_map(of_channel).collect()
+        let of_channel = |channel: &dyn Channel| Some(Contact { channel: channel.name(), address: channel.person(person)? });
+        self.channels.iter().map(Box::as_ref).filter_map(of_channel).collect()
     }
 
     /// How many rungs the ladder has above the ground.

@@ -3,7 +3,7 @@
 use domain::reservation::{HORIZON_MS, MAX_START_AGE_MS, MAX_STAY_MS, MIN_STAY_MS};
 use domain::spot::Kind;
 use kit::db::Value;
-use kit::input::{At, Input, Object, Property, Schemas, Slug, Text, TextField, Timestamp, pattern};
+use kit::input::{At, Input, Object, Property, Schemas, Text, TextField, Timestamp, pattern};
 use utoipa::openapi::ObjectBuilder;
 
 /// Which spot.
@@ -20,7 +20,7 @@ pub struct SpotChoice {
     /// This spot. A `site` or a `kind` beside it is what the client knows of the spot, not what it asks for.
     spot_id: Option<Text<1, 64>>,
     /// The best free spot of this site and of `kind` is chosen.
-    site: Option<Slug>,
+    site: Option<Text<1, 64>>,
     /// `standard` unless it says otherwise.
     kind: Option<Kind>,
 }

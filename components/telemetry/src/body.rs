@@ -48,6 +48,29 @@ impl From<NewReading> for Reading {
     }
 }
 
+/// A [`Body`] that is read also when it has words for numbers where JSON has none, see [`quote_unrepresentable`].
+pub struct LenientBody<T>(pub T);
+
+impl<T: Input, S: Send + Sync> FromRequest<S> for LenientBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let Now(now) = request.extensions().get::<Now>().copied().unwrap_or_else(|| Now(kit::host::now_ms()));
+        let JsonBytes(bytes) = JsonBytes::from_request(request, state).await?;
+        let value = value(&bytes)?;
+        if !value.is_object() {
+            return Err(Refused::NotObject.into());
+        }
+        Ok(Self(input::parse_value(&value, now).map_err(Refused::Fields)?))
+    }
+}
+
+impl<T: Input> Describe for LenientBody<T> {
+    fn describe(request: &mut Operation<'_>) {
+        Body::<T>::describe(request);
+    }
+}
+
 /// The one reading of a body.
 pub struct ReadingBody(pub Reading);
 
@@ -140,17 +163,19 @@ pub fn reading(bytes: &[u8], now_ms: i64) -> Result<Reading, Refused> {
 
 /// The same by the declared type, which names what is wrong.
 pub fn declared(bytes: &[u8], now_ms: i64) -> Result<Reading, Refused> {
-    let value = match serde_json::from_slice::<Value>(bytes) {
-        Ok(value) => value,
-        Err(error) => match quote_unrepresentable(bytes) {
-            Cow::Owned(quoted) => serde_json::from_slice(&quoted).map_err(|error| Refused::NotJson(error.to_string()))?,
-            Cow::Borrowed(_) => return Err(Refused::NotJson(error.to_string())),
-        },
-    };
+    let value = value(bytes)?;
     if !value.is_object() {
         return Err(Refused::NotObject);
     }
     input::parse_value::<NewReading>(&value, now_ms).map(Reading::from).map_err(Refused::Fields)
+}
+
+/// The JSON of a body, with what [`quote_unrepresentable`] does when it is none as it stands.
+pub fn value(bytes: &[u8]) -> Result<Value, Refused> {
+    serde_json::from_slice(bytes).or_else(|error| match quote_unrepresentable(bytes) {
+        Cow::Owned(quoted) => serde_json::from_slice(&quoted).map_err(|error| Refused::NotJson(error.to_string())),
+        Cow::Borrowed(_) => Err(Refused::NotJson(error.to_string())),
+    })
 }
 
 /// The same bytes with `NaN`, `Infinity`, `-Infinity` and numbers beyond what a float holds as texts. Python and others write the words

@@ -5,12 +5,13 @@ use kit::caller::{Caller, Operator, Sender};
 use kit::db::{Database, DbError, Executor as _, Fetch as _};
 use kit::input::{Code, DeviceTime, Input, Timestamp};
 use kit::page::{Listing, Order, Page};
-use kit::request::{Body, Now};
+use kit::request::Now;
 use kit::row::FromRow;
 use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::body::LenientBody;
 use crate::filters::SpanFilters;
 use crate::quiet::QuietJson;
 use crate::single::not_yours;
@@ -45,7 +46,11 @@ pub struct OccupancyEvent {
     (status = 404, description = "The device is unknown or inactive."),
     (status = 409, description = "This device's occupancy of that time is stored already."),
 ))]
-pub async fn create(caller: Caller<Sender>, Now(now): Now, Body(event): Body<NewOccupancyEvent>) -> Answer<QuietJson<201, OccupancyEvent>> {
+pub async fn create(
+    caller: Caller<Sender>,
+    Now(now): Now,
+    LenientBody(event): LenientBody<NewOccupancyEvent>,
+) -> Answer<QuietJson<201, OccupancyEvent>> {
     if !caller.0.may_send_for(&event.device_code) {
         return Err(not_yours());
     }
@@ -126,5 +131,12 @@ mod tests {
     fn the_example_is_an_event() {
         let example = NewOccupancyEvent::example().unwrap();
         assert!(kit::input::parse::<NewOccupancyEvent>(example.as_bytes(), 1_770_201_000_000).is_ok());
+    }
+
+    #[test]
+    fn words_for_numbers_in_fields_that_are_not_read_do_no_harm() {
+        let body = br#"{"device_code": "A", "is_occupied": false, "timestamp": "2026-02-04T10:30:00Z", "temperature": NaN}"#;
+        let value = crate::body::value(body).unwrap();
+        assert!(kit::input::parse_value::<NewOccupancyEvent>(&value, 1_770_201_000_000).is_ok());
     }
 }

@@ -36,12 +36,13 @@ pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
 /// The scheduled run.
 pub async fn run() -> Result<Summary, Problem> {
     let now = host::now_ms();
-    let held_back = Database.run_counted(PUBLISH, params![now])?;
+    let held_back = Database.run_counted(PUBLISH, params![now]);
+    // Also when that failed.
     let mut removed = 0;
     for shuttle in Database.fetch_all::<OldPositions>(OLD_POSITIONS, params![now - POSITIONS_KEPT_MS])? {
         removed += Database.run_counted(REMOVE_POSITIONS, params![shuttle.shuttle, now - POSITIONS_KEPT_MS, BATCH])?;
     }
-    Ok(Summary { held_back, removed })
+    Ok(Summary { held_back: held_back?, removed })
 }
 
 /// The newest position of a shuttle that was not told goes out when the shuttle's last event is old enough; a trigger writes the event.

@@ -331,7 +331,8 @@ pub(crate) fn described(schema: SchemaRef, description: &str) -> SchemaRef {
     if description.is_empty() {
         return schema;
     }
-    let description = Some(description.to_owned());
+    let text = description.to_owned();
+    let description = Some(text.clone());
     match schema {
         RefOr::T(Schema::Object(mut object)) => {
             object.description = description;
@@ -350,7 +351,7 @@ pub(crate) fn described(schema: SchemaRef, description: &str) -> SchemaRef {
             RefOr::T(Schema::OneOf(one_of))
         }
         RefOr::Ref(mut reference) => {
-            reference.description = description.unwrap_or_default();
+            reference.description = text;
             RefOr::Ref(reference)
         }
         other => other,
