@@ -50,7 +50,7 @@ impl Input for PasswordChange {
     }
 
     fn properties(schemas: &mut Schemas) -> Vec<Property> {
-        let current = Property::new::<CurrentPassword>("current_password", &[], "Must be sent with a `password`.", false, schemas);
+        let current = Property::new::<Option<CurrentPassword>>("current_password", &[], "Must be sent with a `password`.", false, schemas);
         let new = Property::new::<Password>("password", &[], "A new one; ends all sessions.", false, schemas);
         vec![Property { required: false, ..current }, Property { required: false, ..new }]
     }
