@@ -1,6 +1,5 @@
 //! Raising an alert.
 
-use axum::Extension;
 use const_format::concatcp;
 use domain::alert::{Severity, Source};
 use kit::caller::{Caller, Operator, Principal};
@@ -20,7 +19,7 @@ use crate::request::{NewAlert, canonical_zones};
 pub async fn create(
     caller: Caller<Operator>,
     Now(now): Now,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    RequestId(request_id): RequestId,
     request: Idempotent<NewAlert>,
 ) -> Answer<Once<Alert>> {
     let created = request.once_single_statement::<_, Problem>(&caller.0, |db, alert| insert(db, &alert, &caller.0, now))?;

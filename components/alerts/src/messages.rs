@@ -1,8 +1,8 @@
 //! What was sent, or could not be: the dispatcher's messages, their deliveries, and the replay of dead letters
 //! (docs/reference/rules.md#dispatch).
 
+use axum::Json;
 use axum::extract::Path;
-use axum::{Extension, Json};
 use const_format::concatcp;
 use domain::dispatch::{DeliveryOutcome, MessageState};
 use kit::api::Accepted;
@@ -140,7 +140,7 @@ const REPLAY: &str = concatcp!(
 pub async fn replay(
     caller: Caller<Admin>,
     Now(now): Now,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    RequestId(request_id): RequestId,
     Path(id): Path<String>,
 ) -> Answer<Accepted<Message>> {
     let message = db::transaction(|db| {

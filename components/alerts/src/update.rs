@@ -1,7 +1,7 @@
 //! Changing and deleting an alert.
 
+use axum::Json;
 use axum::extract::Path;
-use axum::{Extension, Json};
 use const_format::concatcp;
 use domain::alert::{Severity, Status};
 use kit::api::NoContent;
@@ -24,7 +24,7 @@ use crate::schedule;
 pub async fn update(
     caller: Caller<Operator>,
     Now(now): Now,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    RequestId(request_id): RequestId,
     Path(id): Path<String>,
     Body(change): Body<AlertChange>,
 ) -> Answer<Json<Alert>> {

@@ -92,7 +92,7 @@ impl Respond for Updated {
 pub async fn update(
     caller: Caller<Sender>,
     Now(now): Now,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    RequestId(request_id): RequestId,
     Path(site): Path<String>,
     counts: Counts,
 ) -> Answer<Updated> {

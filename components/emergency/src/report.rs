@@ -1,6 +1,5 @@
 //! Reporting an emergency.
 
-use axum::Extension;
 use const_format::concatcp;
 use domain::emergency::{FLOOD_REPORTS, FLOOD_WINDOW_MS, Kind, Severity};
 use domain::role::Role;
@@ -98,7 +97,7 @@ impl From<DbError> for Refusal {
 pub async fn create(
     caller: Caller<SignedIn>,
     Now(now): Now,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    RequestId(request_id): RequestId,
     request: Idempotent<EmergencyReport>,
 ) -> Answer<Once<EmergencyView>> {
     match request.once_single_statement(&caller.0, |db, report| insert(db, report, &caller.0, now)) {

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use axum::Extension;
 use axum::extract::{FromRequest, Request};
 use domain::reading::{self, Flags, Reading};
 use http::HeaderMap;
@@ -71,7 +70,7 @@ impl Describe for Readings {
 pub async fn create(
     caller: Caller<Sender>,
     Now(now): Now,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    RequestId(request_id): RequestId,
     Readings(parsed): Readings,
 ) -> Answer<QuietJson<200, Tally>> {
     let mut tally = Tally::default();

@@ -1,6 +1,5 @@
 //! One reading.
 
-use axum::Extension;
 use domain::reading::{self, Flags, Reading};
 use kit::caller::{Caller, Sender};
 use kit::db::{Database, DbError, Executor as _};
@@ -58,7 +57,7 @@ fn electrical_state(row: &Row) -> Result<&'static str, Problem> {
 pub async fn create(
     caller: Caller<Sender>,
     Now(now): Now,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    RequestId(request_id): RequestId,
     ReadingBody(reading): ReadingBody,
 ) -> Answer<QuietJson<201, StoredReading>> {
     if !caller.0.may_send_for(&reading.device_code) {

@@ -13,8 +13,6 @@ pub const MAX_PARTY: i64 = 10;
 pub const MAX_WAITING: i64 = 500;
 /// How long before its slot begins a gate lets a pilgrim in, milliseconds.
 pub const EARLY_ENTRY_MS: i64 = 30 * MINUTE_MS;
-/// How far ahead of ours a gate's clock may be, milliseconds.
-pub const MAX_CLOCK_SKEW_MS: i64 = 5 * MINUTE_MS;
 /// Who has not been seen to leave so long after their slot's end is taken to have left, milliseconds.
 pub const AUTO_EXIT_MS: i64 = 6 * 60 * MINUTE_MS;
 

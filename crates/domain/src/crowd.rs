@@ -44,11 +44,6 @@ pub enum Level {
     Critical,
 }
 
-impl Level {
-    /// The levels that raise an alert: `crowd_high` and `crowd_critical`.
-    pub const ALERTING: [Self; 2] = [Self::High, Self::Critical];
-}
-
 /// How dense, from least to most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]

@@ -23,8 +23,6 @@ pub const MAX_CAPACITY: i64 = 500;
 pub const MAX_PASSENGERS: i64 = 1_000;
 /// The highest speed that a shuttle can report, km/h.
 pub const MAX_REPORTED_KMH: f64 = 200.0;
-/// The lowest and the highest typical speed of a route, km/h.
-pub const TYPICAL_KMH_RANGE: (f64, f64) = (1.0, 150.0);
 /// A position older than this is stale, milliseconds.
 pub const STALE_MS: i64 = 2 * MINUTE_MS;
 /// Further than this from the route a shuttle is not on it, metres.

@@ -23,8 +23,10 @@
 //! - `#[input(check)]` calls the struct's own `fn check(&self, at: &mut At)`, for rules that bind several fields, when each is good by itself.
 //! - Unknown fields are left alone: old clients send some.
 
+mod change;
 mod device_time;
 mod text;
+mod time;
 mod types;
 
 use serde_json::Map;
@@ -32,13 +34,12 @@ pub use serde_json::Value;
 use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{Ref, RefOr};
 
+pub use change::{Immutable, NotNull, Patch};
 pub use device_time::DeviceTime;
 pub use kit_macros::Input;
 pub use text::{TextEnum, TextField, one_of, pattern, text_enum_schema};
-pub use types::{
-    Code, Future, Immutable, Int, JsonObject, List, Location, NotNull, Number, NumberOrText, Patch, Recent, Secret, Slug, Text, Timestamp,
-    TimestampMillis, plain_text,
-};
+pub use time::{Future, Recent, Timestamp, TimestampMillis};
+pub use types::{Code, Int, JsonObject, List, Location, Number, NumberOrText, Secret, Slug, Text, plain_text};
 
 use crate::Problem;
 use crate::problem::FieldErrors;

@@ -2,14 +2,13 @@
 
 use std::ops::Deref;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 use serde_json::Value;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::schema::{OneOfBuilder, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::text::formatted;
-use super::{At, Field, SchemaRef, Schemas, TextField, array_of, nullable, of_type};
+use super::time::{Future, Recent, Timestamp, TimestampMillis};
+use super::{At, Field, SchemaRef, Schemas, array_of, of_type};
 
 /// A text of `MIN` to `MAX` characters, trimmed, without control characters other than line feeds and tabs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +62,8 @@ impl<const MIN: usize, const MAX: usize> Field for Text<MIN, MAX> {
     }
 }
 
-fn refused<T>(at: &mut At<'_>, reason: &str) -> Option<T> {
+/// Refuses the value at `at` for this reason.
+pub(super) fn refused<T>(at: &mut At<'_>, reason: &str) -> Option<T> {
     at.refuse(reason);
     None
 }
@@ -270,102 +270,6 @@ impl<T: Field, const MIN: usize, const MAX: usize> Field for List<T, MIN, MAX> {
     }
 }
 
-/// A field of a change: not sent keeps what is there, null clears it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Patch<T> {
-    /// Not sent.
-    #[default]
-    Keep,
-    /// Sent as null.
-    Clear,
-    /// A new value.
-    Set(T),
-}
-
-impl<T> Patch<T> {
-    /// Whether anything is to change.
-    pub fn is_sent(&self) -> bool {
-        !matches!(self, Self::Keep)
-    }
-
-    /// The new value; none to clear it, and when it was not sent.
-    pub fn value(self) -> Option<T> {
-        match self {
-            Self::Set(value) => Some(value),
-            Self::Keep | Self::Clear => None,
-        }
-    }
-
-    /// The new value, by reference.
-    pub fn as_ref(&self) -> Patch<&T> {
-        match self {
-            Self::Keep => Patch::Keep,
-            Self::Clear => Patch::Clear,
-            Self::Set(value) => Patch::Set(value),
-        }
-    }
-}
-
-impl<T: Field> Field for Patch<T> {
-    const NULLABLE: bool = true;
-
-    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
-        T::read(value, at).map(Self::Set)
-    }
-
-    fn absent() -> Option<Self> {
-        Some(Self::Keep)
-    }
-
-    fn null() -> Option<Self> {
-        Some(Self::Clear)
-    }
-
-    fn schema(schemas: &mut Schemas) -> SchemaRef {
-        nullable(T::schema(schemas))
-    }
-}
-
-/// A field of a change that may be left out, and that nothing clears: null is refused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct NotNull<T>(pub Option<T>);
-
-impl<T: Field> Field for NotNull<T> {
-    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
-        T::read(value, at).map(|value| Self(Some(value)))
-    }
-
-    fn absent() -> Option<Self> {
-        Some(Self(None))
-    }
-
-    fn null() -> Option<Self> {
-        None
-    }
-
-    fn schema(schemas: &mut Schemas) -> SchemaRef {
-        T::schema(schemas)
-    }
-}
-
-/// A known field that cannot be changed: refused when it is sent, rather than ignored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Immutable;
-
-impl Field for Immutable {
-    fn read(_: &Value, at: &mut At<'_>) -> Option<Self> {
-        refused(at, "cannot be changed")
-    }
-
-    fn absent() -> Option<Self> {
-        Some(Self)
-    }
-
-    fn schema(_: &mut Schemas) -> SchemaRef {
-        of_type(Type::Null).into()
-    }
-}
-
 /// A JSON object of at most 8 KiB, kept as its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonObject(String);
@@ -398,124 +302,6 @@ impl Field for JsonObject {
     }
 }
 
-/// A moment, milliseconds since 1970 in UTC; RFC 3339 outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp(pub i64);
-
-impl TextField for Timestamp {
-    fn rule() -> String {
-        "must be an RFC 3339 timestamp, such as 2026-02-04T10:30:00Z".to_owned()
-    }
-
-    fn parse_text(text: &str) -> Option<Self> {
-        domain::time::parse_rfc3339(text).map(Self)
-    }
-
-    fn text_schema() -> ObjectBuilder {
-        formatted("date-time")
-    }
-
-    fn from_integer(ms: i64) -> Option<Self> {
-        Some(Self(ms))
-    }
-}
-
-impl Serialize for Timestamp {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&domain::time::format_rfc3339(self.0))
-    }
-}
-
-impl PartialSchema for Timestamp {
-    fn schema() -> RefOr<Schema> {
-        Self::text_schema().examples(["2026-02-04T10:30:00Z"]).into()
-    }
-}
-
-impl ToSchema for Timestamp {
-    fn name() -> std::borrow::Cow<'static, str> {
-        "Timestamp".into()
-    }
-}
-
-/// As [`Timestamp`], written with its milliseconds also when they are zero, as the documents are that the schema's triggers write (for
-/// the event feed, the outbox and histories): whoever gets a thing from both finds the same text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TimestampMillis(pub i64);
-
-impl TextField for TimestampMillis {
-    fn rule() -> String {
-        Timestamp::rule()
-    }
-
-    fn parse_text(text: &str) -> Option<Self> {
-        Timestamp::parse_text(text).map(|Timestamp(ms)| Self(ms))
-    }
-
-    fn text_schema() -> ObjectBuilder {
-        Timestamp::text_schema()
-    }
-
-    fn from_integer(ms: i64) -> Option<Self> {
-        Some(Self(ms))
-    }
-}
-
-impl Serialize for TimestampMillis {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&domain::time::format_rfc3339_millis(self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for TimestampMillis {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse_text(&text).ok_or_else(|| serde::de::Error::custom(Self::rule()))
-    }
-}
-
-impl PartialSchema for TimestampMillis {
-    fn schema() -> RefOr<Schema> {
-        Self::text_schema().examples(["2026-02-04T10:30:00.000Z"]).into()
-    }
-}
-
-impl ToSchema for TimestampMillis {
-    fn name() -> std::borrow::Cow<'static, str> {
-        "TimestampMillis".into()
-    }
-}
-
-/// How far ahead of ours a sender's clock may be, milliseconds.
-const AHEAD_MS: i64 = 5 * domain::time::MINUTE_MS;
-
-/// When something happened: at most five minutes ahead of our clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Recent(pub i64);
-
-/// A moment that lies ahead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Future(pub i64);
-
-macro_rules! bounded_timestamp {
-    ($name:ident, |$at:ident, $now:ident| $holds:expr, $reason:literal) => {
-        impl Field for $name {
-            fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
-                let Timestamp($at) = Timestamp::read(value, at)?;
-                let $now = at.now_ms();
-                if $holds { Some(Self($at)) } else { refused(at, $reason) }
-            }
-
-            fn schema(schemas: &mut Schemas) -> SchemaRef {
-                <Timestamp as Field>::schema(schemas)
-            }
-        }
-    };
-}
-
-bounded_timestamp!(Recent, |at, now| at <= now + AHEAD_MS, "must not be over 5 minutes ahead");
-bounded_timestamp!(Future, |at, now| at > now, "must lie ahead");
-
 crate::text_type! {
     /// A short name in lower case, such as a site's: `somnath`.
     pub struct Slug, domain::device_code::SLUG_RULE, pattern: "^[a-z0-9-]{1,64}$", domain::device_code::is_slug
@@ -524,26 +310,6 @@ crate::text_type! {
 crate::text_type! {
     /// A code, such as a device's: `PARK-B1-S005`.
     pub struct Code, domain::device_code::CODE_RULE, pattern: "^[A-Za-z0-9_.-]{1,64}$", domain::device_code::is_device_code
-}
-
-impl TextField for domain::booking_slot::Date {
-    fn rule() -> String {
-        "must be a date, such as 2026-02-05".to_owned()
-    }
-
-    fn parse_text(text: &str) -> Option<Self> {
-        Self::parse(text)
-    }
-
-    fn text_schema() -> ObjectBuilder {
-        formatted("date")
-    }
-}
-
-impl From<domain::booking_slot::Date> for crate::db::value::Value {
-    fn from(date: domain::booking_slot::Date) -> Self {
-        date.to_string().into()
-    }
 }
 
 /// As parameters of statements.
@@ -570,20 +336,6 @@ parameters! {
     [] Future => |it| it.0;
     [] Timestamp => |it| it.0;
     [] TimestampMillis => |it| it.0;
-}
-
-/// Null when it was not sent.
-impl<T: Into<crate::db::Value>> From<NotNull<T>> for crate::db::Value {
-    fn from(field: NotNull<T>) -> Self {
-        field.0.into()
-    }
-}
-
-/// Null to keep or to clear: a statement asks with [`Patch::is_sent`] which of the two it is.
-impl<T: Into<crate::db::value::Value>> From<Patch<T>> for crate::db::value::Value {
-    fn from(patch: Patch<T>) -> Self {
-        patch.value().into()
-    }
 }
 
 /// A place on the earth, degrees (WGS 84); also read as `{latitude, longitude}`.
