@@ -326,6 +326,19 @@ async fn the_list_is_filtered_and_paged_newest_first() {
     assert_eq!(count("&severity=critical").await, 0);
     assert_eq!(count("&alert_type=overspeed&source=manual").await, 23);
     assert_eq!(count("&source=system").await, 0);
+    let mut other = camera_alert();
+    other["camera_id"] = json!(camera_id);
+    other["vehicle_id"] = json!("GJ05XY0001");
+    other["location"] = json!("Gate 9");
+    other["timestamp"] = json!(app.time(-7200));
+    raise(&operator, other).await;
+    assert_eq!(count("&vehicle_id=GJ05XY0001").await, 1);
+    assert_eq!(count("&location=Gate%209").await, 1);
+    assert_eq!(count(&format!("&to={}", app.time(-3600))).await, 1);
+    assert_eq!(count(&format!("&from={}", app.time(-3600))).await, 23);
+    operator.delete(&format!("/api/alerts/{}", latest(&operator, &camera_id).await)).await.expect(204);
+    operator.get("/api/alerts/?from=yesterday&to=never").await.expect_invalid(&["from", "to"]);
+
     operator.get("/api/alerts/?colour=red&status=asleep").await.expect_invalid(&["colour", "status"]);
     operator.get("/api/alerts/?status=asleep").await.expect_invalid(&["status"]);
 
@@ -338,6 +351,11 @@ async fn the_list_is_filtered_and_paged_newest_first() {
     assert_eq!(ascending, raised);
     operator.get(&format!("/api/alerts/?camera_id={camera_id}&limit=20&order=desc&cursor={cursor}")).await.expect_invalid(&["cursor"]);
     operator.get("/api/alerts/?order=newest").await.expect_invalid(&["order"]);
+}
+
+/// The id of a camera's newest alert.
+async fn latest(operator: &Client, camera_id: &str) -> String {
+    id(&operator.get(&format!("/api/alerts/?camera_id={camera_id}&limit=1")).await.expect(200)["items"][0]).to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -202,3 +202,12 @@ async fn anomalies_and_occupancy_within_a_batch_are_not_lost() {
     let turns: Vec<_> = log["items"].as_array().unwrap().iter().map(|event| event["is_occupied"].as_bool().unwrap()).collect();
     assert_eq!(turns, [true, false, true]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_which_nothing_can_be_read_is_no_success() {
+    let app = App::start().await;
+    let operator = app.operator().await;
+    for body in ["\u{1f}\u{8b}\u{8}\n", "device,voltage\nA,230\n"] {
+        ndjson(&operator, body.to_owned()).await.expect_problem(400);
+    }
+}

@@ -1,8 +1,13 @@
 //! Conventions on every route (docs/reference/rules.md).
 
-use gatehouse_tests::App;
+use std::io::{Read as _, Write as _};
+use std::time::Duration;
+
+use gatehouse_tests::{App, unique};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 const COMPONENTS: [&str; 7] =
     ["/api/auth/login", "/api/sites", "/api/telemetry/", "/api/alerts/", "/api/events?channels=none", "/internal/tick", "/health"];
@@ -133,4 +138,130 @@ async fn head_is_answered_as_get_without_a_body() {
     let answer = app.anonymous().send(Method::HEAD, "/health", None).await;
     assert_eq!(answer.status, 200);
     assert!(answer.body.is_empty());
+}
+
+/// Sends bytes as they are over a connection of its own; what comes back until the other side closes it.
+async fn raw(app: &App, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(app.base_url().trim_start_matches("http://")).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await.expect("the connection is closed").ok();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_s_own_refusals_are_problem_documents_that_browsers_may_read() {
+    let Some(app) = App::embedded(&[("allowed_origins", "https://ops.example.com")]).await else { return };
+    let origin = "host: a\r\norigin: https://ops.example.com\r\nx-request-id: gate-7\r\nconnection: close\r\n";
+    let many_headers: String = (0..150).map(|number| format!("x-{number}: 1\r\n")).collect();
+    let cases = [
+        (414, format!("GET /{} HTTP/1.1\r\n{origin}\r\n", "a".repeat(10_000))),
+        (431, format!("GET /health HTTP/1.1\r\n{origin}{many_headers}\r\n")),
+        (431, format!("GET /health HTTP/1.1\r\n{origin}x-long: {}\r\n\r\n", "a".repeat(100_000))),
+        (413, format!("POST /api/sites HTTP/1.1\r\n{origin}content-length: 99999999\r\nexpect: 100-continue\r\n\r\n")),
+        (400, format!("POST /api/sites HTTP/1.1\r\n{origin}transfer-encoding: chunked\r\n\r\nnonsense\r\n")),
+        (404, format!("GET /nowhere HTTP/1.1\r\n{origin}\r\n")),
+    ];
+    for (status, request) in &cases {
+        let answer = raw(&app, request.as_bytes()).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{status}: {answer:?}"));
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {head}");
+        for header in
+            ["content-type: application/problem+json", "x-request-id: gate-7", "access-control-allow-origin: https://ops.example.com"]
+        {
+            assert!(head.to_lowercase().contains(header), "{status}: {header}: {head}");
+        }
+        assert!(head.to_lowercase().contains("vary: origin"), "{status}: {head}");
+        let document: Value = serde_json::from_str(body).unwrap();
+        assert_eq!((&document["status"], &document["request_id"]), (&json!(status), &json!("gate-7")), "{body}");
+    }
+    // What is no request at all has neither an origin nor an id.
+    for (status, request) in [
+        (414, format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(70_000))),
+        (431, format!("GET / HTTP/1.1\r\n{}\r\n", (0..500).map(|number| format!("x-{number}: 1\r\n")).collect::<String>())),
+        (400, "nonsense\r\n\r\n".to_owned()),
+    ] {
+        let answer = raw(&app, request.as_bytes()).await.to_lowercase();
+        assert!(answer.starts_with(&format!("http/1.1 {status} ")), "{status}: {answer}");
+        assert!(answer.contains("x-request-id: ") && answer.contains("application/problem+json"), "{status}: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_announced_and_too_large_is_never_asked_for() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let head = "POST /api/telemetry/bulk/ HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999\r\nexpect: 100-continue\r\n\r\n";
+    let answer = raw(&app, head.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 413 ") && !answer.contains("100 Continue"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_was_too_large_is_refused_with_the_request_s_id_and_for_its_page() {
+    let Some(app) = App::embedded(&[("allowed_origins", "https://ops.example.com")]).await else { return };
+    let page = app.admin().await.header("origin", "https://ops.example.com").header("x-request-id", "gate-8");
+    for path in ["/api/sites", "/api/telemetry/bulk/"] {
+        let answer = page.send_bytes(Method::POST, path, "application/json", vec![b' '; 10 * 1024 * 1024 + 1]).await;
+        answer.expect_problem(413);
+        assert_eq!(answer.header("x-request-id"), "gate-8", "{path}");
+        assert_eq!(answer.header("access-control-allow-origin"), "https://ops.example.com", "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gzip_body_is_read_and_another_coding_is_refused() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let (slug, gzip) = (unique("site"), admin.header("content-encoding", "gzip"));
+    let site =
+        json!({"slug": slug, "name": "A", "kind": "campus", "latitude": 1, "longitude": 1, "time_zone": "Asia/Kolkata", "capacity": 1});
+    let packed = packed(site.to_string().as_bytes());
+    gzip.send_bytes(Method::POST, "/api/sites", "application/json", packed.clone()).await.expect(201);
+    admin.get(&format!("/api/sites/{slug}")).await.expect(200);
+    gzip.send_bytes(Method::POST, "/api/sites", "application/json", "{}").await.expect_problem(400);
+    admin.header("content-encoding", "br").send_bytes(Method::POST, "/api/sites", "application/json", packed).await.expect_problem(415);
+    let bomb = self::packed(&vec![b' '; 10 * 1024 * 1024 + 1]);
+    gzip.send_bytes(Method::POST, "/api/sites", "application/json", bomb).await.expect_problem(413);
+}
+
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_answer_is_compressed_and_an_unchanged_one_is_not_sent_again() {
+    let app = App::start().await;
+    let place = app.place(30).await;
+    let path = format!("/api/spots?site={}", place.site);
+    let plain = app.anonymous().get(&path).await;
+    plain.expect(200);
+    let gzip = app.anonymous().header("accept-encoding", "gzip").get(&path).await;
+    assert_eq!(gzip.header("content-encoding"), "gzip");
+    assert!(gzip.header("vary").contains("accept-encoding") && gzip.header("vary").contains("origin"), "{}", gzip.header("vary"));
+    assert!(gzip.body.len() * 4 < plain.body.len(), "{} of {}", gzip.body.len(), plain.body.len());
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(&gzip.body[..]).read_to_end(&mut unpacked).unwrap();
+    assert_eq!(unpacked, plain.body);
+
+    let tag = plain.header("etag");
+    assert!(tag.starts_with("W/\""), "{tag}");
+    let unchanged = app.anonymous().header("if-none-match", &tag).get(&path).await;
+    assert_eq!((unchanged.status, unchanged.body.len()), (304, 0));
+    assert_eq!(unchanged.header("etag"), tag);
+    let spot = format!("/api/spots/{}", place.spots[0]);
+    app.admin().await.patch(&spot, json!({"kind": "ev"})).await.expect(200);
+    app.anonymous().header("if-none-match", &tag).get(&path).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_uuid_is_read_in_either_case() {
+    let app = App::start().await;
+    let operator = app.operator().await;
+    let alert = operator.post("/api/alerts/", json!({"severity": "info", "message": "a door stands open"})).await.expect(201);
+    let id = alert["id"].as_str().unwrap();
+    assert_eq!(operator.get(&format!("/api/alerts/{}", id.to_uppercase())).await.expect(200)["id"], alert["id"]);
+    operator.patch(&format!("/api/alerts/{}/acknowledge/", id.to_uppercase()), json!({})).await.expect(200);
+    let trail = app.admin().await.get(&format!("/api/event-logs/?subject={}", id.to_uppercase())).await.expect(200);
+    assert!(!trail["items"].as_array().unwrap().is_empty());
 }

@@ -340,6 +340,26 @@ async fn a_ticket_opens_one_stream_within_one_minute() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_look_at_the_headers_spends_no_ticket() {
+    let app = App::start().await;
+    let answer = app.operator().await.post("/api/events/ticket", json!({})).await.expect(201);
+    let (path, anonymous) = (format!("?ticket={}", answer["ticket"].as_str().unwrap()), app.anonymous());
+    for _ in 0..2 {
+        let head = anonymous.send(Method::HEAD, &format!("/api/events{path}"), None).await;
+        assert_eq!((head.status, head.header("content-type")), (200, "text/event-stream"));
+    }
+    assert_eq!(anonymous.send(Method::HEAD, "/api/events?ticket=no-such-ticket", None).await.status, 401);
+    Feed::open(&anonymous, &path).await;
+    assert_eq!(anonymous.send(Method::HEAD, &format!("/api/events{path}"), None).await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_does_not_exist_is_named() {
+    let app = App::start().await;
+    app.anonymous().get("/api/events?site=somnat").await.expect_invalid(&["site"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_ticket_ends_after_a_minute() {
     let Some(app) = App::embedded(&[]).await else { return };
     let operator = app.operator().await;

@@ -6,7 +6,7 @@ use const_format::concatcp;
 use domain::alert::{Severity, Source, Status};
 use kit::caller::{Caller, Operator};
 use kit::db::{Database, Fetch as _};
-use kit::input::{Input, Slug, Text};
+use kit::input::{Input, Slug, Text, Timestamp};
 use kit::page::{Listing, Order, Page};
 use kit::request::Now;
 use kit::select::Select;
@@ -24,6 +24,12 @@ pub struct Filters {
     alert_type: Option<Text<1, 64>>,
     source: Option<Source>,
     camera_id: Option<Text<1, 100>>,
+    vehicle_id: Option<Text<1, 100>>,
+    location: Option<Text<1, 200>>,
+    /// Those that happened at this time or later.
+    from: Option<Timestamp>,
+    /// Those that happened before this time.
+    to: Option<Timestamp>,
     /// The newest first unless it says otherwise.
     order: Option<Order>,
 }
@@ -47,6 +53,10 @@ pub async fn list(_: Caller<Operator>, Now(now): Now, listing: Listing<Filters>)
         .and_if("alert_type = ?", filters.alert_type.as_deref())
         .and_if("source = ?", filters.source)
         .and_if("camera_id = ?", filters.camera_id.as_deref())
+        .and_if("vehicle_id = ?", filters.vehicle_id.as_deref())
+        .and_if("location = ?", filters.location.as_deref())
+        .and_if("at >= ?", filters.from)
+        .and_if("at < ?", filters.to)
         .fetch(&Database, order, listing.fetch())?;
     Ok(listing.page(alerts, |alert: &Alert| [alert.id.clone()]))
 }

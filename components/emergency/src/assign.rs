@@ -7,7 +7,7 @@ use domain::emergency::Status;
 use domain::resource::Status as ResourceStatus;
 use kit::caller::{Caller, Operator};
 use kit::db::{Database, DbError, Executor, Fetch as _};
-use kit::input::{Input, Text};
+use kit::input::{Id, Input};
 use kit::request::{Body, Now};
 use kit::row::FromRow;
 use kit::{Answer, Problem, params};
@@ -19,7 +19,7 @@ use crate::suggestions::IS_FREE;
 #[derive(Input)]
 #[input(example = r#"{"resource_id": "019c2b0a-7c3e-7c31-a4a5-0c8f1c2d3e4f"}"#)]
 pub struct AssignmentRequest {
-    resource_id: Text<1, 64>,
+    resource_id: Id,
 }
 
 const ASSIGN: &str = concatcp!(

@@ -8,6 +8,7 @@ use http::HeaderName;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use kit::Answer;
 use kit::caller::MaybeCaller;
+use kit::db::Database;
 use kit::request::Now;
 
 use crate::subscription::Subscription;
@@ -37,11 +38,18 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
     (status = 200, description = "The stream.", content_type = "text/event-stream", body = String),
 ))]
 pub async fn open(MaybeCaller(caller): MaybeCaller, Now(now): Now, mut subscription: Subscription) -> Answer<Response> {
+    subscription.require_site(&Database)?;
     let role = match &subscription.ticket {
+        // A look at the headers, as link checkers and proxies take it, must not spend what the stream needs.
+        Some(ticket) if subscription.is_head => Some(ticket::look_at(ticket, now)?),
         Some(ticket) => Some(ticket::redeem(ticket, now)?),
         None => caller.map(|caller| caller.role),
     };
     subscription.everything = role.is_some_and(|role| role.holds(Role::Operator));
+    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (X_ACCEL_BUFFERING, "no")];
+    if subscription.is_head {
+        return Ok(headers.into_response());
+    }
     let start = feed::start(subscription.last_event_id)?;
 
     let opened = clock::now_ms();
@@ -50,7 +58,6 @@ pub async fn open(MaybeCaller(caller): MaybeCaller, Now(now): Now, mut subscript
         let piece = state.next().await?;
         Some((Ok::<_, std::convert::Infallible>(piece), state))
     }));
-    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (X_ACCEL_BUFFERING, "no")];
     Ok((headers, body).into_response())
 }
 

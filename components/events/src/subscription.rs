@@ -1,11 +1,13 @@
 //! What a stream is to carry.
 
 use axum::extract::FromRequestParts;
+use http::Method;
 use http::request::Parts;
-use kit::Problem;
 use kit::api::{Describe, Request};
+use kit::db::Executor;
 use kit::input::{self, At, Field, Input, SchemaRef, Schemas, Secret, Text, Value};
 use kit::request::Query;
+use kit::{Problem, sites};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 
@@ -82,6 +84,8 @@ pub struct Subscription {
     pub last_event_id: Option<i64>,
     /// A ticket, in place of a token.
     pub ticket: Option<String>,
+    /// Whether only the headers are asked for.
+    pub is_head: bool,
     /// Whether everything is shown, not only what is public.
     pub everything: bool,
 }
@@ -99,8 +103,17 @@ impl Subscription {
             site: parameters.site.map(String::from),
             last_event_id: parameters.last_event_id.map(|id| id.0),
             ticket: parameters.ticket.map(|ticket| ticket.to_string()),
+            is_head: false,
             everything: false,
         })
+    }
+
+    /// Returns 422 if the site that is named does not exist: its stream would stay silent for ever.
+    pub fn require_site(&self, db: &dyn Executor) -> Result<(), Problem> {
+        match &self.site {
+            Some(site) if !sites::exists(db, site)? => Err(sites::unknown_in_body("site", "site")),
+            _ => Ok(()),
+        }
     }
 
     /// Whether an event of this channel and site is asked for. What is of no one site, such as a broadcast to all, concerns each.
@@ -118,7 +131,9 @@ impl<S: Sync> FromRequestParts<S> for Subscription {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let header = parts.headers.get("last-event-id").and_then(|value| value.to_str().ok());
-        Self::parse(parts.uri.query().unwrap_or_default(), header)
+        let mut subscription = Self::parse(parts.uri.query().unwrap_or_default(), header)?;
+        subscription.is_head = parts.method == Method::HEAD;
+        Ok(subscription)
     }
 }
 

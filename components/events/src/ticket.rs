@@ -32,11 +32,22 @@ pub async fn create(caller: Caller<SignedIn>, Now(now): Now) -> Answer<Created<S
     Ok(Created(StreamTicket { ticket, expires_at: Timestamp(expires_at) }))
 }
 
+const INVALID: &str = "the ticket is not valid, was used, or has expired";
+
+/// The role of whom a ticket was given to, without using it up. 401 when it is unknown, used or past its minute.
+pub fn look_at(ticket: &str, now: i64) -> Result<Role, Problem> {
+    let role: Option<Role> = Database.fetch_scalar(
+        "select role from event_tickets where ticket_hash = ? and expires_at > ?",
+        params![host::sha256(ticket.as_bytes()), now],
+    )?;
+    role.ok_or_else(|| Problem::unauthorized(INVALID))
+}
+
 /// Takes a ticket, which is then used up; the role of whom it was given to. 401 when it is unknown, used or past its minute.
 pub fn redeem(ticket: &str, now: i64) -> Result<Role, Problem> {
     let role: Option<Role> = Database.fetch_scalar(
         "delete from event_tickets where ticket_hash = ? and expires_at > ? returning role",
         params![host::sha256(ticket.as_bytes()), now],
     )?;
-    role.ok_or_else(|| Problem::unauthorized("the ticket is not valid, was used, or has expired"))
+    role.ok_or_else(|| Problem::unauthorized(INVALID))
 }

@@ -6,7 +6,7 @@ use domain::reservation::Status;
 use domain::time::SECOND_MS;
 use kit::caller::{Caller, Principal, SignedIn};
 use kit::db::{Database, Fetch as _};
-use kit::input::{At, Input, Text};
+use kit::input::{At, Id, Input};
 use kit::request::{Body, Now};
 use kit::row::FromRow;
 use kit::{Answer, Problem, host, params};
@@ -24,10 +24,10 @@ use crate::view::not_found;
 #[derive(Input)]
 #[input(check, example = r#"{"reservation_id": "019c2848-5c40-7000-8000-000000000001", "payment_method": "pm_card_visa"}"#)]
 pub struct ConfirmationRequest {
-    payment_id: Option<Text<1, 255>>,
-    payment_intent_id: Option<Text<1, 255>>,
+    payment_id: Option<Id<255>>,
+    payment_intent_id: Option<Id<255>>,
     /// Its newest payment.
-    reservation_id: Option<Text<1, 255>>,
+    reservation_id: Option<Id<255>>,
     /// Made by Stripe on the driver's device. Without it, the device has paid at Stripe.
     payment_method: Option<PaymentMethod>,
     #[input(flatten)]

@@ -7,7 +7,7 @@ use domain::time::MINUTE_MS;
 use kit::caller::{Caller, Principal, SignedIn};
 use kit::db::{self, Database, Executor, Fetch as _, Transaction};
 use kit::idempotency::{Idempotent, Once};
-use kit::input::{Input, Text, Timestamp};
+use kit::input::{Id, Input, Timestamp};
 use kit::request::Now;
 use kit::row::FromRow;
 use kit::{Answer, Problem, host, params};
@@ -23,7 +23,7 @@ use crate::stripe::{Failure, Intent, Stripe};
 #[derive(Input)]
 #[input(example = r#"{"reservation_id": "019c2848-5c40-7000-8000-000000000001"}"#)]
 pub struct IntentRequest {
-    reservation_id: Text<1, 64>,
+    reservation_id: Id,
     #[input(flatten)]
     _no_card_data: NoCardData,
 }

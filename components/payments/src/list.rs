@@ -5,7 +5,7 @@ use domain::payment::PaymentState;
 use domain::role::Role;
 use kit::caller::{Caller, SignedIn};
 use kit::db::Database;
-use kit::input::{Input, Text};
+use kit::input::{Id, Input};
 use kit::page::{Listing, Page};
 use kit::select::Select;
 use kit::{Answer, params};
@@ -15,7 +15,7 @@ use crate::view::{PaymentView, SELECT};
 /// Which payments.
 #[derive(Input)]
 pub struct Filters {
-    reservation_id: Option<Text<1, 64>>,
+    reservation_id: Option<Id>,
     state: Option<PaymentState>,
 }
 

@@ -6,7 +6,7 @@ use domain::role::Role;
 use domain::time::DAY_MS;
 use kit::caller::{Caller, Operator, SignedIn};
 use kit::db::Database;
-use kit::input::{Input, Slug, Text, Timestamp};
+use kit::input::{Id, Input, Slug, Text, Timestamp};
 use kit::page::{Listing, Page};
 use kit::request::Now;
 use kit::select::Select;
@@ -24,7 +24,7 @@ pub struct Filters {
     /// However it is typed.
     vehicle_plate: Option<Text<1, 64>>,
     /// For operators alone.
-    user_id: Option<Text<1, 64>>,
+    user_id: Option<Id>,
 }
 
 /// Lists reservations, newest first.

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Uri};
 use kit::api::{Request, Respond};
 use kit::caller::{Admin, Caller};
 use kit::db::{Database, Fetch as _};
-use kit::input::{Input, Text, Timestamp};
+use kit::input::{Id, Input, Text, Timestamp};
 use kit::page::{Listing, Page};
 use kit::request::Now;
 use kit::row::{FromRow, Json as JsonColumn};
@@ -56,10 +56,10 @@ kit::text_enum!(Format);
 /// Which lines.
 #[derive(Input)]
 pub struct Filters {
-    actor: Option<Text<1, 255>>,
+    actor: Option<Id<255>>,
     action: Option<Text<1, 255>>,
     entity: Option<Text<1, 255>>,
-    subject: Option<Text<1, 255>>,
+    subject: Option<Id<255>>,
     /// Those of this time or later.
     from: Option<Timestamp>,
     /// Those from before this time.

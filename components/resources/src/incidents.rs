@@ -7,7 +7,7 @@ use domain::emergency::Severity;
 use kit::api::{Created, NoContent};
 use kit::caller::{Caller, Operator};
 use kit::db::{Database, DbError, Executor, Fetch as _};
-use kit::input::{Input, Patch, Recent, Slug, Text, Timestamp, TimestampMillis};
+use kit::input::{Id, Input, Patch, Recent, Slug, Text, Timestamp, TimestampMillis};
 use kit::page::{Listing, Page};
 use kit::problem::FieldErrors;
 use kit::request::{Body, Now};
@@ -95,7 +95,7 @@ pub struct Filters {
     r#type: Option<IncidentType>,
     severity: Option<Severity>,
     status: Option<IncidentStatus>,
-    emergency_id: Option<Text<1, 64>>,
+    emergency_id: Option<Id>,
     /// Those that happened at this time or later.
     from: Option<Timestamp>,
     /// Those that happened before this time.
@@ -154,7 +154,7 @@ pub struct NewIncident {
     /// `open` when it is not sent.
     status: Option<IncidentStatus>,
     /// The emergency that it was, if it was one.
-    emergency_id: Option<Text<1, 64>>,
+    emergency_id: Option<Id>,
     /// Now when it is not sent.
     #[input(alias("timestamp"))]
     occurred_at: Option<Recent>,
@@ -177,7 +177,7 @@ pub struct IncidentChange {
     actions: Patch<Text<1, 10_000>>,
     status: Option<IncidentStatus>,
     /// The emergency that it was, if it was one.
-    emergency_id: Patch<Text<1, 64>>,
+    emergency_id: Patch<Id>,
     #[input(alias("timestamp"))]
     occurred_at: Option<Recent>,
 }

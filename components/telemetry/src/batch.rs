@@ -21,8 +21,8 @@ fn too_many() -> Problem {
     Problem::too_large(format!("at most {MAX_READINGS} readings in one request"))
 }
 
-/// The readings of a body, each by itself. An array when it begins with `[` and is not said to be NDJSON. 400 when it is neither
-/// or the array cannot be read, 413 for more than [`MAX_READINGS`].
+/// The readings of a body, each by itself. An array when it begins with `[` and is not said to be NDJSON. 400 when it is neither,
+/// the array cannot be read, or no line can be; 413 for more than [`MAX_READINGS`].
 pub fn readings(bytes: &[u8], says_ndjson: bool, now_ms: i64) -> Result<Vec<Parsed>, Problem> {
     match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'[') if !says_ndjson => array(bytes, now_ms),
@@ -40,6 +40,10 @@ fn lines(bytes: &[u8], now_ms: i64) -> Result<Vec<Parsed>, Problem> {
             return Err(too_many());
         }
         readings.push(body::reading(line, now_ms));
+    }
+    // A sender that looks at the status alone must not take this for stored.
+    if readings.iter().all(|reading| matches!(reading, Err(Refused::NotJson(_)))) {
+        return Err(Problem::unreadable("not one line of the body is JSON"));
     }
     Ok(readings)
 }
@@ -140,6 +144,7 @@ mod tests {
         assert_eq!(accepted(&body, true), [true, false, false, true]);
         assert_eq!(accepted(&format!("{GOOD}\n{GOOD}"), false), [true, true]);
         assert_eq!(accepted("[1]\n", true), [false]);
+        assert_eq!(status("\u{1f}\u{8b}\u{8}\nnonsense\n", true), 400);
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Describe for Readings {
 /// Stores up to 5,000 readings, each judged by itself.
 ///
 /// What was accepted is durable. The answer counts `accepted`, `duplicate` and `rejected`, and names each rejected index and why. More than
-/// 5,000 readings are a 413.
+/// 5,000 readings are a 413, and a body of which nothing is JSON is a 400.
 #[utoipa::path(post, path = "/api/telemetry/bulk")]
 pub async fn create(
     caller: Caller<Sender>,

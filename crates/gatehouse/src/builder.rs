@@ -20,6 +20,7 @@ use crate::key_value::{KeyValue, KeyValueAccess};
 use crate::linker::linker;
 use crate::manifest::{self, Manifest};
 use crate::outbound::{AllowedHosts, OutboundHttp, SelfRequests};
+use crate::problem::AllowedOrigins;
 use crate::router::Router;
 use crate::server::listen;
 use crate::sqlite::{Database, SqliteAccess};
@@ -186,7 +187,8 @@ impl Builder {
         }
         let components: Vec<_> = components.into_values().collect();
         tokio::spawn(stop.clone().run_until_cancelled_owned(maintain(components.clone())));
-        let server = tokio::spawn(listen(listener, router, stop.clone(), DRAIN_TIMEOUT));
+        let origins = AllowedOrigins::parse(values.get("allowed_origins").unwrap_or_default());
+        let server = tokio::spawn(listen(listener, router, origins, stop.clone(), DRAIN_TIMEOUT));
         Ok(App { address, values, clock: self.clock, components, scheduled, state_dir: self.state, stop, server: Some(server) })
     }
 

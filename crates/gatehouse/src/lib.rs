@@ -22,6 +22,7 @@ mod linker;
 pub mod manifest;
 mod outbound;
 mod problem;
+mod refusal_io;
 mod request_body;
 mod response_buffer;
 mod router;

@@ -10,6 +10,32 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Seconds after which a client may retry when the server is busy.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
+/// Marks the responses that the host made itself: a component adds its own CORS headers.
+#[derive(Clone, Copy, Debug)]
+struct ByHost;
+
+/// The origins of other sites' pages that may read the responses.
+#[derive(Clone, Debug, Default)]
+pub struct AllowedOrigins(Vec<String>);
+
+impl AllowedOrigins {
+    /// From the value of the variable `allowed_origins`, which the components read as well: apart by commas.
+    pub fn parse(variable: &str) -> Self {
+        Self(variable.split(',').map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// Lets a page of the request's `Origin` read a response that the host made itself.
+    pub fn allow(&self, origin: Option<&HeaderValue>, response: &mut Response) {
+        let origin = origin.filter(|it| self.0.iter().any(|allowed| allowed.as_bytes() == it.as_bytes()));
+        if let Some(origin) = origin
+            && response.extensions().get::<ByHost>().is_some()
+        {
+            response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            response.headers_mut().insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after, x-request-id"));
+        }
+    }
+}
+
 /// The id of a request: the client's if it is well-formed (1 to 128 letters, digits, `-`, `_` and `.`), or else a random one.
 pub fn request_id(sent: Option<&HeaderValue>) -> HeaderValue {
     let well_formed = |it: &&HeaderValue| {
@@ -40,6 +66,7 @@ pub fn problem(status: StatusCode, detail: &str, request_id: HeaderValue) -> Res
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
+        (header::VARY, "origin"),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
@@ -48,5 +75,6 @@ pub fn problem(status: StatusCode, detail: &str, request_id: HeaderValue) -> Res
     if status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(header::RETRY_AFTER, RETRY_AFTER);
     }
+    response.extensions_mut().insert(ByHost);
     response
 }

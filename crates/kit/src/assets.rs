@@ -6,6 +6,8 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
+use crate::coding::Accepted;
+use crate::representation::names;
 use crate::{Answer, Problem};
 
 /// A file, in up to three forms.
@@ -71,7 +73,7 @@ impl Encoding {
 impl Asset {
     /// Answers with the file, in the smallest form that the client takes; with a 304 if it has that form already.
     pub fn answer(&self, headers: &HeaderMap) -> Answer {
-        let (encoding, content) = self.negotiate(headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()));
+        let (encoding, content) = self.negotiate(Accepted::parse(headers.get_all(ACCEPT_ENCODING).iter()));
         let etag = self.etag(encoding);
         let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|list| names(list, &etag));
         let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { Response::new(Body::from(content)) };
@@ -97,28 +99,12 @@ impl Asset {
         }
     }
 
-    /// The form that these `Accept-Encoding` values ask for: the highest weight, and of equal ones the smallest.
-    fn negotiate<'a>(&self, accept: impl Iterator<Item = &'a str>) -> (Encoding, &'static [u8]) {
-        let mut weights = [None::<f32>; 2];
-        let mut any = None;
-        for part in accept.flat_map(|value| value.split(',')) {
-            let mut parameters = part.split(';').map(str::trim);
-            let coding = parameters.next().unwrap_or_default().to_ascii_lowercase();
-            let weight = parameters
-                .find_map(|parameter| parameter.strip_prefix("q=").or_else(|| parameter.strip_prefix("Q=")))
-                .map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
-            match coding.as_str() {
-                "gzip" | "x-gzip" => weights[0] = Some(weight),
-                "br" => weights[1] = Some(weight),
-                "*" => any = Some(weight),
-                _ => {}
-            }
-        }
-        let forms = [(Encoding::Gzip, self.gzip, weights[0]), (Encoding::Brotli, self.brotli, weights[1])];
+    /// The form that is asked for: the highest weight, and of equal ones the smallest.
+    fn negotiate(&self, accepted: Accepted) -> (Encoding, &'static [u8]) {
+        let forms = [(Encoding::Gzip, self.gzip, accepted.gzip), (Encoding::Brotli, self.brotli, accepted.brotli)];
         forms
             .into_iter()
-            .filter_map(|(encoding, content, weight)| Some((weight.or(any)?, encoding, content?)))
-            .filter(|(weight, ..)| *weight > 0.0)
+            .filter_map(|(encoding, content, weight)| Some((weight?, encoding, content?)))
             .max_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))
             .map_or((Encoding::Identity, self.identity), |(_, encoding, content)| (encoding, content))
     }
@@ -137,11 +123,6 @@ pub fn restrict(response: &mut Response, content_security_policy: &'static str, 
     }
 }
 
-/// Whether an `If-None-Match` list names this tag; weak comparison, as RFC 9110 §13.1.2 asks for.
-fn names(list: &str, etag: &str) -> bool {
-    list.split(',').map(str::trim).any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,8 +132,12 @@ mod tests {
 
     static ASSETS: Assets = Assets::new(&[ASSET, Asset { path: "b/c.js", ..ASSET }]);
 
+    fn accepted(accept: &str) -> Accepted {
+        Accepted::parse(std::iter::once(&HeaderValue::from_str(accept).unwrap()))
+    }
+
     fn chosen(accept: &str) -> Encoding {
-        ASSET.negotiate(std::iter::once(accept)).0
+        ASSET.negotiate(accepted(accept)).0
     }
 
     fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {
@@ -175,7 +160,7 @@ mod tests {
     #[test]
     fn a_file_that_does_not_shrink_has_one_form() {
         let asset = Asset { gzip: None, brotli: None, ..ASSET };
-        assert_eq!(asset.negotiate(std::iter::once("gzip, br")).0, Encoding::Identity);
+        assert_eq!(asset.negotiate(accepted("gzip, br")).0, Encoding::Identity);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub use device_time::DeviceTime;
 pub use kit_macros::Input;
 pub use text::{TextEnum, TextField, one_of, pattern, text_enum_schema};
 pub use time::{Future, Recent, Timestamp, TimestampMillis};
-pub use types::{Code, Int, JsonObject, List, Location, Number, NumberOrText, Secret, Slug, Text, plain_text};
+pub use types::{Code, Id, Int, JsonObject, List, Location, Number, NumberOrText, Secret, Slug, Text, plain_text};
 
 use crate::Problem;
 use crate::problem::FieldErrors;

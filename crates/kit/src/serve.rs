@@ -4,15 +4,21 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
-use http::{HeaderName, HeaderValue, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
 use tower_service::Service as _;
 
+use crate::representation::{self, Preferences};
 use crate::request::{Now, RequestId};
 use crate::{Problem, config, cors, host};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The WASI side.
+#[cfg(target_family = "wasm")]
+pub mod wasi;
 
 /// Put on an answer by routes that are called too often to log each success.
 #[derive(Clone, Copy, Debug)]
@@ -77,8 +83,9 @@ macro_rules! component {
 }
 
 /// Runs one request through the router, with all that is common to every route around it.
-pub async fn respond(router: &Router, mut request: Request<Body>) -> Response {
+pub async fn respond(router: &Router, head: Request<()>, body: Result<Body, Problem>) -> Response {
     let now = Now(host::now_ms());
+    let mut request = head.map(|()| Body::empty());
     let id = request_id(request.headers().get(&X_REQUEST_ID), now.0);
     let origin = match cors::allowed(request.headers()).await {
         Ok(origin) => origin,
@@ -91,17 +98,24 @@ pub async fn respond(router: &Router, mut request: Request<Body>) -> Response {
         }
         return finish(response, &id);
     }
-    without_trailing_slash(request.uri_mut());
+    normalize_path(request.uri_mut());
     request.extensions_mut().insert(now);
     request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
+    let preferences = Preferences::of(&method, request.headers());
 
-    let response = match router.clone().call(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
+    let response = match body {
+        Ok(body) => {
+            *request.body_mut() = body;
+            match router.clone().call(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        }
+        Err(problem) => problem.into_response(),
     };
-    let mut response = as_problem(response).await;
+    let mut response = representation::negotiate(as_problem(response).await, &preferences).await;
     if let Some(origin) = origin {
         cors::allow(response.headers_mut(), origin, false);
     }
@@ -126,20 +140,35 @@ fn request_id(given: Option<&HeaderValue>, now_ms: i64) -> String {
     format!("{seed:016x}-{count:x}")
 }
 
-/// A path works with and without its trailing slash; routers declare it without.
-fn without_trailing_slash(uri: &mut Uri) {
+/// A path works with and without its trailing slash, which routers declare it without; and its UUIDs are read in either case (RFC 9562 §4),
+/// which are kept in lower case.
+fn normalize_path(uri: &mut Uri) {
     let path = uri.path();
     let trimmed = path.trim_end_matches('/');
-    if trimmed.len() == path.len() || trimmed.is_empty() {
+    let is_slashed = trimmed.len() < path.len() && !trimmed.is_empty();
+    let has_capital_uuid = trimmed.len() > UUID_LENGTH && trimmed.split('/').any(is_capital_uuid);
+    if !is_slashed && !has_capital_uuid {
         return;
     }
-    let target = match uri.query() {
-        Some(query) => format!("{trimmed}?{query}"),
-        None => trimmed.to_owned(),
-    };
+    let mut target = if is_slashed { trimmed.to_owned() } else { path.to_owned() };
+    if has_capital_uuid {
+        let lower = |segment: &str| if is_capital_uuid(segment) { segment.to_ascii_lowercase() } else { segment.to_owned() };
+        target = target.split('/').map(lower).collect::<Vec<_>>().join("/");
+    }
+    if let Some(query) = uri.query() {
+        target.push('?');
+        target.push_str(query);
+    }
     if let Ok(target) = target.parse() {
         *uri = target;
     }
+}
+
+/// The length of a UUID's text.
+const UUID_LENGTH: usize = 36;
+
+fn is_capital_uuid(segment: &str) -> bool {
+    segment.len() == UUID_LENGTH && segment.bytes().any(|byte| byte.is_ascii_uppercase()) && uuid::Uuid::try_parse(segment).is_ok()
 }
 
 /// Every refusal is a problem, also those that the router makes by itself (404, 405, a path that is no UTF-8).
@@ -188,7 +217,22 @@ fn finish(mut response: Response, id: &str) -> Response {
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
+    vary_by_origin(headers);
     response
+}
+
+/// Says of every answer that it differs by `Origin` (Fetch, "CORS protocol and HTTP caches"), in one header with what else it differs by.
+fn vary_by_origin(headers: &mut HeaderMap) {
+    let vary = match headers.entry(VARY) {
+        http::header::Entry::Vacant(entry) => {
+            entry.insert(HeaderValue::from_static("origin"));
+            return;
+        }
+        http::header::Entry::Occupied(entry) => entry.iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(", "),
+    };
+    if let Ok(vary) = HeaderValue::from_str(&format!("{vary}, origin")) {
+        headers.insert(VARY, vary);
+    }
 }
 
 /// One JSON line for each refusal and each change; reads that went well are not logged, nor what the route marked [`Quiet`].
@@ -217,167 +261,40 @@ async fn log(method: &http::Method, path: &str, response: &Response, id: &str) {
     );
 }
 
-/// The WASI side.
-#[cfg(target_family = "wasm")]
-pub mod wasi {
-    use axum::body::HttpBody as _;
-    use bytes::Bytes;
-    use http_body_util::BodyExt as _;
-    use spin_sdk::wasip3::http::types::{self, ErrorCode, Fields};
-    use spin_sdk::wasip3::wit_bindgen::{StreamReader, StreamResult};
-    use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
-
-    use super::*;
-    use crate::request::MAX_BODY;
-
-    /// Serves one request. Never an `Err`: that would be an empty 500.
-    pub async fn handle(request: types::Request, router: &Router) -> Result<types::Response, ErrorCode> {
-        let response = match read(request).await {
-            Ok(request) => respond(router, request).await,
-            Err(problem) => finish(problem.into_response(), &request_id(None, 0)),
-        };
-        Ok(write(response))
-    }
-
-    async fn read(incoming: types::Request) -> Result<Request<Body>, Problem> {
-        let unreadable = |what: &str| Problem::unreadable(format!("the request's {what} cannot be read"));
-        let uri: Uri = incoming.get_path_with_query().as_deref().unwrap_or("/").parse().map_err(|_| unreadable("path"))?;
-        let method = http::Method::try_from(incoming.get_method()).map_err(|_| unreadable("method"))?;
-        let mut request = Request::new(Body::empty());
-        *request.uri_mut() = uri;
-        let mut length = None;
-        let mut chunked = false;
-        for (name, value) in incoming.get_headers().copy_all() {
-            // Spin tells each request of its own making in a handful of headers; only the client's address is of use.
-            if name.starts_with("spin-") && name != "spin-client-addr" {
-                continue;
-            }
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unreadable("headers"))?;
-            let value = HeaderValue::from_maybe_shared(Bytes::from(value)).map_err(|_| unreadable("headers"))?;
-            if name == CONTENT_LENGTH {
-                length = value.to_str().ok().and_then(|text| text.parse::<usize>().ok());
-            }
-            chunked |= name == http::header::TRANSFER_ENCODING;
-            request.headers_mut().append(name, value);
-        }
-        let bodiless = length == Some(0) || (length.is_none() && !chunked && (method.is_safe() || method == http::Method::DELETE));
-        *request.method_mut() = method;
-        if !bodiless {
-            *request.body_mut() = Body::from(read_body(incoming, length).await?);
-        }
-        Ok(request)
-    }
-
-    /// In one read when the length is known: each read is a crossing of the component's boundary.
-    async fn read_body(incoming: types::Request, length: Option<usize>) -> Result<Vec<u8>, Problem> {
-        let too_large = || Problem::too_large(format!("a body has at most {MAX_BODY} bytes"));
-        let (done, done_reader) = wit_future::new(|| Ok(()));
-        let (mut stream, _trailers) = types::Request::consume_body(incoming, done_reader);
-        if length.is_some_and(|length| length > MAX_BODY) {
-            discard(stream).await;
-            return Err(too_large());
-        }
-        let mut body = Vec::new();
-        while length.is_none_or(|length| body.len() < length) {
-            let wanted = length.map_or(64 * 1024, |length| length - body.len());
-            let (result, chunk) = stream.read(Vec::with_capacity(wanted)).await;
-            if body.is_empty() {
-                body = chunk;
-            } else {
-                body.extend_from_slice(&chunk);
-            }
-            if body.len() > MAX_BODY {
-                drop(body);
-                discard(stream).await;
-                return Err(too_large());
-            }
-            match result {
-                StreamResult::Complete(_) => {}
-                StreamResult::Dropped | StreamResult::Cancelled => break,
-            }
-        }
-        drop(done);
-        if length.is_some_and(|length| body.len() < length) {
-            return Err(Problem::unreadable("the body did not arrive whole"));
-        }
-        Ok(body)
-    }
-
-    /// Reads on for a while without keeping anything: a client that is still sending when the connection is closed never sees the answer.
-    async fn discard(mut stream: StreamReader<u8>) {
-        let mut left = 16 * MAX_BODY;
-        let mut chunk = Vec::with_capacity(64 * 1024);
-        while left > 0 {
-            let (result, read) = stream.read(chunk).await;
-            if !matches!(result, StreamResult::Complete(_)) {
-                return;
-            }
-            left = left.saturating_sub(read.len());
-            chunk = read;
-            chunk.clear();
-        }
-    }
-
-    fn write(response: Response) -> types::Response {
-        let (parts, body) = response.into_parts();
-        let exact = body.size_hint().exact();
-        let mut headers: Vec<(String, Vec<u8>)> = Vec::with_capacity(parts.headers.len() + 1);
-        for (name, value) in &parts.headers {
-            headers.push((name.as_str().to_owned(), value.as_bytes().to_vec()));
-        }
-        if let Some(length) = exact
-            && !parts.headers.contains_key(CONTENT_LENGTH)
-            && parts.status != StatusCode::NO_CONTENT
-            && parts.status != StatusCode::NOT_MODIFIED
-        {
-            headers.push((CONTENT_LENGTH.as_str().to_owned(), length.to_string().into_bytes()));
-        }
-        // Names and values are valid already, so this cannot refuse them.
-        let headers = Fields::from_list(&headers).unwrap_or_else(|_| Fields::new());
-        let (trailers_writer, trailers) = wit_future::new(|| Ok(None));
-        let response = if exact == Some(0) {
-            drop(trailers_writer);
-            types::Response::new(headers, None, trailers).0
-        } else {
-            let (mut writer, contents) = wit_stream::new();
-            let response = types::Response::new(headers, Some(contents), trailers).0;
-            spawn(async move {
-                let mut body = std::pin::pin!(body);
-                while let Some(Ok(frame)) = body.frame().await {
-                    if let Ok(data) = frame.into_data()
-                        && !writer.write_all(data.into()).await.is_empty()
-                    {
-                        // The client has left.
-                        break;
-                    }
-                }
-                drop(writer);
-                drop(trailers_writer);
-            });
-            response
-        };
-        if parts.status != StatusCode::OK {
-            let _ = response.set_status_code(parts.status.as_u16());
-        }
-        response
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn slashless(uri: &str) -> String {
+    fn normalized(uri: &str) -> String {
         let mut uri: Uri = uri.parse().unwrap();
-        without_trailing_slash(&mut uri);
+        normalize_path(&mut uri);
         uri.to_string()
     }
 
     #[test]
     fn a_trailing_slash_does_not_matter() {
-        assert_eq!(slashless("/api/devices/?limit=2"), "/api/devices?limit=2");
-        assert_eq!(slashless("/api/devices"), "/api/devices");
-        assert_eq!(slashless("/"), "/");
+        assert_eq!(normalized("/api/devices/?limit=2"), "/api/devices?limit=2");
+        assert_eq!(normalized("/api/devices"), "/api/devices");
+        assert_eq!(normalized("/"), "/");
+    }
+
+    #[test]
+    fn a_uuid_is_read_in_either_case_and_nothing_else_is_changed() {
+        let id = "019C2A5E-4B00-7000-8000-0123456789AB";
+        assert_eq!(normalized(&format!("/api/alerts/{id}/resolve/?a=B")), "/api/alerts/019c2a5e-4b00-7000-8000-0123456789ab/resolve?a=B");
+        assert_eq!(normalized("/api/devices/PARK-B1-S005"), "/api/devices/PARK-B1-S005");
+        assert_eq!(normalized("/api/devices/ZZZZZZZZ-ZZZZ-ZZZZ-ZZZZ-ZZZZZZZZZZZZ"), "/api/devices/ZZZZZZZZ-ZZZZ-ZZZZ-ZZZZ-ZZZZZZZZZZZZ");
+    }
+
+    #[test]
+    fn what_an_answer_varies_by_is_one_header() {
+        let mut headers = HeaderMap::new();
+        vary_by_origin(&mut headers);
+        assert_eq!(headers[VARY], "origin");
+        headers.insert(VARY, HeaderValue::from_static("authorization"));
+        headers.append(VARY, HeaderValue::from_static("accept-encoding"));
+        vary_by_origin(&mut headers);
+        assert_eq!(headers.get_all(VARY).iter().collect::<Vec<_>>(), ["authorization, accept-encoding, origin"]);
     }
 
     #[test]

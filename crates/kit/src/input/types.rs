@@ -94,6 +94,35 @@ impl<const MIN: usize, const MAX: usize> Field for NumberOrText<MIN, MAX> {
     }
 }
 
+/// The id of something: a text of 1 to `MAX` characters. A UUID is read in either case (RFC 9562 §4), and kept in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Id<const MAX: usize = 64>(String);
+
+impl<const MAX: usize> Deref for Id<MAX> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<const MAX: usize> From<Id<MAX>> for String {
+    fn from(id: Id<MAX>) -> Self {
+        id.0
+    }
+}
+
+impl<const MAX: usize> Field for Id<MAX> {
+    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
+        let text = Text::<1, MAX>::read(value, at)?.0;
+        Some(Self(if uuid::Uuid::try_parse(&text).is_ok() { text.to_ascii_lowercase() } else { text }))
+    }
+
+    fn schema(schemas: &mut Schemas) -> SchemaRef {
+        Text::<1, MAX>::schema(schemas)
+    }
+}
+
 /// A text as it was sent, untrimmed, of `MIN` to `MAX` bytes: a password or a token. Its `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret<const MAX: usize, const MIN: usize = 0>(String);
@@ -325,6 +354,8 @@ macro_rules! parameters {
 
 parameters! {
     [const MIN: usize, const MAX: usize] Text<MIN, MAX> => |it| it.0;
+    [const MAX: usize] Id<MAX> => |it| it.0;
+    [const MAX: usize] &Id<MAX> => |it| it.0.as_str();
     [const MIN: usize, const MAX: usize] &Text<MIN, MAX> => |it| it.0.as_str();
     [const MIN: usize, const MAX: usize] NumberOrText<MIN, MAX> => |it| it.0;
     [const MIN: usize, const MAX: usize] &NumberOrText<MIN, MAX> => |it| it.0.as_str();
@@ -409,6 +440,15 @@ mod tests {
         assert_eq!(read::<Location>(r#"{"lat": "20", "lng": 181}"#, false), Err(2));
         assert_eq!(read::<Location>(r#"{"lat": 20}"#, false), Err(1));
         assert_eq!(read::<Location>("[20, 70]", false), Err(1));
+    }
+
+    #[test]
+    fn a_uuid_is_read_in_either_case() {
+        let mut errors = crate::problem::FieldErrors::new();
+        let mut at = At::top(&mut errors, 0, false);
+        let mut read = |text: &str| Id::<64>::read(&text.into(), &mut at).unwrap().0;
+        assert_eq!(read("019C2A5E-4B00-7000-8000-0123456789aB"), "019c2a5e-4b00-7000-8000-0123456789ab");
+        assert_eq!(read(" AMB-1 "), "AMB-1");
     }
 
     #[test]
