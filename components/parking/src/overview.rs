@@ -10,11 +10,10 @@ use kit::db::{Database, Fetch as _, Row};
 use kit::input::{Input, Slug, Timestamp};
 use kit::request::{Now, Query};
 use kit::row::FromRow;
+use kit::spots::SPOTS_WITH_STATE;
 use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
-
-use crate::spot_state::SPOTS_WITH_STATE;
 
 /// How full everything is and how the devices are.
 #[derive(Serialize, ToSchema)]
@@ -92,8 +91,9 @@ const COUNT_SPOTS: &str = concatcp!(
     Status::Reserved.into_str(),
     "' or (s.status = '",
     Status::InService.into_str(),
-    "' and s.spot_id in (select c.spot_id from spot_claims c where c.starts_at <= ?3 and c.ends_at > ?3 and c.expires_at > ?3)))) as reserved
-     from ",
+    "' and s.spot_id in (select c.spot_id from spot_claims c where ",
+    kit::claim_counts!(now: "?3"),
+    ")))) as reserved from ",
     SPOTS_WITH_STATE
 );
 

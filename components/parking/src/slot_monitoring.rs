@@ -10,11 +10,10 @@ use kit::page::{Listing, Page};
 use kit::request::Now;
 use kit::row::FromRow;
 use kit::select::Select;
+use kit::spots::{IS_FREE, SPOTS_WITH_STATE};
 use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
-
-use crate::spot_state::{IS_FREE, SPOTS_WITH_STATE};
 
 /// A zone with the number of its slots.
 #[derive(Serialize, FromRow, ToSchema)]

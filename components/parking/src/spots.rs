@@ -13,12 +13,12 @@ use kit::page::{Listing, Page};
 use kit::request::{Body, Now};
 use kit::row::FromRow;
 use kit::select::Select;
+use kit::spots::{SPOTS_WITH_STATE, STATE};
 use kit::{Answer, Problem, params};
 use serde::Serialize;
 use strum::{EnumString, IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 
-use crate::spot_state::{SPOTS_WITH_STATE, STATE};
 use crate::zones;
 
 /// A spot.

@@ -14,6 +14,9 @@ use crate::db::{Database, Fetch as _};
 pub use crate::principal::Principal;
 use crate::{Problem, host, params, request, token};
 
+/// Who changes what no account has changed: rules and scheduled work.
+pub const SYSTEM: &str = "system";
+
 /// What a route asks of its caller.
 pub trait Requirement: Send + Sync + 'static {
     /// How old what is known of the caller's account may be, milliseconds. By default it is looked up at each request, so that who is
