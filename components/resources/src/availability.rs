@@ -18,7 +18,8 @@ use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::resources::{self, ResourceType};
+use crate::resources;
+use crate::type_word::TypeWord;
 
 /// When a resource is busy and when it is free, within the time that was asked for.
 #[derive(Serialize, ToSchema)]
@@ -79,7 +80,7 @@ pub struct Filters {
     period: Period,
     /// The temple's slug.
     temple_id: Option<Slug>,
-    r#type: Option<ResourceType>,
+    r#type: Option<TypeWord>,
 }
 
 #[derive(FromRow)]

@@ -18,10 +18,7 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 
-kit::text_type! {
-    /// An incident's type: a lowercase word, such as `fire` or `missing_person`.
-    pub struct IncidentType, "must be a lowercase word, such as fire or missing_person", pattern: "^[a-z_]{1,32}$", domain::resource::is_type
-}
+use crate::type_word::TypeWord;
 
 /// Whether an incident is still being worked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr, VariantNames, ToSchema)]
@@ -92,7 +89,7 @@ fn not_found() -> Problem {
 pub struct Filters {
     /// The temple's slug.
     temple_id: Option<Slug>,
-    r#type: Option<IncidentType>,
+    r#type: Option<TypeWord>,
     severity: Option<Severity>,
     status: Option<IncidentStatus>,
     emergency_id: Option<Text<1, 64>>,
@@ -143,7 +140,7 @@ pub struct NewIncident {
     #[input(alias("site"))]
     temple_id: Slug,
     #[input(alias("incident_type"))]
-    r#type: IncidentType,
+    r#type: TypeWord,
     /// `medium` when it is not sent.
     severity: Option<Severity>,
     title: Text<1, 200>,
@@ -168,7 +165,7 @@ pub struct IncidentChange {
     #[input(alias("site"))]
     temple_id: Option<Slug>,
     #[input(alias("incident_type"))]
-    r#type: Option<IncidentType>,
+    r#type: Option<TypeWord>,
     severity: Option<Severity>,
     title: Option<Text<1, 200>>,
     description: Patch<Text<1, 10_000>>,

@@ -16,10 +16,7 @@ use kit::{Answer, Problem, host, params, sites};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-kit::text_type! {
-    /// A resource's type: a lowercase word, such as `ambulance` or `fire_engine`.
-    pub struct ResourceType, "must be a lowercase word, such as ambulance or fire_engine", pattern: "^[a-z_]{1,32}$", domain::resource::is_type
-}
+use crate::type_word::TypeWord;
 
 /// A resource.
 #[derive(Serialize, FromRow, ToSchema)]
@@ -89,7 +86,7 @@ pub fn require(db: &dyn Executor, id: &str) -> Result<(), Problem> {
 pub struct Filters {
     /// The temple's slug.
     temple_id: Option<Slug>,
-    r#type: Option<ResourceType>,
+    r#type: Option<TypeWord>,
     status: Option<State>,
 }
 
@@ -122,7 +119,7 @@ pub struct NewResource {
     #[input(alias("site"))]
     temple_id: Slug,
     #[input(alias("kind"))]
-    r#type: ResourceType,
+    r#type: TypeWord,
     /// Unique within its temple, in any case of letters.
     name: Text<1, 100>,
     /// `available` when it is not sent.
@@ -143,7 +140,7 @@ pub struct ResourceChange {
     #[input(alias("site"))]
     temple_id: Option<Slug>,
     #[input(alias("kind"))]
-    r#type: Option<ResourceType>,
+    r#type: Option<TypeWord>,
     name: Option<Text<1, 100>>,
     status: Option<Status>,
     capacity: Patch<Int<0, 1_000_000>>,
