@@ -42,8 +42,8 @@ const EXPIRE: &str = concatcp!(
     DUE
 );
 
-/// Resolves the alerts whose `expires_at` has come; how many. Whoever reads or changes alerts calls it first, so that none is active a
-/// second longer. Without one that is due it only reads, which waits for no writer.
+/// Resolves the alerts whose `expires_at` has come, and returns how many. Handlers that read or change alerts call it first, so that an
+/// expired alert is never shown or treated as active. When none is due it only reads, and so waits for no writer.
 pub fn expire(now: i64) -> Result<u64, Problem> {
     if !Database.exists(ANY_DUE, params![now])? {
         return Ok(0);
