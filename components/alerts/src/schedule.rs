@@ -1,12 +1,10 @@
 //! What time does to alerts: those whose `expires_at` has come are over.
 
-use axum::{Extension, Json};
 use const_format::concatcp;
 use domain::alert::Status;
 use kit::db::{Database, Fetch as _};
-use kit::serve::Quiet;
-use kit::trusted::Trusted;
-use kit::{Answer, Problem, host, params};
+use kit::scheduled::Work;
+use kit::{Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -18,15 +16,12 @@ pub struct Summary {
     pub expired: u64,
 }
 
-/// The scheduled run.
-pub async fn run() -> Result<Summary, Problem> {
-    Ok(Summary { expired: expire(host::now_ms())? })
-}
+impl Work for Summary {
+    const COMPONENT: &'static str = "alerts";
 
-/// Does the scheduled work of alerts, for platforms without a cron trigger.
-#[utoipa::path(post, path = "/internal/tick/alerts")]
-pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
-    Ok((Extension(Quiet), Json(run().await?)))
+    async fn run(now: i64) -> Result<Self, Problem> {
+        Ok(Summary { expired: expire(now)? })
+    }
 }
 
 const DUE: &str = concatcp!("status <> '", Status::Resolved.into_str(), "' and expires_at <= ?1");

@@ -5,12 +5,10 @@ use const_format::formatcp;
 use domain::dispatch::MessageState;
 use domain::time::DAY_MS;
 use kit::db::{self, Database, Executor as _, Fetch as _};
+use kit::scheduled::BATCH;
 use kit::{Problem, idempotency, params};
 use serde::Serialize;
 use utoipa::ToSchema;
-
-/// Rows of one table that one run removes: a backlog takes several runs, and no writer waits long.
-const BATCH: i64 = 5_000;
 
 /// How long the event feed reaches back, milliseconds: a stream that is resumed later starts anew.
 const EVENTS_KEPT_MS: i64 = DAY_MS;

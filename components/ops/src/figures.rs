@@ -13,6 +13,7 @@ use domain::payment::PaymentState;
 use domain::reservation::Status as ReservationStatus;
 use kit::db::{Database, Fetch as _, Value};
 use kit::row::FromRow;
+use kit::scheduled::{self, LastRun};
 use kit::spots::{SPOTS_WITH_STATE, STATE};
 use kit::{Problem, params};
 use strum::VariantNames;
@@ -31,6 +32,7 @@ pub struct Figures {
     pub reservations_by_status: Counts,
     pub payments_by_state: Counts,
     pub messages_by_state: Counts,
+    pub scheduled_runs: Vec<LastRun>,
 }
 
 /// What has no label.
@@ -46,8 +48,9 @@ pub struct Totals {
     pub audited: i64,
     pub alert_steps: i64,
     pub outbox: i64,
+    /// Of heartbeat.
     pub scheduled_runs: i64,
-    /// None before the first.
+    /// Of heartbeat; none before the first.
     pub scheduled_run_age_ms: Option<i64>,
     pub schema_version: i64,
     /// Ever made: their numbers rise one by one.
@@ -72,8 +75,8 @@ const TOTALS: &str = concatcp!(
     coalesce((select seq from sqlite_sequence where name = 'audit_log'), 0) as audited,
     coalesce((select seq from sqlite_sequence where name = 'alert_history'), 0) as alert_steps,
     coalesce((select seq from sqlite_sequence where name = 'outbox'), 0) as outbox,
-    coalesce((select runs from leases where name = 'tick'), 0) as scheduled_runs,
-    max(0, ?1 - (select finished_at from leases where name = 'tick')) as scheduled_run_age_ms,
+    coalesce((select runs from leases where name = ?2), 0) as scheduled_runs,
+    max(0, ?1 - (select finished_at from leases where name = ?2)) as scheduled_run_age_ms,
     (select max(version) from schema_migrations) as schema_version,
     coalesce((select seq from sqlite_sequence where name = 'bookings'), 0) as bookings,
     coalesce((select seq from sqlite_sequence where name = 'reservations'), 0) as reservations,
@@ -153,7 +156,7 @@ const MESSAGES: &str = concatcp!(
 impl Figures {
     /// Reads them.
     pub fn read(now: i64) -> Result<Self, Problem> {
-        let totals = Database.fetch_optional(TOTALS, params![now])?;
+        let totals = Database.fetch_optional(TOTALS, params![now, scheduled::LEASE])?;
         Ok(Self {
             totals: totals.ok_or_else(|| Problem::internal("no row"))?,
             devices_by_health: counts(<Health as VariantNames>::VARIANTS, DEVICES, params![])?,
@@ -164,6 +167,7 @@ impl Figures {
             reservations_by_status: counts(&LIVE_RESERVATIONS, RESERVATIONS, params![])?,
             payments_by_state: counts(&OPEN_PAYMENTS, PAYMENTS, params![])?,
             messages_by_state: counts(&UNSENT_MESSAGES, MESSAGES, params![])?,
+            scheduled_runs: scheduled::last_runs(now)?.to_vec(),
         })
     }
 }

@@ -113,6 +113,27 @@ fn the_scheduled_components_are_those_with_a_cron_trigger() {
     assert_eq!(components, kit::scheduled::COMPONENTS.into_iter().collect());
 }
 
+/// `domain::schedule` says who is late by this period.
+#[test]
+fn each_cron_trigger_comes_every_thirty_seconds() {
+    let (_, manifest) = manifest();
+    for trigger in manifest["trigger"]["cron"].as_array().unwrap() {
+        let expression = trigger["cron_expression"].as_str().unwrap();
+        let seconds = expression.strip_suffix(" * * * * *").unwrap_or_else(|| panic!("{expression}: not every minute"));
+        let pair = seconds.split_once(',').and_then(|(first, second)| Some((first.parse::<i64>().ok()?, second.parse::<i64>().ok()?)));
+        assert!(seconds == "*/30" || pair.is_some_and(|(first, second)| second - first == 30), "{expression}");
+    }
+}
+
+#[test]
+fn each_scheduled_component_has_its_route() {
+    let document = document().unwrap_or_else(|faults| panic!("{faults}"));
+    let tags: BTreeMap<_, _> = operations(&document).map(|(path, _, operation)| (path.to_owned(), operation["tags"][0].clone())).collect();
+    for name in kit::scheduled::COMPONENTS {
+        assert_eq!(tags.get(&kit::scheduled::path(name)), Some(&Value::from(name)), "{name} names another component in its Work");
+    }
+}
+
 /// Spin's manifest has no way to say common variables once, so that a test looks after them.
 #[test]
 fn each_component_has_the_variables_that_all_need() {
