@@ -61,6 +61,7 @@ pub struct Visitor {
     pub name: String,
     /// Years.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub age: Option<i64>,
 }
 

@@ -127,12 +127,15 @@ pub struct EmergencyStep {
 pub struct EmergencyStepDetail {
     /// The status before.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     from: Option<Status>,
     /// The rungs climbed since.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     escalation: Option<i64>,
     /// The resource that was assigned or released.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     resource_id: Option<String>,
 }
 

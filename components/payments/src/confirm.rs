@@ -4,7 +4,7 @@ use axum::Json;
 use const_format::concatcp;
 use domain::reservation::Status;
 use domain::time::SECOND_MS;
-use kit::caller::{Caller, Principal, SignedIn};
+use kit::caller::{Caller, Person, Principal};
 use kit::db::{Database, Fetch as _};
 use kit::input::{At, Input, Text};
 use kit::request::{Body, Now};
@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::intents::{at_stripe, require_wanted};
 use crate::model::{Payment, SELECT};
-use crate::request::{NoCardData, require_person};
+use crate::request::NoCardData;
 use crate::settle::settle_now;
 use crate::stripe::{Failure, Intent, Stripe, is_id};
 use crate::view::not_found;
@@ -76,12 +76,7 @@ pub struct PaymentConfirmation {
     (status = 409, description = "`reason` is `lapsed`, `paid`, `changed`, `not_possible` or `amount_too_small`."),
     (status = 503, description = "Stripe does not answer, or payments are not set up: come back after `Retry-After`.")
 ))]
-pub async fn confirm(
-    caller: Caller<SignedIn>,
-    Now(now): Now,
-    Body(request): Body<ConfirmationRequest>,
-) -> Answer<Json<PaymentConfirmation>> {
-    require_person(&caller.0)?;
+pub async fn confirm(caller: Caller<Person>, Now(now): Now, Body(request): Body<ConfirmationRequest>) -> Answer<Json<PaymentConfirmation>> {
     let payment = find_own(&caller.0, &request)?;
     let stripe = Stripe::needed().await?;
     let (payment, mut intent) = at_stripe(&stripe, payment).await?;

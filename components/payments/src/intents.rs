@@ -4,7 +4,7 @@ use const_format::formatcp;
 use domain::payment::PaymentState;
 use domain::reservation::{HOLD_MS, Status};
 use domain::time::MINUTE_MS;
-use kit::caller::{Caller, Principal, SignedIn};
+use kit::caller::{Caller, Person, Principal};
 use kit::db::{self, Database, Executor, Fetch as _, Transaction};
 use kit::idempotency::{Idempotent, Once};
 use kit::input::{Input, Text, Timestamp};
@@ -15,7 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::model::{COLUMNS, Payment, SELECT, UNDERWAY};
-use crate::request::{NoCardData, require_person};
+use crate::request::NoCardData;
 use crate::settle::settle_now;
 use crate::stripe::{Failure, Intent, Stripe};
 
@@ -52,8 +52,7 @@ pub struct PaymentIntent {
     (status = 409, description = "`reason` is `paid`, `lapsed`, `not_possible` or `amount_too_small`."),
     (status = 503, description = "Stripe does not answer, or payments are not set up: come back after `Retry-After`.")
 ))]
-pub async fn create(caller: Caller<SignedIn>, Now(now): Now, request: Idempotent<IntentRequest>) -> Answer<Once<PaymentIntent>> {
-    require_person(&caller.0)?;
+pub async fn create(caller: Caller<Person>, Now(now): Now, request: Idempotent<IntentRequest>) -> Answer<Once<PaymentIntent>> {
     if let Some(kept) = request.replay(&caller.0)? {
         return Ok(kept);
     }

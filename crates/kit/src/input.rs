@@ -29,8 +29,9 @@ mod text;
 mod time;
 mod types;
 
-use serde_json::Map;
 pub use serde_json::Value;
+use serde_json::{Map, json};
+use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{Ref, RefOr};
 
@@ -304,27 +305,57 @@ impl Property {
 /// The schema of an [`Input`]: an object with its properties.
 pub fn object_schema<T: Input>(schemas: &mut Schemas) -> SchemaRef {
     let mut object = ObjectBuilder::new().description(Some(T::DESCRIPTION).filter(|text| !text.is_empty()));
+    let mut names = Vec::new();
     for property in T::properties(schemas) {
         if property.required && property.aliases.is_empty() {
             object = object.required(property.name);
+        } else if property.required {
+            names.push(one_of_its_names(&property));
         }
         object = object.property(property.name, described(property.schema, &property.description));
     }
     let example = T::example().and_then(|example| serde_json::from_str::<Value>(example).ok());
-    object.examples(example.into_iter().collect::<Vec<Value>>()).into()
+    let mut object = object.examples(example.into_iter().collect::<Vec<Value>>()).build();
+    // Keywords that utoipa's objects do not have.
+    let keyword = match names.len() {
+        0 => None,
+        1 => names.pop().map(|any_of| ("anyOf".to_owned(), any_of)),
+        _ => Some(("allOf".to_owned(), names.into_iter().map(|any_of| json!({ "anyOf": any_of })).collect())),
+    };
+    object.extensions = keyword.map(|keyword| Extensions::from_iter([keyword]));
+    object.into()
 }
 
-/// A reference to the schema of an [`Input`], which is added to `schemas` unless it is there.
+/// That a field must be sent by its name or another. An alias is looked at, and must be good, where none of the names before it is sent.
+fn one_of_its_names(property: &Property) -> Value {
+    let mut good = Object::new();
+    let by_alias = property.aliases.iter().map(|alias| {
+        good.insert((*alias).to_owned(), json!(property.schema));
+        json!({ "required": [alias], "properties": good })
+    });
+    std::iter::once(json!({ "required": [property.name] })).chain(by_alias).collect()
+}
+
+/// A reference to the schema of an [`Input`], which is added to `schemas` unless it is there. One of the same name that differs is added as
+/// well: the API document refuses the two.
 pub fn reference<T: Input>(schemas: &mut Schemas) -> SchemaRef {
-    if !schemas.iter().any(|(name, _)| name == T::NAME) {
-        // Its place is taken first, so that a type that contains itself ends.
-        schemas.push((T::NAME.to_owned(), Ref::from_schema_name(T::NAME).into()));
-        let schema = object_schema::<T>(schemas);
-        if let Some(place) = schemas.iter_mut().find(|(name, _)| name == T::NAME) {
-            place.1 = schema;
-        }
+    let reference: SchemaRef = Ref::from_schema_name(T::NAME).into();
+    // Marks it while it is described, so that a type that contains itself ends.
+    let mark = (std::any::type_name::<T>().to_owned(), reference.clone());
+    if !schemas.contains(&mark) {
+        schemas.push(mark.clone());
+        let named = (T::NAME.to_owned(), object_schema::<T>(schemas));
+        schemas.retain(|schema| *schema != mark);
+        add(schemas, named);
     }
-    Ref::from_schema_name(T::NAME).into()
+    reference
+}
+
+/// Adds a named schema unless the same is there.
+pub(crate) fn add(schemas: &mut Schemas, named: (String, SchemaRef)) {
+    if !schemas.contains(&named) {
+        schemas.push(named);
+    }
 }
 
 /// With this description.
@@ -568,6 +599,8 @@ mod tests {
         let mut schemas = Schemas::new();
         let schema = serde_json::to_value(object_schema::<Stay>(&mut schemas)).unwrap();
         assert_eq!(schema["required"], serde_json::json!(["name", "at"]));
+        let years = serde_json::json!({"type": "integer", "minimum": 0, "maximum": 150});
+        assert_eq!(schema["anyOf"], serde_json::json!([{"required": ["age"]}, {"required": ["years"], "properties": {"years": years}}]));
         assert_eq!(schema["properties"]["name"], serde_json::json!({"type": "string", "minLength": 1, "maxLength": 10}));
         assert_eq!(schema["properties"]["age"]["maximum"], 150);
         assert_eq!(schema["properties"]["guests"]["items"]["$ref"], "#/components/schemas/Guest");
@@ -575,5 +608,22 @@ mod tests {
         assert_eq!(schema["properties"]["plate"]["type"], serde_json::json!(["string", "null"]));
         assert_eq!(schema["properties"]["colour"]["type"], "string");
         assert_eq!(schemas.len(), 1);
+    }
+
+    #[test]
+    fn two_requests_of_one_name_are_both_there_when_they_differ() {
+        mod other {
+            use super::*;
+
+            #[derive(Debug, Input)]
+            pub struct Guest {}
+        }
+        let mut schemas = Schemas::new();
+        for _ in 0..2 {
+            reference::<Guest>(&mut schemas);
+            assert_eq!(schemas.len(), 1);
+        }
+        reference::<other::Guest>(&mut schemas);
+        assert_eq!(schemas.iter().filter(|(name, _)| name == "Guest").count(), 2);
     }
 }

@@ -106,12 +106,15 @@ pub struct ScanResult {
     replayed: bool,
     /// Of a scan that was decided.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     scanned_at: Option<Timestamp>,
     /// Of one that could not be decided: why, in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     detail: Option<String>,
     /// Of one that could not be decided: the reasons by field.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     errors: Option<BTreeMap<String, Vec<String>>>,
 }
 
