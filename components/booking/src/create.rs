@@ -23,6 +23,7 @@ use crate::ticket;
     example = r#"{"temple_id": "somnath", "date": "2026-02-05", "slot": "06:00-07:00", "party_size": 2, "visitors": ["Asha", {"name": "Ravi", "age": 7}]}"#
 )]
 pub struct BookingRequest {
+    /// The temple's slug.
     #[input(alias("temple"))]
     temple_id: Slug,
     /// From today, by the temple's clock, up to 120 days ahead.
@@ -58,6 +59,7 @@ fn is_visitor_name(name: &str) -> bool {
 /// A visitor with perhaps an age.
 #[derive(Input)]
 pub struct NamedVisitor {
+    /// The visitor's name.
     name: VisitorName,
     /// Years.
     age: Option<Int<0, 150>>,

@@ -26,15 +26,20 @@ const LATE_MS: i64 = 2 * MINUTE_MS;
 pub struct Readiness {
     /// `ready` or `not_ready`.
     status: &'static str,
+    /// What it depends on, each by itself.
     checks: Checks,
 }
 
 /// What readiness depends on; each `ok` or `failed`.
 #[derive(Serialize, ToSchema)]
 struct Checks {
+    /// Whether the database answers.
     database: &'static str,
+    /// How far the database's schema is.
     migrations: Migrations,
+    /// Whether the key-value store answers.
     key_value: &'static str,
+    /// When the scheduled work last ran.
     scheduled_run: LastScheduledRun,
 }
 
@@ -54,6 +59,7 @@ struct LastScheduledRun {
     last_finished_at: Option<Timestamp>,
     /// How long ago that was.
     age_s: Option<i64>,
+    /// Whether it was not too long ago.
     on_time: bool,
 }
 

@@ -49,6 +49,7 @@ pub struct Tariff {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BTreeMap<String, Prices>>, nullable = false)]
     by_kind: Option<KindPrices>,
+    /// What a driver who cancels gets back.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     refund: Option<RefundTerms>,

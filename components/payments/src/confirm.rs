@@ -24,7 +24,9 @@ use crate::view::not_found;
 #[derive(Input)]
 #[input(check, example = r#"{"reservation_id": "019c2848-5c40-7000-8000-000000000001", "payment_method": "pm_card_visa"}"#)]
 pub struct ConfirmationRequest {
+    /// The payment's id.
     payment_id: Option<Text<1, 255>>,
+    /// The id of the payment intent at Stripe, `pi_…`.
     payment_intent_id: Option<Text<1, 255>>,
     /// Its newest payment.
     reservation_id: Option<Text<1, 255>>,
@@ -53,14 +55,21 @@ fn is_payment_method(text: &str) -> bool {
 /// What came of a confirmation. Money is minor units of `currency`.
 #[derive(Serialize, ToSchema)]
 pub struct PaymentConfirmation {
+    /// The payment's id.
     payment_id: String,
+    /// The id of the payment intent at Stripe, `pi_…`.
     payment_intent_id: String,
+    /// The id of the reservation that is paid for.
     reservation_id: String,
+    /// What is paid, minor units of `currency`.
     amount: i64,
+    /// ISO 4217, such as `INR`.
     currency: String,
     /// In Stripe's words. `requires_action`: the device has a step to take, with `client_secret`.
     status: String,
+    /// With what the driver's device goes on at Stripe; null when there is nothing left to do.
     client_secret: Option<String>,
+    /// How the reservation is by now.
     reservation_status: Status,
     /// What goes back by itself: the payment came too late, or was not needed.
     refunded: i64,

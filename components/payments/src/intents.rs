@@ -23,6 +23,7 @@ use crate::stripe::{Failure, Intent, Stripe};
 #[derive(Input)]
 #[input(example = r#"{"reservation_id": "019c2848-5c40-7000-8000-000000000001"}"#)]
 pub struct IntentRequest {
+    /// The id of the reservation that is to be paid.
     reservation_id: Text<1, 64>,
     #[input(flatten)]
     _no_card_data: NoCardData,
@@ -31,14 +32,19 @@ pub struct IntentRequest {
 /// A payment intent. Money is minor units of `currency`.
 #[derive(Serialize, ToSchema)]
 pub struct PaymentIntent {
+    /// The payment's id.
     payment_id: String,
+    /// The id of the payment intent at Stripe, `pi_…`.
     payment_intent_id: String,
     /// With it the driver's own device pays at Stripe.
     client_secret: Option<String>,
+    /// What is to be paid, minor units of `currency`.
     amount: i64,
+    /// ISO 4217, such as `INR`.
     currency: String,
     /// In Stripe's words.
     status: String,
+    /// The id of the reservation that is paid for.
     reservation_id: String,
     /// Until when it is to be paid.
     expires_at: Timestamp,

@@ -9,7 +9,7 @@ use kit::idempotency::{Idempotent, Once};
 use kit::input::Input;
 use kit::request::Now;
 use kit::row::FromRow as _;
-use kit::{Answer, Problem, host, params};
+use kit::{Answer, host, params};
 
 use crate::available::{BEST_FIRST, FREE, USABLE};
 use crate::conflict::{Conflict, Refusal, UNPAID};

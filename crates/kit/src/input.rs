@@ -21,6 +21,7 @@
 //! - `alias("…")` names what older clients write; `rename = "…"` gives a name that Rust does not allow; `flatten` takes in another input.
 //! - `same_as_path = "…"` is for a field of a change that names what the path names: it may be repeated, and cannot be changed.
 //! - `#[input(check)]` calls the struct's own `fn check(&self, at: &mut At)`, for rules that bind several fields, when each is good by itself.
+//! - A field's doc comment is its description in the API document; without one, what its type says of itself.
 //! - Unknown fields are left alone: old clients send some.
 
 mod change;
@@ -274,7 +275,7 @@ pub struct Property {
     pub schema: SchemaRef,
     /// Whether it must be sent.
     pub required: bool,
-    /// Its doc comment, with the other names under which it is read.
+    /// Its doc comment, or else what its type says of itself, with the other names under which it is read.
     pub description: String,
     /// Other names under which it is read.
     pub aliases: &'static [&'static str],
@@ -294,6 +295,9 @@ impl Property {
         let takes_null = has_default || T::null().is_some();
         let schema = if takes_null && !T::NULLABLE { nullable(schema) } else { schema };
         let mut description = description.to_owned();
+        if description.is_empty() {
+            description = own_description(&schema).unwrap_or_default();
+        }
         if !aliases.is_empty() {
             let names = aliases.iter().map(|alias| format!("`{alias}`")).collect::<Vec<_>>().join(", ");
             description = format!("{description}\n\nAlso read as {names}.").trim().to_owned();
@@ -328,9 +332,10 @@ pub fn object_schema<T: Input>(schemas: &mut Schemas) -> SchemaRef {
 
 /// That a field must be sent by its name or another. An alias is looked at, and must be good, where none of the names before it is sent.
 fn one_of_its_names(property: &Property) -> Value {
+    let schema = described(property.schema.clone(), &format!("Another name of `{}`.", property.name));
     let mut good = Object::new();
     let by_alias = property.aliases.iter().map(|alias| {
-        good.insert((*alias).to_owned(), json!(property.schema));
+        good.insert((*alias).to_owned(), json!(schema));
         json!({ "required": [alias], "properties": good })
     });
     std::iter::once(json!({ "required": [property.name] })).chain(by_alias).collect()
@@ -355,6 +360,16 @@ pub fn reference<T: Input>(schemas: &mut Schemas) -> SchemaRef {
 pub(crate) fn add(schemas: &mut Schemas, named: (String, SchemaRef)) {
     if !schemas.contains(&named) {
         schemas.push(named);
+    }
+}
+
+fn own_description(schema: &SchemaRef) -> Option<String> {
+    match schema {
+        RefOr::T(Schema::Object(object)) => object.description.clone(),
+        RefOr::T(Schema::Array(array)) => array.description.clone(),
+        RefOr::T(Schema::OneOf(one_of)) => one_of.description.clone(),
+        RefOr::T(Schema::AnyOf(any_of)) => any_of.description.clone(),
+        _ => None,
     }
 }
 
@@ -599,7 +614,7 @@ mod tests {
         let mut schemas = Schemas::new();
         let schema = serde_json::to_value(object_schema::<Stay>(&mut schemas)).unwrap();
         assert_eq!(schema["required"], serde_json::json!(["name", "at"]));
-        let years = serde_json::json!({"type": "integer", "minimum": 0, "maximum": 150});
+        let years = serde_json::json!({"type": "integer", "minimum": 0, "maximum": 150, "description": "Another name of `age`."});
         assert_eq!(schema["anyOf"], serde_json::json!([{"required": ["age"]}, {"required": ["years"], "properties": {"years": years}}]));
         assert_eq!(schema["properties"]["name"], serde_json::json!({"type": "string", "minLength": 1, "maxLength": 10}));
         assert_eq!(schema["properties"]["age"]["maximum"], 150);

@@ -122,7 +122,8 @@ pub fn problem_schema() -> SchemaRef {
         .schema_type(Type::Object)
         .description(Some("Of an invalid request: the reasons by field, every bad field at once."))
         .additional_properties(Some(Schema::Array(reasons)));
-    let status = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(400.0)).maximum(Some(599.0));
+    let status =
+        ObjectBuilder::new().schema_type(Type::Integer).description(Some("The HTTP status.")).minimum(Some(400.0)).maximum(Some(599.0));
     let problem = ObjectBuilder::new()
         .schema_type(Type::Object)
         .description(Some("Why a request was refused (RFC 9457)."))

@@ -45,11 +45,12 @@ pub fn pattern(pattern: &str) -> ObjectBuilder {
 }
 
 /// Declares a text with a form of its own: `text_type! { /// A plate. pub struct Plate, RULE, pattern: "^…$", is_plate }`, where `RULE` is
-/// what a text that is none is told, and `is_plate` is a `fn(&str) -> bool`.
+/// what a text that is none is told, and `is_plate` is a `fn(&str) -> bool`. Its doc comment describes fields that have none of their own.
 #[macro_export]
 macro_rules! text_type {
-    ($(#[$meta:meta])* $visibility:vis struct $name:ident, $rule:expr, pattern: $pattern:expr, $holds:expr) => {
-        $(#[$meta])*
+    ($(#[doc = $doc:literal])* $(#[derive($derive:path)])? $visibility:vis struct $name:ident, $rule:expr, pattern: $pattern:expr, $holds:expr) => {
+        $(#[doc = $doc])*
+        $(#[derive($derive)])?
         #[derive(Clone, Debug, PartialEq, Eq)]
         $visibility struct $name(String);
 
@@ -71,7 +72,7 @@ macro_rules! text_type {
             }
 
             fn text_schema() -> ::utoipa::openapi::schema::ObjectBuilder {
-                $crate::input::pattern($pattern)
+                $crate::input::pattern($pattern).description(Some(concat!($($doc),*).trim()))
             }
         }
 
