@@ -18,11 +18,17 @@ use crate::schedule;
 /// Which alerts.
 #[derive(Input)]
 pub struct Filters {
+    /// Only those of this site, by its slug.
     site: Option<Slug>,
+    /// Only those of this severity.
     severity: Option<Severity>,
+    /// Only those of this status.
     status: Option<Status>,
+    /// Only those of this type.
     alert_type: Option<Text<1, 64>>,
+    /// Only those that this raised.
     source: Option<Source>,
+    /// Only those of this camera, by its code.
     camera_id: Option<Text<1, 100>>,
     /// The newest first unless it says otherwise.
     order: Option<Order>,

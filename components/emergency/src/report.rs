@@ -28,6 +28,7 @@ pub struct EmergencyReport {
     /// these. A word that nobody knows is no reason to turn somebody away: it is filed as `other`, and kept for operators.
     #[input(rename = "type", alias("emergency_type"))]
     pub kind: ReportedKind,
+    /// What is the matter.
     pub description: Text<1, 2000>,
     /// Where it is.
     pub location: Location,

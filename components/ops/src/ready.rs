@@ -21,15 +21,20 @@ use utoipa::ToSchema;
 pub struct Readiness {
     /// `ready` or `not_ready`.
     status: &'static str,
+    /// What it depends on, each by itself.
     checks: Checks,
 }
 
 /// What readiness depends on; each `ok` or `failed`.
 #[derive(Serialize, ToSchema)]
 struct Checks {
+    /// Whether the database answers.
     database: &'static str,
+    /// How far the database's schema is.
     migrations: Migrations,
+    /// Whether the key-value store answers.
     key_value: &'static str,
+    /// When the scheduled work last ran.
     scheduled_run: ScheduledRuns,
 }
 

@@ -21,11 +21,17 @@ use utoipa::ToSchema;
 /// A spot that may be had for a period.
 #[derive(Serialize, ToSchema)]
 pub struct SpotOffer {
+    /// The spot's code.
     spot_id: String,
+    /// The site's slug.
     site: String,
+    /// The zone's code.
     zone: String,
+    /// What it is for.
     kind: Kind,
+    /// When the period begins.
     from: Timestamp,
+    /// When the period ends.
     to: Timestamp,
     /// Minor units; null where the site's time zone is not known.
     price: Option<i64>,
@@ -41,8 +47,11 @@ pub struct Filters {
     from: Option<Timestamp>,
     /// An hour after `from` unless it says otherwise; 30 days after it at most.
     to: Option<Timestamp>,
+    /// Only those of this kind.
     kind: Option<Kind>,
+    /// Only those of this site, by its slug.
     site: Option<Slug>,
+    /// Only those of this zone, by its code.
     zone: Option<Code>,
 }
 

@@ -20,8 +20,11 @@ use utoipa::ToSchema;
 /// A count of a lot's free spots.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct LotCount {
+    /// The lot's name.
     parking_lot: String,
+    /// How many spots were free.
     available_spots: i64,
+    /// When it was counted.
     #[row(column = "at")]
     timestamp: Timestamp,
 }
@@ -74,7 +77,9 @@ pub async fn read_latest(listing: Listing<Filters>) -> Answer<LatestCounts> {
 #[derive(Input)]
 #[input(check, example = r#"{"parking_lot": "North Gate", "available_spots": 42, "timestamp": "2026-02-04T10:30:00Z"}"#)]
 pub struct NewLotCount {
+    /// The lot's name.
     parking_lot: Text<1, 100>,
+    /// How many spots are free.
     available_spots: Int<0, 10_000_000>,
     /// When it was counted; now unless it says otherwise.
     timestamp: Option<Recent>,

@@ -22,7 +22,9 @@ pub struct Overview {
     spots: Counts,
     /// Zones with spots, by site and in the order of its plan.
     by_zone: Vec<ZoneOverview>,
+    /// How many active devices are how.
     devices: DeviceCounts,
+    /// When this was true.
     as_of: Timestamp,
     /// `total`, as clients of the slot monitoring server read it, like the five that follow.
     total_slots: i64,
@@ -41,8 +43,11 @@ pub struct Overview {
 /// How full a zone is.
 #[derive(Serialize, ToSchema)]
 struct ZoneOverview {
+    /// The site's slug.
     site: String,
+    /// The zone's code.
     zone: String,
+    /// The zone's name.
     name: String,
     #[serde(flatten)]
     spots: Counts,
@@ -51,9 +56,13 @@ struct ZoneOverview {
 /// How many active devices are of each health.
 #[derive(Clone, Copy, Default, Serialize, FromRow, ToSchema)]
 struct DeviceCounts {
+    /// Those that send in time.
     healthy: i64,
+    /// Those that are late.
     warning: i64,
+    /// Those that have fallen silent.
     offline: i64,
+    /// Those that have sent nothing yet.
     unknown: i64,
 }
 

@@ -45,11 +45,13 @@ pub fn pattern(pattern: &str) -> ObjectBuilder {
 }
 
 /// Declares a string type of a certain format: `text_type! { /// A plate. pub struct Plate, RULE, pattern: "^…$", is_plate }`, where `RULE`
-/// is the error for a string that is not valid, and `is_plate` is a `fn(&str) -> bool`.
+/// is the error for a string that is not valid, and `is_plate` is a `fn(&str) -> bool`. Its doc comment describes fields that have none of
+/// their own.
 #[macro_export]
 macro_rules! text_type {
-    ($(#[$meta:meta])* $visibility:vis struct $name:ident, $rule:expr, pattern: $pattern:expr, $holds:expr) => {
-        $(#[$meta])*
+    ($(#[doc = $doc:literal])* $(#[derive($derive:path)])? $visibility:vis struct $name:ident, $rule:expr, pattern: $pattern:expr, $holds:expr) => {
+        $(#[doc = $doc])*
+        $(#[derive($derive)])?
         #[derive(Clone, Debug, PartialEq, Eq)]
         $visibility struct $name(String);
 
@@ -71,7 +73,7 @@ macro_rules! text_type {
             }
 
             fn text_schema() -> ::utoipa::openapi::schema::ObjectBuilder {
-                $crate::input::pattern($pattern)
+                $crate::input::pattern($pattern).description(Some(concat!($($doc),*).trim()))
             }
         }
 
