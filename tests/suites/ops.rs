@@ -57,6 +57,43 @@ async fn readiness_tells_what_is_amiss() {
     anonymous.get("/ready").await.expect(200);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_whose_scheduled_work_stops_is_named() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let anonymous = app.anonymous();
+    let components = ["alerts", "auth", "booking", "crowd", "payments", "reservations", "transport"];
+    let run_all_but = async |stopped: &str| {
+        for name in components.iter().filter(|name| **name != stopped) {
+            app.internal(&format!("/internal/tick/{name}")).await.expect(200);
+        }
+    };
+    app.tick().await;
+    let ready = anonymous.get("/ready").await.expect(200);
+    assert_eq!(ready["checks"]["scheduled_run"]["late"], json!([]));
+
+    for stopped in ["transport", "auth"] {
+        app.advance(Duration::from_secs(100));
+        run_all_but(stopped).await;
+        // Heartbeat's alone would ask all of them.
+        app.db().execute("update leases set finished_at = ? where name = 'tick'", [app.now_ms()]).unwrap();
+        anonymous.get("/ready").await.expect(200);
+        app.advance(Duration::from_secs(25));
+        let late = anonymous.get("/ready").await.expect(503);
+        let check = &late["checks"]["scheduled_run"];
+        assert_eq!((&check["late"], &check["on_time"]), (&json!([stopped]), &json!(false)), "{late}");
+        assert!(check["age_s"].as_i64().is_some_and(|age| (121..200).contains(&age)), "{late}");
+
+        app.internal(&format!("/internal/tick/{stopped}")).await.expect(200);
+        anonymous.get("/ready").await.expect(200);
+        app.tick().await;
+    }
+
+    app.advance(Duration::from_secs(125));
+    run_all_but("").await;
+    let late = anonymous.get("/ready").await.expect(503);
+    assert_eq!(late["checks"]["scheduled_run"]["late"], json!(["heartbeat"]));
+}
+
 /// The samples by name and labels; panics where a line is not in the format.
 fn parse(text: &str) -> BTreeMap<String, f64> {
     let mut samples = BTreeMap::new();
@@ -117,6 +154,11 @@ async fn metrics_follow_what_happens() {
     assert!(rose("gatehouse_outbox_total") >= 1.0);
     assert!(rose("gatehouse_scheduled_runs_total") >= 1.0);
     assert!(after["gatehouse_scheduled_run_age_seconds"] < 60.0);
+    let now = Duration::from_millis(u64::try_from(app.now_ms()).unwrap()).as_secs_f64();
+    for component in ["alerts", "auth", "booking", "crowd", "heartbeat", "payments", "reservations", "transport"] {
+        let last = after[&format!("gatehouse_scheduled_run_last_success_timestamp_seconds{{component=\"{component}\"}}")];
+        assert!((now - last).abs() < 60.0, "{component}: {last} at {now}");
+    }
     assert!(after["gatehouse_schema_version"] >= 1.0);
     for state in ["queued", "sending", "dead"] {
         assert!(after.contains_key(&format!("gatehouse_messages{{state=\"{state}\"}}")));

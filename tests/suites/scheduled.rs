@@ -89,6 +89,52 @@ async fn the_cron_trigger_runs_it() {
     let db = rusqlite::Connection::open(state.path().join("default.db")).unwrap();
     let runs: i64 = db.query_row("select runs from leases where name = 'tick' and finished_at is not null", [], |row| row.get(0)).unwrap();
     assert_eq!(runs, 2);
+    let others: i64 = db
+        .query_row("select count(*) from leases where runs = 2 and finished_at is not null and name <> 'tick'", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(others, 7, "each component notes its own");
+    app.shutdown().await;
+}
+
+/// What heartbeat's cron event finds when one of the other components' cron events has not come for long.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dead_man_s_switch_is_not_told_while_a_component_is_late() {
+    gatehouse::tls::install();
+    let receiver = Receiver::start().await;
+    let state = tempfile::tempdir().unwrap();
+    let app = gatehouse::App::builder()
+        .manifest(root().join("spin.toml"))
+        .state_dir(state.path())
+        .cache_dir(cache_directory())
+        .listen("127.0.0.1:0")
+        .cron(false)
+        .build_components(true)
+        .variable("dead_mans_switch_origin", receiver.origin())
+        .variable("dead_mans_switch_path", "/switch/abc")
+        .start()
+        .await
+        .unwrap();
+    let pings = || receiver.requests_to("/switch/abc").len();
+    app.run_cron().await.unwrap();
+    assert_eq!(pings(), 1);
+
+    // As if the component's runs did not come: none is noted.
+    let db = rusqlite::Connection::open(state.path().join("default.db")).unwrap();
+    db.busy_timeout(Duration::from_secs(10)).unwrap();
+    db.execute("update leases set finished_at = finished_at - 121000 where name = 'crowd'", []).unwrap();
+    db.execute_batch(
+        "create trigger stopped before update of finished_at on leases when new.name = 'crowd' begin select raise(ignore); end;",
+    )
+    .unwrap();
+    app.run_cron().await.unwrap();
+    assert_eq!(pings(), 1);
+    let runs: i64 = db.query_row("select runs from leases where name = 'tick'", [], |row| row.get(0)).unwrap();
+    assert_eq!(runs, 2, "heartbeat's own run was good");
+
+    db.execute_batch("drop trigger stopped").unwrap();
+    app.run_cron().await.unwrap();
+    app.run_cron().await.unwrap();
+    assert!(pings() > 1, "told again when all have run");
     app.shutdown().await;
 }
 

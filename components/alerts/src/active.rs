@@ -23,8 +23,11 @@ use crate::model::{self, Alert, PublicAlert};
 pub struct Filters {
     /// Those that concern this zone: they name it, or none.
     zone: Option<Code>,
+    /// Only those of this severity.
     severity: Option<Severity>,
+    /// Only those of this type.
     alert_type: Option<Text<1, 64>>,
+    /// Only those that the public sees, or only the others.
     is_public: Option<bool>,
 }
 

@@ -20,13 +20,21 @@ use utoipa::ToSchema;
 /// A camera.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct Camera {
+    /// The camera's code.
     camera_id: String,
+    /// The slug of the site that it watches; null when it has none.
     site: Option<String>,
+    /// Where it stands, in words.
     location: String,
+    /// Whether it is in use.
     is_active: bool,
+    /// The day it was put up; null when nobody has said.
     installation_date: Option<Date>,
+    /// The day it was last looked after; null when nobody has said.
     last_maintenance_date: Option<Date>,
+    /// When it was made.
     created_at: Timestamp,
+    /// When it last changed.
     updated_at: Timestamp,
 }
 
@@ -39,7 +47,9 @@ fn not_found() -> Problem {
 /// Which cameras.
 #[derive(Input)]
 pub struct Filters {
+    /// Only those of this site, by its slug.
     site: Option<Slug>,
+    /// Only those in use, or only the others.
     is_active: Option<bool>,
 }
 
@@ -66,12 +76,17 @@ pub async fn read(_: Caller<Operator>, Path(id): Path<String>) -> Answer<Json<Ca
 #[derive(Input)]
 #[input(check, example = r#"{"camera_id": "CAM-GATE-1", "location": "Gate 1", "installation_date": "2025-06-01"}"#)]
 pub struct NewCamera {
+    /// The camera's code, which is free so far.
     camera_id: Code,
+    /// The slug of the site that it watches.
     site: Option<Slug>,
+    /// Where it stands, in words.
     location: Text<1, 200>,
     /// True unless it says otherwise.
     is_active: Option<bool>,
+    /// The day it was put up.
     installation_date: Option<Day>,
+    /// The day it was last looked after.
     last_maintenance_date: Option<Day>,
 }
 
@@ -82,10 +97,15 @@ pub struct CameraChange {
     /// May be repeated, and cannot be changed.
     #[input(same_as_path = "camera_id")]
     camera_id: Option<Code>,
+    /// The slug of the site that it watches; null for none.
     site: Patch<Slug>,
+    /// Where it stands, in words.
     location: Option<Text<1, 200>>,
+    /// Whether it is in use.
     is_active: Option<bool>,
+    /// The day it was put up; null when it is not known.
     installation_date: Patch<Day>,
+    /// The day it was last looked after; null when it is not known.
     last_maintenance_date: Patch<Day>,
 }
 

@@ -15,12 +15,14 @@ mod transitions;
 mod update;
 
 use kit::api::Api;
-use kit::routes;
+use kit::{routes, scheduled};
+
+use crate::schedule::Summary;
 
 /// Every route of this component.
 pub fn api() -> Api {
-    Api::new("alerts", "Alerts, the cameras that raise some, and the messages that were sent about alerts and emergencies.").routes(
-        routes![
+    Api::new("alerts", "Alerts, the cameras that raise some, and the messages that were sent about alerts and emergencies.")
+        .routes(routes![
             read::list,
             create::create,
             active::list,
@@ -38,9 +40,8 @@ pub fn api() -> Api {
             messages::list,
             messages::detail,
             messages::replay,
-            schedule::tick,
-        ],
-    )
+        ])
+        .routes([scheduled::route::<Summary>()])
 }
 
-kit::component!(api, scheduled: schedule::run);
+kit::component!(api, scheduled: scheduled::run::<Summary>);

@@ -22,18 +22,25 @@ use utoipa::ToSchema;
 pub struct Message {
     /// Also the idempotency key that its receiver sees.
     id: String,
+    /// How far its delivery is.
     state: MessageState,
+    /// The channel's name, such as `twilio`.
     channel: String,
+    /// Whom it goes to, in the channel's own terms: a number, an address, a topic.
     contact: String,
     /// Whether it goes before others.
     urgent: bool,
+    /// How often its delivery was tried.
     attempts: i64,
+    /// Why the last attempt failed; null when none has.
     last_error: Option<String>,
+    /// When it was made.
     created_at: Timestamp,
     /// The start of the 24 hours in which it is tried; moved by a replay.
     first_at: Timestamp,
     /// Null unless it is queued.
     next_attempt_at: Option<Timestamp>,
+    /// When it was delivered; null until then.
     sent_at: Option<Timestamp>,
     /// What it tells of, such as `alert.critical` or `emergency.reported`.
     topic: String,
@@ -68,9 +75,13 @@ pub struct MessageDetail {
 pub struct Delivery {
     /// From 1.
     attempt: i64,
+    /// When it was tried.
     at: Timestamp,
+    /// What came of it.
     outcome: DeliveryOutcome,
+    /// The status that the channel's service answered; null without an answer.
     http_status: Option<i64>,
+    /// Why it failed; null when it did not.
     error: Option<String>,
     /// How long the receiver took, milliseconds.
     duration_ms: i64,

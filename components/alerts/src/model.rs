@@ -11,37 +11,55 @@ use utoipa::ToSchema;
 /// An alert, as operators see it.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct Alert {
+    /// Its id.
     pub id: String,
+    /// What it is about: a word of the system's, or its author's own.
     alert_type: String,
+    /// How grave it is.
     severity: Severity,
+    /// What it says to people.
     message: String,
     /// The slug of the site; null when it concerns each.
     site: Option<String>,
     /// Codes of zones of the site; none when it concerns each.
     #[schema(value_type = Vec<String>)]
     zones: Json<Vec<String>>,
+    /// The vehicle that it is about, as its author named it; null for none.
     vehicle_id: Option<String>,
+    /// Where it is, in words; null when nobody has said.
     location: Option<String>,
+    /// The camera's name, as its author wrote it; null for none.
     camera: Option<String>,
+    /// The camera's code; null for none.
     camera_id: Option<String>,
+    /// Whether the public sees it.
     is_public: bool,
+    /// What raised it.
     source: Source,
     /// The device, spot, lot or user that an alert of the system is about.
     subject: Option<String>,
+    /// How far it is.
     status: Status,
     /// When it happened.
     #[row(column = "at")]
     timestamp: TimestampMillis,
+    /// When it ends by itself; null for never.
     expires_at: Option<TimestampMillis>,
+    /// When somebody took notice of it; null until then.
     acknowledged_at: Option<TimestampMillis>,
+    /// The id of the user who took notice of it; null until then.
     acknowledged_by: Option<String>,
+    /// When it ended; null until then.
     resolved_at: Option<TimestampMillis>,
     /// A user's id, or `system`.
     resolved_by: Option<String>,
     /// Rungs of the escalation climbed so far.
     escalation: i64,
+    /// When it was made.
     created_at: TimestampMillis,
+    /// Who made it: a user's id, `device:CODE` or `system`.
     created_by: String,
+    /// When it last changed.
     updated_at: TimestampMillis,
 }
 
@@ -55,19 +73,25 @@ pub const COLUMNS: &str =
 #[derive(Serialize, FromRow, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PublicAlert {
+    /// Its id.
     pub id: String,
+    /// What it is about.
     alert_type: String,
+    /// How grave it is.
     severity: Severity,
+    /// What it says to people.
     message: String,
     /// The slug of the site; null when it concerns each.
     site: Option<String>,
     /// Codes of zones of the site; none when it concerns each.
     #[schema(value_type = Vec<String>)]
     zones: Json<Vec<String>>,
+    /// How far it is.
     status: Status,
     /// When it happened.
     #[row(column = "at")]
     timestamp: TimestampMillis,
+    /// When it ends by itself; null for never.
     expires_at: Option<TimestampMillis>,
 }
 
@@ -86,11 +110,13 @@ pub struct AlertDetail {
 /// A step of an alert.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct AlertStep {
+    /// When it was.
     at: Timestamp,
     /// A user's id, `device:CODE` or `system`.
     actor: String,
     /// `created`, `acknowledged`, `resolved`, `updated` or `escalated`.
     action: String,
+    /// What it changed; null when the action says all.
     #[schema(value_type = Option<AlertStepDetail>)]
     detail: Option<Json<AlertStepDetail>>,
 }

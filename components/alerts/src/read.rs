@@ -18,13 +18,21 @@ use crate::schedule;
 /// Which alerts.
 #[derive(Input)]
 pub struct Filters {
+    /// Only those of this site, by its slug.
     site: Option<Slug>,
+    /// Only those of this severity.
     severity: Option<Severity>,
+    /// Only those of this status.
     status: Option<Status>,
+    /// Only those of this type.
     alert_type: Option<Text<1, 64>>,
+    /// Only those that this raised.
     source: Option<Source>,
+    /// Only those of this camera, by its code.
     camera_id: Option<Text<1, 100>>,
+    /// Only those of this vehicle.
     vehicle_id: Option<Text<1, 100>>,
+    /// Only those at this place, as it was sent.
     location: Option<Text<1, 200>>,
     /// Those that happened at this time or later.
     from: Option<Timestamp>,

@@ -19,6 +19,7 @@ pub const BROADCAST: &str = "broadcast";
 pub struct NewAlert {
     /// What it is, such as `overspeed`; `broadcast` when it is not sent.
     pub alert_type: Option<Text<1, 64>>,
+    /// How grave it is.
     pub severity: Severity,
     /// For people; when it is not sent, it is made of the type, the vehicle, the location and the camera.
     pub message: Option<Text<1, 2000>>,
@@ -27,9 +28,13 @@ pub struct NewAlert {
     pub site: Option<Slug>,
     /// Codes of zones of the site.
     pub zones: Option<List<Code, 0, 100>>,
+    /// The vehicle that it is about.
     pub vehicle_id: Option<NumberOrText<1, 100>>,
+    /// Where it is, in words.
     pub location: Option<NumberOrText<1, 200>>,
+    /// The camera's name.
     pub camera: Option<NumberOrText<1, 100>>,
+    /// The camera's code.
     pub camera_id: Option<NumberOrText<1, 100>>,
     /// Whether everybody may read it; when it is not sent, true of a broadcast that names no vehicle and no camera.
     pub is_public: Option<bool>,
@@ -79,19 +84,30 @@ pub struct AlertChange {
     /// It changes by acknowledging and resolving.
     #[expect(dead_code, reason = "it is only refused")]
     status: Immutable,
+    /// What it is about.
     pub alert_type: NotNull<Text<1, 64>>,
+    /// How grave it is.
     pub severity: NotNull<Severity>,
+    /// What it says to people.
     pub message: NotNull<Text<1, 2000>>,
+    /// Whether the public sees it.
     pub is_public: NotNull<bool>,
     /// When it happened.
     pub timestamp: NotNull<Recent>,
+    /// The slug of the site that it is about; null for none.
     #[input(alias("temple_id"))]
     pub site: Patch<Slug>,
+    /// The codes of the zones that it is about; null for none.
     pub zones: Patch<List<Code, 0, 100>>,
+    /// The vehicle that it is about; null for none.
     pub vehicle_id: Patch<NumberOrText<1, 100>>,
+    /// Where it is, in words; null for nowhere.
     pub location: Patch<NumberOrText<1, 200>>,
+    /// The camera's name; null for none.
     pub camera: Patch<NumberOrText<1, 100>>,
+    /// The camera's code; null for none.
     pub camera_id: Patch<NumberOrText<1, 100>>,
+    /// When it ends by itself; null for never.
     pub expires_at: Patch<Future>,
 }
 

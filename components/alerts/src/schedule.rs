@@ -1,12 +1,10 @@
 //! What time does to alerts: those whose `expires_at` has come are over.
 
-use axum::{Extension, Json};
 use const_format::concatcp;
 use domain::alert::Status;
 use kit::db::{Database, Fetch as _};
-use kit::serve::Quiet;
-use kit::trusted::Trusted;
-use kit::{Answer, Problem, host, params};
+use kit::scheduled::Work;
+use kit::{Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -18,15 +16,12 @@ pub struct Summary {
     pub expired: u64,
 }
 
-/// The scheduled run.
-pub async fn run() -> Result<Summary, Problem> {
-    Ok(Summary { expired: expire(host::now_ms())? })
-}
+impl Work for Summary {
+    const COMPONENT: &'static str = "alerts";
 
-/// Does the scheduled work of alerts, for platforms without a cron trigger.
-#[utoipa::path(post, path = "/internal/tick/alerts")]
-pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
-    Ok((Extension(Quiet), Json(run().await?)))
+    async fn run(now: i64) -> Result<Self, Problem> {
+        Ok(Summary { expired: expire(now)? })
+    }
 }
 
 const DUE: &str = concatcp!("status <> '", Status::Resolved.into_str(), "' and expires_at <= ?1");
@@ -42,8 +37,8 @@ const EXPIRE: &str = concatcp!(
     DUE
 );
 
-/// Resolves the alerts whose `expires_at` has come; how many. Whoever reads or changes alerts calls it first, so that none is active a
-/// second longer. Without one that is due it only reads, which waits for no writer.
+/// Resolves the alerts whose `expires_at` has come, and returns how many. Handlers that read or change alerts call it first, so that an
+/// expired alert is never shown or treated as active. When none is due it only reads, and so waits for no writer.
 pub fn expire(now: i64) -> Result<u64, Problem> {
     if !Database.exists(ANY_DUE, params![now])? {
         return Ok(0);

@@ -19,14 +19,19 @@ pub struct User {
     pub id: String,
     /// In lower case.
     pub email: String,
+    /// The name by which it is addressed.
     pub name: String,
+    /// The phone number; null when none was given.
     pub phone: Option<String>,
+    /// What it may do.
     pub role: Role,
     /// Of role `device`: the one device whose data it may send.
     pub device_code: Option<String>,
     /// Whether they may log in.
     pub is_active: bool,
+    /// When it was made.
     pub created_at: Timestamp,
+    /// When it last changed.
     pub updated_at: Timestamp,
 }
 

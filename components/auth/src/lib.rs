@@ -20,19 +20,22 @@ mod tokens;
 mod users;
 
 use kit::api::Api;
-use kit::routes;
+use kit::{routes, scheduled};
+
+use crate::schedule::Summary;
 
 /// The routes. Those under `/v0/api/users/profile` and `/v0/api/users/auth` are the names that clients of the CCTV server know.
 pub fn api() -> Api {
     Api::new("auth", "Accounts, login and tokens, one's own profile, and the administration of users.")
         .routes(routes![register::register, login::login, refresh::refresh, logout::logout, tokens::jwks, profile::read, profile::update])
-        .routes(routes![users::list, users::create, users::read, users::update, users::deactivate, schedule::tick])
+        .routes(routes![users::list, users::create, users::read, users::update, users::deactivate])
+        .routes([scheduled::route::<Summary>()])
         .alias("/v0/api/users/profile", routes![profile::read, profile::update])
         .alias("/v0/api/users/auth/login", routes![login::login])
         .alias("/v0/api/users/auth/logout", routes![logout::logout])
 }
 
-kit::component!(api, scheduled: schedule::run);
+kit::component!(api, scheduled: scheduled::run::<Summary>);
 
 #[cfg(test)]
 mod tests {

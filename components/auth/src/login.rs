@@ -31,6 +31,7 @@ pub struct LoginRequest {
     /// In any case of its letters.
     #[input(alias("username"))]
     email: Text<1, { email::MAX_LEN }>,
+    /// The password.
     password: Secret<{ password::MAX_BYTES }>,
 }
 

@@ -133,10 +133,13 @@ impl Field for Password {
     example = r#"{"email": "asha.patel@example.org", "password": "seven lanterns by the river", "name": "Asha Patel", "phone": "+919876543210"}"#
 )]
 pub struct Person {
+    /// The address that it logs in with; nobody else's.
     pub email: Email,
     /// At least 12 characters, not easily guessed.
     pub password: Password,
+    /// The name by which the person is addressed.
     pub name: Name,
+    /// The phone number.
     pub phone: Option<Phone>,
 }
 

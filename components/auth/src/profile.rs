@@ -19,6 +19,7 @@ use crate::refresh_tokens::{self, Reason};
 #[derive(Input)]
 #[input(example = r#"{"name": "Asha Patel", "phone": null}"#)]
 pub struct ProfileChange {
+    /// The name by which the person is addressed.
     name: Option<Name>,
     /// Null takes it away.
     phone: Patch<Phone>,

@@ -18,11 +18,17 @@ use crate::person::Person;
 /// A user who has just registered.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct RegisteredUser {
+    /// The user's id.
     id: String,
+    /// The address that it logs in with.
     email: String,
+    /// The name by which it is addressed.
     name: String,
+    /// The phone number; null when none was given.
     phone: Option<String>,
+    /// What it may do.
     role: Role,
+    /// When it was made.
     created_at: Timestamp,
 }
 

@@ -1,17 +1,12 @@
 //! What time does to accounts: failed sign-ins, refresh tokens and revoked families that are past their end are removed.
 
-use axum::{Extension, Json};
 use domain::login::{FAILURE_WINDOW_MS, LOCK_MS};
 use domain::time::DAY_MS;
 use kit::db::Database;
-use kit::serve::Quiet;
-use kit::trusted::Trusted;
-use kit::{Answer, Problem, host, params};
+use kit::scheduled::{BATCH, Work};
+use kit::{Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
-
-/// Rows of one table that one run removes: a backlog takes several runs, and no writer waits long.
-const BATCH: i64 = 5_000;
 
 /// What the scheduled run did.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -21,21 +16,17 @@ pub struct Summary {
     removed: u64,
 }
 
-/// Does what the cron trigger does.
-#[utoipa::path(post, path = "/internal/tick/auth")]
-pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
-    Ok((Extension(Quiet), Json(run().await?)))
-}
+impl Work for Summary {
+    const COMPONENT: &'static str = "auth";
 
-/// The scheduled run.
-pub async fn run() -> Result<Summary, Problem> {
-    let now = host::now_ms();
-    // A lock that its tenth failure set is counted from failures twice as old, see domain::login.
-    let mut removed = Database.run_counted(REMOVE_FAILURES, params![now - 2 * (FAILURE_WINDOW_MS + LOCK_MS), BATCH])?;
-    removed += Database.run_counted(REMOVE_TOKENS, params![now, BATCH])?;
-    // A day after, when its access tokens are past their end too.
-    removed += Database.run_counted(REMOVE_FAMILIES, params![now - DAY_MS, BATCH])?;
-    Ok(Summary { removed })
+    async fn run(now: i64) -> Result<Self, Problem> {
+        // A lock that its tenth failure set is counted from failures twice as old, see domain::login.
+        let mut removed = Database.run_counted(REMOVE_FAILURES, params![now - 2 * (FAILURE_WINDOW_MS + LOCK_MS), BATCH])?;
+        removed += Database.run_counted(REMOVE_TOKENS, params![now, BATCH])?;
+        // A day after, when its access tokens are past their end too.
+        removed += Database.run_counted(REMOVE_FAMILIES, params![now - DAY_MS, BATCH])?;
+        Ok(Summary { removed })
+    }
 }
 
 const REMOVE_FAILURES: &str = "delete from login_failures where id in (select id from login_failures where at < ?1 order by at limit ?2)";

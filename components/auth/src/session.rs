@@ -19,15 +19,20 @@ pub struct Session {
     token_type: &'static str,
     /// How long the access token lives, seconds.
     expires_in: i64,
+    /// Who is logged in.
     user: SessionUser,
 }
 
 /// Who is logged in.
 #[derive(Serialize, ToSchema)]
 struct SessionUser {
+    /// The user's id.
     id: String,
+    /// The address that it logs in with.
     email: String,
+    /// The name by which it is addressed.
     name: String,
+    /// What it may do.
     role: Role,
 }
 

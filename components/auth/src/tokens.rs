@@ -102,6 +102,7 @@ struct Jwk {
 /// A JWK set.
 #[derive(Serialize, ToSchema)]
 pub struct JwkSet {
+    /// The keys; a token says by `kid` which of them signed it.
     keys: Vec<Jwk>,
 }
 

@@ -23,7 +23,9 @@ use crate::refresh_tokens::{self, Reason};
 /// Which users.
 #[derive(Input)]
 pub struct Filters {
+    /// Only those of this role.
     role: Option<Role>,
+    /// Only those who may log in, or only the others.
     is_active: Option<bool>,
     /// The whole address, in any case of its letters.
     email: Option<Text<1, { email::MAX_LEN }>>,
@@ -83,6 +85,7 @@ impl NewUser {
 #[derive(Input)]
 #[input(example = r#"{"role": "operator", "phone": null}"#)]
 pub struct UserChange {
+    /// The name by which the person is addressed.
     name: Option<Name>,
     /// Null takes it away.
     phone: Patch<Phone>,

@@ -27,7 +27,9 @@ pub struct AvailabilityFilters {
 #[derive(Serialize, ToSchema)]
 #[schema(as = SlotAvailability)]
 pub struct Availability {
+    /// The temple's slug.
     temple_id: String,
+    /// The day, in the temple's time zone.
     date: Date,
     /// Whether the temple takes nobody on this day.
     closed: bool,
@@ -44,10 +46,15 @@ pub struct Availability {
 /// A slot, with how full it is.
 #[derive(Serialize, ToSchema)]
 pub struct AvailableSlot {
+    /// Both times, such as `06:00-07:00`.
     slot: String,
+    /// When it begins, in the temple's time zone.
     start: ClockTime,
+    /// When it ends, in the temple's time zone.
     end: ClockTime,
+    /// The moment it begins.
     starts_at: Timestamp,
+    /// The moment it ends.
     ends_at: Timestamp,
     /// How many people it may hold.
     capacity: i64,

@@ -3,7 +3,7 @@
 use const_format::formatcp;
 use domain::booking::{MAX_PARTY, MAX_WAITING, Status, code};
 use domain::booking_slot::{Date, HORIZON_DAYS};
-use kit::caller::{Caller, Principal, SignedIn};
+use kit::caller::{Caller, Person, Principal};
 use kit::db::{DbError, Executor};
 use kit::idempotency::{Idempotent, Once};
 use kit::input::{At, Field, Input, Int, List, SchemaRef, Schemas, Slug, Text, Value, any_of_schemas};
@@ -23,6 +23,7 @@ use crate::ticket;
     example = r#"{"temple_id": "somnath", "date": "2026-02-05", "slot": "06:00-07:00", "party_size": 2, "visitors": ["Asha", {"name": "Ravi", "age": 7}]}"#
 )]
 pub struct BookingRequest {
+    /// The temple's slug.
     #[input(alias("temple"))]
     temple_id: Slug,
     /// From today, by the temple's clock, up to 120 days ahead.
@@ -58,6 +59,7 @@ fn is_visitor_name(name: &str) -> bool {
 /// A visitor with perhaps an age.
 #[derive(Input)]
 pub struct NamedVisitor {
+    /// The visitor's name.
     name: VisitorName,
     /// Years.
     age: Option<Int<0, 150>>,
@@ -89,11 +91,10 @@ impl Field for Visitor {
     post,
     path = "/api/bookings",
     responses(
-        (status = 403, description = "A device makes no booking."),
         (status = 409, description = "Not to be had: `reason` is `full`, `closed` (the temple is, on that day) or `begun` (the slot has)."),
     )
 )]
-pub async fn book(caller: Caller<SignedIn>, Now(now): Now, request: Idempotent<BookingRequest>) -> Answer<Once<TicketedBooking>> {
+pub async fn book(caller: Caller<Person>, Now(now): Now, request: Idempotent<BookingRequest>) -> Answer<Once<TicketedBooking>> {
     place(&caller.0, now, &request, Kind::Booking).await
 }
 
@@ -104,14 +105,13 @@ pub async fn book(caller: Caller<SignedIn>, Now(now): Now, request: Idempotent<B
     post,
     path = "/api/bookings/waitlist",
     responses(
-        (status = 403, description = "A device makes no booking."),
         (
             status = 409,
             description = "Not to be joined: `reason` is `places_left`, `waitlist_full`, `closed` (the temple is, on that day) or `begun` (the slot has)."
         ),
     )
 )]
-pub async fn join_waitlist(caller: Caller<SignedIn>, Now(now): Now, request: Idempotent<BookingRequest>) -> Answer<Once<TicketedBooking>> {
+pub async fn join_waitlist(caller: Caller<Person>, Now(now): Now, request: Idempotent<BookingRequest>) -> Answer<Once<TicketedBooking>> {
     place(&caller.0, now, &request, Kind::Waiting).await
 }
 
@@ -122,9 +122,6 @@ enum Kind {
 }
 
 async fn place(caller: &Principal, now: i64, request: &Idempotent<BookingRequest>, kind: Kind) -> Answer<Once<TicketedBooking>> {
-    if !caller.role.is_person() {
-        return Err(Problem::forbidden("a device books nothing"));
-    }
     let keys = ticket::keys().await?;
     request.once_single_statement(caller, |db, wish| insert(db, &wish, caller, now, kind)?.with_ticket(&keys))
 }

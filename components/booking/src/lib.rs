@@ -20,7 +20,9 @@ mod transitions;
 mod weekly_slots;
 
 use kit::api::Api;
-use kit::routes;
+use kit::{routes, scheduled};
+
+use crate::schedule::Summary;
 
 /// The routes of bookings, of gates and of what a temple offers.
 pub fn api() -> Api {
@@ -31,10 +33,10 @@ pub fn api() -> Api {
         .routes(routes![availability::list])
         .routes(routes![weekly_slots::list, weekly_slots::read, weekly_slots::create, weekly_slots::update, weekly_slots::delete])
         .routes(routes![special_days::list, special_days::read, special_days::replace, special_days::delete])
-        .routes(routes![schedule::tick])
+        .routes([scheduled::route::<Summary>()])
 }
 
-kit::component!(api, scheduled: schedule::run);
+kit::component!(api, scheduled: scheduled::run::<Summary>);
 
 #[cfg(test)]
 mod tests {

@@ -26,18 +26,28 @@ pub struct Booking {
     /// The number of its newest ticket: older ones are revoked.
     #[serde(skip)]
     pub ticket_number: i64,
+    /// The booking's id.
     pub id: String,
     /// What a pilgrim reads out at the gate, such as `K7P2-9QXM`.
     pub booking_code: String,
+    /// The id of the user who made it.
     pub user_id: String,
+    /// The temple's slug.
     pub temple_id: String,
+    /// The day, in the temple's time zone.
     pub date: Date,
+    /// The slot's times, such as `06:00-07:00`, in the temple's time zone.
     pub slot: String,
+    /// The moment the slot begins.
     pub starts_at: Timestamp,
+    /// The moment the slot ends.
     pub ends_at: Timestamp,
+    /// How many people come.
     pub party_size: i64,
+    /// Those of the party who were named.
     #[schema(value_type = Vec<Visitor>)]
     visitors: Json<Vec<Visitor>>,
+    /// How far it is.
     pub status: Status,
     /// Its place in the line, from 1, while it waits.
     waitlist_position: Option<i64>,
@@ -45,22 +55,28 @@ pub struct Booking {
     reason: Option<String>,
     /// When it left the waitlist.
     promoted_at: Option<Timestamp>,
+    /// When the party came in; null until then.
     checked_in_at: Option<Timestamp>,
     /// The gate that it came in by.
     gate: Option<String>,
+    /// When the party went out; null until then.
     pub exited_at: Option<Timestamp>,
     /// When it was cancelled, revoked, missed or had waited in vain.
     ended_at: Option<Timestamp>,
+    /// When it was made.
     created_at: Timestamp,
+    /// When it last changed.
     updated_at: Timestamp,
 }
 
 /// A person of the party.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Visitor {
+    /// The visitor's name.
     pub name: String,
     /// Years.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub age: Option<i64>,
 }
 

@@ -22,8 +22,11 @@ use crate::ticket;
 /// Which of one's own bookings.
 #[derive(Input)]
 pub struct OwnBookingFilters {
+    /// Only those of this status.
     status: Option<Status>,
+    /// Only those of this temple, by its slug.
     temple_id: Option<Slug>,
+    /// Only those of this day, in the temple's time zone.
     date: Option<Date>,
 }
 
@@ -57,6 +60,7 @@ pub struct DayFilters {
     date: Option<Date>,
     /// Such as `06:00-07:00`.
     slot: Option<Text<1, 16>>,
+    /// Only those of this status.
     status: Option<Status>,
 }
 

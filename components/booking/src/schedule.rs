@@ -1,20 +1,15 @@
 //! What time does to bookings: who did not come, who waited in vain, who was not seen to leave (docs/reference/rules.md#booking).
 
-use axum::{Extension, Json};
 use const_format::formatcp;
 use domain::booking::AUTO_EXIT_MS;
 use domain::time::DAY_MS;
 use kit::db::{self, Database, Executor, Fetch as _};
-use kit::serve::Quiet;
-use kit::trusted::Trusted;
-use kit::{Answer, Problem, host, params};
+use kit::scheduled::{BATCH, Work};
+use kit::{Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::sql::{CHECKED_IN, CONFIRMED, EXITED, EXPIRED, NO_SHOW, WAITLISTED};
-
-/// Rows that one statement changes: a backlog takes several runs, and no writer waits long.
-const BATCH: i64 = 5_000;
 
 /// Slots whose waitlist one run moves up.
 const MAX_SLOTS: i64 = 500;
@@ -56,22 +51,19 @@ const LEAVE: &str = formatcp!(
 const FORGET_SCANS: &str =
     "delete from booking_scans where nonce in (select nonce from booking_scans where judged_at < ?1 order by judged_at limit ?2)";
 
-/// Does the scheduled work of bookings, as the cron trigger does every 30 seconds.
-#[utoipa::path(post, path = "/internal/tick/booking")]
-pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
-    Ok((Extension(Quiet), Json(run().await?)))
-}
+impl Work for Summary {
+    const COMPONENT: &'static str = "booking";
 
-/// Brings bookings up to now. Each step's condition is in its statement: two runs at once do it once.
-pub async fn run() -> Result<Summary, Problem> {
-    let now = host::now_ms();
-    Ok(Summary {
-        no_shows: Database.run_counted(MISS, params![now, now, BATCH])?,
-        expired: Database.run_counted(EXPIRE, params![now, now, BATCH])?,
-        left: Database.run_counted(LEAVE, params![now, now - AUTO_EXIT_MS, BATCH])?,
-        scans: Database.run_counted(FORGET_SCANS, params![now - SCANS_KEPT_MS, BATCH])?,
-        promoted: promote(now)?,
-    })
+    /// Brings bookings up to now. Each step's condition is in its statement: two runs at once do it once.
+    async fn run(now: i64) -> Result<Self, Problem> {
+        Ok(Summary {
+            no_shows: Database.run_counted(MISS, params![now, now, BATCH])?,
+            expired: Database.run_counted(EXPIRE, params![now, now, BATCH])?,
+            left: Database.run_counted(LEAVE, params![now, now - AUTO_EXIT_MS, BATCH])?,
+            scans: Database.run_counted(FORGET_SCANS, params![now - SCANS_KEPT_MS, BATCH])?,
+            promoted: promote(now)?,
+        })
+    }
 }
 
 const MOVE_UP: &str = formatcp!(

@@ -23,6 +23,7 @@ use crate::temple::{Temple, UNKNOWN_TIME_ZONE, date_at_path};
 /// A day that is not as its weekday.
 #[derive(Serialize, ToSchema)]
 pub struct SpecialDay {
+    /// The day, in the temple's time zone.
     date: Date,
     /// Whether the temple takes nobody.
     closed: bool,
@@ -37,8 +38,11 @@ pub struct SpecialDay {
 pub struct SpecialDaySlot {
     #[serde(skip)]
     date: Date,
+    /// Both times, such as `06:00-07:00`.
     slot: String,
+    /// When it begins, in the temple's time zone.
     start: ClockTime,
+    /// When it ends, in the temple's time zone.
     end: ClockTime,
     /// How many people it may hold.
     capacity: i64,

@@ -1,6 +1,8 @@
 //! Temples, as far as bookings ask.
 
+use const_format::formatcp;
 use domain::booking_slot::{Date, Zone};
+use domain::site::Kind;
 use kit::db::{Executor, Fetch as _};
 use kit::row::FromRow;
 use kit::{Problem, params};
@@ -22,10 +24,12 @@ struct StoredTemple {
     time_zone: String,
 }
 
+const TEMPLE: &str = formatcp!("select slug, time_zone from sites where slug = ? and kind = '{}'", Kind::Temple.into_str());
+
 impl Temple {
     /// None when there is no such temple.
     fn find(db: &dyn Executor, site: &str) -> Result<Option<Self>, Problem> {
-        let stored = db.fetch_optional("select slug, time_zone from sites where slug = ? and kind = 'temple'", params![site])?;
+        let stored = db.fetch_optional(TEMPLE, params![site])?;
         let Some(StoredTemple { slug, time_zone }) = stored else { return Ok(None) };
         let unknown = || Problem::conflict(format!("the temple's time zone {time_zone} is not known: an administrator must correct it"));
         Ok(Some(Self { site: slug, zone: Zone::parse(&time_zone).ok_or_else(unknown)? }))

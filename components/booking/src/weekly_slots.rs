@@ -23,14 +23,21 @@ use crate::temple::{Temple, UNKNOWN_TIME_ZONE};
 /// A slot of every week.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct WeeklySlot {
+    /// Its id.
     id: String,
+    /// The day of the week.
     weekday: Weekday,
+    /// Both times, such as `06:00-07:00`.
     slot: String,
+    /// When it begins, in the temple's time zone.
     start: ClockTime,
+    /// When it ends, in the temple's time zone.
     end: ClockTime,
     /// How many people it may hold.
     capacity: i64,
+    /// When it was made.
     created_at: Timestamp,
+    /// When it last changed.
     updated_at: Timestamp,
 }
 
@@ -43,6 +50,7 @@ fn not_found() -> Problem {
 /// Which slots.
 #[derive(Input)]
 pub struct WeeklySlotFilters {
+    /// Only those of this day of the week.
     weekday: Option<Weekday>,
 }
 
@@ -79,6 +87,7 @@ pub struct NewWeeklySlots {
 /// The new slots, one for each weekday.
 #[derive(Serialize, ToSchema)]
 pub struct CreatedWeeklySlots {
+    /// The slots, Monday's first.
     items: Vec<WeeklySlot>,
 }
 

@@ -17,36 +17,50 @@ use crate::temple::{MAX_ZONES, Temple, ZoneFilter, read_size, unknown_zone};
 /// A temple as a whole, and its zones.
 #[derive(Serialize, ToSchema)]
 pub struct CurrentCrowd {
+    /// The temple's slug.
     temple_id: String,
+    /// The temple's name.
     name: String,
     /// People in all zones that were counted.
     count: i64,
     /// Of those zones, where it is known.
     capacity: Option<i64>,
+    /// How full it is, percent, of the zones whose count and capacity are both known; null when none are.
     percent_of_capacity: Option<f64>,
     /// The worst of its zones.
     level: Option<Level>,
+    /// Its zones.
     zones: Vec<CurrentZone>,
+    /// When this was true.
     as_of: Timestamp,
 }
 
 /// A zone as it is now.
 #[derive(Serialize, ToSchema)]
 struct CurrentZone {
+    /// The zone's code.
     zone: String,
+    /// The zone's name.
     name: String,
     /// Null until it is first counted.
     count: Option<i64>,
+    /// How many people it holds; null when nobody has said.
     capacity: Option<i64>,
+    /// Its area, square metres; null when nobody has said.
     area_m2: Option<f64>,
+    /// How full it is, percent of its capacity; null when that or the count is not known.
     percent_of_capacity: Option<f64>,
     /// Persons per square metre.
     density: Option<f64>,
     /// The worse of the two below.
     level: Option<Level>,
+    /// The level by the share of its capacity; null when that or the count is not known.
     share_level: Option<Level>,
+    /// The level by the people on a square metre; null when its area or the count is not known.
     density_level: Option<Density>,
+    /// Since when it has its level; null before the first count.
     level_changed_at: Option<Timestamp>,
+    /// When it was counted; null when it never was.
     timestamp: Option<Timestamp>,
     /// Whether it was last counted more than ten minutes ago, or never.
     stale: bool,

@@ -32,17 +32,22 @@ pub struct HistoryFilters {
 /// A count as it came.
 #[derive(Serialize, ToSchema)]
 pub struct CrowdCount {
+    /// The zone's code.
     zone: String,
+    /// When it was counted.
     timestamp: Timestamp,
+    /// How many people there were.
     count: i64,
     #[serde(flatten)]
     figure: CrowdFigure,
+    /// When it came in.
     received_at: Timestamp,
 }
 
 /// A bucket of time. Those without counts are left out.
 #[derive(Serialize, ToSchema)]
 pub struct CrowdBucket {
+    /// The zone's code.
     zone: String,
     /// Its start. Buckets begin at whole multiples of their width in UTC.
     from: Timestamp,
@@ -50,8 +55,11 @@ pub struct CrowdBucket {
     to: Timestamp,
     /// How many counts it has.
     readings: i64,
+    /// The smallest count.
     min: i64,
+    /// The mean of the counts.
     mean: f64,
+    /// The largest count.
     max: i64,
     /// Of the mean.
     #[serde(flatten)]

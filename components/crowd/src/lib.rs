@@ -18,7 +18,9 @@ mod update;
 mod zone_state;
 
 use kit::api::Api;
-use kit::routes;
+use kit::{routes, scheduled};
+
+use crate::schedule::Summary;
 
 /// The routes.
 pub fn api() -> Api {
@@ -30,10 +32,10 @@ pub fn api() -> Api {
             predictions::predictions,
             heatmap::json,
             heatmap::svg,
-            heatmap::png,
-            schedule::tick
+            heatmap::png
         ])
+        .routes([scheduled::route::<Summary>()])
         .alias("/api/crowd/temple/{id}/heatmap.json", routes![heatmap::json])
 }
 
-kit::component!(api, scheduled: schedule::run);
+kit::component!(api, scheduled: scheduled::run::<Summary>);

@@ -40,22 +40,30 @@ pub struct PredictionFilters {
 /// What the next hours bring to a temple.
 #[derive(Serialize, ToSchema)]
 pub struct CrowdPredictions {
+    /// The temple's slug.
     temple_id: String,
+    /// When this was worked out.
     generated_at: Timestamp,
+    /// How many hours ahead it reaches.
     hours: i64,
     /// The part of outcomes that an interval is meant to hold.
     interval: f64,
+    /// Its zones.
     zones: Vec<ZoneForecast>,
 }
 
 /// What the next hours bring to a zone.
 #[derive(Serialize, ToSchema)]
 struct ZoneForecast {
+    /// The zone's code.
     zone: String,
+    /// The zone's name.
     name: String,
+    /// How many people it holds; null when nobody has said.
     capacity: Option<i64>,
     /// The weakest of the hours' bases; null when the zone was never counted.
     basis: Option<Basis>,
+    /// The hours ahead, the next first.
     predictions: Vec<ForecastHour>,
     /// Null while there is too little history to hold any out.
     accuracy: Option<ForecastAccuracy>,
@@ -70,6 +78,7 @@ struct ForecastHour {
     count: i64,
     /// An interval meant to hold `interval` of outcomes; null while there is too little history.
     lower: Option<i64>,
+    /// The upper end of what is likely, people; null when nothing can be said.
     upper: Option<i64>,
     #[serde(flatten)]
     figure: CrowdFigure,

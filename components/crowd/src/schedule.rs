@@ -1,19 +1,15 @@
 //! What time does to crowds: events that were held back go out, and what is old is removed.
 
-use axum::{Extension, Json};
 use const_format::concatcp;
 use domain::crowd::PUBLISH_INTERVAL_MS;
 use domain::time::DAY_MS;
 use kit::db::{Database, Fetch as _};
 use kit::row::FromRow;
-use kit::serve::Quiet;
-use kit::trusted::Trusted;
-use kit::{Answer, Problem, host, params};
+use kit::scheduled::{BATCH, Work};
+use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The most rows that one statement removes: a backlog takes several runs, and no writer waits long.
-const BATCH: i64 = 5_000;
 /// How long counts are kept, milliseconds.
 const COUNTS_KEPT_MS: i64 = 100 * DAY_MS;
 /// How long the sums by quarter of an hour and the booked slots are kept, which heat maps and forecasts are made of, milliseconds.
@@ -29,19 +25,15 @@ pub struct Summary {
     removed: u64,
 }
 
-/// Does what the cron trigger does.
-#[utoipa::path(post, path = "/internal/tick/crowd")]
-pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
-    Ok((Extension(Quiet), Json(run().await?)))
-}
+impl Work for Summary {
+    const COMPONENT: &'static str = "crowd";
 
-/// The scheduled run.
-pub async fn run() -> Result<Summary, Problem> {
-    let now = host::now_ms();
-    let held_back = Database.run_counted(PUBLISH, params![now]);
-    // Also when that failed.
-    let removed = remove_old(now)?;
-    Ok(Summary { held_back: held_back?, removed })
+    async fn run(now: i64) -> Result<Self, Problem> {
+        let held_back = Database.run_counted(PUBLISH, params![now]);
+        // Also when that failed.
+        let removed = remove_old(now)?;
+        Ok(Summary { held_back: held_back?, removed })
+    }
 }
 
 fn remove_old(now: i64) -> Answer<u64> {

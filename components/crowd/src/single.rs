@@ -15,17 +15,25 @@ use crate::zone_state::{Counter, NOT_ITS_ZONE, NewCrowdCount, ZONE, ZoneState, t
 /// A stored count, and the zone's state after it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StoredCrowdCount {
+    /// The temple's slug.
     temple_id: String,
+    /// The zone's code.
     zone: String,
+    /// How many people there were.
     count: i64,
+    /// When it was counted.
     timestamp: Timestamp,
+    /// When it came in.
     received_at: Timestamp,
+    /// How many people the zone holds; null when nobody has said.
     capacity: Option<i64>,
     #[serde(flatten)]
     share: CrowdShare,
     /// The zone's level: after this count, or as it was when the count came late.
     level: Option<Level>,
+    /// The level by the share of its capacity; null when that is not known.
     share_level: Option<Level>,
+    /// The level by the people on a square metre; null when its area is not known.
     density_level: Option<Density>,
     /// Whether a newer count was there already, so that this one changed nothing.
     late: bool,

@@ -19,6 +19,7 @@ use crate::suggestions::IS_FREE;
 #[derive(Input)]
 #[input(example = r#"{"resource_id": "019c2b0a-7c3e-7c31-a4a5-0c8f1c2d3e4f"}"#)]
 pub struct AssignmentRequest {
+    /// The resource's id.
     resource_id: Id,
 }
 

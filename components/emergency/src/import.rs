@@ -27,9 +27,13 @@ use crate::report::{EmergencyReport, refused};
 pub struct ImportedEmergency {
     #[input(flatten)]
     report: EmergencyReport,
+    /// When it was reported.
     reported_at: Timestamp,
+    /// When somebody took notice of it.
     acknowledged_at: Timestamp,
+    /// When work on it began.
     in_progress_at: Timestamp,
+    /// When it ended.
     resolved_at: Timestamp,
     /// How it ended.
     resolution: Option<Text<1, 2000>>,

@@ -15,27 +15,39 @@ use utoipa::ToSchema;
 /// An emergency, as operators see it.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct Emergency {
+    /// The emergency's id.
     pub id: String,
     /// The temple's slug.
     #[row(column = "site")]
     temple_id: String,
+    /// What kind it is.
     r#type: Kind,
     /// The reporter's own word, where it is none of ours.
     reported_type: Option<String>,
+    /// How grave it is.
     severity: Severity,
+    /// What the reporter said.
     description: String,
     #[row(flatten)]
     location: Location,
+    /// How far it is.
     pub status: Status,
     /// A user's id, or `device:CODE`.
     pub reported_by: String,
+    /// When it was reported.
     #[row(column = "created_at")]
     reported_at: TimestampMillis,
+    /// When somebody took notice of it; null until then.
     acknowledged_at: Option<TimestampMillis>,
+    /// The id of the user who took notice of it; null until then.
     acknowledged_by: Option<String>,
+    /// When work on it began; null until then.
     in_progress_at: Option<TimestampMillis>,
+    /// The id of the user who said so; null until then.
     in_progress_by: Option<String>,
+    /// When it ended; null until then.
     resolved_at: Option<TimestampMillis>,
+    /// The id of the user who ended it; null until then.
     resolved_by: Option<String>,
     /// How it ended, in the operator's words.
     resolution: Option<String>,
@@ -44,6 +56,7 @@ pub struct Emergency {
     /// The resources that were sent, the first first.
     #[row(with = no_resources)]
     resources: Vec<AssignedResource>,
+    /// When it last changed.
     updated_at: TimestampMillis,
 }
 
@@ -58,10 +71,15 @@ fn no_resources(_: &Row) -> Result<Vec<AssignedResource>, Problem> {
 /// A resource that was sent to an emergency.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct AssignedResource {
+    /// The resource's id.
     resource_id: String,
+    /// The resource's type.
     r#type: String,
+    /// The resource's name.
     name: String,
+    /// When it was sent.
     assigned_at: TimestampMillis,
+    /// The id of the user who sent it.
     assigned_by: String,
     /// Null while it is there.
     released_at: Option<TimestampMillis>,
@@ -107,26 +125,38 @@ pub fn find(db: &dyn Executor, id: &str) -> Result<Emergency, Problem> {
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReporterEmergency {
+    /// The emergency's id.
     id: String,
     /// The temple's slug.
     temple_id: String,
+    /// What kind it is.
     r#type: Kind,
+    /// How grave it is.
     severity: Severity,
+    /// What the reporter said.
     description: String,
+    /// Where it is.
     location: Location,
+    /// How far it is.
     status: Status,
+    /// When it was reported.
     reported_at: TimestampMillis,
+    /// When somebody took notice of it; null until then.
     acknowledged_at: Option<TimestampMillis>,
+    /// When work on it began; null until then.
     in_progress_at: Option<TimestampMillis>,
+    /// When it ended; null until then.
     resolved_at: Option<TimestampMillis>,
     /// What is there.
     resources: Vec<ResourceThere>,
+    /// When it last changed.
     updated_at: TimestampMillis,
 }
 
 /// A resource that is at an emergency, as its reporter sees it.
 #[derive(Serialize, ToSchema)]
 pub struct ResourceThere {
+    /// The resource's type.
     r#type: String,
 }
 

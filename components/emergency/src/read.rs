@@ -25,8 +25,11 @@ const SUGGESTED: usize = 3;
 /// Which emergencies of one temple.
 #[derive(Input)]
 pub struct Filters {
+    /// Only those of this status.
     status: Option<Status>,
+    /// Only those of this kind.
     r#type: Option<Kind>,
+    /// Only those of this severity.
     severity: Option<Severity>,
 }
 
@@ -96,6 +99,7 @@ fn page<F: Input>(listing: &Listing<F>, filters: &Filters, scope: &Scope<'_>) ->
 pub struct EmergencyDetail {
     #[serde(flatten)]
     emergency: Emergency,
+    /// How to reach who reported it.
     reporter: Reporter,
     /// Each step, the first first.
     history: Vec<EmergencyStep>,
@@ -106,18 +110,22 @@ pub struct EmergencyDetail {
 /// How to reach who reported it; null where the account says nothing or is no person's.
 #[derive(Default, Serialize, FromRow, ToSchema)]
 pub struct Reporter {
+    /// The name.
     name: Option<String>,
+    /// The phone number.
     phone: Option<String>,
 }
 
 /// A step of an emergency.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct EmergencyStep {
+    /// When it was.
     at: Timestamp,
     /// A user's id, `device:CODE` or `system`.
     actor: String,
     /// `reported`, `acknowledged`, `in_progress`, `resolved`, `assigned`, `released` or `escalated`.
     action: String,
+    /// What it changed; null when the action says all.
     #[schema(value_type = Option<EmergencyStepDetail>)]
     detail: Option<JsonColumn<EmergencyStepDetail>>,
 }
@@ -127,12 +135,15 @@ pub struct EmergencyStep {
 pub struct EmergencyStepDetail {
     /// The status before.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     from: Option<Status>,
     /// The rungs climbed since.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     escalation: Option<i64>,
     /// The resource that was assigned or released.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     resource_id: Option<String>,
 }
 

@@ -9,6 +9,7 @@ use kit::db::{Database, DbError, Executor, Fetch as _};
 use kit::idempotency::{Idempotent, Once};
 use kit::input::{At, Field, Input, Location, SchemaRef, Schemas, Slug, Text, Value};
 use kit::request::{Now, RequestId};
+use kit::system_alerts::{self, SystemAlert};
 use kit::{Answer, Problem, host, outbox, params, sites};
 
 use crate::model::{self, Emergency, EmergencyView};
@@ -27,6 +28,7 @@ pub struct EmergencyReport {
     /// these. A word that nobody knows is no reason to turn somebody away: it is filed as `other`, and kept for operators.
     #[input(rename = "type", alias("emergency_type"))]
     pub kind: ReportedKind,
+    /// What is the matter.
     pub description: Text<1, 2000>,
     /// Where it is.
     pub location: Location,
@@ -165,16 +167,15 @@ fn flood(temple: &str, caller: &Principal, now: i64) -> Result<Problem, Problem>
     let free_at = oldest.unwrap_or(now) + FLOOD_WINDOW_MS;
     let minutes = FLOOD_WINDOW_MS / MINUTE_MS;
     if sites::exists(&Database, temple)? {
-        Database.run(
-            "insert into system_alerts (alert_type, subject, site, severity, message, at) values ('sos_flood', ?, ?, ?, ?, ?)",
-            params![
-                &caller.id,
-                temple,
-                domain::alert::Severity::Warning,
-                format!("{FLOOD_REPORTS} emergencies of one reporter within {minutes} minutes: further ones are refused"),
-                now,
-            ],
-        )?;
+        let alert = SystemAlert {
+            alert_type: "sos_flood",
+            severity: domain::alert::Severity::Warning,
+            subject: &caller.id,
+            site: Some(temple),
+            zone: None,
+            message: format!("{FLOOD_REPORTS} emergencies of one reporter within {minutes} minutes: further ones are refused"),
+        };
+        system_alerts::raise(&Database, &alert, now)?;
     }
     Ok(Problem::too_many(
         format!(

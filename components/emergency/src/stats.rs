@@ -26,7 +26,9 @@ const MAX_DAYS: i64 = 366;
 #[derive(Input)]
 #[input(check)]
 pub struct Period {
+    /// Those reported from then on.
     from: Option<Timestamp>,
+    /// Those reported before then.
     to: Option<Timestamp>,
 }
 
@@ -47,19 +49,28 @@ impl Period {
 /// The emergencies that a temple had reported in a stretch of time.
 #[derive(Serialize, ToSchema)]
 pub struct EmergencyStats {
+    /// The temple's slug.
     temple_id: String,
+    /// Where the stretch of time begins.
     from: Timestamp,
+    /// Where the stretch of time ends.
     to: Timestamp,
+    /// How many were reported.
     total: i64,
     /// Those that are not resolved.
     active: i64,
+    /// How many of each kind.
     #[schema(value_type = BTreeMap<String, i64>)]
     by_type: Counts,
+    /// How many of each severity.
     #[schema(value_type = BTreeMap<String, i64>)]
     by_severity: Counts,
+    /// How many are of each status.
     #[schema(value_type = BTreeMap<String, i64>)]
     by_status: Counts,
+    /// How long until somebody took notice.
     time_to_acknowledge: ResponseTime,
+    /// How long until it ended.
     time_to_resolve: ResponseTime,
 }
 
@@ -69,6 +80,7 @@ type Counts = BTreeMap<&'static str, i64>;
 /// How long it took from the report, of those that came so far.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct ResponseTime {
+    /// How many came so far.
     count: i64,
     /// Of an even count, the mean of the two in the middle; null when there was none.
     median_seconds: Option<f64>,

@@ -42,8 +42,11 @@ pub struct Suggestions {
 /// A resource that could go to an emergency.
 #[derive(Serialize, ToSchema)]
 pub struct Suggestion {
+    /// The resource's id.
     resource_id: String,
+    /// The resource's type.
     r#type: String,
+    /// The resource's name.
     name: String,
     /// How its crew is reached.
     contact: Option<String>,

@@ -16,6 +16,7 @@ use crate::model::{self, Emergency};
 #[derive(Input)]
 #[input(example = r#"{"resolution": "Taken to hospital"}"#)]
 pub struct EmergencyResolution {
+    /// What was done, in words.
     #[input(alias("notes"))]
     resolution: Option<Text<1, 2000>>,
 }

@@ -3,9 +3,14 @@
 
 use std::collections::HashMap;
 
+use const_format::concatcp;
 use domain::anomaly::{Change, FLAP_CLEAR, FLAP_WINDOW_MS, Kind, flapping, low_spots_in_lot};
+use domain::spot::Status;
+use kit::caller::SYSTEM;
 use kit::db::{self, Database, Executor as _, Fetch as _};
 use kit::row::FromRow;
+use kit::spots::{IS_FREE, SPOTS_WITH_STATE};
+use kit::system_alerts::{self, SystemAlert};
 use kit::{Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -39,19 +44,21 @@ struct SiteSpots {
     is_raised: bool,
 }
 
-const SITE_SPOTS: &str = "with counts as (
-         select s.site, count(*) filter (where s.status <> 'out_of_service') as total,
-             count(*) filter (where s.status = 'in_service' and coalesce(t.occupied, 0) = 0 and not exists (
-                 select 1 from spot_claims c where c.spot_id = s.spot_id and c.starts_at < ?1 + 1 and c.ends_at > ?1 and c.expires_at > ?1
-             )) as free
-         from spots s
-         left join devices d on d.spot_id = s.spot_id and d.is_active = 1
-         left join device_state t on t.device_id = d.id
-         group by s.site
+const SITE_SPOTS: &str = concatcp!(
+    "with counts as (
+         select s.site, count(*) filter (where s.status <> '",
+    Status::OutOfService.into_str(),
+    "') as total, count(*) filter (where ",
+    IS_FREE,
+    ") as free
+         from ",
+    SPOTS_WITH_STATE,
+    " group by s.site
      )
      select c.site, x.name, x.low_spots, c.total, c.free, a.subject is not null as is_raised
      from counts c join sites x on x.slug = c.site
-     left join anomalies a on a.kind = ?2 and a.subject = c.site";
+     left join anomalies a on a.kind = ?2 and a.subject = c.site"
+);
 
 fn low_spots(now: i64, summary: &mut Summary) -> Result<(), Problem> {
     let sites: Vec<SiteSpots> = Database.fetch_all(SITE_SPOTS, params![now, Kind::LowSpots])?;
@@ -60,7 +67,7 @@ fn low_spots(now: i64, summary: &mut Summary) -> Result<(), Problem> {
             (Change::Raise, false) => {
                 let left = if free == 1 { "1 spot is".to_owned() } else { format!("{free} spots are") };
                 let message = format!("{name}: {left} free, fewer than {threshold}");
-                summary.raised += raise(&Anomaly { kind: Kind::LowSpots, subject: &site, site: &site, zone: None, message }, now)?;
+                summary.raised += raise(Kind::LowSpots, &site, &site, None, message, now)?;
             }
             (Change::Clear, true) => summary.resolved += clear(Kind::LowSpots, &site, now)?,
             _ => {}
@@ -106,34 +113,21 @@ fn flaps(now: i64, summary: &mut Summary) -> Result<(), Problem> {
         // Those that last already were taken out above.
         if let Some(times) = times.get(spot_id.as_str()).filter(|times| flapping(**times) == Change::Raise) {
             let message = format!("{spot_id} changed {times} times in 5 minutes");
-            let anomaly = Anomaly { kind: Kind::SpotFlapping, subject: spot_id, site, zone: Some(zone), message };
-            summary.raised += raise(&anomaly, now)?;
+            summary.raised += raise(Kind::SpotFlapping, spot_id, site, Some(zone), message, now)?;
         }
     }
     Ok(())
 }
 
-struct Anomaly<'a> {
-    kind: Kind,
-    subject: &'a str,
-    site: &'a str,
-    zone: Option<&'a str>,
-    message: String,
-}
-
 /// Raises it unless it lasts already: 1 if it did, else 0.
-fn raise(anomaly: &Anomaly<'_>, now: i64) -> Result<usize, Problem> {
+fn raise(kind: Kind, subject: &str, site: &str, zone: Option<&str>, message: String, now: i64) -> Result<usize, Problem> {
     db::transaction(|db| {
         let begun = db.run(
             "insert into anomalies (kind, subject, since) values (?, ?, ?) on conflict do nothing returning kind",
-            params![anomaly.kind, anomaly.subject, now],
+            params![kind, subject, now],
         )?;
         if !begun.is_empty() {
-            db.run(
-                "insert into system_alerts (alert_type, subject, site, zones, severity, message, at)
-                 values (?1, ?2, ?3, iif(?4 is null, null, json_array(?4)), ?5, ?6, ?7)",
-                params![anomaly.kind, anomaly.subject, anomaly.site, anomaly.zone, anomaly.kind.severity(), &anomaly.message, now],
-            )?;
+            system_alerts::raise(db, &SystemAlert::of(kind, subject, Some(site), zone, message), now)?;
         }
         Ok::<_, Problem>(begun.len())
     })
@@ -144,11 +138,7 @@ fn clear(kind: Kind, subject: &str, now: i64) -> Result<usize, Problem> {
     db::transaction(|db| {
         let ended = db.run("delete from anomalies where kind = ? and subject = ? returning kind", params![kind, subject])?;
         if !ended.is_empty() {
-            db.run(
-                "update alerts set status = 'resolved', resolved_at = ?3, resolved_by = 'system', updated_at = ?3, updated_by = 'system'
-                 where source = 'system' and status <> 'resolved' and alert_type = ?1 and subject = ?2",
-                params![kind, subject, now],
-            )?;
+            system_alerts::resolve(db, &[kind], &[subject], SYSTEM, now)?;
         }
         Ok::<_, Problem>(ended.len())
     })

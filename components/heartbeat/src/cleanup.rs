@@ -1,14 +1,14 @@
 //! What nobody needs any more is removed, a bounded piece a run: the event feed, kept answers, tickets, and what the dispatcher has sent. What
 //! belongs to one component is removed by that component's own run.
 
+use const_format::formatcp;
+use domain::dispatch::MessageState;
 use domain::time::DAY_MS;
 use kit::db::{self, Database, Executor as _, Fetch as _};
+use kit::scheduled::BATCH;
 use kit::{Problem, idempotency, params};
 use serde::Serialize;
 use utoipa::ToSchema;
-
-/// Rows of one table that one run removes: a backlog takes several runs, and no writer waits long.
-const BATCH: i64 = 5_000;
 
 /// How long the event feed reaches back, milliseconds: a stream that is resumed later starts anew.
 const EVENTS_KEPT_MS: i64 = DAY_MS;
@@ -51,19 +51,21 @@ const REMOVE_TICKETS: &str = "delete from event_tickets where ticket_hash in (
          select ticket_hash from event_tickets where expires_at < ?1 order by expires_at limit ?2
      ) returning 1";
 
+const OLD_MESSAGES: &str =
+    formatcp!("select id from messages where state = '{}' and id < ?1 order by id limit ?2", MessageState::Sent.into_str());
+
 /// Removes what was sent before this time. Dead letters stay until an administrator replays them.
 fn messages(before: i64) -> Result<usize, Problem> {
     // A message's id begins with its time (UUIDv7), so that the index by state and id finds the oldest ones.
     let time = format!("{:012x}", before.max(0));
     let (high, low) = time.split_at(8);
     let bound = format!("{high}-{low}");
-    let old = "select id from messages where state = 'sent' and id < ?1 order by id limit ?2";
-    if !Database.exists(old, params![&bound, 1_i64])? {
+    if !Database.exists(OLD_MESSAGES, params![&bound, 1_i64])? {
         return Ok(0);
     }
     db::transaction(|db| {
-        db.run(&format!("delete from deliveries where message_id in ({old})"), params![&bound, BATCH])?;
-        let gone = db.run(&format!("delete from messages where id in ({old}) returning 1"), params![&bound, BATCH])?;
+        db.run(formatcp!("delete from deliveries where message_id in ({OLD_MESSAGES})"), params![&bound, BATCH])?;
+        let gone = db.run(formatcp!("delete from messages where id in ({OLD_MESSAGES}) returning 1"), params![&bound, BATCH])?;
         // The oldest rows alone: what a dead letter still needs stays, and few of them are looked at again.
         db.run(
             "delete from outbox where id in (

@@ -4,9 +4,10 @@
 use const_format::concatcp;
 use domain::anomaly::Kind;
 use domain::health::{HEALTHY_MS, Health, OFFLINE_MS};
+use kit::caller::SYSTEM;
 use kit::db::{self, Database, Executor, Fetch as _};
 use kit::row::FromRow;
-use kit::{Problem, params};
+use kit::{Problem, params, system_alerts};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -41,8 +42,11 @@ const SILENT: &str = concatcp!(
     "') and last_seen_at < ?1 and health in (select value from json_each(?2)) limit ?3"
 );
 
-const TURN: &str =
-    concatcp!("update device_state set health = ?4, health_changed_at = ?5 where device_id in (", SILENT, ") returning device_id");
+const TURN: &str = concatcp!(
+    "update device_state set health = ?4, health_changed_at = ?5 where device_id in (",
+    SILENT,
+    ") returning device_id, (select code from devices where id = device_state.device_id) as code"
+);
 
 /// Turns one batch to this health; whether there may be more.
 fn turn(to: Health, now: i64, turned: &mut usize) -> Result<bool, Problem> {
@@ -59,7 +63,9 @@ fn turn(to: Health, now: i64, turned: &mut usize) -> Result<bool, Problem> {
         let ids: Vec<i64> = devices.iter().map(|device| device.device_id).collect();
         let ids = serde_json::to_string(&ids).map_err(Problem::internal)?;
         if to == Health::Offline {
-            resolve_warnings(db, &ids, now)?;
+            // The graver alert takes its place.
+            let codes: Vec<&str> = devices.iter().map(|device| device.code.as_str()).collect();
+            system_alerts::resolve(db, &[Kind::DeviceWarning], &codes, SYSTEM, now)?;
         }
         raise(db, kind, &ids, now)?;
         Ok::<_, Problem>(devices.len())
@@ -72,18 +78,7 @@ fn turn(to: Health, now: i64, turned: &mut usize) -> Result<bool, Problem> {
 #[derive(FromRow)]
 struct Turned {
     device_id: i64,
-}
-
-/// An offline device's warning is over: the graver alert takes its place.
-fn resolve_warnings(db: &dyn Executor, ids: &str, now: i64) -> Result<(), Problem> {
-    db.run(
-        "update alerts indexed by alerts_open_anomaly
-         set status = 'resolved', resolved_at = ?2, resolved_by = 'system', updated_at = ?2, updated_by = 'system'
-         where source = 'system' and status <> 'resolved' and alert_type = ?3
-             and subject in (select d.code from json_each(?1) j join devices d on d.id = j.value)",
-        params![ids, now, Kind::DeviceWarning],
-    )?;
-    Ok(())
+    code: String,
 }
 
 fn raise(db: &dyn Executor, kind: Kind, ids: &str, now: i64) -> Result<(), Problem> {

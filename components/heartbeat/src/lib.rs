@@ -1,4 +1,4 @@
-//! The scheduled run and the dispatcher: device health, anomalies, escalation, delivery of messages, clean-up
+//! Scheduled work that no other component owns, and the dispatcher: device health, anomalies, escalation, delivery of messages, clean-up
 //! (docs/reference/rules.md#scheduled-work, docs/reference/dispatch.md).
 //!
 //! This component alone holds the providers' secrets.

@@ -1,7 +1,7 @@
 //! The queue of messages in the database: filled from the outbox, taken by lease, told how each attempt ended.
 
-use const_format::concatcp;
-use domain::dispatch::{EMERGENCY_TOPICS, LEASE_MS, Next, Outcome, after_failure};
+use const_format::formatcp;
+use domain::dispatch::{DeliveryOutcome, EMERGENCY_TOPICS, LEASE_MS, MessageState, Next, Outcome, after_failure};
 use kit::db::{self, Database, Executor as _, Fetch as _};
 use kit::row::FromRow;
 use kit::{Problem, host, params};
@@ -11,6 +11,10 @@ use serde_json::value::RawValue;
 use crate::channels::{Content, Message, Person};
 use crate::delivery::Attempt;
 use crate::settings::Settings;
+
+const QUEUED: &str = MessageState::Queued.into_str();
+const SENDING: &str = MessageState::Sending.into_str();
+const SENT: &str = MessageState::Sent.into_str();
 
 /// Rows of the outbox that one transaction turns into messages.
 const EXPAND: i64 = 200;
@@ -93,14 +97,17 @@ pub struct Leased {
 
 /// Which messages are due: none of them is taken by two runs at once, since the choice is a part of the update. A message whose run
 /// died is due again when its lease has ended.
-const DUE: &str = "select id from messages
-     where state in ('queued', 'sending') and urgent in (0, 1) and next_attempt_at <= ?1 and (state = 'queued' or lease_until < ?1)
-     order by urgent desc, next_attempt_at limit ?4";
+const DUE: &str = formatcp!(
+    "select id from messages
+     where state in ('{QUEUED}', '{SENDING}') and urgent in (0, 1) and next_attempt_at <= ?1 and (state = '{QUEUED}' or lease_until < ?1)
+     order by urgent desc, next_attempt_at limit ?4"
+);
 
-/// Those among them that are urgent and were never tried.
-const DUE_FIRST: &str = "select id from messages indexed by messages_first
-     where state = 'queued' and urgent = 1 and attempts = 0 and next_attempt_at <= ?1
-     order by next_attempt_at limit ?4";
+/// Of the messages due, those that are urgent and were never tried.
+const FIRST: &str =
+    formatcp!("messages indexed by messages_first where state = '{QUEUED}' and urgent = 1 and attempts = 0 and next_attempt_at <= ?1");
+
+const DUE_FIRST: &str = formatcp!("select id from {FIRST} order by next_attempt_at limit ?4");
 
 /// Takes at most `limit` messages that are due, what is urgent first.
 pub fn lease(now: i64, limit: usize) -> Result<Vec<Leased>, Problem> {
@@ -110,9 +117,7 @@ pub fn lease(now: i64, limit: usize) -> Result<Vec<Leased>, Problem> {
 /// Takes at most `limit` messages that are urgent and were never tried, the longest due first.
 pub fn lease_first(now: i64, limit: usize) -> Result<Vec<Leased>, Problem> {
     // The look beforehand spares a write when there is nothing.
-    let waiting = "select 1 from messages indexed by messages_first
-         where state = 'queued' and urgent = 1 and attempts = 0 and next_attempt_at <= ? limit 1";
-    if limit == 0 || !Database.exists(waiting, params![now])? {
+    if limit == 0 || !Database.exists(formatcp!("select 1 from {FIRST} limit 1"), params![now])? {
         return Ok(Vec::new());
     }
     take(DUE_FIRST, now, limit)
@@ -137,7 +142,7 @@ fn take(due: &str, now: i64, limit: usize) -> Result<Vec<Leased>, Problem> {
     let owner = host::new_id(now)?;
     let taken: Vec<Taken> = Database.fetch_all(
         &format!(
-            "update messages set state = 'sending', attempts = attempts + 1, lease_owner = ?2, lease_until = ?1 + ?3
+            "update messages set state = '{SENDING}', attempts = attempts + 1, lease_owner = ?2, lease_until = ?1 + ?3
              where id in ({due})
              returning id, channel, contact, urgent, attempts, first_at,
                  (select topic from outbox where outbox.id = outbox_id) as topic,
@@ -194,16 +199,18 @@ struct ContactLoad {
     in_flight: i64,
 }
 
+const LOAD: &str = formatcp!(
+    "select count(*) as sent, min(at) as oldest_at, (
+         select count(*) from messages where state = '{SENDING}' and lease_until >= ?3 and +channel = ?1 and +contact = ?2
+     ) as in_flight
+     from deliveries where channel = ?1 and contact = ?2 and at > ?3 - ?4 and outcome = '{}'",
+    DeliveryOutcome::Sent.into_str()
+);
+
 /// How much a contact has to bear at the moment.
 pub fn load(message: &Message, now: i64) -> Result<Load, Problem> {
     const MINUTE_MS: i64 = domain::time::MINUTE_MS;
-    let load: Option<ContactLoad> = Database.fetch_optional(
-        "select count(*) as sent, min(at) as oldest_at, (
-             select count(*) from messages where state = 'sending' and lease_until >= ?3 and +channel = ?1 and +contact = ?2
-         ) as in_flight
-         from deliveries where channel = ?1 and contact = ?2 and at > ?3 - ?4 and outcome = 'sent'",
-        params![&message.channel, &message.contact, now, MINUTE_MS],
-    )?;
+    let load: Option<ContactLoad> = Database.fetch_optional(LOAD, params![&message.channel, &message.contact, now, MINUTE_MS])?;
     let load = load.ok_or_else(|| Problem::internal("a count gave no row"))?;
     Ok(Load {
         sent: u32::try_from(load.sent).unwrap_or(u32::MAX),
@@ -213,11 +220,16 @@ pub fn load(message: &Message, now: i64) -> Result<Load, Problem> {
     })
 }
 
+/// Whether the message `?1` is leased to the run `?2`.
+const IS_OURS: &str = formatcp!("id = ?1 and state = '{SENDING}' and lease_owner = ?2");
+
 /// Gives a message back unsent until a later time. It was no attempt.
 pub fn defer(leased: &Leased, until: i64) -> Result<(), Problem> {
     Database.run(
-        "update messages set state = 'queued', attempts = attempts - 1, next_attempt_at = ?3, lease_owner = null, lease_until = null
-         where id = ?1 and state = 'sending' and lease_owner = ?2",
+        formatcp!(
+            "update messages set state = '{QUEUED}', attempts = attempts - 1, next_attempt_at = ?3, lease_owner = null, lease_until = null
+             where {IS_OURS}"
+        ),
         params![&leased.message.id, &leased.owner, until],
     )?;
     Ok(())
@@ -230,18 +242,16 @@ pub fn defer_the_rest(message: &Message, now: i64, until: i64) -> Result<usize, 
     Ok(rows.len())
 }
 
-const DEFER_THE_REST: &str = concatcp!(
+const DEFER_THE_REST: &str = formatcp!(
     "update messages indexed by messages_due set next_attempt_at = ?5
-     where state in ('queued', 'sending') and state = 'queued' and urgent = ?3 and next_attempt_at <= ?4
+     where state in ('{QUEUED}', '{SENDING}') and state = '{QUEUED}' and urgent = ?3 and next_attempt_at <= ?4
          and channel = ?1 and contact = ?2
          and not (?1 = 'webhook' and exists (
-             select 1 from outbox o where o.id = messages.outbox_id and o.topic in ('",
-    EMERGENCY_TOPICS[0],
-    "', '",
-    EMERGENCY_TOPICS[1],
-    "')
+             select 1 from outbox o where o.id = messages.outbox_id and o.topic in ('{}', '{}')
          ))
-     returning 1"
+     returning 1",
+    EMERGENCY_TOPICS[0],
+    EMERGENCY_TOPICS[1]
 );
 
 /// Writes down how an attempt ended: its line in the history, and what becomes of the message. The message itself changes only under
@@ -256,11 +266,13 @@ pub fn record(leased: &Leased, attempt: &Attempt, now: i64, duration_ms: i64) ->
     };
     let error = attempt.error.as_deref().unwrap_or_default();
     let (state, outcome, due, error) = match &next {
-        None => ("sent", "sent", None, None),
-        Some(Next::Retry { at }) => ("queued", "retry", Some(*at), Some(error.to_owned())),
+        None => (MessageState::Sent, DeliveryOutcome::Sent, None, None),
+        Some(Next::Retry { at }) => (MessageState::Queued, DeliveryOutcome::Retry, Some(*at), Some(error.to_owned())),
         // What was refused needs no further reason.
-        Some(Next::Dead { .. }) if attempt.outcome == Outcome::Refused => ("dead", "dead", None, Some(error.to_owned())),
-        Some(Next::Dead { reason }) => ("dead", "dead", None, Some(format!("{error}; {reason}"))),
+        Some(Next::Dead { .. }) if attempt.outcome == Outcome::Refused => {
+            (MessageState::Dead, DeliveryOutcome::Dead, None, Some(error.to_owned()))
+        }
+        Some(Next::Dead { reason }) => (MessageState::Dead, DeliveryOutcome::Dead, None, Some(format!("{error}; {reason}"))),
     };
     db::transaction(|db| {
         db.run(
@@ -278,9 +290,11 @@ pub fn record(leased: &Leased, attempt: &Attempt, now: i64, duration_ms: i64) ->
             ],
         )?;
         db.run(
-            "update messages set state = ?3, lease_owner = null, lease_until = null, last_error = ?4,
-                 next_attempt_at = coalesce(?5, next_attempt_at), sent_at = iif(?3 = 'sent', ?6, null)
-             where id = ?1 and state = 'sending' and lease_owner = ?2",
+            formatcp!(
+                "update messages set state = ?3, lease_owner = null, lease_until = null, last_error = ?4,
+                     next_attempt_at = coalesce(?5, next_attempt_at), sent_at = iif(?3 = '{SENT}', ?6, null)
+                 where {IS_OURS}"
+            ),
             params![&leased.message.id, &leased.owner, state, error, due, now],
         )?;
         Ok::<_, Problem>(match next {

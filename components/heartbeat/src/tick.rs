@@ -35,6 +35,8 @@ pub struct Summary {
     dispatch: dispatch::Summary,
     /// Rows removed.
     removed: cleanup::Summary,
+    /// Components, heartbeat aside, whose last good run is too long ago: the dead man's switch is not told.
+    late: Vec<&'static str>,
     /// Whether the dead man's switch was told.
     pinged: bool,
     /// What the other components' runs did, by their names, when this one asked them for theirs.
@@ -54,7 +56,7 @@ pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
     let mut components = BTreeMap::new();
     // Before the messages are sent, since they make some.
     let owner_id = &owner;
-    let runs = scheduled::COMPONENTS.map(|name| async move { (name, outbox::post(&format!("/internal/tick/{name}"), owner_id).await) });
+    let runs = scheduled::COMPONENTS.map(|name| async move { (name, outbox::post(&scheduled::path(name), owner_id).await) });
     for (name, run) in join_all(runs).await {
         components.insert(name, steps.record(name, run.map_err(Problem::internal)));
     }
@@ -84,7 +86,9 @@ async fn work(owner: &str, now: i64, mut steps: Steps) -> Result<Summary, Proble
             summary.escalated = steps.record("escalation", escalation::climb(&settings, now));
             summary.dispatch = steps.record("dispatch", dispatch::drain(&settings).await);
             summary.removed = steps.record("clean-up", cleanup::run(now));
+            summary.late = steps.record("lateness", late(host::now_ms()));
             if steps.failed.is_empty()
+                && summary.late.is_empty()
                 && let Some(address) = &settings.dead_mans_switch
             {
                 summary.pinged = ping(address).await;
@@ -112,14 +116,25 @@ impl Steps {
     }
 }
 
+/// The other components that are late. What only their absence tells is told by the dead man's switch, which hears nothing.
+fn late(now: i64) -> Result<Vec<&'static str>, Problem> {
+    let runs = scheduled::last_runs(now)?;
+    let others: Vec<_> = runs.into_iter().filter(|run| run.component != scheduled::HEARTBEAT).collect();
+    let late = scheduled::late(&others);
+    if !late.is_empty() {
+        host::log("error", "scheduled runs are late", json!({ "components": late }));
+    }
+    Ok(late)
+}
+
 /// Takes the lease; false when another run holds it.
 fn begin(owner: &str, now: i64) -> Result<bool, Problem> {
     Database.exists(
-        "insert into leases (name, owner, lease_until, started_at) values ('tick', ?1, ?2 + ?3, ?2)
+        "insert into leases (name, owner, lease_until, started_at) values (?4, ?1, ?2 + ?3, ?2)
          on conflict (name) do update set owner = excluded.owner, lease_until = excluded.lease_until, started_at = excluded.started_at
          where leases.lease_until is null or leases.lease_until <= excluded.started_at
          returning name",
-        params![owner, now, LEASE_MS],
+        params![owner, now, LEASE_MS, scheduled::LEASE],
     )
 }
 
@@ -127,8 +142,8 @@ fn begin(owner: &str, now: i64) -> Result<bool, Problem> {
 fn end(owner: &str, good: bool) -> Result<(), Problem> {
     Database.run(
         "update leases set owner = null, lease_until = null, runs = runs + ?2, finished_at = iif(?2, ?3, finished_at)
-         where name = 'tick' and owner = ?1",
-        params![owner, good, host::now_ms()],
+         where name = ?4 and owner = ?1",
+        params![owner, good, host::now_ms(), scheduled::LEASE],
     )?;
     Ok(())
 }

@@ -3,13 +3,18 @@
 
 use const_format::concatcp;
 use domain::alert::{Severity, Status as AlertStatus};
+use domain::booking::Status as BookingStatus;
 use domain::crowd::Level;
+use domain::dispatch::MessageState;
 use domain::emergency::Status as EmergencyStatus;
 use domain::health::Health;
 use domain::overview::SpotState;
+use domain::payment::PaymentState;
 use domain::reservation::Status as ReservationStatus;
 use kit::db::{Database, Fetch as _, Value};
 use kit::row::FromRow;
+use kit::scheduled::{self, LastRun};
+use kit::spots::{SPOTS_WITH_STATE, STATE};
 use kit::{Problem, params};
 use strum::VariantNames;
 
@@ -27,6 +32,7 @@ pub struct Figures {
     pub reservations_by_status: Counts,
     pub payments_by_state: Counts,
     pub messages_by_state: Counts,
+    pub scheduled_runs: Vec<LastRun>,
 }
 
 /// What has no label.
@@ -42,8 +48,9 @@ pub struct Totals {
     pub audited: i64,
     pub alert_steps: i64,
     pub outbox: i64,
+    /// Of heartbeat.
     pub scheduled_runs: i64,
-    /// None before the first.
+    /// Of heartbeat; none before the first.
     pub scheduled_run_age_ms: Option<i64>,
     pub schema_version: i64,
     /// Ever made: their numbers rise one by one.
@@ -55,42 +62,36 @@ pub struct Totals {
     pub people_inside: i64,
 }
 
-const TOTALS: &str = "select
+const TOTALS: &str = concatcp!(
+    "select
     (select coalesce(sum(readings), 0) from device_state) as readings,
     (select count(*) from outbox where expanded_at is null) as outbox_waiting,
-    max(0, ?1 - coalesce((select min(created_at) from messages where state in ('queued', 'sending')), ?1)) as oldest_message_age_ms,
+    max(0, ?1 - coalesce((select min(created_at) from messages where state in ('",
+    MessageState::Queued.into_str(),
+    "', '",
+    MessageState::Sending.into_str(),
+    "')), ?1)) as oldest_message_age_ms,
     coalesce((select seq from sqlite_sequence where name = 'events'), 0) as events,
     coalesce((select seq from sqlite_sequence where name = 'audit_log'), 0) as audited,
     coalesce((select seq from sqlite_sequence where name = 'alert_history'), 0) as alert_steps,
     coalesce((select seq from sqlite_sequence where name = 'outbox'), 0) as outbox,
-    coalesce((select runs from leases where name = 'tick'), 0) as scheduled_runs,
-    max(0, ?1 - (select finished_at from leases where name = 'tick')) as scheduled_run_age_ms,
+    coalesce((select runs from leases where name = ?2), 0) as scheduled_runs,
+    max(0, ?1 - (select finished_at from leases where name = ?2)) as scheduled_run_age_ms,
     (select max(version) from schema_migrations) as schema_version,
     coalesce((select seq from sqlite_sequence where name = 'bookings'), 0) as bookings,
     coalesce((select seq from sqlite_sequence where name = 'reservations'), 0) as reservations,
-    (select count(*) from bookings where status = 'waitlisted') as bookings_waiting,
-    (select coalesce(sum(party_size), 0) from bookings where status = 'checked_in') as people_inside";
+    (select count(*) from bookings where status = '",
+    BookingStatus::Waitlisted.into_str(),
+    "') as bookings_waiting,
+    (select coalesce(sum(party_size), 0) from bookings where status = '",
+    BookingStatus::CheckedIn.into_str(),
+    "') as people_inside"
+);
 
 const DEVICES: &str = "select s.health as label, count(*) as count
     from devices v join device_state s on s.device_id = v.id where v.is_active = 1 group by 1";
 
-const SPOTS: &str = concatcp!(
-    "select case
-        when p.status = 'out_of_service' then p.status
-        when s.occupied = 1 then '",
-    SpotState::Occupied.into_str(),
-    "' when p.status = 'reserved' or exists (
-            select 1 from spot_claims c where c.spot_id = p.spot_id and c.starts_at < ?1 + 1 and c.ends_at > ?1 and c.expires_at > ?1
-        ) then '",
-    SpotState::Reserved.into_str(),
-    "' else '",
-    SpotState::Free.into_str(),
-    "' end as label, count(*) as count
-     from spots p
-     left join devices v on v.spot_id = p.spot_id and v.is_active = 1
-     left join device_state s on s.device_id = v.id
-     group by 1"
-);
+const SPOTS: &str = concatcp!("select ", STATE, " as label, count(*) as count from ", SPOTS_WITH_STATE, " group by 1");
 
 const ALERTS: &str = concatcp!(
     "select severity as label, count(*) as count from alerts where status in ('",
@@ -126,7 +127,8 @@ const RESERVATIONS: &str = concatcp!(
 );
 
 /// What is not settled, of `payments.state`.
-const OPEN_PAYMENTS: [&str; 3] = ["creating", "open", "processing"];
+const OPEN_PAYMENTS: [&str; 3] =
+    [PaymentState::UNDERWAY[0].into_str(), PaymentState::UNDERWAY[1].into_str(), PaymentState::UNDERWAY[2].into_str()];
 
 const PAYMENTS: &str = concatcp!(
     "select state as label, count(*) as count from payments where state in ('",
@@ -139,7 +141,7 @@ const PAYMENTS: &str = concatcp!(
 );
 
 /// What is not sent, of `messages.state`: what was sent is a history, and grows.
-const UNSENT_MESSAGES: [&str; 3] = ["queued", "sending", "dead"];
+const UNSENT_MESSAGES: [&str; 3] = [MessageState::Queued.into_str(), MessageState::Sending.into_str(), MessageState::Dead.into_str()];
 
 const MESSAGES: &str = concatcp!(
     "select state as label, count(*) as count from messages where state in ('",
@@ -154,7 +156,7 @@ const MESSAGES: &str = concatcp!(
 impl Figures {
     /// Reads them.
     pub fn read(now: i64) -> Result<Self, Problem> {
-        let totals = Database.fetch_optional(TOTALS, params![now])?;
+        let totals = Database.fetch_optional(TOTALS, params![now, scheduled::LEASE])?;
         Ok(Self {
             totals: totals.ok_or_else(|| Problem::internal("no row"))?,
             devices_by_health: counts(<Health as VariantNames>::VARIANTS, DEVICES, params![])?,
@@ -165,6 +167,7 @@ impl Figures {
             reservations_by_status: counts(&LIVE_RESERVATIONS, RESERVATIONS, params![])?,
             payments_by_state: counts(&OPEN_PAYMENTS, PAYMENTS, params![])?,
             messages_by_state: counts(&UNSENT_MESSAGES, MESSAGES, params![])?,
+            scheduled_runs: scheduled::last_runs(now)?.to_vec(),
         })
     }
 }

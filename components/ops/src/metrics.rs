@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use kit::request::Now;
+use kit::scheduled::LastRun;
 use kit::{Answer, Problem};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
@@ -79,6 +80,19 @@ fn by_label(encoder: &mut DescriptorEncoder, name: &str, help: &str, label: &str
     Ok(())
 }
 
+/// When each component's last good run ended; a component that has had none yet has no sample.
+fn last_runs(encoder: &mut DescriptorEncoder, runs: &[LastRun]) -> fmt::Result {
+    let (name, help) =
+        ("scheduled_run_last_success_timestamp", "When the last good scheduled run of a component ended, seconds since 1970");
+    let mut family = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), prometheus_client::metrics::MetricType::Gauge)?;
+    for run in runs {
+        if let Some(at) = run.finished_at {
+            ConstGauge::new(seconds(at)).encode(family.encode_family(&[("component", run.component)])?)?;
+        }
+    }
+    Ok(())
+}
+
 fn one(encoder: &mut DescriptorEncoder, name: &str, help: &str, unit: Option<&Unit>, metric: &impl EncodeMetric) -> fmt::Result {
     metric.encode(encoder.encode_descriptor(name, help, unit, metric.metric_type())?)
 }
@@ -112,11 +126,12 @@ impl Collector for Figures {
         one(encoder, "oldest_unsent_message_age", "Age of the oldest message still to be sent", Some(&Unit::Seconds), &age)?;
         one(encoder, "events", "Events written to the feed", None, &counter(self.totals.events))?;
         one(encoder, "audit_entries", "Entries written to the audit trail", None, &counter(self.totals.audited))?;
-        one(encoder, "scheduled_runs", "Scheduled runs begun", None, &counter(self.totals.scheduled_runs))?;
+        one(encoder, "scheduled_runs", "Good scheduled runs of heartbeat", None, &counter(self.totals.scheduled_runs))?;
         if let Some(age_ms) = self.totals.scheduled_run_age_ms {
             let age = ConstGauge::new(seconds(age_ms));
-            one(encoder, "scheduled_run_age", "Time since a scheduled run last finished", Some(&Unit::Seconds), &age)?;
+            one(encoder, "scheduled_run_age", "Time since the last good scheduled run of heartbeat", Some(&Unit::Seconds), &age)?;
         }
+        last_runs(encoder, &self.scheduled_runs)?;
         one(encoder, "schema_version", "Version of the database schema", None, &ConstGauge::new(self.totals.schema_version))
     }
 }
@@ -140,6 +155,10 @@ mod tests {
             reservations_by_status: Vec::new(),
             payments_by_state: Vec::new(),
             messages_by_state: Vec::new(),
+            scheduled_runs: vec![
+                LastRun { component: "auth", finished_at: Some(1_800_000_000_250), age_ms: 0 },
+                LastRun { component: "crowd", finished_at: None, age_ms: 0 },
+            ],
         })
         .unwrap();
         for line in [
@@ -151,11 +170,13 @@ mod tests {
             "gatehouse_emergencies_open{status=\"reported\"} 1",
             "gatehouse_bookings_total 7",
             "gatehouse_people_inside 4",
+            "# TYPE gatehouse_scheduled_run_last_success_timestamp_seconds gauge",
+            "gatehouse_scheduled_run_last_success_timestamp_seconds{component=\"auth\"} 1800000000.25",
             "# EOF",
         ] {
             assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
         }
-        assert!(!text.contains("scheduled_run_age"));
+        assert!(!text.contains("scheduled_run_age") && !text.contains("component=\"crowd\""));
         let text = classic(&text);
         for line in ["# TYPE gatehouse_readings_total counter", "gatehouse_readings_total 5", "# TYPE gatehouse_devices gauge"] {
             assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");

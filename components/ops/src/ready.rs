@@ -2,40 +2,40 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use domain::time::MINUTE_MS;
+use domain::schedule::PERIOD_MS;
+use domain::time::SECOND_MS;
 use http::StatusCode;
 use http::header::RETRY_AFTER;
 use kit::api::{Request, Respond, answers_json};
 use kit::db::{Database, Fetch as _};
 use kit::input::Timestamp;
 use kit::request::Now;
-use kit::row::FromRow;
+use kit::scheduled::{self, LastRun};
 use kit::{Problem, host, migrate, params};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
-
-/// How often the scheduled run comes, seconds: when to ask again.
-const RUN_EVERY_S: &str = "30";
-
-/// From here on the scheduled run is late, milliseconds.
-const LATE_MS: i64 = 2 * MINUTE_MS;
 
 /// Whether the application may be sent requests, and what is amiss.
 #[derive(Serialize, ToSchema)]
 pub struct Readiness {
     /// `ready` or `not_ready`.
     status: &'static str,
+    /// What it depends on, each by itself.
     checks: Checks,
 }
 
 /// What readiness depends on; each `ok` or `failed`.
 #[derive(Serialize, ToSchema)]
 struct Checks {
+    /// Whether the database answers.
     database: &'static str,
+    /// How far the database's schema is.
     migrations: Migrations,
+    /// Whether the key-value store answers.
     key_value: &'static str,
-    scheduled_run: LastScheduledRun,
+    /// When the scheduled work last ran.
+    scheduled_run: ScheduledRuns,
 }
 
 /// Versions of the database schema.
@@ -47,21 +47,24 @@ struct Migrations {
     latest: i64,
 }
 
-/// The last scheduled run.
-#[derive(Serialize, ToSchema)]
-struct LastScheduledRun {
-    /// When it finished; null before the first.
+/// The scheduled runs of the components.
+#[derive(Default, Serialize, ToSchema)]
+struct ScheduledRuns {
+    /// When the last good run of that component ended whose is the longest ago; null while one has not had its first.
     last_finished_at: Option<Timestamp>,
     /// How long ago that was.
     age_s: Option<i64>,
+    /// Whether no component is late.
     on_time: bool,
+    /// The components that are late: their last good run ended more than 120 s ago.
+    late: Vec<&'static str>,
 }
 
 impl IntoResponse for Readiness {
     fn into_response(self) -> Response {
         match self.status {
             READY => Json(self).into_response(),
-            _ => (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, RUN_EVERY_S)], Json(self)).into_response(),
+            _ => (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, (PERIOD_MS / SECOND_MS).to_string())], Json(self)).into_response(),
         }
     }
 }
@@ -75,51 +78,52 @@ impl Respond for Readiness {
 
 const READY: &str = "ready";
 
-/// Returns 200 when the stores answer, the migrations are done and the last scheduled run was on time; else 503.
+/// Returns 200 when the stores answer, the migrations are done and no component's scheduled work is late; else 503.
 #[utoipa::path(get, path = "/ready")]
 pub async fn ready(Now(now): Now) -> Readiness {
-    let found = database().unwrap_or_else(|problem| {
+    let found = database(now).unwrap_or_else(|problem| {
         host::log("error", "the database does not answer", json!({ "cause": problem.cause().unwrap_or(problem.detail()) }));
         None
     });
     let key_value = store::answers().await;
     let current = found.as_ref().map(|found| found.version);
-    let finished_at = found.as_ref().and_then(|found| found.finished_at);
-    // Since the last run has finished; since the database was made, when none has.
-    let age_ms = found.as_ref().map_or(0, |found| now - found.finished_at.unwrap_or(found.migrated_at));
-    let on_time = found.is_some() && age_ms <= LATE_MS;
+    let scheduled_run = found.as_ref().map(|found| ScheduledRuns::of(&found.runs)).unwrap_or_default();
     let migrated = current.is_some_and(|current| current >= migrate::latest());
     let word = |holds: bool| if holds { "ok" } else { "failed" };
     Readiness {
-        status: if migrated && key_value && on_time { READY } else { "not_ready" },
+        status: if migrated && key_value && scheduled_run.on_time { READY } else { "not_ready" },
         checks: Checks {
             database: word(found.is_some()),
             migrations: Migrations { current, latest: migrate::latest() },
             key_value: word(key_value),
-            scheduled_run: LastScheduledRun {
-                last_finished_at: finished_at.map(Timestamp),
-                age_s: finished_at.map(|_| age_ms / 1000),
-                on_time,
-            },
+            scheduled_run,
         },
     }
 }
 
-/// The version of the schema, and when the scheduled run last finished.
-#[derive(FromRow)]
-struct Found {
-    version: i64,
-    migrated_at: i64,
-    finished_at: Option<i64>,
+impl ScheduledRuns {
+    fn of(runs: &[LastRun]) -> Self {
+        let finished: Option<Vec<_>> = runs.iter().map(|run| run.finished_at.map(|at| (at, run.age_ms))).collect();
+        let first = finished.and_then(|finished| finished.into_iter().min());
+        let late = scheduled::late(runs);
+        Self {
+            last_finished_at: first.map(|(at, _)| Timestamp(at)),
+            age_s: first.map(|(_, age_ms)| age_ms / SECOND_MS),
+            on_time: late.is_empty(),
+            late,
+        }
+    }
 }
 
-fn database() -> Result<Option<Found>, Problem> {
-    Database.fetch_optional(
-        "select max(version) as version, min(applied_at) as migrated_at,
-            (select finished_at from leases where name = 'tick') as finished_at
-         from schema_migrations",
-        params![],
-    )
+/// The version of the schema, and how it stands with the scheduled work.
+struct Found {
+    version: i64,
+    runs: Vec<LastRun>,
+}
+
+fn database(now: i64) -> Result<Option<Found>, Problem> {
+    let Some(version) = Database.fetch_scalar("select max(version) from schema_migrations", params![])? else { return Ok(None) };
+    Ok(Some(Found { version, runs: scheduled::last_runs(now)?.to_vec() }))
 }
 
 #[cfg(target_family = "wasm")]
@@ -138,5 +142,33 @@ mod store {
 mod store {
     pub async fn answers() -> bool {
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(component: &'static str, finished_at: Option<i64>, age_ms: i64) -> LastRun {
+        LastRun { component, finished_at, age_ms }
+    }
+
+    #[test]
+    fn the_run_that_is_the_longest_ago_counts() {
+        let runs = ScheduledRuns::of(&[run("auth", Some(280_000), 20_000), run("crowd", Some(150_000), 150_000)]);
+        assert_eq!((runs.last_finished_at.map(|at| at.0), runs.age_s, runs.on_time), (Some(150_000), Some(150), false));
+        assert_eq!(runs.late, ["crowd"]);
+    }
+
+    #[test]
+    fn who_has_not_had_its_first_run_yet_is_on_time_for_a_while() {
+        let runs = ScheduledRuns::of(&[run("auth", Some(280_000), 20_000), run("crowd", None, 60_000)]);
+        assert!(runs.on_time && runs.late.is_empty());
+        assert!(runs.last_finished_at.is_none() && runs.age_s.is_none());
+    }
+
+    #[test]
+    fn a_database_that_does_not_answer_is_not_on_time() {
+        assert!(!ScheduledRuns::default().on_time);
     }
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use const_format::concatcp;
 use domain::booking_slot::Zone;
-use domain::reservation::{IMMEDIATE_START_MS, MAX_STAY_MS};
-use domain::spot::{Kind, Status};
+use domain::reservation::MAX_STAY_MS;
+use domain::spot::Kind;
 use domain::tariff::Tariff;
 use domain::time::HOUR_MS;
 use kit::db::{Database, Executor as _};
@@ -14,18 +14,24 @@ use kit::page::{Listing, Page};
 use kit::request::Now;
 use kit::row::FromRow;
 use kit::select::Select;
-use kit::{Answer, Problem, params};
+use kit::{Answer, Problem, params, spot_is_unclaimed, spot_is_usable};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 /// A spot that may be had for a period.
 #[derive(Serialize, ToSchema)]
 pub struct SpotOffer {
+    /// The spot's code.
     spot_id: String,
+    /// The site's slug.
     site: String,
+    /// The zone's code.
     zone: String,
+    /// What it is for.
     kind: Kind,
+    /// When the period begins.
     from: Timestamp,
+    /// When the period ends.
     to: Timestamp,
     /// Minor units; null where the site's time zone is not known.
     price: Option<i64>,
@@ -41,8 +47,11 @@ pub struct Filters {
     from: Option<Timestamp>,
     /// An hour after `from` unless it says otherwise; 30 days after it at most.
     to: Option<Timestamp>,
+    /// Only those of this kind.
     kind: Option<Kind>,
+    /// Only those of this site, by its slug.
     site: Option<Slug>,
+    /// Only those of this zone, by its code.
     zone: Option<Code>,
 }
 
@@ -68,17 +77,12 @@ struct Spot {
     kind: Kind,
 }
 
-/// In service, claimed by no reservation from `?1` to `?2`, and empty when a stay from `?1` would start now, which is `?3`.
+/// Those that may be had from `?1` to `?2`, as seen at `?3`, now.
 const FIND: &str = concatcp!(
-    "select s.spot_id, s.site, s.zone, s.kind from spots s
-     where s.spot_id > coalesce(?4, '') and s.status = '",
-    Status::InService.into_str(),
-    "' and (?1 > ?3 + ",
-    IMMEDIATE_START_MS,
-    " or not exists (select 1 from devices v join device_state t on t.device_id = v.id
-            where v.spot_id = s.spot_id and v.is_active = 1 and t.occupied = 1))
-        and not exists (select 1 from spot_claims c
-            where c.spot_id = s.spot_id and c.starts_at < ?2 and c.ends_at > ?1 and c.expires_at > ?3)"
+    "select s.spot_id, s.site, s.zone, s.kind from spot_presence s where s.spot_id > coalesce(?4, '') and ",
+    spot_is_usable!(from: "?1", now: "?3"),
+    " and ",
+    spot_is_unclaimed!(spot: "s.spot_id", from: "?1", to: "?2", now: "?3", except: "0")
 );
 
 /// Lists the spots that may be had for a period, by `spot_id`, each with its price.

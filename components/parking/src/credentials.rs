@@ -18,12 +18,19 @@ use crate::devices;
 /// A key of a device, without the key itself, which nobody has any more.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct DeviceCredential {
+    /// The key's id, by which it is revoked.
     id: String,
+    /// The device's code.
     device_code: String,
+    /// What it is for; null when nobody has said.
     label: Option<String>,
+    /// When it was issued.
     created_at: Timestamp,
+    /// The id of the user who issued it.
     created_by: String,
+    /// When it was revoked; null while it is good.
     revoked_at: Option<Timestamp>,
+    /// The id of the user who revoked it; null while it is good.
     revoked_by: Option<String>,
 }
 
@@ -48,17 +55,22 @@ pub async fn list(_: Caller<Admin>, Path(code): Path<String>, listing: Listing<N
 #[derive(Input)]
 #[input(example = r#"{"label": "gate 2"}"#)]
 pub struct NewCredential {
+    /// What it is for, for people to read.
     label: Option<Text<0, 100>>,
 }
 
 /// A new key of a device.
 #[derive(Serialize, ToSchema)]
 pub struct IssuedCredential {
+    /// The key's id, by which it is revoked.
     id: String,
+    /// The device's code.
     device_code: String,
+    /// What it is for; null when nobody has said.
     label: Option<String>,
     /// `ghd_` and 43 characters; it is not shown again.
     key: String,
+    /// When it was issued.
     created_at: Timestamp,
 }
 

@@ -25,14 +25,21 @@ use utoipa::ToSchema;
 /// A device.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct Device {
+    /// The device's code.
     device_code: String,
+    /// The site's slug.
     site: String,
+    /// The zone's code.
     zone: String,
     /// The spot that it stands on.
     spot_id: Option<String>,
+    /// The name that people read; null for none.
     name: Option<String>,
+    /// The version of its firmware; null when nobody has said.
     firmware: Option<String>,
+    /// Whether what it sends is taken.
     is_active: bool,
+    /// How it is, by when it last sent something.
     #[row(with = health)]
     health: Health,
     /// When something of it was last received.
@@ -48,12 +55,15 @@ pub struct Device {
     voltage: Option<f64>,
     /// Amperes.
     current: Option<f64>,
+    /// The last that it measured, -1 to 1; null before the first reading.
     power_factor: Option<f64>,
     /// Watts.
     power_w: Option<f64>,
     /// Whether somebody stands on its spot.
     occupied: Option<bool>,
+    /// When it was made.
     created_at: Timestamp,
+    /// When it last changed.
     updated_at: Timestamp,
 }
 
@@ -85,9 +95,13 @@ pub fn not_found() -> Problem {
 /// Which devices.
 #[derive(Input)]
 pub struct Filters {
+    /// Only those of this site, by its slug.
     site: Option<Slug>,
+    /// Only those of this zone, by its code.
     zone: Option<Code>,
+    /// Only those that are so.
     health: Option<Health>,
+    /// Only those whose data is taken, or only the others.
     is_active: Option<bool>,
 }
 

@@ -8,7 +8,6 @@ mod lots;
 mod overview;
 mod sites;
 mod slot_monitoring;
-mod spot_state;
 mod spots;
 mod tariff;
 mod zones;

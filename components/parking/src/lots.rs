@@ -5,13 +5,14 @@ use axum::response::{IntoResponse, Response};
 use domain::anomaly::{Change, DEFAULT_LOW_SPOTS, Kind, low_spots_in_lot};
 use domain::time::{SECOND_MS, YEAR_2000_MS};
 use kit::api::{Created, Request, Respond, answers_schema};
-use kit::caller::{Caller, Sender};
+use kit::caller::{Caller, SYSTEM, Sender};
 use kit::db::{self, Database, DbError, Executor as _, Fetch as _, Transaction};
 use kit::input::{At, Input, Int, Recent, Text, Timestamp, any_of_schemas};
 use kit::page::{Listing, Page};
 use kit::request::{Body, Now};
 use kit::row::FromRow;
 use kit::select::Select;
+use kit::system_alerts::{self, SystemAlert};
 use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -19,8 +20,11 @@ use utoipa::ToSchema;
 /// A count of a lot's free spots.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct LotCount {
+    /// The lot's name.
     parking_lot: String,
+    /// How many spots were free.
     available_spots: i64,
+    /// When it was counted.
     #[row(column = "at")]
     timestamp: Timestamp,
 }
@@ -73,7 +77,9 @@ pub async fn read_latest(listing: Listing<Filters>) -> Answer<LatestCounts> {
 #[derive(Input)]
 #[input(check, example = r#"{"parking_lot": "North Gate", "available_spots": 42, "timestamp": "2026-02-04T10:30:00Z"}"#)]
 pub struct NewLotCount {
+    /// The lot's name.
     parking_lot: Text<1, 100>,
+    /// How many spots are free.
     available_spots: Int<0, 10_000_000>,
     /// When it was counted; now unless it says otherwise.
     timestamp: Option<Recent>,
@@ -155,16 +161,10 @@ fn update_low_spots(transaction: &Transaction, lot: &str, at: i64, now: i64) -> 
     // Not the bare name: the scheduled run speaks of a site of that name by what its sensors say.
     let subject = format!("lot:{lot}");
     if change == Change::Raise {
-        transaction.run(
-            "insert into system_alerts (alert_type, subject, site, severity, message, at) values (?, ?, ?, ?, ?, ?)",
-            params![Kind::LowSpots, subject, slug, Kind::LowSpots.severity(), format!("{lot} has {free} free spots"), now],
-        )?;
+        let message = format!("{lot} has {free} free spots");
+        system_alerts::raise(transaction, &SystemAlert::of(Kind::LowSpots, &subject, slug.as_deref(), None, message), now)?;
     } else {
-        transaction.run(
-            "update alerts set status = 'resolved', resolved_at = ?1, resolved_by = 'system', updated_at = ?1, updated_by = 'system'
-             where source = 'system' and status <> 'resolved' and alert_type = ?2 and subject = ?3",
-            params![now, Kind::LowSpots, subject],
-        )?;
+        system_alerts::resolve(transaction, &[Kind::LowSpots], &[&subject], SYSTEM, now)?;
     }
     Ok(())
 }

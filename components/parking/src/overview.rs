@@ -10,11 +10,10 @@ use kit::db::{Database, Fetch as _, Row};
 use kit::input::{Input, Slug, Timestamp};
 use kit::request::{Now, Query};
 use kit::row::FromRow;
+use kit::spots::SPOTS_WITH_STATE;
 use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
-
-use crate::spot_state::SPOTS_WITH_STATE;
 
 /// How full everything is and how the devices are.
 #[derive(Serialize, ToSchema)]
@@ -23,7 +22,9 @@ pub struct Overview {
     spots: Counts,
     /// Zones with spots, by site and in the order of its plan.
     by_zone: Vec<ZoneOverview>,
+    /// How many active devices are how.
     devices: DeviceCounts,
+    /// When this was true.
     as_of: Timestamp,
     /// `total`, as clients of the slot monitoring server read it, like the five that follow.
     total_slots: i64,
@@ -42,8 +43,11 @@ pub struct Overview {
 /// How full a zone is.
 #[derive(Serialize, ToSchema)]
 struct ZoneOverview {
+    /// The site's slug.
     site: String,
+    /// The zone's code.
     zone: String,
+    /// The zone's name.
     name: String,
     #[serde(flatten)]
     spots: Counts,
@@ -52,9 +56,13 @@ struct ZoneOverview {
 /// How many active devices are of each health.
 #[derive(Clone, Copy, Default, Serialize, FromRow, ToSchema)]
 struct DeviceCounts {
+    /// Those that send in time.
     healthy: i64,
+    /// Those that are late.
     warning: i64,
+    /// Those that have fallen silent.
     offline: i64,
+    /// Those that have sent nothing yet.
     unknown: i64,
 }
 
@@ -92,8 +100,9 @@ const COUNT_SPOTS: &str = concatcp!(
     Status::Reserved.into_str(),
     "' or (s.status = '",
     Status::InService.into_str(),
-    "' and s.spot_id in (select c.spot_id from spot_claims c where c.starts_at <= ?3 and c.ends_at > ?3 and c.expires_at > ?3)))) as reserved
-     from ",
+    "' and s.spot_id in (select c.spot_id from spot_claims c where ",
+    kit::claim_counts!(now: "?3"),
+    ")))) as reserved from ",
     SPOTS_WITH_STATE
 );
 

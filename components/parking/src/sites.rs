@@ -26,8 +26,11 @@ const COLUMNS: &str = "slug, name, kind, latitude, longitude, time_zone, capacit
 /// A site.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct Site {
+    /// The site's slug, which names it everywhere.
     slug: String,
+    /// The name that people read.
     name: String,
+    /// What it is.
     kind: Kind,
     /// Degrees.
     latitude: f64,
@@ -42,9 +45,12 @@ pub struct Site {
     /// Further limits of the site, kept as they were sent.
     #[schema(value_type = Object)]
     thresholds: JsonColumn<Object>,
+    /// Its prices and refunds.
     #[row(with = Tariff::from_row)]
     tariff: Tariff,
+    /// When it was made.
     created_at: Timestamp,
+    /// When it last changed.
     updated_at: Timestamp,
 }
 
@@ -55,6 +61,7 @@ fn not_found() -> Problem {
 /// Which sites.
 #[derive(Input)]
 pub struct Filters {
+    /// Only those of this kind.
     kind: Option<Kind>,
 }
 
@@ -87,8 +94,11 @@ kit::text_type! {
     "time_zone": "Asia/Kolkata", "capacity": 120, "tariff": {"currency": "INR", "per_hour": 4000}
 }"#)]
 pub struct NewSite {
+    /// A name that no site has, and that it keeps.
     slug: Slug,
+    /// The name that people read.
     name: Text<1, 100>,
+    /// What it is.
     kind: Kind,
     /// Degrees.
     #[input(alias("lat"))]
@@ -96,6 +106,7 @@ pub struct NewSite {
     /// Degrees.
     #[input(alias("lng"))]
     longitude: Number<-180, 180>,
+    /// IANA name, such as `Asia/Kolkata`.
     #[input(alias("timezone"))]
     time_zone: ZoneName,
     /// How many spots or people it has room for.
@@ -104,6 +115,7 @@ pub struct NewSite {
     low_spots: Option<Int<0, MAX_CAPACITY>>,
     /// Further limits of the site, kept as they are sent.
     thresholds: Option<JsonObject>,
+    /// Its prices and refunds; free unless it says otherwise.
     tariff: Option<TariffField>,
 }
 
@@ -114,7 +126,9 @@ pub struct SiteChange {
     /// May be repeated, and cannot be changed.
     #[input(same_as_path = "site")]
     slug: Option<Slug>,
+    /// The name that people read.
     name: Option<Text<1, 100>>,
+    /// What it is.
     kind: Option<Kind>,
     /// Degrees.
     #[input(alias("lat"))]
@@ -122,9 +136,12 @@ pub struct SiteChange {
     /// Degrees.
     #[input(alias("lng"))]
     longitude: Option<Number<-180, 180>>,
+    /// IANA name, such as `Asia/Kolkata`.
     #[input(alias("timezone"))]
     time_zone: Option<ZoneName>,
+    /// How many spots or people it has room for.
     capacity: Option<Int<0, MAX_CAPACITY>>,
+    /// Fewer free spots than this raise an alert.
     low_spots: Option<Int<0, MAX_CAPACITY>>,
     /// Replaces the limits as a whole.
     thresholds: Option<JsonObject>,

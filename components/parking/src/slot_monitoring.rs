@@ -10,17 +10,19 @@ use kit::page::{Listing, Page};
 use kit::request::Now;
 use kit::row::FromRow;
 use kit::select::Select;
+use kit::spots::{IS_FREE, SPOTS_WITH_STATE};
 use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::spot_state::{IS_FREE, SPOTS_WITH_STATE};
-
 /// A zone with the number of its slots.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct SlotZone {
+    /// The zone's code.
     zone_code: String,
+    /// The zone's name.
     name: String,
+    /// The site's slug.
     site: String,
     /// All slots.
     total: i64,
@@ -31,6 +33,7 @@ pub struct SlotZone {
 /// Which zones.
 #[derive(Input)]
 pub struct ZoneFilters {
+    /// Only those of this site, by its slug.
     site: Option<Slug>,
 }
 
@@ -56,9 +59,13 @@ pub async fn list_zones(_: Caller<SignedIn>, Now(now): Now, listing: Listing<Zon
 /// A slot: a parking spot.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct ParkingSlot {
+    /// The spot's code.
     slot_code: String,
+    /// The zone's code.
     zone: String,
+    /// The site's slug.
     site: String,
+    /// What it is for.
     kind: Kind,
     /// `available` where anyone may park, else `occupied`.
     #[row(with = slot_status)]
@@ -75,6 +82,7 @@ fn slot_status(row: &Row) -> Result<&'static str, Problem> {
 pub struct SlotFilters {
     /// In any case of its letters.
     zone_code: Option<Code>,
+    /// Only those of this site, by its slug.
     site: Option<Slug>,
 }
 

@@ -13,23 +13,28 @@ use kit::page::{Listing, Page};
 use kit::request::{Body, Now};
 use kit::row::FromRow;
 use kit::select::Select;
+use kit::spots::{SPOTS_WITH_STATE, STATE};
 use kit::{Answer, Problem, params};
 use serde::Serialize;
 use strum::{EnumString, IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 
-use crate::spot_state::{SPOTS_WITH_STATE, STATE};
 use crate::zones;
 
 /// A spot.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct Spot {
+    /// The spot's code.
     spot_id: String,
+    /// The site's slug.
     site: String,
+    /// The zone's code.
     zone: String,
+    /// What it is for.
     kind: Kind,
     /// Its state now.
     status: SpotState,
+    /// When it last changed.
     updated_at: Timestamp,
 }
 
@@ -44,8 +49,11 @@ fn find(spot_id: &str, now: i64) -> Answer<Spot> {
 /// Which spots.
 #[derive(Input)]
 pub struct Filters {
+    /// Only those of this site, by its slug.
     site: Option<Slug>,
+    /// Only those of this zone, by its code.
     zone: Option<Code>,
+    /// Only those of this kind.
     kind: Option<Kind>,
     /// Their state now.
     status: Option<SpotState>,
@@ -102,7 +110,9 @@ impl From<SettableStatus> for Status {
 pub struct NewSpot {
     /// Unique, in any case of its letters.
     spot_id: Code,
+    /// The slug of its site.
     site: Slug,
+    /// The code of its zone.
     zone: Code,
     /// `standard` unless it says otherwise.
     kind: Option<Kind>,
@@ -121,7 +131,9 @@ pub struct SpotChange {
     site: Option<Slug>,
     /// May be repeated, and cannot be changed.
     zone: Option<Code>,
+    /// What it is for.
     kind: Option<Kind>,
+    /// What is to become of it.
     status: Option<SettableStatus>,
     /// Whether it is closed although there are reservations of it.
     force: Option<bool>,

@@ -36,20 +36,22 @@ type Price = Int<0, MAX_PRICE>;
 pub struct Tariff {
     /// ISO 4217; must be there with any price.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, nullable = false)]
     currency: Option<Currency>,
     #[input(flatten)]
     #[serde(flatten)]
     prices: Prices,
     /// What kinds of spots have of their own; the rest is the site's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<BTreeMap<String, Prices>>)]
+    #[schema(value_type = Option<BTreeMap<String, Prices>>, nullable = false)]
     kinds: Option<KindPrices>,
     /// Another name of `kinds`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<BTreeMap<String, Prices>>)]
+    #[schema(value_type = Option<BTreeMap<String, Prices>>, nullable = false)]
     by_kind: Option<KindPrices>,
+    /// What a driver who cancels gets back.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     refund: Option<RefundTerms>,
 }
 
@@ -73,23 +75,23 @@ impl Tariff {
 pub struct Prices {
     /// For an hour.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, nullable = false)]
     per_hour: Option<Price>,
     /// The most for one calendar day.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, nullable = false)]
     per_day: Option<Price>,
     /// Another name of `per_day`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, nullable = false)]
     daily_cap: Option<Price>,
     /// The least for a stay that costs anything.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, nullable = false)]
     minimum: Option<Price>,
     /// Minutes at the start that cost nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, nullable = false)]
     free_minutes: Option<Int<0, MAX_FREE_MINUTES>>,
 }
 
@@ -150,15 +152,15 @@ impl Prices {
 pub struct RefundTerms {
     /// All of it until so many minutes before the start; 60 unless it says otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, nullable = false)]
     full_until_minutes: Option<Int<0, MAX_NOTICE_MINUTES>>,
     /// Percent of it from then until the start; 50 unless it says otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, nullable = false)]
     late_percent: Option<Int<0, 100>>,
     /// Percent of it after the start; 0 unless it says otherwise. Not more than `late_percent`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, nullable = false)]
     started_percent: Option<Int<0, 100>>,
 }
 

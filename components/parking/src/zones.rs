@@ -21,8 +21,11 @@ const COLUMNS: &str = "code, site, name, area_m2, capacity, position, created_at
 /// A zone.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct Zone {
+    /// The zone's code, which its site has once.
     code: String,
+    /// The site's slug.
     site: String,
+    /// The name that people read.
     name: String,
     /// Square metres.
     area_m2: Option<f64>,
@@ -30,7 +33,9 @@ pub struct Zone {
     capacity: Option<i64>,
     /// Its place in the order of a plan.
     position: i64,
+    /// When it was made.
     created_at: Timestamp,
+    /// When it last changed.
     updated_at: Timestamp,
 }
 
@@ -82,6 +87,7 @@ pub struct NewZone {
     /// Unique within the site, in any case of its letters.
     #[input(alias("zone_code"))]
     code: Code,
+    /// The name that people read.
     name: Text<1, 100>,
     /// Square metres.
     area_m2: Option<Area>,
@@ -98,10 +104,13 @@ pub struct ZoneChange {
     /// May be repeated, and cannot be changed.
     #[input(alias("zone_code"), same_as_path = "zone")]
     code: Option<Code>,
+    /// The name that people read.
     name: Option<Text<1, 100>>,
     /// Square metres.
     area_m2: Patch<Area>,
+    /// How many spots or people it has room for; null when nobody has said.
     capacity: Patch<Int<0, 10_000_000>>,
+    /// Its place in the order of a plan.
     position: Option<Int<0, 1_000_000>>,
 }
 

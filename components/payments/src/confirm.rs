@@ -4,7 +4,7 @@ use axum::Json;
 use const_format::concatcp;
 use domain::reservation::Status;
 use domain::time::SECOND_MS;
-use kit::caller::{Caller, Principal, SignedIn};
+use kit::caller::{Caller, Person, Principal};
 use kit::db::{Database, Fetch as _};
 use kit::input::{At, Id, Input};
 use kit::request::{Body, Now};
@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::intents::{at_stripe, require_wanted};
 use crate::model::{Payment, SELECT};
-use crate::request::{NoCardData, require_person};
+use crate::request::NoCardData;
 use crate::settle::settle_now;
 use crate::stripe::{Failure, Intent, Stripe, is_id};
 use crate::view::not_found;
@@ -24,7 +24,9 @@ use crate::view::not_found;
 #[derive(Input)]
 #[input(check, example = r#"{"reservation_id": "019c2848-5c40-7000-8000-000000000001", "payment_method": "pm_card_visa"}"#)]
 pub struct ConfirmationRequest {
+    /// The payment's id.
     payment_id: Option<Id<255>>,
+    /// The id of the payment intent at Stripe, `pi_…`.
     payment_intent_id: Option<Id<255>>,
     /// Its newest payment.
     reservation_id: Option<Id<255>>,
@@ -53,14 +55,21 @@ fn is_payment_method(text: &str) -> bool {
 /// What came of a confirmation. Money is minor units of `currency`.
 #[derive(Serialize, ToSchema)]
 pub struct PaymentConfirmation {
+    /// The payment's id.
     payment_id: String,
+    /// The id of the payment intent at Stripe, `pi_…`.
     payment_intent_id: String,
+    /// The id of the reservation that is paid for.
     reservation_id: String,
+    /// What is paid, minor units of `currency`.
     amount: i64,
+    /// ISO 4217, such as `INR`.
     currency: String,
     /// In Stripe's words. `requires_action`: the device has a step to take, with `client_secret`.
     status: String,
+    /// With what the driver's device goes on at Stripe; null when there is nothing left to do.
     client_secret: Option<String>,
+    /// How the reservation is by now.
     reservation_status: Status,
     /// What goes back by itself: the payment came too late, or was not needed.
     refunded: i64,
@@ -76,12 +85,7 @@ pub struct PaymentConfirmation {
     (status = 409, description = "`reason` is `lapsed`, `paid`, `changed`, `not_possible` or `amount_too_small`."),
     (status = 503, description = "Stripe does not answer, or payments are not set up: come back after `Retry-After`.")
 ))]
-pub async fn confirm(
-    caller: Caller<SignedIn>,
-    Now(now): Now,
-    Body(request): Body<ConfirmationRequest>,
-) -> Answer<Json<PaymentConfirmation>> {
-    require_person(&caller.0)?;
+pub async fn confirm(caller: Caller<Person>, Now(now): Now, Body(request): Body<ConfirmationRequest>) -> Answer<Json<PaymentConfirmation>> {
     let payment = find_own(&caller.0, &request)?;
     let stripe = Stripe::needed().await?;
     let (payment, mut intent) = at_stripe(&stripe, payment).await?;

@@ -4,7 +4,7 @@ use const_format::formatcp;
 use domain::payment::PaymentState;
 use domain::reservation::{HOLD_MS, Status};
 use domain::time::MINUTE_MS;
-use kit::caller::{Caller, Principal, SignedIn};
+use kit::caller::{Caller, Person, Principal};
 use kit::db::{self, Database, Executor, Fetch as _, Transaction};
 use kit::idempotency::{Idempotent, Once};
 use kit::input::{Id, Input, Timestamp};
@@ -15,7 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::model::{COLUMNS, Payment, SELECT, UNDERWAY};
-use crate::request::{NoCardData, require_person};
+use crate::request::NoCardData;
 use crate::settle::settle_now;
 use crate::stripe::{Failure, Intent, Stripe};
 
@@ -23,6 +23,7 @@ use crate::stripe::{Failure, Intent, Stripe};
 #[derive(Input)]
 #[input(example = r#"{"reservation_id": "019c2848-5c40-7000-8000-000000000001"}"#)]
 pub struct IntentRequest {
+    /// The id of the reservation that is to be paid.
     reservation_id: Id,
     #[input(flatten)]
     _no_card_data: NoCardData,
@@ -31,14 +32,19 @@ pub struct IntentRequest {
 /// A payment intent. Money is minor units of `currency`.
 #[derive(Serialize, ToSchema)]
 pub struct PaymentIntent {
+    /// The payment's id.
     payment_id: String,
+    /// The id of the payment intent at Stripe, `pi_…`.
     payment_intent_id: String,
     /// With it the driver's own device pays at Stripe.
     client_secret: Option<String>,
+    /// What is to be paid, minor units of `currency`.
     amount: i64,
+    /// ISO 4217, such as `INR`.
     currency: String,
     /// In Stripe's words.
     status: String,
+    /// The id of the reservation that is paid for.
     reservation_id: String,
     /// Until when it is to be paid.
     expires_at: Timestamp,
@@ -52,8 +58,7 @@ pub struct PaymentIntent {
     (status = 409, description = "`reason` is `paid`, `lapsed`, `not_possible` or `amount_too_small`."),
     (status = 503, description = "Stripe does not answer, or payments are not set up: come back after `Retry-After`.")
 ))]
-pub async fn create(caller: Caller<SignedIn>, Now(now): Now, request: Idempotent<IntentRequest>) -> Answer<Once<PaymentIntent>> {
-    require_person(&caller.0)?;
+pub async fn create(caller: Caller<Person>, Now(now): Now, request: Idempotent<IntentRequest>) -> Answer<Once<PaymentIntent>> {
     if let Some(kept) = request.replay(&caller.0)? {
         return Ok(kept);
     }

@@ -19,19 +19,15 @@ mod view;
 mod webhook;
 
 use kit::api::Api;
-use kit::routes;
+use kit::{routes, scheduled};
+
+use crate::schedule::Summary;
 
 /// The routes.
 pub fn api() -> Api {
-    Api::new("payments", "Payments and refunds through Stripe.").routes(routes![
-        list::list,
-        read::read,
-        intents::create,
-        confirm::confirm,
-        refund::create,
-        webhook::receive,
-        schedule::tick
-    ])
+    Api::new("payments", "Payments and refunds through Stripe.")
+        .routes(routes![list::list, read::read, intents::create, confirm::confirm, refund::create, webhook::receive])
+        .routes([scheduled::route::<Summary>()])
 }
 
-kit::component!(api, scheduled: schedule::run);
+kit::component!(api, scheduled: scheduled::run::<Summary>);

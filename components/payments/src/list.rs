@@ -15,7 +15,9 @@ use crate::view::{PaymentView, SELECT};
 /// Which payments.
 #[derive(Input)]
 pub struct Filters {
+    /// Only those of this reservation, by its id.
     reservation_id: Option<Id>,
+    /// Only those of this state.
     state: Option<PaymentState>,
 }
 

@@ -12,7 +12,7 @@ use kit::idempotency::{Idempotent, Once};
 use kit::input::{Input, Int};
 use kit::request::{Now, OptionalBody};
 use kit::row::FromRow;
-use kit::{Answer, Problem, host, params};
+use kit::{Answer, Problem, host, params, refunds};
 
 use crate::stripe::{self, Failure, Stripe};
 use crate::view::{PaymentDetail, not_found};
@@ -34,12 +34,6 @@ struct Balance {
     left: i64,
     reservation: String,
 }
-
-const INSERT: &str = formatcp!(
-    "insert into refunds (id, payment, amount, reason, next_attempt_at, created_at, updated_at, updated_by)
-     values (?1, ?2, ?3, '{}', ?4, ?4, ?4, ?5)",
-    RefundReason::Operator.into_str()
-);
 
 /// Gives money of a payment back.
 ///
@@ -68,7 +62,7 @@ pub async fn create(
             let detail = format!("{left} is left of this payment, in minor units");
             return Err(Problem::conflict(detail).because("nothing_left").with("left", left));
         }
-        tx.run(INSERT, params![host::new_id(now)?, &id, amount, now, &caller.0.id])?;
+        refunds::insert(tx, &id, amount, RefundReason::Operator, &caller.0.id, now)?;
         tx.run(
             "update reservations set paid = max(0, paid - ?2), updated_at = ?3, updated_by = ?4 where id = ?1",
             params![reservation, amount, now, &caller.0.id],

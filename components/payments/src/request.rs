@@ -1,7 +1,5 @@
 //! What requests for payments share.
 
-use kit::Problem;
-use kit::caller::Principal;
 use kit::input::{At, Field, Input, SchemaRef, Schemas, Value};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
@@ -36,9 +34,4 @@ impl Field for Refused {
     fn schema(_: &mut Schemas) -> SchemaRef {
         ObjectBuilder::new().schema_type(Type::Null).description(Some("Must not be sent here.")).into()
     }
-}
-
-/// 403 for a device: a payment is for a person to make.
-pub fn require_person(caller: &Principal) -> Result<(), Problem> {
-    if caller.role.is_person() { Ok(()) } else { Err(Problem::forbidden("a device makes no payments")) }
 }

@@ -3,14 +3,12 @@
 
 use std::time::Instant;
 
-use axum::{Extension, Json};
 use const_format::formatcp;
 use domain::reservation::Status;
 use domain::time::{DAY_MS, HOUR_MS, SECOND_MS};
 use kit::db::{self, Database, Executor as _, Fetch as _};
-use kit::serve::Quiet;
-use kit::trusted::Trusted;
-use kit::{Answer, Problem, host, params};
+use kit::scheduled::{BATCH, Work};
+use kit::{Problem, host, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -22,9 +20,6 @@ use crate::stripe::{Failure, Stripe};
 
 /// How long the ids of Stripe's events are kept, milliseconds: it sends one again for three days.
 const EVENTS_KEPT_MS: i64 = 60 * DAY_MS;
-
-/// Events that one run forgets at most: no writer waits long.
-const BATCH: i64 = 5_000;
 
 /// What a run did.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -40,18 +35,16 @@ pub struct Summary {
     events: usize,
 }
 
-/// Looks after what is open at Stripe, as the cron trigger does.
-#[utoipa::path(post, path = "/internal/tick/payments")]
-pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
-    Ok((Extension(Quiet), Json(run().await?)))
-}
+impl Work for Summary {
+    const COMPONENT: &'static str = "payments";
 
-/// One run. Without a key there is nothing to do at Stripe.
-pub async fn run() -> Result<Summary, Problem> {
-    let checked = check_open().await;
-    // Whether or not Stripe could be asked.
-    let events = forget_events(host::now_ms())?;
-    Ok(Summary { events, ..checked? })
+    /// Without a key there is nothing to do at Stripe.
+    async fn run(now: i64) -> Result<Self, Problem> {
+        let checked = check_open().await;
+        // Whether or not Stripe could be asked.
+        let events = forget_events(now)?;
+        Ok(Summary { events, ..checked? })
+    }
 }
 
 async fn check_open() -> Result<Summary, Problem> {

@@ -5,10 +5,11 @@
 
 use const_format::formatcp;
 use domain::payment::{PaymentState, RefundReason};
-use domain::reservation::{IMMEDIATE_START_MS, Status};
-use domain::spot;
+use domain::reservation::Status;
+use kit::caller::SYSTEM;
 use kit::db::{self, Executor as _, Fetch as _, Transaction};
-use kit::{Problem, host, params};
+use kit::row::FromRow;
+use kit::{Problem, params, refunds};
 
 use crate::model::{Payment, UNDERWAY};
 use crate::refund;
@@ -20,6 +21,11 @@ const ARRIVED: &str = Status::Arrived.into_str();
 const EXPIRED: &str = Status::Expired.into_str();
 const SUCCEEDED: &str = PaymentState::Succeeded.into_str();
 
+const USABLE: &str = kit::spot_is_usable!(from: "reservations.starts_at", now: "?3");
+const FREE: &str = kit::spot_is_unclaimed!(
+    spot: "reservations.spot_id", from: "reservations.starts_at", to: "reservations.ends_at", now: "?3", except: "reservations.no"
+);
+
 /// The reservation takes the payment: within its hold; or later, while its spot is still free for it; or as the rest for a longer stay.
 /// `?1` is its id, `?2` what was received, `?3` now, `?4` the currency. From which states: `Event::Pay` in `domain::reservation`.
 const TAKE: &str = formatcp!(
@@ -30,17 +36,8 @@ const TAKE: &str = formatcp!(
         (status = '{PENDING}' and hold_expires_at > ?3)
         or (status in ('{CONFIRMED}', '{ARRIVED}') and due_until > ?3)
         or (status in ('{PENDING}', '{EXPIRED}') and ends_at > ?3
-            and exists (
-                select 1 from spot_presence s
-                where s.spot_id = reservations.spot_id and s.status = '{}'
-                    and (reservations.starts_at > ?3 + {IMMEDIATE_START_MS} or not s.is_occupied)
-            ) and not exists (
-                select 1 from spot_claims c
-                where c.spot_id = reservations.spot_id and c.ends_at > reservations.starts_at and c.starts_at < reservations.ends_at
-                    and c.expires_at > ?3 and c.reservation_no <> reservations.no
-            ))
-     ) returning no",
-    spot::Status::InService.into_str()
+            and exists (select 1 from spot_presence s where s.spot_id = reservations.spot_id and {USABLE}) and {FREE})
+     ) returning no"
 );
 
 const SUCCEED: &str = formatcp!(
@@ -49,21 +46,20 @@ const SUCCEED: &str = formatcp!(
      where id = ?1 and state <> '{SUCCEEDED}' and (intent is null or intent = ?4) returning no"
 );
 
-/// Gives back all of a payment that is of no use. Why it is not: the reservation was cancelled, has lapsed, or is paid already or was
-/// changed.
-const REFUND: &str = formatcp!(
-    "insert into refunds (id, payment, amount, reason, next_attempt_at, created_at, updated_at, updated_by)
-     select ?1, ?2, ?3, case
-         when d.status = '{}' then '{}'
-         when d.status = '{EXPIRED}' or (d.status = '{PENDING}' and d.due_by <= ?4) then '{}'
-         else '{}' end,
-         ?4, ?4, ?4, 'system'
-     from reservation_dues d where d.reservation = ?5",
-    Status::Cancelled.into_str(),
-    RefundReason::Cancelled.into_str(),
-    RefundReason::Late.into_str(),
-    RefundReason::Duplicate.into_str()
-);
+/// Why a payment is of no use: the reservation as it is.
+#[derive(FromRow)]
+struct Dues {
+    status: Status,
+    due_by: Option<i64>,
+}
+
+/// Gives back all of a payment that is of no use.
+fn give_back(tx: &Transaction, payment: &Payment, received: i64, now: i64) -> Result<(), Problem> {
+    let dues: Option<Dues> =
+        tx.fetch_optional("select status, due_by from reservation_dues where reservation = ?", params![&payment.reservation])?;
+    let Dues { status, due_by } = dues.ok_or_else(|| Problem::internal("a payment without a reservation"))?;
+    refunds::insert(tx, &payment.id, received, RefundReason::of_useless(status, due_by, now), SYSTEM, now)
+}
 
 const NOTE: &str = formatcp!(
     "update payments set state = ?2, stripe_status = ?3, intent = ?4, updated_at = ?5, updated_by = 'stripe'
@@ -84,7 +80,7 @@ pub fn settle(tx: &Transaction, payment: &Payment, intent: &Intent, now: i64) ->
             if tx.exists(TAKE, params![&payment.reservation, received, now, currency])? {
                 return Ok(false);
             }
-            tx.run(REFUND, params![host::new_id(now)?, &payment.id, received, now, &payment.reservation])?;
+            give_back(tx, payment, received, now)?;
             return Ok(true);
         }
         "canceled" => PaymentState::Cancelled,

@@ -15,16 +15,21 @@ use utoipa::ToSchema;
 pub struct PaymentView {
     #[serde(skip)]
     pub no: i64,
+    /// The payment's id.
     id: String,
+    /// The id of the user who pays.
     pub user_id: String,
+    /// The id of the reservation that is paid for.
     #[row(column = "reservation")]
     reservation_id: String,
     /// Stripe's id of it; null until Stripe has answered.
     #[row(column = "intent")]
     payment_intent_id: Option<String>,
+    /// What is paid, minor units of `currency`.
     amount: i64,
     /// ISO 4217.
     currency: String,
+    /// How far it is.
     state: PaymentState,
     /// The intent's status in Stripe's words.
     stripe_status: Option<String>,
@@ -32,9 +37,13 @@ pub struct PaymentView {
     received: i64,
     /// What of that goes back or has gone; a refund that failed does not count.
     refunded: i64,
+    /// Why the last attempt failed; null when none has.
     last_error: Option<String>,
+    /// When it was paid; null until then.
     succeeded_at: Option<Timestamp>,
+    /// When it was made.
     created_at: Timestamp,
+    /// When it last changed.
     updated_at: Timestamp,
 }
 
@@ -48,12 +57,19 @@ pub const SELECT: &str =
 #[derive(Serialize, FromRow, ToSchema)]
 #[schema(as = Refund)]
 pub struct RefundView {
+    /// The refund's id.
     id: String,
+    /// What is given back, minor units of the payment's currency.
     amount: i64,
+    /// Why it is given back.
     reason: RefundReason,
+    /// How far it is.
     state: RefundState,
+    /// Why the last attempt failed; null when none has.
     last_error: Option<String>,
+    /// When it was made.
     created_at: Timestamp,
+    /// When it last changed.
     updated_at: Timestamp,
 }
 
@@ -62,6 +78,7 @@ pub struct RefundView {
 pub struct PaymentDetail {
     #[serde(flatten)]
     pub payment: PaymentView,
+    /// What was given back of it, or is to be.
     refunds: Vec<RefundView>,
 }
 

@@ -46,8 +46,12 @@ impl Describe for Signed {
         let signature = ParameterBuilder::new().name("Stripe-Signature").parameter_in(ParameterIn::Header).required(Required::True);
         let signature = signature.description(Some("`t=…,v1=…`: HMAC-SHA-256 over `t.body`, at most 300 s old."));
         request.parameter(signature.schema(Some(text())));
-        let data = ObjectBuilder::new().schema_type(Type::Object).property("object", ObjectBuilder::new()).required("object");
-        let event = ObjectBuilder::new().schema_type(Type::Object).property("id", text()).property("type", text()).property("data", data);
+        let object = ObjectBuilder::new().description(Some("The payment intent, the charge or the refund."));
+        let data = ObjectBuilder::new().schema_type(Type::Object).description(Some("What it is about."));
+        let data = data.property("object", object).required("object");
+        let id = text().description(Some("The event's id, `evt_…`: one that came before changes nothing."));
+        let kind = text().description(Some("What happened, such as `payment_intent.succeeded`."));
+        let event = ObjectBuilder::new().schema_type(Type::Object).property("id", id).property("type", kind).property("data", data);
         let event = ["id", "type", "data"].into_iter().fold(event, ObjectBuilder::required);
         let example = serde_json::json!({"id": "evt_1", "type": "payment_intent.succeeded", "data": {"object": {"id": "pi_1"}}});
         let content = ContentBuilder::new().schema(Some(event)).example(Some(example)).build();
@@ -60,6 +64,7 @@ impl Describe for Signed {
 /// What Stripe is answered.
 #[derive(Serialize, ToSchema)]
 pub struct WebhookReceipt {
+    /// True: Stripe need not send it again.
     received: bool,
     /// Whether the event had come before.
     duplicate: bool,

@@ -4,22 +4,15 @@
 //! reservation that is moved, 0 for none. Times are milliseconds.
 
 use const_format::formatcp;
-use domain::reservation::{IMMEDIATE_START_MS, MAX_GAP_MS};
-use domain::spot;
+use domain::reservation::MAX_GAP_MS;
 
 use crate::model::LIVE;
 
-/// Whether the spot may be given to somebody: it is in service, and nobody stands on it if the stay starts now.
-pub const USABLE: &str = formatcp!("{IN_SERVICE} and (?3 > ?2 + {IMMEDIATE_START_MS} or not s.is_occupied)");
-
-/// Whether the spot is offered at all.
-pub const IN_SERVICE: &str = formatcp!("s.status = '{}'", spot::Status::InService.into_str());
+/// Whether the spot may be given to somebody.
+pub const USABLE: &str = kit::spot_is_usable!(from: "?3", now: "?2");
 
 /// Whether no other reservation claims the spot during the stay.
-pub const FREE: &str = "not exists (
-        select 1 from spot_claims c
-        where c.spot_id = s.spot_id and c.ends_at > ?3 and c.starts_at < ?4 and c.expires_at > ?2 and c.reservation_no <> ?5
-    )";
+pub const FREE: &str = kit::spot_is_unclaimed!(spot: "s.spot_id", from: "?3", to: "?4", now: "?2", except: "?5");
 
 /// The order, for `order by`: first the spot that leaves the least time unused around the stay, no more than a day on either side, so that
 /// long gaps stay whole; of equals the first in the order of the plan.

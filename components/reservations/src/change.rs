@@ -27,10 +27,13 @@ use crate::view::ReservationView;
 pub struct ReservationChange {
     #[input(flatten)]
     spot: SpotChoice,
+    /// When the stay begins: at most 5 minutes ago, within 120 days.
     #[input(alias("start_time"))]
     start: Option<Timestamp>,
+    /// When the stay ends: 15 minutes to 30 days after its start.
     #[input(alias("end_time"))]
     end: Option<Timestamp>,
+    /// The vehicle's plate.
     #[input(alias("plate"))]
     vehicle_plate: Option<Plate>,
 }

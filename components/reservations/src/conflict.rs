@@ -1,12 +1,12 @@
 //! Why a stay cannot be had, and when one as long could begin.
 
-use const_format::formatcp;
+use const_format::{concatcp, formatcp};
 use domain::reservation::{HOLD_MS, IMMEDIATE_START_MS, MAX_HOLDS, Status};
 use domain::time::MINUTE_MS;
 use kit::db::{Database, DbError, Fetch as _, Value};
+use kit::spots::IS_IN_SERVICE;
 use kit::{Problem, params};
 
-use crate::available::IN_SERVICE;
 use crate::model::LIVE;
 use crate::request::Target;
 
@@ -60,8 +60,8 @@ impl Refusal {
 }
 
 // Over `?1`, a spot or a site, and `?2`, no kind or one, so that both take the same parameters.
-const THE_SPOT: &str = formatcp!("spot_presence s where {IN_SERVICE} and s.spot_id = ?1 and ?2 is null");
-const THE_KIND: &str = formatcp!("spot_presence s where {IN_SERVICE} and s.site = ?1 and s.kind = ?2");
+const THE_SPOT: &str = formatcp!("spot_presence s where {IS_IN_SERVICE} and s.spot_id = ?1 and ?2 is null");
+const THE_KIND: &str = formatcp!("spot_presence s where {IS_IN_SERVICE} and s.site = ?1 and s.kind = ?2");
 
 const OFFERED_SPOT: &str = formatcp!("select 1 from {THE_SPOT} limit 1");
 const OFFERED_KIND: &str = formatcp!("select 1 from {THE_KIND} limit 1");
@@ -71,12 +71,11 @@ const OFFERED_KIND: &str = formatcp!("select 1 from {THE_KIND} limit 1");
 // tried, so that few are.
 const AS_ASKED: &str = formatcp!("select s.spot_id, max(?3, iif(s.is_occupied, ?5 + {IMMEDIATE_START_MS} + 1, 0)) as at from ");
 const WHEN_ANOTHER_ENDS: &str = "select s.spot_id, c.ends_at from spot_claims c, ";
-const FIRST_FREE: &str = "and c.spot_id = s.spot_id and c.ends_at > ?3 and c.expires_at > ?5 and c.reservation_no <> ?6
-        order by 2 limit 2000
-    ) m where not exists (
-        select 1 from spot_claims c
-        where c.spot_id = m.spot_id and c.ends_at > m.at and c.starts_at < m.at + ?4 and c.expires_at > ?5 and c.reservation_no <> ?6
-    ) limit 1";
+const FIRST_FREE: &str = concatcp!(
+    "and c.spot_id = s.spot_id and c.ends_at > ?3 and c.expires_at > ?5 and c.reservation_no <> ?6 order by 2 limit 2000) m where ",
+    kit::spot_is_unclaimed!(spot: "m.spot_id", from: "m.at", to: "m.at + ?4", now: "?5", except: "?6"),
+    " limit 1"
+);
 
 const NEXT_OF_SPOT: &str = formatcp!("select m.at from ({AS_ASKED}{THE_SPOT} union all {WHEN_ANOTHER_ENDS}{THE_SPOT} {FIRST_FREE}");
 const NEXT_OF_KIND: &str = formatcp!("select m.at from ({AS_ASKED}{THE_KIND} union all {WHEN_ANOTHER_ENDS}{THE_KIND} {FIRST_FREE}");

@@ -18,21 +18,24 @@ mod transitions;
 mod view;
 
 use kit::api::Api;
-use kit::routes;
+use kit::{routes, scheduled};
+
+use crate::schedule::Summary;
 
 /// The routes.
 pub fn api() -> Api {
-    Api::new("reservations", "Reservations of parking spots.").routes(routes![
-        list::list,
-        reserve::create,
-        list::arrivals,
-        read::read,
-        change::change,
-        transitions::cancel,
-        transitions::arrive,
-        transitions::depart,
-        schedule::tick
-    ])
+    Api::new("reservations", "Reservations of parking spots.")
+        .routes(routes![
+            list::list,
+            reserve::create,
+            list::arrivals,
+            read::read,
+            change::change,
+            transitions::cancel,
+            transitions::arrive,
+            transitions::depart
+        ])
+        .routes([scheduled::route::<Summary>()])
 }
 
-kit::component!(api, scheduled: schedule::run);
+kit::component!(api, scheduled: scheduled::run::<Summary>);

@@ -18,8 +18,11 @@ use crate::view::ReservationView;
 /// Which reservations.
 #[derive(Input)]
 pub struct Filters {
+    /// Only those of this status.
     status: Option<Status>,
+    /// Only those of this site, by its slug.
     site: Option<Slug>,
+    /// Only those of this spot, by its code.
     spot_id: Option<Text<1, 64>>,
     /// However it is typed.
     vehicle_plate: Option<Text<1, 64>>,
@@ -55,11 +58,13 @@ pub async fn list(caller: Caller<SignedIn>, Now(now): Now, listing: Listing<Filt
 /// Which arrivals.
 #[derive(Input)]
 pub struct ArrivalFilters {
+    /// Of which site, by its slug.
     site: Slug,
     /// The earliest start; 12 hours ago by default.
     from: Option<Timestamp>,
     /// The start that is too late; 24 hours after `from` by default.
     to: Option<Timestamp>,
+    /// Only those of this status.
     status: Option<Status>,
 }
 

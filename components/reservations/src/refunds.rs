@@ -5,7 +5,7 @@ use domain::payment::{PaymentState, RefundReason};
 use domain::tariff::Tariff;
 use kit::db::{Executor, Fetch as _};
 use kit::row::FromRow;
-use kit::{Problem, host, params};
+use kit::{Problem, params, refunds};
 
 use crate::model::Reservation;
 
@@ -40,11 +40,7 @@ pub fn give_back(
     for Balance { payment, left } in db.fetch_all(BALANCES, params![&reservation.id])? {
         let part = left.min(rest);
         if part > 0 {
-            db.run(
-                "insert into refunds (id, payment, amount, reason, next_attempt_at, created_at, updated_at, updated_by)
-                 values (?1, ?2, ?3, ?4, ?5, ?5, ?5, ?6)",
-                params![host::new_id(now)?, payment, part, reason, now, by],
-            )?;
+            refunds::insert(db, &payment, part, reason, by, now)?;
             rest -= part;
         }
     }

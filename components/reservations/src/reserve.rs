@@ -3,13 +3,13 @@
 use const_format::formatcp;
 use domain::reservation::{HOLD_MS, MAX_HOLDS, Status};
 use domain::role::Role;
-use kit::caller::{Caller, Principal, SignedIn};
+use kit::caller::{Caller, Person, Principal};
 use kit::db::Executor;
 use kit::idempotency::{Idempotent, Once};
 use kit::input::Input;
 use kit::request::Now;
 use kit::row::FromRow as _;
-use kit::{Answer, Problem, host, params};
+use kit::{Answer, host, params};
 
 use crate::available::{BEST_FIRST, FREE, USABLE};
 use crate::conflict::{Conflict, Refusal, UNPAID};
@@ -52,10 +52,7 @@ const RESERVE_KIND: &str = formatcp!("{INSERT}?15 is null {IF_AVAILABLE} order b
     status = 409,
     description = "`reason` is `taken` (with `next_free_at`, when a stay as long could begin), `out_of_service` or `too_many_holds`."
 )))]
-pub async fn create(caller: Caller<SignedIn>, Now(now): Now, request: Idempotent<NewReservation>) -> Answer<Once<ReservationView>> {
-    if !caller.0.role.is_person() {
-        return Err(Problem::forbidden("a device makes no reservations"));
-    }
+pub async fn create(caller: Caller<Person>, Now(now): Now, request: Idempotent<NewReservation>) -> Answer<Once<ReservationView>> {
     let made = request.once_single_statement(&caller.0, |db, new| insert(db, new, &caller.0, now));
     made.map_err(|refusal| refusal.into_problem(limited(&caller.0), now))
 }

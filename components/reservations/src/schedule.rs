@@ -1,20 +1,15 @@
 //! What time does to reservations: holds that end, drivers who did not come, who stay too long, who have left. The moves are those of
 //! `Actor::Time` and `Actor::Sensor` in `domain::reservation`.
 
-use axum::{Extension, Json};
 use const_format::formatcp;
 use domain::reservation::{DEPARTURE_DELAY_MS, Status};
 use kit::db::{Database, DbError, Executor};
-use kit::serve::Quiet;
-use kit::trusted::Trusted;
-use kit::{Answer, Problem, host, params};
+use kit::scheduled::{BATCH, Work};
+use kit::{Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::model::LIVE;
-
-/// Rows that one statement changes: a backlog takes several runs, and no writer waits long.
-const BATCH: i64 = 5_000;
 
 /// How many reservations the run has moved, by what happened to them.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -102,22 +97,19 @@ pub fn settle_lapsed(db: &dyn Executor, id: &str, now: i64) -> Result<(), DbErro
     Ok(())
 }
 
-/// Brings all reservations up to now. Each step's condition is in its statement: two runs at once do it once.
-pub async fn run() -> Result<Summary, Problem> {
-    let now = host::now_ms();
-    let change = |sql: &str| Database.run(sql, params![now, BATCH]).map(|rows| rows.len());
-    Ok(Summary {
-        shortened: change(SHORTEN_ALL)?,
-        expired: change(EXPIRE_ALL)?,
-        completed: change(COMPLETE_ALL)?,
-        no_shows: change(MISS_ALL)?,
-        overstayed: change(OVERSTAY_ALL)?,
-        begun: change(BEGIN_ALL)?,
-    })
-}
+impl Work for Summary {
+    const COMPONENT: &'static str = "reservations";
 
-/// Brings all reservations up to now, as the cron trigger does.
-#[utoipa::path(post, path = "/internal/tick/reservations")]
-pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
-    Ok((Extension(Quiet), Json(run().await?)))
+    /// Brings all reservations up to now. Each step's condition is in its statement: two runs at once do it once.
+    async fn run(now: i64) -> Result<Self, Problem> {
+        let change = |sql: &str| Database.run(sql, params![now, BATCH]).map(|rows| rows.len());
+        Ok(Summary {
+            shortened: change(SHORTEN_ALL)?,
+            expired: change(EXPIRE_ALL)?,
+            completed: change(COMPLETE_ALL)?,
+            no_shows: change(MISS_ALL)?,
+            overstayed: change(OVERSTAY_ALL)?,
+            begun: change(BEGIN_ALL)?,
+        })
+    }
 }

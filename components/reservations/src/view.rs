@@ -12,17 +12,27 @@ use crate::model::Reservation;
 #[derive(Serialize, ToSchema)]
 #[schema(as = Reservation)]
 pub struct ReservationView {
+    /// The reservation's id.
     id: String,
+    /// The id of the user who made it.
     user_id: String,
+    /// The spot's code.
     spot_id: String,
+    /// The site's slug.
     site: String,
+    /// The zone's code; null when the spot is gone.
     zone: Option<String>,
+    /// What the spot is for.
     kind: Kind,
+    /// When the stay begins.
     start: Timestamp,
+    /// When the stay ends.
     end: Timestamp,
     /// Capital letters and digits alone.
     vehicle_plate: String,
+    /// How far it is.
     status: Status,
+    /// What it costs, minor units of `currency`.
     price: i64,
     /// ISO 4217; null where nothing costs anything.
     currency: Option<String>,
@@ -36,12 +46,15 @@ pub struct ReservationView {
     due_until: Option<Timestamp>,
     /// Where it ends if that rest is not paid.
     paid_until: Option<Timestamp>,
+    /// When the vehicle came; null until then.
     arrived_at: Option<Timestamp>,
     /// Since when the spot is empty again.
     left_at: Option<Timestamp>,
     /// When it was cancelled, completed, missed, or had expired.
     ended_at: Option<Timestamp>,
+    /// When it was made.
     created_at: Timestamp,
+    /// When it last changed.
     updated_at: Timestamp,
 }
 

@@ -18,36 +18,46 @@ use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::resources::{self, ResourceType};
+use crate::resources;
+use crate::type_word::TypeWord;
 
 /// When a resource is busy and when it is free, within the time that was asked for.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ResourceAvailability)]
 pub struct Availability {
+    /// The resource's id.
     resource_id: String,
     /// The temple's slug.
     temple_id: String,
+    /// The resource's type.
     r#type: String,
+    /// The resource's name.
     name: String,
     /// Whether it is free all the time.
     available: bool,
     /// By start; who is at an emergency now is taken to be so to the end of the time that was asked for.
     busy: Vec<BusyWindow>,
+    /// When it is free, the first first.
     free: Vec<FreeWindow>,
 }
 
 /// A stretch of time in which a resource is busy.
 #[derive(Clone, Copy, Serialize, FromRow, ToSchema)]
 pub struct BusyWindow {
+    /// When it begins.
     from: Timestamp,
+    /// When it ends.
     to: Timestamp,
+    /// What it is busy with.
     reason: BusyReason,
 }
 
 /// A stretch of time in which a resource is free.
 #[derive(Serialize, ToSchema)]
 pub struct FreeWindow {
+    /// When it begins.
     from: Timestamp,
+    /// When it ends.
     to: Timestamp,
 }
 
@@ -55,7 +65,9 @@ pub struct FreeWindow {
 #[derive(Input)]
 #[input(check)]
 pub struct Period {
+    /// Where the stretch of time begins.
     from: Option<Timestamp>,
+    /// Where the stretch of time ends.
     to: Option<Timestamp>,
 }
 
@@ -79,7 +91,8 @@ pub struct Filters {
     period: Period,
     /// The temple's slug.
     temple_id: Option<Slug>,
-    r#type: Option<ResourceType>,
+    /// Only those of this type.
+    r#type: Option<TypeWord>,
 }
 
 #[derive(FromRow)]

@@ -27,7 +27,9 @@ const MAX_EXPORTED: usize = 10_000;
 /// A line of the audit trail.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct AuditLine {
+    /// The line's number: later lines have greater ones.
     id: i64,
+    /// When it was.
     at: Timestamp,
     /// A user's id, `device:CODE` or `system`.
     actor: String,
@@ -56,9 +58,13 @@ kit::text_enum!(Format);
 /// Which lines.
 #[derive(Input)]
 pub struct Filters {
+    /// Only what this caller did.
     actor: Option<Id<255>>,
+    /// Only what was done so.
     action: Option<Text<1, 255>>,
+    /// Only what happened to things of this kind.
     entity: Option<Text<1, 255>>,
+    /// Only what happened to this thing.
     subject: Option<Id<255>>,
     /// Those of this time or later.
     from: Option<Timestamp>,

@@ -18,10 +18,7 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 
-kit::text_type! {
-    /// An incident's type: a lowercase word, such as `fire` or `missing_person`.
-    pub struct IncidentType, "must be a lowercase word, such as fire or missing_person", pattern: "^[a-z_]{1,32}$", domain::resource::is_type
-}
+use crate::type_word::TypeWord;
 
 /// Whether an incident is still being worked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr, VariantNames, ToSchema)]
@@ -37,23 +34,34 @@ kit::text_enum!(IncidentStatus);
 /// An incident. Its versions are kept in this shape by the schema's triggers.
 #[derive(Serialize, Deserialize, FromRow, ToSchema)]
 pub struct Incident {
+    /// The incident's id.
     id: String,
     /// The temple's slug.
     #[row(column = "site")]
     temple_id: String,
+    /// What kind it is.
     r#type: String,
+    /// How grave it was.
     severity: Severity,
+    /// What it was, in a line.
     title: String,
+    /// What happened; null when nobody has said.
     description: Option<String>,
     /// What was done.
     actions: Option<String>,
+    /// Whether it is closed.
     status: IncidentStatus,
     /// The emergency that it was, if it was one.
     emergency_id: Option<String>,
+    /// When it happened.
     occurred_at: TimestampMillis,
+    /// When it was made.
     created_at: TimestampMillis,
+    /// The id of the user who wrote it.
     created_by: String,
+    /// When it last changed.
     updated_at: TimestampMillis,
+    /// The id of the user who changed it last.
     updated_by: String,
 }
 
@@ -72,6 +80,7 @@ pub struct IncidentDetail {
 /// A version of an incident.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct IncidentVersion {
+    /// Since when it read so.
     at: Timestamp,
     /// A user's id.
     actor: String,
@@ -92,9 +101,13 @@ fn not_found() -> Problem {
 pub struct Filters {
     /// The temple's slug.
     temple_id: Option<Slug>,
-    r#type: Option<IncidentType>,
+    /// Only those of this kind.
+    r#type: Option<TypeWord>,
+    /// Only those of this severity.
     severity: Option<Severity>,
+    /// Only those of this status.
     status: Option<IncidentStatus>,
+    /// Only those of this emergency, by its id.
     emergency_id: Option<Id>,
     /// Those that happened at this time or later.
     from: Option<Timestamp>,
@@ -142,11 +155,14 @@ pub struct NewIncident {
     /// The temple's slug.
     #[input(alias("site"))]
     temple_id: Slug,
+    /// What kind it is.
     #[input(alias("incident_type"))]
-    r#type: IncidentType,
+    r#type: TypeWord,
     /// `medium` when it is not sent.
     severity: Option<Severity>,
+    /// What it was, in a line.
     title: Text<1, 200>,
+    /// What happened.
     description: Option<Text<1, 10_000>>,
     /// What was done.
     #[input(alias("actions_taken"))]
@@ -167,17 +183,23 @@ pub struct IncidentChange {
     /// The temple's slug.
     #[input(alias("site"))]
     temple_id: Option<Slug>,
+    /// What kind it is.
     #[input(alias("incident_type"))]
-    r#type: Option<IncidentType>,
+    r#type: Option<TypeWord>,
+    /// How grave it was.
     severity: Option<Severity>,
+    /// What it was, in a line.
     title: Option<Text<1, 200>>,
+    /// What happened; null for none.
     description: Patch<Text<1, 10_000>>,
     /// What was done.
     #[input(alias("actions_taken"))]
     actions: Patch<Text<1, 10_000>>,
+    /// Whether it is closed.
     status: Option<IncidentStatus>,
     /// The emergency that it was, if it was one.
     emergency_id: Patch<Id>,
+    /// When it happened: at most 5 minutes ahead.
     #[input(alias("timestamp"))]
     occurred_at: Option<Recent>,
 }

@@ -8,6 +8,7 @@ mod event_logs;
 mod incidents;
 mod maintenance;
 mod resources;
+mod type_word;
 
 use kit::api::Api;
 use kit::routes;

@@ -22,14 +22,21 @@ use crate::resources;
 /// A window of a resource's maintenance calendar.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct Maintenance {
+    /// The window's id.
     id: String,
+    /// The resource's id.
     resource_id: String,
+    /// When it begins.
     #[row(column = "starts_at")]
     start: Timestamp,
+    /// When it ends.
     #[row(column = "ends_at")]
     end: Timestamp,
+    /// What is done; null when nobody has said.
     reason: Option<String>,
+    /// When it was made.
     created_at: Timestamp,
+    /// The id of the user who entered it.
     created_by: String,
 }
 
@@ -42,7 +49,9 @@ fn not_found() -> Problem {
 /// Which windows: those that have a moment in common with this stretch of time.
 #[derive(Input)]
 pub struct Filters {
+    /// Where the stretch of time begins.
     from: Option<Timestamp>,
+    /// Where the stretch of time ends.
     to: Option<Timestamp>,
 }
 
@@ -65,11 +74,13 @@ pub async fn list(_: Caller<Operator>, Path(id): Path<String>, listing: Listing<
 #[derive(Input)]
 #[input(check, example = r#"{"start": "2099-02-04T10:00:00Z", "end": "2099-02-04T16:00:00Z", "reason": "Tyres"}"#)]
 pub struct NewMaintenance {
+    /// When it begins.
     #[input(alias("starts_at", "from"))]
     start: Timestamp,
     /// At most 92 days after the start.
     #[input(alias("ends_at", "to"))]
     end: Future,
+    /// What is done.
     reason: Option<Text<1, 500>>,
 }
 
@@ -77,11 +88,13 @@ pub struct NewMaintenance {
 #[derive(Input)]
 #[input(check, example = r#"{"end": "2099-02-04T18:00:00Z", "reason": "Tyres and brakes"}"#)]
 pub struct MaintenanceChange {
+    /// When it begins.
     #[input(alias("starts_at", "from"))]
     start: Option<Timestamp>,
     /// At most 92 days after the start.
     #[input(alias("ends_at", "to"))]
     end: Option<Future>,
+    /// What is done; null for nothing.
     reason: Patch<Text<1, 500>>,
 }
 

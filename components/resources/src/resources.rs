@@ -16,18 +16,17 @@ use kit::{Answer, Problem, host, params, sites};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-kit::text_type! {
-    /// A resource's type: a lowercase word, such as `ambulance` or `fire_engine`.
-    pub struct ResourceType, "must be a lowercase word, such as ambulance or fire_engine", pattern: "^[a-z_]{1,32}$", domain::resource::is_type
-}
+use crate::type_word::TypeWord;
 
 /// A resource.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct Resource {
+    /// The resource's id.
     id: String,
     /// The temple's slug.
     #[row(column = "site")]
     temple_id: String,
+    /// The resource's type.
     r#type: String,
     /// Unique within its temple.
     name: String,
@@ -36,13 +35,17 @@ pub struct Resource {
     status: State,
     /// The emergency that it is at.
     emergency_id: Option<String>,
+    /// How many people it takes; null when nobody has said.
     capacity: Option<i64>,
     /// How its crew is reached.
     contact: Option<String>,
     #[row(flatten)]
     location: Option<Location>,
+    /// What else is to be known; null for nothing.
     notes: Option<String>,
+    /// When it was made.
     created_at: Timestamp,
+    /// When it last changed.
     updated_at: Timestamp,
 }
 
@@ -89,7 +92,9 @@ pub fn require(db: &dyn Executor, id: &str) -> Result<(), Problem> {
 pub struct Filters {
     /// The temple's slug.
     temple_id: Option<Slug>,
-    r#type: Option<ResourceType>,
+    /// Only those of this type.
+    r#type: Option<TypeWord>,
+    /// Only those of this status.
     status: Option<State>,
 }
 
@@ -121,17 +126,20 @@ pub struct NewResource {
     /// The temple's slug.
     #[input(alias("site"))]
     temple_id: Slug,
+    /// The resource's type.
     #[input(alias("kind"))]
-    r#type: ResourceType,
+    r#type: TypeWord,
     /// Unique within its temple, in any case of letters.
     name: Text<1, 100>,
     /// `available` when it is not sent.
     status: Option<Status>,
+    /// How many people it takes.
     capacity: Option<Int<0, 1_000_000>>,
     /// How its crew is reached.
     contact: Option<Text<1, 100>>,
     /// Where it stands; where its temple does when it is not sent.
     location: Option<Location>,
+    /// What else is to be known.
     notes: Option<Text<1, 2000>>,
 }
 
@@ -142,13 +150,20 @@ pub struct ResourceChange {
     /// May be repeated, and cannot be changed.
     #[input(alias("site"))]
     temple_id: Option<Slug>,
+    /// The resource's type.
     #[input(alias("kind"))]
-    r#type: Option<ResourceType>,
+    r#type: Option<TypeWord>,
+    /// The name that people read.
     name: Option<Text<1, 100>>,
+    /// Whether it may be sent.
     status: Option<Status>,
+    /// How many people it takes; null when it is not known.
     capacity: Patch<Int<0, 1_000_000>>,
+    /// How to reach it, such as a number; null for none.
     contact: Patch<Text<1, 100>>,
+    /// Where it is; null when it is not known.
     location: Patch<Location>,
+    /// What else is to be known; null for nothing.
     notes: Patch<Text<1, 2000>>,
 }
 

@@ -20,11 +20,13 @@ pub struct Bucket {
     from: Timestamp,
     /// Its end, which belongs to the next.
     to: Timestamp,
+    /// How many readings it has.
     count: i64,
     /// Volts.
     voltage: Figures,
     /// Amperes.
     current: Figures,
+    /// The power factor, -1 to 1.
     power_factor: Figures,
     /// Watts.
     power_w: Figures,
@@ -34,8 +36,11 @@ pub struct Bucket {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ReadingFigures)]
 struct Figures {
+    /// The smallest.
     min: f64,
+    /// The mean.
     mean: f64,
+    /// The largest.
     max: f64,
 }
 

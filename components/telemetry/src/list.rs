@@ -1,6 +1,7 @@
 //! What a device measured, or all of them did, as it was sent or in buckets.
 
 use axum::response::{IntoResponse, Response};
+use const_format::formatcp;
 use kit::api::{Request, Respond, answers_schema};
 use kit::caller::{Caller, Operator};
 use kit::db::{Database, Fetch as _};
@@ -59,11 +60,15 @@ fn of_device(listing: &Listing<ReadingFilters>, device: &Device) -> Result<Page<
     Ok(listing.page(readings, |reading| [reading.timestamp.0]))
 }
 
-const OF_DEVICE: &str = "select ?5 as device_code, at, received_at, voltage, current, power_factor, power_w, battery, occupied, flags
-     from readings where device_id = ?1 and at >= ?2 and at <= ?3 order by at limit ?4";
+const COLUMNS: &str = "r.at, r.received_at, r.voltage, r.current, r.power_factor, r.power_w, r.battery, r.occupied, r.flags";
 
-const OF_DEVICE_DESC: &str = "select ?5 as device_code, at, received_at, voltage, current, power_factor, power_w, battery, occupied, flags
-     from readings where device_id = ?1 and at >= ?2 and at <= ?3 order by at desc limit ?4";
+const OF_DEVICE: &str = formatcp!(
+    "select ?5 as device_code, {COLUMNS} from readings r where r.device_id = ?1 and r.at >= ?2 and r.at <= ?3 order by r.at limit ?4"
+);
+
+const OF_DEVICE_DESC: &str = formatcp!(
+    "select ?5 as device_code, {COLUMNS} from readings r where r.device_id = ?1 and r.at >= ?2 and r.at <= ?3 order by r.at desc limit ?4"
+);
 
 /// A reading with the row id of its device, which the order is by.
 #[derive(FromRow)]
@@ -90,16 +95,14 @@ fn of_all(listing: &Listing<ReadingFilters>) -> Result<Page<StoredReading>, Prob
     Ok(listing.page(readings, |row| (row.device_id, row.reading.timestamp.0)).map(|row| row.reading))
 }
 
-const OF_ALL: &str = "select r.at, r.received_at, r.voltage, r.current, r.power_factor, r.power_w, r.battery, r.occupied, r.flags,
-        d.code as device_code, d.id as device_id
-     from devices d cross join readings r
-         on r.device_id = d.id and r.at >= iif(d.id = ?1, max(?2, ?3), ?3) and r.at <= ?4
-     where d.id >= ?1
-     order by d.id, r.at limit ?5";
+const FROM_ALL: &str = formatcp!("select {COLUMNS}, d.code as device_code, d.id as device_id from devices d cross join readings r");
 
-const OF_ALL_DESC: &str = "select r.at, r.received_at, r.voltage, r.current, r.power_factor, r.power_w, r.battery, r.occupied, r.flags,
-        d.code as device_code, d.id as device_id
-     from devices d cross join readings r
-         on r.device_id = d.id and r.at >= ?3 and r.at <= iif(d.id = ?1, min(?2, ?4), ?4)
-     where d.id <= ?1
-     order by d.id desc, r.at desc limit ?5";
+const OF_ALL: &str = formatcp!(
+    "{FROM_ALL} on r.device_id = d.id and r.at >= iif(d.id = ?1, max(?2, ?3), ?3) and r.at <= ?4
+     where d.id >= ?1 order by d.id, r.at limit ?5"
+);
+
+const OF_ALL_DESC: &str = formatcp!(
+    "{FROM_ALL} on r.device_id = d.id and r.at >= ?3 and r.at <= iif(d.id = ?1, min(?2, ?4), ?4)
+     where d.id <= ?1 order by d.id desc, r.at desc limit ?5"
+);

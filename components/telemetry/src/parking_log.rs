@@ -31,11 +31,15 @@ pub struct NewOccupancyEvent {
 /// An occupancy event as it was stored.
 #[derive(Debug, Serialize, FromRow, ToSchema)]
 pub struct OccupancyEvent {
+    /// The device's code.
     device_code: String,
+    /// Whether the spot was taken from then on.
     #[row(column = "occupied")]
     is_occupied: bool,
+    /// When it was, by the device's clock.
     #[row(column = "at")]
     timestamp: Timestamp,
+    /// When it came in.
     received_at: Timestamp,
 }
 

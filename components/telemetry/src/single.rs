@@ -31,9 +31,11 @@ pub struct StoredReading {
     pub power_w: f64,
     /// Whether the device's spot is taken, from devices that can tell.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub occupied: Option<bool>,
     /// The battery's charge, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub battery: Option<f64>,
     /// When it came in.
     pub received_at: Timestamp,

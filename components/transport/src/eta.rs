@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 /// When a shuttle is expected at a stop.
 #[derive(Serialize, ToSchema)]
 pub struct Eta {
+    /// When it is expected there.
     eta: Timestamp,
     /// Seconds from now.
     in_s: i64,

@@ -13,7 +13,9 @@ mod shuttles;
 mod stops;
 
 use kit::api::Api;
-use kit::routes;
+use kit::{routes, scheduled};
+
+use crate::schedule::Summary;
 
 /// The routes.
 pub fn api() -> Api {
@@ -32,10 +34,10 @@ pub fn api() -> Api {
             routes::read::read,
             routes::write::update,
             routes::write::delete,
-            stops::arrivals,
-            schedule::tick
+            stops::arrivals
         ])
+        .routes([scheduled::route::<Summary>()])
         .alias("/api/transport/{id}/location", routes![location::read, location::create, location::update])
 }
 
-kit::component!(api, scheduled: schedule::run);
+kit::component!(api, scheduled: scheduled::run::<Summary>);

@@ -24,18 +24,22 @@ use crate::shuttles::{Shuttle, not_found};
 /// A shuttle with its arrivals.
 #[derive(Serialize, ToSchema)]
 pub struct ShuttleArrivals {
+    /// The shuttle's code.
     shuttle_id: String,
     #[serde(flatten)]
     shuttle: Shuttle,
     /// The stops of its route in the order of travel.
     stops: Vec<StopArrival>,
+    /// When this was true.
     as_of: Timestamp,
 }
 
 /// When a shuttle reaches a stop. Without an `eta` when it has passed the stop and does not come round again, or when nothing is known.
 #[derive(Serialize, ToSchema)]
 struct StopArrival {
+    /// The stop's code.
     stop_id: String,
+    /// The stop's name.
     name: String,
     #[serde(flatten)]
     #[schema(schema_with = optional_eta)]
@@ -98,6 +102,7 @@ pub struct NewPosition {
     /// Degrees (WGS 84).
     #[input(alias("longitude"))]
     lng: Number<-180, 180>,
+    /// How fast it is, kilometres per hour.
     #[input(alias("speed"))]
     speed_kmh: Option<Number<0, MAX_KMH>>,
     /// Degrees from north, clockwise.
@@ -111,13 +116,21 @@ pub struct NewPosition {
 /// A stored position.
 #[derive(Serialize, ToSchema)]
 pub struct StoredPosition {
+    /// The shuttle's code.
     shuttle_id: String,
+    /// Latitude, degrees.
     lat: f64,
+    /// Longitude, degrees.
     lng: f64,
+    /// How fast it was, kilometres per hour; null when that was not sent.
     speed_kmh: Option<f64>,
+    /// Where it headed, degrees clockwise from north; null when that was not sent.
     heading: Option<f64>,
+    /// How many were on board; null when that was not sent.
     passengers: Option<i64>,
+    /// When it was, by the device's clock.
     timestamp: Timestamp,
+    /// When it came in.
     received_at: Timestamp,
     /// Whether a newer position was there already, so that this one did not move the shuttle.
     late: bool,

@@ -1,19 +1,15 @@
 //! What time does to shuttles: events that were held back go out, and old positions are removed.
 
-use axum::{Extension, Json};
 use const_format::concatcp;
 use domain::time::DAY_MS;
 use domain::transit::PUBLISH_INTERVAL_MS;
 use kit::db::{Database, Fetch as _};
 use kit::row::FromRow;
-use kit::serve::Quiet;
-use kit::trusted::Trusted;
-use kit::{Answer, Problem, host, params};
+use kit::scheduled::{BATCH, Work};
+use kit::{Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The most positions of one shuttle that a run removes: a backlog takes several runs, and no writer waits long.
-const BATCH: i64 = 5_000;
 /// How long positions are kept, milliseconds. Each shuttle's newest stays in its state.
 const POSITIONS_KEPT_MS: i64 = 7 * DAY_MS;
 
@@ -27,22 +23,18 @@ pub struct Summary {
     removed: u64,
 }
 
-/// Does what the cron trigger does.
-#[utoipa::path(post, path = "/internal/tick/transport")]
-pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
-    Ok((Extension(Quiet), Json(run().await?)))
-}
+impl Work for Summary {
+    const COMPONENT: &'static str = "transport";
 
-/// The scheduled run.
-pub async fn run() -> Result<Summary, Problem> {
-    let now = host::now_ms();
-    let held_back = Database.run_counted(PUBLISH, params![now]);
-    // Also when that failed.
-    let mut removed = 0;
-    for shuttle in Database.fetch_all::<OldPositions>(OLD_POSITIONS, params![now - POSITIONS_KEPT_MS])? {
-        removed += Database.run_counted(REMOVE_POSITIONS, params![shuttle.shuttle, now - POSITIONS_KEPT_MS, BATCH])?;
+    async fn run(now: i64) -> Result<Self, Problem> {
+        let held_back = Database.run_counted(PUBLISH, params![now]);
+        // Also when that failed.
+        let mut removed = 0;
+        for shuttle in Database.fetch_all::<OldPositions>(OLD_POSITIONS, params![now - POSITIONS_KEPT_MS])? {
+            removed += Database.run_counted(REMOVE_POSITIONS, params![shuttle.shuttle, now - POSITIONS_KEPT_MS, BATCH])?;
+        }
+        Ok(Summary { held_back: held_back?, removed })
     }
-    Ok(Summary { held_back: held_back?, removed })
 }
 
 /// The newest position of a shuttle that was not told goes out when the shuttle's last event is old enough; a trigger writes the event.

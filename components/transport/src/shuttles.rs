@@ -22,32 +22,46 @@ use crate::change::Change;
 /// A shuttle.
 #[derive(Serialize, ToSchema)]
 pub struct Shuttle {
+    /// The shuttle's code.
     pub id: String,
+    /// The temple's slug.
     pub temple_id: String,
+    /// The code of the route that it serves; null for none.
     pub route_id: Option<String>,
+    /// The name that people read.
     pub name: String,
+    /// Its plate; null when nobody has said.
     plate: Option<String>,
+    /// How many passengers it takes.
     pub capacity: i64,
     /// Null until it was reported.
     pub passengers: Option<i64>,
+    /// How many places are free; null when it has not said how many are on board.
     pub free_places: Option<i64>,
     /// Per cent of the capacity; more than 100 when overloaded.
     load_percent: Option<f64>,
     /// Null until the first position.
     pub location: Option<ShuttleLocation>,
+    /// Whether it is in use.
     pub is_active: bool,
+    /// When it last changed.
     updated_at: Timestamp,
 }
 
 /// Where a shuttle was last.
 #[derive(Serialize, ToSchema)]
 pub struct ShuttleLocation {
+    /// Latitude, degrees.
     lat: f64,
+    /// Longitude, degrees.
     lng: f64,
+    /// How fast it was, kilometres per hour; null when it has not said.
     speed_kmh: Option<f64>,
     /// Degrees from north, clockwise.
     heading: Option<f64>,
+    /// When it was, by the device's clock.
     pub timestamp: Timestamp,
+    /// How long ago that was, seconds.
     age_s: i64,
     /// Whether it is too old to be relied on (two minutes).
     stale: bool,
@@ -119,9 +133,12 @@ pub fn not_found() -> Problem {
 /// Which shuttles.
 #[derive(Input)]
 pub struct ShuttleFilters {
+    /// Only those of this temple, by its slug.
     #[input(alias("site"))]
     temple_id: Option<Slug>,
+    /// Only those of this route, by its code.
     route_id: Option<Code>,
+    /// Only those in use, or only the others.
     is_active: Option<bool>,
 }
 
@@ -150,9 +167,12 @@ pub struct NewShuttle {
     /// Its code; a UUID unless it says otherwise.
     #[input(alias("shuttle_id"))]
     id: Option<Code>,
+    /// The temple's slug.
     #[input(alias("site"))]
     temple_id: Slug,
+    /// The name that people read.
     name: Text<1, 100>,
+    /// Its plate.
     plate: Option<Text<1, 20>>,
     /// How many people it is meant for.
     capacity: Int<1, MAX_CAPACITY>,
@@ -173,7 +193,9 @@ pub struct ShuttleChange {
     /// May be repeated, and cannot be changed.
     #[input(rename = "temple_id", alias("site"))]
     _temple_id: Option<Slug>,
+    /// The name that people read.
     name: Option<Text<1, 100>>,
+    /// Its plate; null when it is not known.
     plate: Patch<Text<1, 20>>,
     /// How many people it is meant for.
     capacity: Option<Int<1, MAX_CAPACITY>>,

@@ -23,10 +23,15 @@ const SCHEDULED: usize = 3;
 /// What comes to a stop.
 #[derive(Serialize, ToSchema)]
 pub struct StopArrivals {
+    /// The stop's code.
     stop_id: String,
+    /// The stop's name.
     stop_name: String,
+    /// The route's code.
     route_id: String,
+    /// The route's name.
     route_name: String,
+    /// When this was true.
     as_of: Timestamp,
     /// The soonest first. By the timetable only where no shuttle's position can be used; empty when nothing is known to come.
     arrivals: Vec<ExpectedArrival>,
@@ -39,12 +44,17 @@ pub struct StopArrivals {
 /// One arrival. The shuttle's fields are null for the timetable's.
 #[derive(Serialize, ToSchema)]
 struct ExpectedArrival {
+    /// The shuttle's code.
     shuttle_id: Option<String>,
+    /// The shuttle's name.
     shuttle_name: Option<String>,
     #[serde(flatten)]
     eta: Eta,
+    /// How many are on board; null also when it has not said.
     passengers: Option<i64>,
+    /// How many passengers it takes.
     capacity: Option<i64>,
+    /// How many places are free; null also when it has not said how many are on board.
     free_places: Option<i64>,
     /// When the shuttle last reported its position.
     position_at: Option<Timestamp>,

@@ -34,6 +34,7 @@ pub mod refund;
 pub mod reservation;
 pub mod resource;
 pub mod role;
+pub mod schedule;
 pub mod site;
 pub mod spot;
 pub mod tariff;

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
+use crate::reservation;
+
 /// The state of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
@@ -68,6 +70,19 @@ pub enum RefundReason {
     Operator,
 }
 
+impl RefundReason {
+    /// Why a payment is given back that its reservation did not take: the reservation was cancelled, has lapsed, or is paid already or was
+    /// changed. `due_by` is until when it was to be paid, if anything is due.
+    pub fn of_useless(reservation: reservation::Status, due_by: Option<i64>, now: i64) -> Self {
+        match reservation {
+            reservation::Status::Cancelled => Self::Cancelled,
+            reservation::Status::Expired => Self::Late,
+            reservation::Status::PendingPayment if due_by.is_some_and(|due_by| due_by <= now) => Self::Late,
+            _ => Self::Duplicate,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,5 +92,21 @@ mod tests {
         assert!(PaymentState::VARIANTS.iter().all(|state| state.into_str().parse() == Ok(*state)));
         assert!(RefundState::VARIANTS.iter().all(|state| state.into_str().parse() == Ok(*state)));
         assert!(RefundReason::VARIANTS.iter().all(|reason| reason.into_str().parse() == Ok(*reason)));
+    }
+
+    #[test]
+    fn a_payment_goes_back_for_what_became_of_its_reservation() {
+        use reservation::Status::{Cancelled, Confirmed, Expired, PendingPayment};
+        for (status, due_by, reason) in [
+            (Cancelled, None, RefundReason::Cancelled),
+            (Expired, Some(10), RefundReason::Late),
+            (PendingPayment, Some(9), RefundReason::Late),
+            (PendingPayment, Some(10), RefundReason::Late),
+            (PendingPayment, Some(11), RefundReason::Duplicate),
+            (PendingPayment, None, RefundReason::Duplicate),
+            (Confirmed, Some(9), RefundReason::Duplicate),
+        ] {
+            assert_eq!(RefundReason::of_useless(status, due_by, 10), reason, "{status:?} {due_by:?}");
+        }
     }
 }

@@ -14,6 +14,9 @@ use crate::db::{Database, Fetch as _};
 pub use crate::principal::Principal;
 use crate::{Problem, host, params, request, token};
 
+/// Who changes what no account has changed: rules and scheduled work.
+pub const SYSTEM: &str = "system";
+
 /// What a route asks of its caller.
 pub trait Requirement: Send + Sync + 'static {
     /// How old what is known of the caller's account may be, milliseconds. By default it is looked up at each request, so that who is
@@ -25,6 +28,12 @@ pub trait Requirement: Send + Sync + 'static {
 
     /// Whether a device may meet it, which sends its own key.
     const DEVICES: bool = false;
+
+    /// What a caller who does not meet it is told.
+    const REFUSAL: &'static str = "your role does not allow this";
+
+    /// Who meets it, where the API document cannot say it by the role alone.
+    const WHO: Option<&'static str> = None;
 
     /// Whether this caller meets it.
     fn met_by(principal: &Principal) -> bool;
@@ -57,6 +66,19 @@ requirement! {
     Admin = Role::Admin;
 }
 
+/// Anyone who signed in and is no device: who may book, reserve and pay.
+pub struct Person;
+
+impl Requirement for Person {
+    const ROLE: &'static str = Role::Visitor.into_str();
+    const REFUSAL: &'static str = "this is for people to do, not for devices";
+    const WHO: Option<&'static str> = Some("a person of any role, and no device");
+
+    fn met_by(principal: &Principal) -> bool {
+        principal.role.is_person()
+    }
+}
+
 /// A device, or an operator or above: who may send readings. Handlers check [`Principal::may_send_for`] as well.
 pub struct Sender;
 
@@ -84,7 +106,7 @@ impl<R: Requirement, S: Sync> FromRequestParts<S> for Caller<R> {
             // Nobody is refused for what they were a moment ago.
             principal = identify(parts, 0).await?.ok_or_else(sign_in)?;
         }
-        if R::met_by(&principal) { Ok(Self(principal, PhantomData)) } else { Err(Problem::forbidden("your role does not allow this")) }
+        if R::met_by(&principal) { Ok(Self(principal, PhantomData)) } else { Err(Problem::forbidden(R::REFUSAL)) }
     }
 }
 
@@ -107,7 +129,8 @@ impl<R: Requirement> Describe for Caller<R> {
         }
         request.operation.security = Some(ways);
         request.refuses(401, "Nobody is signed in: the token or the device key is missing, wrong, or has expired.");
-        request.refuses(403, &format!("The caller's role does not allow this: it takes `{}` or above.", R::ROLE));
+        let who = R::WHO.map_or_else(|| format!("`{}` or above", R::ROLE), str::to_owned);
+        request.refuses(403, &format!("The caller's role does not allow this: it takes {who}."));
     }
 }
 

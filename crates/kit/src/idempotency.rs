@@ -15,7 +15,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use crate::api::{Describe, Request as Operation, Respond};
 use crate::caller::Principal;
 use crate::db::{self, Database, DbError, Executor, Transaction};
-use crate::request::{self, FromBody, JsonBytes};
+use crate::request::{self, FromBody, JsonBytes, PathValues};
 use crate::row::FromRow;
 use crate::{Problem, host, params};
 
@@ -28,21 +28,23 @@ pub struct Idempotent<T> {
     key: Option<String>,
     request_hash: [u8; 32],
     now_ms: i64,
+    path_values: PathValues,
     bytes: Bytes,
     body: PhantomData<fn() -> T>,
 }
 
-impl<T, S: Send + Sync> FromRequest<S> for Idempotent<T> {
+impl<T: FromBody, S: Send + Sync> FromRequest<S> for Idempotent<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
+        let path_values = request::path_values(T::NAMES_PATH, &mut request).await;
         let (parts, body) = request.into_parts();
         let key = key(&parts)?;
         let target = format!("{} {}\n", parts.method, parts.uri.path());
         let now_ms = request::now(&parts).0;
         let JsonBytes(bytes) = JsonBytes::from_request(Request::from_parts(parts, body), state).await?;
         let request_hash = host::sha256(&[target.as_bytes(), &bytes].concat());
-        Ok(Self { key, request_hash, now_ms, bytes, body: PhantomData })
+        Ok(Self { key, request_hash, now_ms, path_values, bytes, body: PhantomData })
     }
 }
 
@@ -64,7 +66,7 @@ struct KeptAnswer {
 impl<T: FromBody> Idempotent<T> {
     /// The body.
     pub fn body(&self) -> Result<T, Problem> {
-        T::from_body(&self.bytes, self.now_ms)
+        T::from_body(&self.bytes, self.now_ms, &self.path_values)
     }
 
     /// Does `work` once: in one transaction with keeping its answer, so that two requests side by side do it once too. A refusal is not kept.

@@ -21,6 +21,7 @@
 //! - `alias("…")` names what older clients write; `rename = "…"` gives a name that Rust does not allow; `flatten` takes in another input.
 //! - `same_as_path = "…"` is for a field of a change that names what the path names: it may be repeated, and cannot be changed.
 //! - `#[input(check)]` calls the struct's own `fn check(&self, at: &mut At)`, for rules that bind several fields, when each is good by itself.
+//! - A field's doc comment is its description in the API document; without one, what its type says of itself.
 //! - Unknown fields are left alone: old clients send some.
 
 mod change;
@@ -29,8 +30,9 @@ mod text;
 mod time;
 mod types;
 
-use serde_json::Map;
 pub use serde_json::Value;
+use serde_json::{Map, json};
+use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{Ref, RefOr};
 
@@ -273,7 +275,7 @@ pub struct Property {
     pub schema: SchemaRef,
     /// Whether it must be sent.
     pub required: bool,
-    /// Its doc comment, with the other names under which it is read.
+    /// Its doc comment, or else what its type says of itself, with the other names under which it is read.
     pub description: String,
     /// Other names under which it is read.
     pub aliases: &'static [&'static str],
@@ -293,6 +295,9 @@ impl Property {
         let takes_null = has_default || T::null().is_some();
         let schema = if takes_null && !T::NULLABLE { nullable(schema) } else { schema };
         let mut description = description.to_owned();
+        if description.is_empty() {
+            description = own_description(&schema).unwrap_or_default();
+        }
         if !aliases.is_empty() {
             let names = aliases.iter().map(|alias| format!("`{alias}`")).collect::<Vec<_>>().join(", ");
             description = format!("{description}\n\nAlso read as {names}.").trim().to_owned();
@@ -304,27 +309,68 @@ impl Property {
 /// The schema of an [`Input`]: an object with its properties.
 pub fn object_schema<T: Input>(schemas: &mut Schemas) -> SchemaRef {
     let mut object = ObjectBuilder::new().description(Some(T::DESCRIPTION).filter(|text| !text.is_empty()));
+    let mut names = Vec::new();
     for property in T::properties(schemas) {
         if property.required && property.aliases.is_empty() {
             object = object.required(property.name);
+        } else if property.required {
+            names.push(one_of_its_names(&property));
         }
         object = object.property(property.name, described(property.schema, &property.description));
     }
     let example = T::example().and_then(|example| serde_json::from_str::<Value>(example).ok());
-    object.examples(example.into_iter().collect::<Vec<Value>>()).into()
+    let mut object = object.examples(example.into_iter().collect::<Vec<Value>>()).build();
+    // Keywords that utoipa's objects do not have.
+    let keyword = match names.len() {
+        0 => None,
+        1 => names.pop().map(|any_of| ("anyOf".to_owned(), any_of)),
+        _ => Some(("allOf".to_owned(), names.into_iter().map(|any_of| json!({ "anyOf": any_of })).collect())),
+    };
+    object.extensions = keyword.map(|keyword| Extensions::from_iter([keyword]));
+    object.into()
 }
 
-/// A reference to the schema of an [`Input`], which is added to `schemas` unless it is there.
+/// That a field must be sent by its name or another. An alias is looked at, and must be good, where none of the names before it is sent.
+fn one_of_its_names(property: &Property) -> Value {
+    let schema = described(property.schema.clone(), &format!("Another name of `{}`.", property.name));
+    let mut good = Object::new();
+    let by_alias = property.aliases.iter().map(|alias| {
+        good.insert((*alias).to_owned(), json!(schema));
+        json!({ "required": [alias], "properties": good })
+    });
+    std::iter::once(json!({ "required": [property.name] })).chain(by_alias).collect()
+}
+
+/// A reference to the schema of an [`Input`], which is added to `schemas` unless it is there. One of the same name that differs is added as
+/// well: the API document refuses the two.
 pub fn reference<T: Input>(schemas: &mut Schemas) -> SchemaRef {
-    if !schemas.iter().any(|(name, _)| name == T::NAME) {
-        // Its place is taken first, so that a type that contains itself ends.
-        schemas.push((T::NAME.to_owned(), Ref::from_schema_name(T::NAME).into()));
-        let schema = object_schema::<T>(schemas);
-        if let Some(place) = schemas.iter_mut().find(|(name, _)| name == T::NAME) {
-            place.1 = schema;
-        }
+    let reference: SchemaRef = Ref::from_schema_name(T::NAME).into();
+    // Marks it while it is described, so that a type that contains itself ends.
+    let mark = (std::any::type_name::<T>().to_owned(), reference.clone());
+    if !schemas.contains(&mark) {
+        schemas.push(mark.clone());
+        let named = (T::NAME.to_owned(), object_schema::<T>(schemas));
+        schemas.retain(|schema| *schema != mark);
+        add(schemas, named);
     }
-    Ref::from_schema_name(T::NAME).into()
+    reference
+}
+
+/// Adds a named schema unless the same is there.
+pub(crate) fn add(schemas: &mut Schemas, named: (String, SchemaRef)) {
+    if !schemas.contains(&named) {
+        schemas.push(named);
+    }
+}
+
+fn own_description(schema: &SchemaRef) -> Option<String> {
+    match schema {
+        RefOr::T(Schema::Object(object)) => object.description.clone(),
+        RefOr::T(Schema::Array(array)) => array.description.clone(),
+        RefOr::T(Schema::OneOf(one_of)) => one_of.description.clone(),
+        RefOr::T(Schema::AnyOf(any_of)) => any_of.description.clone(),
+        _ => None,
+    }
 }
 
 /// With this description.
@@ -568,6 +614,8 @@ mod tests {
         let mut schemas = Schemas::new();
         let schema = serde_json::to_value(object_schema::<Stay>(&mut schemas)).unwrap();
         assert_eq!(schema["required"], serde_json::json!(["name", "at"]));
+        let years = serde_json::json!({"type": "integer", "minimum": 0, "maximum": 150, "description": "Another name of `age`."});
+        assert_eq!(schema["anyOf"], serde_json::json!([{"required": ["age"]}, {"required": ["years"], "properties": {"years": years}}]));
         assert_eq!(schema["properties"]["name"], serde_json::json!({"type": "string", "minLength": 1, "maxLength": 10}));
         assert_eq!(schema["properties"]["age"]["maximum"], 150);
         assert_eq!(schema["properties"]["guests"]["items"]["$ref"], "#/components/schemas/Guest");
@@ -575,5 +623,22 @@ mod tests {
         assert_eq!(schema["properties"]["plate"]["type"], serde_json::json!(["string", "null"]));
         assert_eq!(schema["properties"]["colour"]["type"], "string");
         assert_eq!(schemas.len(), 1);
+    }
+
+    #[test]
+    fn two_requests_of_one_name_are_both_there_when_they_differ() {
+        mod other {
+            use super::*;
+
+            #[derive(Debug, Input)]
+            pub struct Guest {}
+        }
+        let mut schemas = Schemas::new();
+        for _ in 0..2 {
+            reference::<Guest>(&mut schemas);
+            assert_eq!(schemas.len(), 1);
+        }
+        reference::<other::Guest>(&mut schemas);
+        assert_eq!(schemas.iter().filter(|(name, _)| name == "Guest").count(), 2);
     }
 }

@@ -25,6 +25,7 @@ pub mod outbox;
 pub mod page;
 mod principal;
 pub mod problem;
+pub mod refunds;
 mod representation;
 pub mod request;
 pub mod row;
@@ -32,6 +33,8 @@ pub mod scheduled;
 pub mod select;
 pub mod serve;
 pub mod sites;
+pub mod spots;
+pub mod system_alerts;
 pub mod tally;
 mod text_enums;
 pub mod token;
@@ -44,6 +47,8 @@ pub use problem::{Answer, Problem};
 pub mod __private {
     pub use axum::Router;
     pub use axum::routing::MethodRouter;
+    pub use const_format::concatcp;
+    pub use domain::reservation::IMMEDIATE_START_MS;
     pub use pastey::paste;
     pub use utoipa::Path as UtoipaPath;
 }

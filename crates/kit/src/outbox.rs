@@ -20,27 +20,30 @@ pub fn wake(path: &'static str, request_id: String) {
 /// Asks one of our own routes that the secret opens to do its work, and waits until it has; its answer.
 #[cfg(target_family = "wasm")]
 pub async fn post(path: &str, request_id: &str) -> Result<serde_json::Value, String> {
-    use http_body_util::BodyExt as _;
-
-    let body = ask(path, request_id, None).await?.into_body().collect().await.map_err(|error| format!("{error:?}"))?;
-    serde_json::from_slice(&body.to_bytes()).map_err(|error| error.to_string())
+    let reply = ask(path, request_id, None).await?;
+    serde_json::from_slice(&reply.body).map_err(|error| error.to_string())
 }
 
 /// RFC 7240 §4.1: who is only woken may answer before the work is done, so that a receiver that stalls does not keep the waking instance.
 #[cfg(target_family = "wasm")]
 const RESPOND_ASYNC: &str = "respond-async";
 
+/// Who asks has other things to do in the 30 s of its own request, and heartbeat below its lease of 60 s: a component that stalls costs the
+/// others no run. What it was asked for goes on, or is done by its next run.
 #[cfg(target_family = "wasm")]
-async fn ask(path: &str, request_id: &str, prefer: Option<&str>) -> Result<spin_sdk::http::Response, String> {
+const BOUNDS: crate::http::Bounds = crate::http::Bounds { time_ms: 20_000, answer_bytes: 64 * 1024 };
+
+#[cfg(target_family = "wasm")]
+async fn ask(path: &str, request_id: &str, prefer: Option<&str>) -> Result<crate::http::Reply, String> {
     let secret = crate::config::get("tick_secret").await.map_err(|problem| problem.detail().to_owned())?;
     let mut request =
         http::Request::post(format!("http://self.alt{path}")).header("x-tick-secret", secret).header("x-request-id", request_id);
     if let Some(prefer) = prefer {
         request = request.header("prefer", prefer);
     }
-    let request = request.body(spin_sdk::http::EmptyBody::new()).map_err(|error| error.to_string())?;
-    let response = spin_sdk::http::send(request).await.map_err(|error| format!("{error:?}"))?;
-    if response.status().is_success() { Ok(response) } else { Err(response.status().to_string()) }
+    let request = request.body(bytes::Bytes::new()).map_err(|error| error.to_string())?;
+    let reply = crate::http::send(request, BOUNDS).await.map_err(|error| error.to_string())?;
+    if reply.status.is_success() { Ok(reply) } else { Err(reply.status.to_string()) }
 }
 
 /// Outside a component nothing is sent.

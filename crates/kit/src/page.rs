@@ -174,7 +174,7 @@ impl<T> Page<T> {
 impl<T: ToSchema> Page<T> {
     /// The schema of a page.
     pub fn schema(schemas: &mut input::Schemas) -> ObjectBuilder {
-        let items = ArrayBuilder::new().items(answer_schema::<T>(schemas));
+        let items = ArrayBuilder::new().description(Some("The items, in the list's order.")).items(answer_schema::<T>(schemas));
         let next = ObjectBuilder::new()
             .schema_type(SchemaType::Array(vec![Type::String, Type::Null]))
             .description(Some("What to send as `cursor` for the next page; null on the last."));

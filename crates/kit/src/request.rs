@@ -87,6 +87,9 @@ impl<S: Send + Sync> FromRequest<S> for JsonBytes {
     }
 }
 
+/// Parameters of a path, by their names in the route.
+pub(crate) type PathValues = Vec<(String, String)>;
+
 /// A JSON body of type `T`: 400 when it is no JSON, 415 when it says that it is something else, 422 with every bad field.
 pub struct Body<T>(pub T);
 
@@ -95,14 +98,17 @@ impl<T: Input, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
         let now_ms = request.extensions().get::<Now>().map_or_else(host::now_ms, |now| now.0);
-        let path_values = if T::NAMES_PATH { path_values(&mut request).await } else { Vec::new() };
+        let path_values = path_values(T::NAMES_PATH, &mut request).await;
         let JsonBytes(bytes) = JsonBytes::from_request(request, state).await?;
         input::parse_at(&bytes, now_ms, &path_values).map(Self)
     }
 }
 
-/// The parameters of the path, by their names in the route.
-async fn path_values(request: &mut Request) -> Vec<(String, String)> {
+/// The parameters of the path by their names in the route, of a request that must not contradict them.
+pub(crate) async fn path_values(are_named: bool, request: &mut Request) -> PathValues {
+    if !are_named {
+        return Vec::new();
+    }
     let parameters = request.extract_parts::<RawPathParams>().await;
     parameters.iter().flatten().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
@@ -131,25 +137,31 @@ pub struct OptionalBody<T>(pub T);
 impl<T: Input, S: Send + Sync> FromRequest<S> for OptionalBody<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
         let now_ms = request.extensions().get::<Now>().map_or_else(host::now_ms, |now| now.0);
+        let path_values = path_values(T::NAMES_PATH, &mut request).await;
         let JsonBytes(bytes) = JsonBytes::from_request(request, state).await?;
-        Self::from_body(&bytes, now_ms)
+        Self::from_body(&bytes, now_ms, &path_values)
     }
 }
 
 /// A body that is parsed from bytes that were kept: an [`Input`], or an [`OptionalBody`].
 pub trait FromBody: Sized {
-    /// Parses it.
-    fn from_body(bytes: &[u8], now_ms: i64) -> Result<Self, Problem>;
+    /// Whether a field of it must be the same as a parameter of the path.
+    const NAMES_PATH: bool;
+
+    /// Parses it, of a request whose path has these parameters.
+    fn from_body(bytes: &[u8], now_ms: i64, path_values: &[(String, String)]) -> Result<Self, Problem>;
 
     /// Adds it, and what it refuses.
     fn describe_body(request: &mut Operation<'_>);
 }
 
 impl<T: Input> FromBody for T {
-    fn from_body(bytes: &[u8], now_ms: i64) -> Result<Self, Problem> {
-        input::parse(bytes, now_ms)
+    const NAMES_PATH: bool = T::NAMES_PATH;
+
+    fn from_body(bytes: &[u8], now_ms: i64, path_values: &[(String, String)]) -> Result<Self, Problem> {
+        input::parse_at(bytes, now_ms, path_values)
     }
 
     fn describe_body(request: &mut Operation<'_>) {
@@ -158,8 +170,10 @@ impl<T: Input> FromBody for T {
 }
 
 impl<T: Input> FromBody for OptionalBody<T> {
-    fn from_body(bytes: &[u8], now_ms: i64) -> Result<Self, Problem> {
-        input::parse(if bytes.is_empty() { b"{}" } else { bytes }, now_ms).map(Self)
+    const NAMES_PATH: bool = T::NAMES_PATH;
+
+    fn from_body(bytes: &[u8], now_ms: i64, path_values: &[(String, String)]) -> Result<Self, Problem> {
+        input::parse_at(if bytes.is_empty() { b"{}" } else { bytes }, now_ms, path_values).map(Self)
     }
 
     fn describe_body(request: &mut Operation<'_>) {

@@ -15,6 +15,7 @@ pub struct Tally {
     pub duplicate: usize,
     /// Refused, each with its reason in `errors`.
     rejected: usize,
+    /// What was refused.
     errors: Vec<Rejection>,
 }
 
@@ -33,7 +34,8 @@ pub struct Rejection {
 
 fn reasons_by_field() -> Schema {
     let reasons = ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String)).build();
-    ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(Schema::Array(reasons))).build().into()
+    let object = ObjectBuilder::new().schema_type(Type::Object).description(Some("The reasons by field; left out where there are none."));
+    object.additional_properties(Some(Schema::Array(reasons))).build().into()
 }
 
 impl Tally {

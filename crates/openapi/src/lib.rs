@@ -79,7 +79,7 @@ fn merge(
     for (name, schema) in document.schemas {
         let schema = to_value(&schema)?;
         if schemas.get(&name).is_some_and(|other| *other != schema) {
-            faults.push(format!("two schemas are named {name}; the second is of {}", document.tag));
+            faults.push(format!("two different schemas are named {name}, the second in {}: rename one", document.tag));
         }
         schemas.insert(name, schema);
     }

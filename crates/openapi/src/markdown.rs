@@ -35,6 +35,7 @@ fn who(operation: &Value) -> String {
         return "the scheduler".to_owned();
     }
     match ways.iter().find_map(|way| way.get("bearer").and_then(|roles| roles[0].as_str())) {
+        Some("visitor") if !ways.iter().any(|way| way.get("deviceKey").is_some()) => "signed in, no device".to_owned(),
         Some("visitor") => "signed in".to_owned(),
         Some("device") => "device, operator".to_owned(),
         Some(role) => role.to_owned(),

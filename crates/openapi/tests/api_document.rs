@@ -113,6 +113,27 @@ fn the_scheduled_components_are_those_with_a_cron_trigger() {
     assert_eq!(components, kit::scheduled::COMPONENTS.into_iter().collect());
 }
 
+/// `domain::schedule` says who is late by this period.
+#[test]
+fn each_cron_trigger_comes_every_thirty_seconds() {
+    let (_, manifest) = manifest();
+    for trigger in manifest["trigger"]["cron"].as_array().unwrap() {
+        let expression = trigger["cron_expression"].as_str().unwrap();
+        let seconds = expression.strip_suffix(" * * * * *").unwrap_or_else(|| panic!("{expression}: not every minute"));
+        let pair = seconds.split_once(',').and_then(|(first, second)| Some((first.parse::<i64>().ok()?, second.parse::<i64>().ok()?)));
+        assert!(seconds == "*/30" || pair.is_some_and(|(first, second)| second - first == 30), "{expression}");
+    }
+}
+
+#[test]
+fn each_scheduled_component_has_its_route() {
+    let document = document().unwrap_or_else(|faults| panic!("{faults}"));
+    let tags: BTreeMap<_, _> = operations(&document).map(|(path, _, operation)| (path.to_owned(), operation["tags"][0].clone())).collect();
+    for name in kit::scheduled::COMPONENTS {
+        assert_eq!(tags.get(&kit::scheduled::path(name)), Some(&Value::from(name)), "{name} names another component in its Work");
+    }
+}
+
 /// Spin's manifest has no way to say common variables once, so that a test looks after them.
 #[test]
 fn each_component_has_the_variables_that_all_need() {
@@ -124,6 +145,46 @@ fn each_component_has_the_variables_that_all_need() {
             assert_eq!(variables.get(variable).and_then(toml::Value::as_str), Some(expected.as_str()), "{variable} of {name}");
         }
     }
+}
+
+/// Whether the schema describes itself, or is one that does, or null.
+fn is_described(document: &Value, schema: &Value) -> bool {
+    let named = schema["$ref"].as_str().and_then(|reference| document.pointer(reference.trim_start_matches('#')));
+    let shapes = schema["oneOf"].as_array().into_iter().flatten();
+    schema["description"].as_str().is_some_and(|text| !text.is_empty())
+        || named.is_some_and(|named| is_described(document, named))
+        || shapes.into_iter().any(|shape| is_described(document, shape))
+}
+
+/// The properties below this part that nothing describes.
+fn undescribed(document: &Value, part: &Value, path: &str, found: &mut Vec<String>) {
+    match part {
+        Value::Object(object) => {
+            for (name, property) in object.get("properties").and_then(Value::as_object).into_iter().flatten() {
+                if !is_described(document, property) {
+                    found.push(format!("{path}: {name}"));
+                }
+            }
+            let inner = object.iter().filter(|(key, _)| !key.starts_with("example"));
+            inner.for_each(|(key, inner)| undescribed(document, inner, &format!("{path}/{key}"), found));
+        }
+        Value::Array(array) => array.iter().for_each(|inner| undescribed(document, inner, path, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_property_and_parameter_is_described() {
+    let document = document().unwrap_or_else(|faults| panic!("{faults}"));
+    let mut found = Vec::new();
+    undescribed(&document, &document["components"]["schemas"], "", &mut found);
+    undescribed(&document, &document["paths"], "", &mut found);
+    for (path, method, operation) in operations(&document) {
+        let parameters = operation["parameters"].as_array().into_iter().flatten().filter(|parameter| parameter["in"] != "path");
+        let bare = parameters.filter(|parameter| !is_described(&document, parameter) && !is_described(&document, &parameter["schema"]));
+        found.extend(bare.map(|parameter| format!("{method} {path}: the parameter {}", parameter["name"])));
+    }
+    assert!(found.is_empty(), "write a doc comment on what says nothing of itself:\n{}", found.join("\n"));
 }
 
 #[test]

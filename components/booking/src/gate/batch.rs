@@ -86,7 +86,9 @@ impl Field for SentScan {
 /// What became of the scans.
 #[derive(Serialize, ToSchema)]
 pub struct ScanResults {
+    /// How many were let in or out.
     accepted: usize,
+    /// How many were refused, or could not be decided.
     refused: usize,
     /// In the order in which the scans were sent.
     results: Vec<ScanResult>,
@@ -97,21 +99,27 @@ pub struct ScanResults {
 pub struct ScanResult {
     /// Its place in the upload, from 0.
     index: usize,
+    /// The scan's own `nonce`; null when it had none that can be read.
     nonce: Option<String>,
+    /// What the gate is to know.
     outcome: ScanOutcome,
     /// Why it was refused: as at the gate itself, or `unknown_booking`, or `invalid`.
     reason: Option<&'static str>,
+    /// The booking's id; null when it is not known.
     booking_id: Option<String>,
     /// Whether this is the answer of an earlier scan with this nonce.
     replayed: bool,
     /// Of a scan that was decided.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     scanned_at: Option<Timestamp>,
     /// Of one that could not be decided: why, in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     detail: Option<String>,
     /// Of one that could not be decided: the reasons by field.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     errors: Option<BTreeMap<String, Vec<String>>>,
 }
 

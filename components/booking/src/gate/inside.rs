@@ -23,6 +23,7 @@ use crate::temple::{Temple, UNKNOWN_TIME_ZONE};
 /// How many are inside a temple, and what became of today's bookings.
 #[derive(Serialize, ToSchema)]
 pub struct TempleCount {
+    /// The temple's slug.
     temple_id: String,
     /// The people inside.
     inside: i64,
@@ -32,6 +33,7 @@ pub struct TempleCount {
     date: Date,
     /// The people of today's bookings by the booking's status.
     people: BTreeMap<String, i64>,
+    /// When this was true.
     as_of: Timestamp,
 }
 

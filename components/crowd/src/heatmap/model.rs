@@ -51,10 +51,15 @@ impl HeatMapFilters {
 /// How full each zone is at each hour of the day.
 #[derive(Serialize, ToSchema)]
 pub struct HeatMap {
+    /// The temple's slug.
     temple_id: String,
+    /// The temple's name.
     pub name: String,
+    /// The temple's time zone, by which the hours are told: an IANA name.
     pub time_zone: String,
+    /// Where the stretch of time begins.
     pub from: Timestamp,
+    /// Where the stretch of time ends.
     pub to: Timestamp,
     /// At most sixty.
     pub zones: Vec<HeatMapZone>,
@@ -63,8 +68,11 @@ pub struct HeatMap {
 /// A zone's day.
 #[derive(Serialize, ToSchema)]
 pub struct HeatMapZone {
+    /// The zone's code.
     zone: String,
+    /// The zone's name.
     pub name: String,
+    /// How many people it holds; null when nobody has said.
     pub capacity: Option<i64>,
     /// Of the hours 0 to 23 of the site's day.
     pub hours: Vec<HeatMapHour>,
@@ -73,6 +81,7 @@ pub struct HeatMapZone {
 /// One hour of the day in one zone.
 #[derive(Serialize, ToSchema)]
 pub struct HeatMapHour {
+    /// The hour that begins then, 0 to 23.
     hour: usize,
     /// How many counts it is made of.
     readings: i64,

@@ -19,7 +19,9 @@ pub struct NewDevice {
     device_code: Code,
     #[input(flatten)]
     placement: NewPlacement,
+    /// The name that people read.
     name: Option<Text<1, 100>>,
+    /// The version of its firmware.
     firmware: Option<Text<1, 100>>,
     /// True unless it says otherwise. One active device stands on a spot.
     is_active: Option<bool>,

@@ -1,9 +1,8 @@
 //! What a change of a device does elsewhere, and why one is refused.
 
-use const_format::concatcp;
 use domain::anomaly::Kind;
 use kit::db::{DbError, Executor};
-use kit::{Problem, params};
+use kit::{Problem, params, system_alerts};
 
 /// Tells the feed what a spot is after a device came to it or left it. When a sensor speaks, the schema's triggers tell it.
 pub fn announce_spot(db: &dyn Executor, spot_id: &str, now: i64) -> Result<(), DbError> {
@@ -11,23 +10,12 @@ pub fn announce_spot(db: &dyn Executor, spot_id: &str, now: i64) -> Result<(), D
     Ok(())
 }
 
-const RESOLVE: &str = concatcp!(
-    "update alerts set status = 'resolved', resolved_at = ?2, resolved_by = ?3, updated_at = ?2, updated_by = ?3
-     where source = 'system' and status <> 'resolved' and subject = ?1 and alert_type in ('",
-    Kind::DeviceWarning.into_str(),
-    "', '",
-    Kind::DeviceOffline.into_str(),
-    "', '",
-    Kind::HighPower.into_str(),
-    "', '",
-    Kind::VoltageOutOfRange.into_str(),
-    "')"
-);
+/// The anomalies whose subject is a device.
+const OF_DEVICES: [Kind; 4] = [Kind::DeviceWarning, Kind::DeviceOffline, Kind::HighPower, Kind::VoltageOutOfRange];
 
 /// A device that was put out of use has no anomaly: resolves the alerts about it, which nothing would end otherwise.
-pub fn resolve_alerts(db: &dyn Executor, code: &str, actor: &str, now: i64) -> Result<(), DbError> {
-    db.run(RESOLVE, params![code, now, actor])?;
-    Ok(())
+pub fn resolve_alerts(db: &dyn Executor, code: &str, actor: &str, now: i64) -> Result<(), Problem> {
+    system_alerts::resolve(db, &OF_DEVICES, &[code], actor, now)
 }
 
 /// A constraint that refused a device, in words.

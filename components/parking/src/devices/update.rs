@@ -21,12 +21,17 @@ pub struct DeviceChange {
     /// May be repeated, and cannot be changed.
     #[input(alias("code"), same_as_path = "code")]
     device_code: Option<Code>,
+    /// The slug of the site to which it moves.
     site: Option<Slug>,
+    /// The code of the zone to which it moves.
     zone: Option<Code>,
     /// The spot that it stands on; must be in the site and zone, where those are sent too.
     spot_id: Patch<Code>,
+    /// The name that people read; null for none.
     name: Patch<Text<1, 100>>,
+    /// The version of its firmware; null when it is not known.
     firmware: Patch<Text<1, 100>>,
+    /// Whether what it sends is taken.
     is_active: Option<bool>,
 }
 

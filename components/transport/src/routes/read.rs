@@ -17,16 +17,22 @@ use utoipa::ToSchema;
 /// A route with its stops.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct Route {
+    /// The route's code.
     id: String,
+    /// The temple's slug.
     #[row(column = "site")]
     temple_id: String,
+    /// The name that people read.
     name: String,
     /// `[[latitude, longitude], …]`, in the direction of travel.
     #[schema(value_type = Vec<Vec<f64>>)]
     polyline: row::Json<Vec<[f64; 2]>>,
+    /// How long it is, metres.
     #[row(with = read_length)]
     length_m: f64,
+    /// Whether its end is its beginning.
     is_loop: bool,
+    /// How fast shuttles are on it, kilometres per hour.
     typical_kmh: f64,
     /// Times of the site's day at which a shuttle leaves, each day.
     #[schema(value_type = Vec<String>)]
@@ -34,8 +40,11 @@ pub struct Route {
     /// In the order of travel.
     #[row(with = no_stops)]
     stops: Vec<RouteStop>,
+    /// Whether it is served.
     is_active: bool,
+    /// When it was made.
     created_at: Timestamp,
+    /// When it last changed.
     updated_at: Timestamp,
 }
 
@@ -44,9 +53,13 @@ pub struct Route {
 pub struct RouteStop {
     #[serde(skip)]
     route: String,
+    /// The stop's code.
     id: String,
+    /// The name that people read.
     name: String,
+    /// Latitude, degrees.
     lat: f64,
+    /// Longitude, degrees.
     lng: f64,
     /// Metres from the route's start, along it.
     along_m: f64,
@@ -98,8 +111,10 @@ pub fn not_found() -> Problem {
 /// Which routes.
 #[derive(Input)]
 pub struct RouteFilters {
+    /// Only those of this temple, by its slug.
     #[input(alias("site"))]
     temple_id: Option<Slug>,
+    /// Only those that are served, or only the others.
     is_active: Option<bool>,
 }
 

@@ -28,8 +28,10 @@ pub struct NewRoute {
     /// Its code; a UUID unless it says otherwise.
     #[input(alias("route_id"))]
     pub id: Option<Code>,
+    /// The temple's slug.
     #[input(alias("site"))]
     pub temple_id: Slug,
+    /// The name that people read.
     pub name: Text<1, 100>,
     /// In the direction of travel.
     pub polyline: Polyline,
@@ -54,12 +56,17 @@ pub struct RouteChange {
     /// May be repeated, and cannot be changed.
     #[input(rename = "temple_id", alias("site"))]
     _temple_id: Option<Slug>,
+    /// The name that people read.
     pub name: Option<Text<1, 100>>,
+    /// In the direction of travel; needs `stops` with it.
     pub polyline: Option<Polyline>,
+    /// In the order of travel: each within 300 m of the line, and not before the one before it.
     pub stops: Option<Stops>,
     /// Changes only with the polyline.
     pub is_loop: Option<bool>,
+    /// How fast shuttles are on it, kilometres per hour.
     pub typical_kmh: Option<Number<1, 150>>,
+    /// Times of the site's clock, daily, from the first stop.
     pub departures: Option<Departures>,
     /// False takes it out of service.
     pub is_active: Option<bool>,
@@ -191,6 +198,7 @@ pub struct NewStop {
     /// Its code; a UUID unless it says otherwise.
     #[input(alias("stop_id"))]
     id: Option<Code>,
+    /// The name that people read.
     name: Text<1, 100>,
     /// Degrees (WGS 84).
     #[input(alias("latitude"))]

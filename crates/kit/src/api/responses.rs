@@ -5,12 +5,12 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 
 use super::operation::Request;
 use crate::Problem;
-use crate::input::{SchemaRef, Schemas};
+use crate::input::{self, SchemaRef, Schemas};
 
 /// An answer that the API document knows.
 pub trait Respond {
@@ -59,11 +59,47 @@ pub(crate) fn answer_schema<T: ToSchema>(schemas: &mut Schemas) -> SchemaRef {
         needed.push((name.to_string(), own.clone()));
     }
     for (name, schema) in needed {
-        if !schemas.contains(&(name.clone(), schema.clone())) {
-            schemas.push((name, schema));
-        }
+        input::add(schemas, (name, with_nulls_present(schema)));
     }
-    if is_named { Ref::from_schema_name(name).into() } else { own }
+    if is_named { Ref::from_schema_name(name).into() } else { with_nulls_present(own) }
+}
+
+/// What an answer leaves out is never null (`skip_serializing_if` beside `schema(nullable = false)`), so that whatever may be null is there.
+fn with_nulls_present(schema: SchemaRef) -> SchemaRef {
+    match schema {
+        RefOr::T(Schema::Object(mut object)) => {
+            for (name, property) in &object.properties {
+                if is_nullable(property) && !object.required.contains(name) {
+                    object.required.push(name.clone());
+                }
+            }
+            RefOr::T(Schema::Object(object))
+        }
+        RefOr::T(Schema::AllOf(mut all_of)) => {
+            all_of.items = all_of.items.into_iter().map(with_nulls_present).collect();
+            RefOr::T(Schema::AllOf(all_of))
+        }
+        RefOr::T(Schema::OneOf(mut one_of)) => {
+            one_of.items = one_of.items.into_iter().map(with_nulls_present).collect();
+            RefOr::T(Schema::OneOf(one_of))
+        }
+        other => other,
+    }
+}
+
+fn is_nullable(schema: &SchemaRef) -> bool {
+    let allows_null = |schema_type: &SchemaType| match schema_type {
+        SchemaType::Type(one) => *one == Type::Null,
+        SchemaType::Array(many) => many.contains(&Type::Null),
+        SchemaType::AnyValue => false,
+    };
+    match schema {
+        RefOr::T(Schema::Object(object)) => allows_null(&object.schema_type),
+        RefOr::T(Schema::Array(array)) => allows_null(&array.schema_type),
+        RefOr::T(Schema::OneOf(one_of)) => one_of.items.iter().any(is_nullable),
+        RefOr::T(Schema::AnyOf(any_of)) => any_of.items.iter().any(is_nullable),
+        _ => false,
+    }
 }
 
 /// Adds a JSON answer of this type.
@@ -86,7 +122,8 @@ pub fn problem_schema() -> SchemaRef {
         .schema_type(Type::Object)
         .description(Some("Of an invalid request: the reasons by field, every bad field at once."))
         .additional_properties(Some(Schema::Array(reasons)));
-    let status = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(400.0)).maximum(Some(599.0));
+    let status =
+        ObjectBuilder::new().schema_type(Type::Integer).description(Some("The HTTP status.")).minimum(Some(400.0)).maximum(Some(599.0));
     let problem = ObjectBuilder::new()
         .schema_type(Type::Object)
         .description(Some("Why a request was refused (RFC 9457)."))

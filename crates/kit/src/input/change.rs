@@ -98,7 +98,7 @@ impl Field for Immutable {
     }
 
     fn schema(_: &mut Schemas) -> SchemaRef {
-        of_type(Type::Null).into()
+        of_type(Type::Null).description(Some("Cannot be changed, and must not be sent.")).into()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Fields that are written as one text with a form of its own: dates, slugs, words of an enum.
+//! Fields that are strings of a certain format: dates, slugs, variants of an enum.
 
 use std::str::FromStr;
 
@@ -8,18 +8,18 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
 
 use super::{At, Field, SchemaRef, Schemas};
 
-/// A type that is written as one text. It is a [`Field`] and a column ([`crate::row::Column`]) by that.
+/// A type that is represented as a string. It is thereby a [`Field`] and a column ([`crate::row::Column`]).
 pub trait TextField: Sized {
-    /// What a text that is none is told, such as `must be a date, such as 2026-02-05`.
+    /// The error for a string that is not valid, such as `must be a date, such as 2026-02-05`.
     fn rule() -> String;
 
-    /// Reads the text, which was trimmed.
+    /// Parses a trimmed string.
     fn parse_text(text: &str) -> Option<Self>;
 
     /// Its schema: a string, with a format or a pattern.
     fn text_schema() -> ObjectBuilder;
 
-    /// Reads a column that keeps it as an integer; only moments are.
+    /// Reads a column that stores it as an integer; only points in time are stored so.
     fn from_integer(_: i64) -> Option<Self> {
         None
     }
@@ -44,12 +44,14 @@ pub fn pattern(pattern: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern))
 }
 
-/// Declares a text with a form of its own: `text_type! { /// A plate. pub struct Plate, RULE, pattern: "^…$", is_plate }`, where `RULE` is
-/// what a text that is none is told, and `is_plate` is a `fn(&str) -> bool`.
+/// Declares a string type of a certain format: `text_type! { /// A plate. pub struct Plate, RULE, pattern: "^…$", is_plate }`, where `RULE`
+/// is the error for a string that is not valid, and `is_plate` is a `fn(&str) -> bool`. Its doc comment describes fields that have none of
+/// their own.
 #[macro_export]
 macro_rules! text_type {
-    ($(#[$meta:meta])* $visibility:vis struct $name:ident, $rule:expr, pattern: $pattern:expr, $holds:expr) => {
-        $(#[$meta])*
+    ($(#[doc = $doc:literal])* $(#[derive($derive:path)])? $visibility:vis struct $name:ident, $rule:expr, pattern: $pattern:expr, $holds:expr) => {
+        $(#[doc = $doc])*
+        $(#[derive($derive)])?
         #[derive(Clone, Debug, PartialEq, Eq)]
         $visibility struct $name(String);
 
@@ -71,7 +73,7 @@ macro_rules! text_type {
             }
 
             fn text_schema() -> ::utoipa::openapi::schema::ObjectBuilder {
-                $crate::input::pattern($pattern)
+                $crate::input::pattern($pattern).description(Some(concat!($($doc),*).trim()))
             }
         }
 
@@ -94,20 +96,20 @@ pub(super) fn formatted(format: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::Custom(format.to_owned())))
 }
 
-/// An enum that is written as one of some words.
+/// An enum that is represented by the names of its variants.
 pub trait TextEnum: FromStr + VariantNames + Into<&'static str> {}
 
-/// What a word that is none of the enum's is told.
+/// The error for a string that names no variant.
 pub fn one_of<T: TextEnum>() -> String {
     format!("must be one of {}", T::VARIANTS.join(", "))
 }
 
-/// The schema of an enum's words.
+/// A string schema that lists the variants.
 pub fn text_enum_schema<T: TextEnum>() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(T::VARIANTS.iter().copied()))
 }
 
-/// Makes enums fields, columns and parameters by their words. They derive strum's `EnumString`, `IntoStaticStr` and `VariantNames`.
+/// Makes enums usable as fields, columns and parameters, by the names of their variants. They derive strum's `EnumString`, `IntoStaticStr` and `VariantNames`.
 #[macro_export]
 macro_rules! text_enum {
     ($($name:path),* $(,)?) => {

@@ -24,7 +24,7 @@ impl TextField for Timestamp {
     }
 
     fn text_schema() -> ObjectBuilder {
-        formatted("date-time")
+        formatted("date-time").description(Some("A moment, RFC 3339 with its offset from UTC."))
     }
 
     fn from_integer(ms: i64) -> Option<Self> {
@@ -40,7 +40,7 @@ impl Serialize for Timestamp {
 
 impl PartialSchema for Timestamp {
     fn schema() -> RefOr<Schema> {
-        Self::text_schema().examples(["2026-02-04T10:30:00Z"]).into()
+        Self::text_schema().description(Some("A moment, RFC 3339 in UTC.")).examples(["2026-02-04T10:30:00Z"]).into()
     }
 }
 
@@ -88,7 +88,10 @@ impl<'de> Deserialize<'de> for TimestampMillis {
 
 impl PartialSchema for TimestampMillis {
     fn schema() -> RefOr<Schema> {
-        Self::text_schema().examples(["2026-02-04T10:30:00.000Z"]).into()
+        Self::text_schema()
+            .description(Some("A moment, RFC 3339 in UTC with its milliseconds."))
+            .examples(["2026-02-04T10:30:00.000Z"])
+            .into()
     }
 }
 
@@ -135,7 +138,7 @@ impl TextField for domain::booking_slot::Date {
     }
 
     fn text_schema() -> ObjectBuilder {
-        formatted("date")
+        formatted("date").description(Some("A day, `YYYY-MM-DD`."))
     }
 }
 

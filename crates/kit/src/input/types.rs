@@ -398,9 +398,7 @@ impl Field for Location {
     }
 
     fn schema(schemas: &mut Schemas) -> SchemaRef {
-        if !schemas.iter().any(|(name, _)| name == "Location") {
-            schemas.push(("Location".to_owned(), <Self as PartialSchema>::schema()));
-        }
+        super::add(schemas, ("Location".to_owned(), <Self as PartialSchema>::schema()));
         utoipa::openapi::Ref::from_schema_name("Location").into()
     }
 }
