@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// What a count means in a zone of this size.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub struct CrowdShare {
     /// Per cent, one decimal; null when the capacity is not known.
     pub percent_of_capacity: Option<f64>,

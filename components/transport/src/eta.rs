@@ -9,13 +9,13 @@ use utoipa::ToSchema;
 #[derive(Serialize, ToSchema)]
 pub struct Eta {
     /// When it is expected there.
-    eta: Timestamp,
+    pub eta: Timestamp,
     /// Seconds from now.
-    in_s: i64,
+    pub in_s: i64,
     /// Metres to go; null when it is the timetable's.
-    distance_m: Option<i64>,
+    pub distance_m: Option<i64>,
     /// What it rests on.
-    basis: Basis,
+    pub basis: Basis,
 }
 
 impl Eta {

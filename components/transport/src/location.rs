@@ -3,7 +3,7 @@
 use axum::extract::Path;
 use axum::{Extension, Json};
 use domain::role::Role;
-use domain::transit::{MAX_PASSENGERS, MAX_REPORTED_KMH, Place, distance, is_plausible};
+use domain::transit::{Basis, MAX_PASSENGERS, MAX_REPORTED_KMH, Place, distance, is_plausible};
 use kit::api::Created;
 use kit::caller::{Caller, Principal, Sender};
 use kit::db::{self, Database, DbError, Executor, Fetch as _};
@@ -13,9 +13,7 @@ use kit::row::FromRow;
 use kit::serve::Quiet;
 use kit::{Answer, Problem, params};
 use serde::Serialize;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::Schema;
-use utoipa::{PartialSchema as _, ToSchema};
+use utoipa::ToSchema;
 
 use crate::eta::Eta;
 use crate::line::RouteLine;
@@ -41,17 +39,22 @@ struct StopArrival {
     stop_id: String,
     /// The stop's name.
     name: String,
-    #[serde(flatten)]
-    #[schema(schema_with = optional_eta)]
-    eta: Option<Eta>,
+    /// When it is expected there; null, as the rest, when nothing is to be expected.
+    eta: Option<Timestamp>,
+    /// Seconds from now.
+    in_s: Option<i64>,
+    /// Metres to go; null also when it is the timetable's.
+    distance_m: Option<i64>,
+    /// What it rests on.
+    basis: Option<Basis>,
 }
 
-fn optional_eta() -> RefOr<Schema> {
-    let mut schema = Eta::schema();
-    if let RefOr::T(Schema::Object(object)) = &mut schema {
-        object.required.clear();
+impl StopArrival {
+    fn new(stop: Stop, eta: Option<Eta>) -> Self {
+        let (distance_m, basis) = (eta.as_ref().and_then(|eta| eta.distance_m), eta.as_ref().map(|eta| eta.basis));
+        let (eta, in_s) = (eta.as_ref().map(|eta| eta.eta), eta.as_ref().map(|eta| eta.in_s));
+        Self { stop_id: stop.id, name: stop.name, eta, in_s, distance_m, basis }
     }
-    schema
 }
 
 #[derive(FromRow)]
@@ -82,7 +85,7 @@ fn arrivals(shuttle: &Shuttle, now: i64) -> Answer<Vec<StopArrival>> {
             None if shuttle.is_active => route.scheduled(stop.offset_s, now, 1).first().map(|at| Eta::scheduled(*at, now)),
             None => None,
         };
-        StopArrival { stop_id: stop.id, name: stop.name, eta }
+        StopArrival::new(stop, eta)
     };
     Ok(stops.into_iter().map(arrival).collect())
 }

@@ -87,10 +87,9 @@ pub struct HeatMapHour {
     readings: i64,
     /// People, in the mean; null when it was never counted at this hour.
     pub mean: Option<f64>,
-    /// Not there when it was never counted at this hour.
+    /// Its parts are null when it was never counted at this hour.
     #[serde(flatten)]
-    #[schema(value_type = CrowdShare)]
-    share: Option<CrowdShare>,
+    share: CrowdShare,
     /// The level of the mean by itself.
     level: Option<Level>,
 }
@@ -121,14 +120,14 @@ impl HeatMapHour {
             hour,
             readings: sum.readings,
             mean: mean.map(|mean| rounded(mean, 1)),
-            share: count.map(|count| CrowdShare::new(count, &zone.size)),
+            share: count.map(|count| CrowdShare::new(count, &zone.size)).unwrap_or_default(),
             level: count.and_then(|count| judge(count, &zone.size)),
         }
     }
 
     /// Mean part of the capacity.
     pub fn part(&self) -> Option<f64> {
-        self.share.as_ref()?.percent_of_capacity.map(|percent| percent / 100.0)
+        self.share.percent_of_capacity.map(|percent| percent / 100.0)
     }
 }
 
