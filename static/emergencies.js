@@ -23,7 +23,20 @@ export const STEPS = [
   ["resolved", "Resolved"],
 ];
 
-const KEPT_RESOLVED = 20;
+// How one ended that nobody had to help at.
+export const WITHDRAWN = [
+  ["cancelled", "Cancelled"],
+  ["false_alarm", "False alarm"],
+];
+
+export const OVER = ["resolved", ...WITHDRAWN.map(([key]) => key)];
+
+const KEPT_OVER = 20;
+
+/** The label of a status; one that is not known here is shown as it came. */
+export function statusLabel(status) {
+  return [...STEPS, ...WITHDRAWN].find(([key]) => key === status)?.[1] ?? status;
+}
 
 /** The label of a type; one that is not known here is shown as it came. */
 export function typeLabel(type) {
@@ -41,9 +54,10 @@ export function chosenTemple(state) {
   return state.sites.find((one) => one.slug === state.site && one.kind === "temple")?.slug ?? null;
 }
 
-/** Metres in words. */
-export function distance(metres) {
+/** Metres in words; `about` where they were measured from no more than a hint. */
+export function distance(metres, isApproximate = false) {
   if (typeof metres !== "number") return "";
+  if (isApproximate) return `about ${distance(metres)}`;
   return metres < 1000 ? `${Math.round(metres / 10) * 10} m` : `${(metres / 1000).toFixed(1)} km`;
 }
 
@@ -81,8 +95,8 @@ export function createEmergencies({ api, hub }) {
   }
 
   function forgetOld() {
-    const over = [...known.values()].filter((one) => one.status === "resolved").sort((a, b) => (a.id < b.id ? 1 : -1));
-    for (const one of over.slice(KEPT_RESOLVED)) known.delete(one.id);
+    const over = [...known.values()].filter((one) => OVER.includes(one.status)).sort((a, b) => (a.id < b.id ? 1 : -1));
+    for (const one of over.slice(KEPT_OVER)) known.delete(one.id);
   }
 
   function load() {
@@ -93,13 +107,14 @@ export function createEmergencies({ api, hub }) {
     const before = [...known.keys()];
     loading = Promise.all([
       api.all("/api/emergency/active?limit=500", 2000),
-      api.get(`/api/emergency/?status=resolved&limit=${KEPT_RESOLVED}`).then((page) => page.items),
+      ...OVER.map((status) => api.get(`/api/emergency/?status=${status}&limit=${KEPT_OVER}`).then((page) => page.items)),
     ])
-      .then(([open, resolved]) => {
+      .then((lists) => {
         if (left) return;
-        for (const document of [...open, ...resolved]) put(document);
-        // What was known before and is in neither list was resolved while nobody told us.
-        const ids = new Set([...open, ...resolved].map((one) => one.id));
+        const documents = lists.flat();
+        for (const document of documents) put(document);
+        // What was known before and is in no list ended while nobody told us.
+        const ids = new Set(documents.map((one) => one.id));
         for (const id of before) {
           if (!ids.has(id)) known.delete(id);
         }

@@ -1,7 +1,7 @@
 // The SOS form that every signed-in user has, and following what one has reported.
 
 import { announce, arrange, attribute, h, icon, text } from "../dom.js";
-import { SEVERITIES, STEPS, TYPES, lasting, typeLabel } from "../emergencies.js";
+import { OVER, SEVERITIES, STEPS, TYPES, lasting, statusLabel, typeLabel } from "../emergencies.js";
 import { ago, moment, words } from "../format.js";
 import { time } from "../model.js";
 
@@ -89,14 +89,27 @@ export function sosForm({ store, api, onSent }) {
       };
       return { lat: degrees(lat), lng: degrees(lng) };
     }
-    if (position) return { lat: position.lat, lng: position.lng };
+    if (position) return { lat: position.lat, lng: position.lng, accuracy_m: position.accuracy };
     const own = store.state.sites.find((one) => one.slug === site.value);
-    return { lat: own?.latitude ?? 0, lng: own?.longitude ?? 0 };
+    return own ? { lat: own.latitude, lng: own.longitude } : null;
+  }
+
+  // The server would take it and note that it is none; whoever types degrees has the time to mend them.
+  function mistyped() {
+    const at = location();
+    if (!at) return null;
+    const isWithin = (degrees, most) => typeof degrees === "number" && Math.abs(degrees) <= most;
+    if (!isWithin(at.lat, 90)) return "Location: its lat must be a number from -90 to 90.";
+    return isWithin(at.lng, 180) ? null : "Location: its lng must be a number from -180 to 180.";
   }
 
   async function submit(event) {
     event.preventDefault();
     if (busy) return;
+    const wrong = mistyped();
+    text(problem, wrong ?? "");
+    problem.hidden = wrong === null;
+    if (wrong) return;
     busy = true;
     attribute(send, "aria-busy", "true");
     problem.hidden = true;
@@ -162,7 +175,7 @@ export function ownReports({ store, api, hub, serverNow }) {
   function draw() {
     const newest = [...reports.values()].sort((a, b) => (a.id < b.id ? 1 : -1)).slice(0, FOLLOWED);
     arrange(list, newest.map((report) => {
-      if (!cards.has(report.id)) cards.set(report.id, reportCard());
+      if (!cards.has(report.id)) cards.set(report.id, reportCard(() => cancel(report.id)));
       const card = cards.get(report.id);
       card.draw(report, store.state, serverNow());
       return card.element;
@@ -174,7 +187,7 @@ export function ownReports({ store, api, hub, serverNow }) {
     const before = reports.get(document.id);
     reports.set(document.id, document);
     if (before && before.status !== document.status) {
-      announce(`Your report is now ${STEPS.find(([key]) => key === document.status)?.[1].toLowerCase() ?? document.status}.`);
+      announce(`Your report is now ${statusLabel(document.status).toLowerCase()}.`);
     }
     draw();
   }
@@ -187,6 +200,17 @@ export function ownReports({ store, api, hub, serverNow }) {
       draw();
     } catch {
       // The next connection of the feed asks again.
+    }
+  }
+
+  /** Takes one back; what stands in the way, in words, where something does. */
+  async function cancel(id) {
+    try {
+      take(await api.patch(`/api/emergency/${encodeURIComponent(id)}/cancel`, {}));
+      return "";
+    } catch (error) {
+      refresh(id);
+      return error.message;
     }
   }
 
@@ -219,7 +243,7 @@ export function ownReports({ store, api, hub, serverNow }) {
     for (const card of cards.values()) card.tick(serverNow());
   });
   // Who was sent is nothing that the feed tells the public: while something is open it is asked for.
-  const slow = setInterval(() => [...reports.values()].some((report) => report.status !== "resolved") && load(), LOOK_MS);
+  const slow = setInterval(() => [...reports.values()].some((report) => !OVER.includes(report.status)) && load(), LOOK_MS);
   load();
   const title = h("h2", { id: "reports-title", tabindex: "-1" }, "My reports");
   const element = h("section", { class: "panel reports-panel", "aria-labelledby": "reports-title" },
@@ -243,12 +267,26 @@ export function ownReports({ store, api, hub, serverNow }) {
   };
 }
 
-function reportCard() {
+function reportCard(cancel) {
   const title = h("strong", {});
   const place = h("span", { class: "report-place" });
   const age = h("time", { class: "report-age" });
   const description = h("p", { class: "report-text" });
   const help = h("p", { class: "report-help" });
+  const back = h("button", { type: "button", class: "button report-cancel" }, "Nobody need come…");
+  let sure = false;
+  // Asked twice: a thumb that slips calls nobody back.
+  back.addEventListener("click", async () => {
+    if (!sure) {
+      sure = true;
+      text(back, "Yes, cancel my report");
+      return;
+    }
+    attribute(back, "aria-busy", "true");
+    const problem = await cancel();
+    attribute(back, "aria-busy", null);
+    if (problem) text(help, problem);
+  });
   const marks = STEPS.map(([key], index) => {
     const label = SHORT[index];
     const at = h("span", { class: "step-at" });
@@ -256,7 +294,7 @@ function reportCard() {
   });
   const element = h("li", { class: "report" },
     h("div", { class: "report-head" }, title, place, age), description,
-    h("ol", { class: "steps" }, marks.map((mark) => mark.element)), help);
+    h("ol", { class: "steps" }, marks.map((mark) => mark.element)), help, back);
   let at = 0;
   return {
     element,
@@ -266,19 +304,22 @@ function reportCard() {
       attribute(element, "data-status", report.status);
       attribute(element, "data-id", report.id);
       text(title, typeLabel(report.type));
-      text(place, state.sites.find((one) => one.slug === report.temple_id)?.name ?? report.temple_id);
-      text(description, report.description);
+      text(place, state.sites.find((one) => one.slug === report.temple_id)?.name ?? report.temple_id ?? "Place not known");
+      text(description, report.description ?? "");
       attribute(age, "datetime", report.reported_at);
       attribute(age, "title", moment(at));
       const reached = STEPS.findIndex(([key]) => key === report.status);
       marks.forEach((mark, index) => {
-        attribute(mark.element, "data-done", index <= reached);
+        attribute(mark.element, "data-done", index <= reached || (reached < 0 && Boolean(report[`${mark.key}_at`])));
         attribute(mark.element, "aria-current", index === reached ? "step" : null);
         const when = time(report[`${mark.key}_at`]);
         text(mark.at, when === null ? "" : new Date(when).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" }));
       });
       const coming = (report.resources ?? []).map((one) => words(one.type));
-      if (report.status === "resolved") text(help, `Over after ${lasting((time(report.resolved_at) ?? now) - at)}.`);
+      back.hidden = report.status !== "reported" && report.status !== "acknowledged";
+      if (report.status === "cancelled") text(help, "Cancelled by you.");
+      else if (report.status === "false_alarm") text(help, "Closed by the control room as a false alarm. If you need help, send another.");
+      else if (report.status === "resolved") text(help, `Over after ${lasting((time(report.resolved_at) ?? now) - at)}.`);
       else if (coming.length) text(help, `On the way: ${coming.join(", ")}.`);
       else if (report.status === "reported") text(help, "The control room has it. Stay where you are if that is safe.");
       else text(help, "The control room has seen it.");

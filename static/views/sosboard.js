@@ -1,7 +1,7 @@
 // The SOS board: what waits for an answer, what is in hand, what is over; the gravest first, each with what can be done about it.
 
 import { announce, arrange, attribute, h, icon, text } from "../dom.js";
-import { STEPS, chosenTemple, distance, gravestFirst, lasting, typeLabel } from "../emergencies.js";
+import { OVER, chosenTemple, distance, gravestFirst, lasting, statusLabel, typeLabel } from "../emergencies.js";
 import { moment, words } from "../format.js";
 import { time } from "../model.js";
 
@@ -45,7 +45,8 @@ export function sosBoard({ store, api, toasts, serverNow, emergencies, chooseSit
   function draw() {
     const site = chosenTemple(store.state);
     const all = [...emergencies.known.values()];
-    const shown = all.filter((one) => !site || one.temple_id === site);
+    // One of which nobody knows where it is is everybody's.
+    const shown = all.filter((one) => !site || !one.temple_id || one.temple_id === site);
     const others = all.filter((one) => one.status === "reported" && !shown.includes(one)).length;
     text(elsewhere, others === 0 ? "" : `${others} more ${others === 1 ? "waits" : "wait"} at other temples: show all`);
     elsewhere.hidden = others === 0;
@@ -57,7 +58,7 @@ export function sosBoard({ store, api, toasts, serverNow, emergencies, chooseSit
       part.count.hidden = list.length === 0;
     }
     attribute(waiting.count, "data-severity", "critical");
-    const past = of("resolved").sort((a, b) => (a.id < b.id ? 1 : -1));
+    const past = of(...OVER).sort((a, b) => (a.id < b.id ? 1 : -1));
     arrange(overList, past.map(cardOf));
     text(overSummary, `Over (${past.length})`);
     over.hidden = past.length === 0;
@@ -106,14 +107,17 @@ function emergencyCard({ store, api, toasts, emergencies }, id) {
   const step = h("button", { type: "button", class: "button button-main sos-next" });
   const choose = h("button", { type: "button", class: "button sos-choose", "aria-expanded": "false" }, "Who goes?");
   const resolve = h("button", { type: "button", class: "button sos-resolve", "aria-expanded": "false" }, icon("check"), "Resolve…");
-  const buttons = h("div", { class: "sos-buttons" }, step, choose, resolve);
+  const dismiss = h("button", { type: "button", class: "button sos-dismiss", "aria-expanded": "false" }, icon("close"), "False alarm…");
+  const buttons = h("div", { class: "sos-buttons" }, step, choose, resolve, dismiss);
   const suggestions = h("ul", { class: "sos-suggestions" });
   const suggestionsNone = h("p", { class: "sos-none" });
   const offered = h("div", { class: "sos-offered" }, suggestionsNone, suggestions);
   const note = h("textarea", { rows: 2, maxlength: 2000, id: `note-${id}` });
-  const noteForm = h("form", { class: "sos-note" },
-    h("label", { for: `note-${id}` }, "How it ended (others may read it later)"), note,
-    h("button", { type: "submit", class: "button button-main" }, icon("check"), "Resolve"));
+  const noteLabel = h("label", { for: `note-${id}` });
+  const noteSend = h("button", { type: "submit", class: "button button-main" });
+  const noteForm = h("form", { class: "sos-note" }, noteLabel, note, noteSend);
+  // How the note ends it: as resolved, or as a false alarm.
+  let ending = null;
   offered.hidden = true;
   noteForm.hidden = true;
   const element = h("li", { class: "sos-card", id: `sos-${id}`, tabindex: "-1", "data-id": id },
@@ -154,7 +158,7 @@ function emergencyCard({ store, api, toasts, emergencies }, id) {
       const { items } = await api.get(`${path}/suggestions`);
       arrange(suggestions, items.slice(0, 5).map((one, index) => h("li", { class: "sos-suggestion", "data-best": index === 0 },
         h("span", { class: "sos-name" }, h("strong", {}, one.name), ` ${words(one.type)}`),
-        h("span", { class: "sos-distance" }, distance(one.distance_m)),
+        h("span", { class: "sos-distance" }, distance(one.distance_m, one.distance_approximate)),
         one.contact ? h("span", { class: "sos-contact" }, one.contact) : null,
         h("button", { type: "button", class: "button", "aria-label": `Assign ${one.name}`, "data-assign": one.resource_id,
           on: { click: () => assign(one) } }, "Assign"))));
@@ -192,14 +196,31 @@ function emergencyCard({ store, api, toasts, emergencies }, id) {
     open(offered, choose, offered.hidden);
     if (!offered.hidden) suggest();
   });
-  resolve.addEventListener("click", () => {
-    open(noteForm, resolve, noteForm.hidden);
-    if (!noteForm.hidden) note.focus();
-  });
+  const ENDINGS = {
+    resolve: { toggle: resolve, label: "How it ended (others may read it later)", send: [icon("check"), "Resolve"], field: "resolution", done: "Resolved." },
+    "false-alarm": {
+      toggle: dismiss, label: "Why it is none (others may read it later)", send: [icon("close"), "Close as false alarm"], field: "reason",
+      done: "Closed as a false alarm.",
+    },
+  };
+  function end(verb) {
+    const wanted = ending !== verb;
+    for (const { toggle } of Object.values(ENDINGS)) attribute(toggle, "aria-expanded", "false");
+    ending = wanted ? verb : null;
+    noteForm.hidden = !wanted;
+    if (!wanted) return;
+    attribute(ENDINGS[verb].toggle, "aria-expanded", "true");
+    text(noteLabel, ENDINGS[verb].label);
+    arrange(noteSend, ENDINGS[verb].send);
+    note.focus();
+  }
+  resolve.addEventListener("click", () => end("resolve"));
+  dismiss.addEventListener("click", () => end("false-alarm"));
   noteForm.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const resolution = note.value.trim();
-    if (await act("resolve", resolution ? { resolution } : {}, "Resolved.")) note.value = "";
+    const { field, done } = ENDINGS[ending];
+    const words = note.value.trim();
+    if (await act(ending, words ? { [field]: words } : {}, done)) note.value = "";
   });
 
   /** Who reported it, and how to reach them: only the document of one tells. */
@@ -221,18 +242,21 @@ function emergencyCard({ store, api, toasts, emergencies }, id) {
       if (drawn === emergency) return;
       drawn = emergency;
       at = time(emergency.reported_at) ?? now;
-      until = time(emergency.resolved_at);
+      until = time(emergency.resolved_at ?? emergency.closed_at);
       attribute(element, "data-severity", emergency.severity);
       attribute(element, "data-status", emergency.status);
       arrange(severity, [icon(ICON_OF[emergency.severity] ?? "info", "severity-icon"), words(emergency.severity)]);
       text(kind, typeLabel(emergency.type) + (emergency.reported_type ? ` (${emergency.reported_type})` : ""));
-      text(place, store.state.sites.find((one) => one.slug === emergency.temple_id)?.name ?? emergency.temple_id);
-      text(degrees, `${emergency.location.lat.toFixed(5)}, ${emergency.location.lng.toFixed(5)}`);
+      const name = store.state.sites.find((one) => one.slug === emergency.temple_id)?.name ?? emergency.temple_id ?? "Place not known";
+      text(place, [name, emergency.place].filter(Boolean).join(": "));
+      const { location } = emergency;
+      const hint = emergency.location_approximate ? " (approximate)" : "";
+      text(degrees, location ? `${location.lat.toFixed(5)}, ${location.lng.toFixed(5)}${hint}` : "No position");
       text(climbed, emergency.escalation > 0 && emergency.status === "reported" ? `Escalated ×${emergency.escalation}` : "");
-      text(description, emergency.description);
+      text(description, emergency.description ?? "");
       attribute(age, "datetime", emergency.reported_at);
       attribute(age, "title", moment(at));
-      const label = STEPS.find(([key]) => key === emergency.status)?.[1] ?? emergency.status;
+      const label = statusLabel(emergency.status);
       attribute(element, "aria-label", `${words(emergency.severity)}, ${typeLabel(emergency.type)}, ${label}`);
       arrange(sent, (emergency.resources ?? []).filter((one) => !one.released_at).map((one) => h("li", { class: "sos-crew" },
         icon("check"), `${one.name}`,
@@ -243,15 +267,17 @@ function emergencyCard({ store, api, toasts, emergencies }, id) {
       step.hidden = !next;
       if (next) text(step, next[1]);
       resolve.hidden = emergency.status !== "in_progress";
-      buttons.hidden = emergency.status === "resolved";
-      if (emergency.status !== "in_progress") open(noteForm, resolve, false);
-      if (emergency.status === "resolved") {
+      const isOver = OVER.includes(emergency.status);
+      buttons.hidden = isOver;
+      if (ending && (isOver || (ending === "resolve" && emergency.status !== "in_progress"))) end(ending);
+      if (isOver) {
         open(offered, choose, false);
-        text(who, emergency.resolution ?? "");
+        const outcome = emergency.status === "resolved" ? null : label;
+        text(who, [outcome, emergency.resolution].filter(Boolean).join(": "));
       } else if (!asked) {
         ask();
       }
-      who.hidden = emergency.status === "resolved" && !emergency.resolution;
+      who.hidden = isOver && !who.textContent;
       this.tick(now);
     },
 

@@ -15,10 +15,10 @@ export function sosNotice({ store, toasts, emergencies }) {
     element.hidden = waiting === 0;
     text(words_, waiting === 1 ? "1 emergency waits for an answer" : `${waiting} emergencies wait for an answer`);
     if (!arrived) return;
-    const site = store.state.sites.find((one) => one.slug === arrived.temple_id)?.name ?? arrived.temple_id;
+    const site = store.state.sites.find((one) => one.slug === arrived.temple_id)?.name ?? arrived.temple_id ?? "place not known";
     const title = `SOS, ${site}: ${typeLabel(arrived.type)}`;
     if (arrived.severity === "critical" || arrived.severity === "high") {
-      toasts.show({ severity: "critical", title, text: arrived.description, focus: `sos-${arrived.id}`, page: "#/emergencies" });
+      toasts.show({ severity: "critical", title, text: arrived.description ?? "", focus: `sos-${arrived.id}`, page: "#/emergencies" });
     } else {
       announce(`${title}, ${words(arrived.severity)}`);
     }

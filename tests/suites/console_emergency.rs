@@ -130,6 +130,42 @@ async fn a_visitor_calls_and_an_operator_answers_and_both_see_it_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_visitor_takes_a_report_back_and_an_operator_closes_a_false_alarm() {
+    let fixture = Fixture::create().await;
+    let browser = Browser::start(1280, 900).await;
+    fixture.enter(&browser, &fixture.operator, "emergencies").await;
+    browser.new_tab(390, 844).await;
+    fixture.enter(&browser, &fixture.visitor, "emergencies").await;
+    browser.wait_text(".sos-where", |text| text.starts_with("Position: that of Somnath")).await;
+    browser.fill("#sos-description", "I pressed it by mistake").await;
+    browser.click("#sos-send").await;
+    browser.wait_visible(".report[data-status='reported'] .report-cancel").await;
+    browser.click(".report-cancel").await;
+    browser.wait_text(".report-cancel", |text| text == "Yes, cancel my report").await;
+    browser.assert_readable("visitor-cancelling").await;
+    browser.click(".report-cancel").await;
+    browser.wait_text(".report[data-status='cancelled'] .report-help", |text| text == "Cancelled by you.").await;
+    browser.wait_hidden(".report-cancel").await;
+
+    browser.switch_tab(0).await;
+    browser.wait_hidden("#sos-waiting .sos-card").await;
+    browser.click(".sos-over summary").await;
+    browser.wait_text(".sos-over .sos-who", |text| text == "Cancelled").await;
+    // Of one of which only the type is known, the board says what is not.
+    fixture.desk.post("/api/emergency/", json!({"type": "fire"})).await.expect(201);
+    browser.wait_text("#sos-waiting .sos-place", |text| text.starts_with("Place not known")).await;
+    browser.wait_text("#sos-waiting .sos-at", |text| text == "No position").await;
+    browser.click("#sos-waiting .sos-dismiss").await;
+    browser.fill("#sos-waiting .sos-note textarea", "A drill").await;
+    browser.assert_readable("board-dismissing").await;
+    browser.click("#sos-waiting .sos-note button").await;
+    browser.wait_hidden("#sos-waiting .sos-card").await;
+    browser.wait_text(".sos-over .sos-card[data-status='false_alarm'] .sos-who", |text| text == "False alarm: A drill").await;
+    browser.assert_no_console_errors().await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn on_every_page_operators_see_that_somebody_waits() {
     let fixture = Fixture::create().await;
     let browser = Browser::start(1280, 900).await;

@@ -176,8 +176,8 @@ async fn no_read_of_this_section_scans_a_table_that_grows() {
         emergencies(""),
         emergencies("and site = ?"),
         emergencies("and reported_by = ?"),
-        emergencies("and status <> 'resolved'"),
-        emergencies("and site = ? and status = ? and status <> 'resolved'"),
+        emergencies("and status in ('reported', 'acknowledged', 'in_progress')"),
+        emergencies("and site = ? and status = ? and status in ('reported', 'acknowledged', 'in_progress')"),
         format!("{incidents} order by occurred_at desc, id desc limit 51"),
         format!("{incidents} and site = ? order by occurred_at desc, id desc limit 51"),
         "select type, severity, status, count(*) from emergencies where site = ? and created_at >= ? and created_at < ?

@@ -240,6 +240,28 @@ async fn a_device_is_added_read_changed_and_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_says_which_device_is_a_panic_button() {
+    let app = App::start().await;
+    let place = app.place(0).await;
+    let (admin, operator) = (app.admin().await, app.operator().await);
+    let new = |further: Value| {
+        let mut body = json!({"device_code": unique("PB"), "site": place.site, "zone": place.zone});
+        body.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
+        body
+    };
+    assert_eq!(admin.post("/api/devices/", new(json!({}))).await.expect(201)["is_panic_button"], false);
+    let button = admin.post("/api/devices/", new(json!({"is_panic_button": true}))).await.expect(201);
+    assert_eq!(button["is_panic_button"], true);
+    let path = format!("/api/devices/{}", button["device_code"].as_str().unwrap());
+    assert_eq!(admin.patch(&path, json!({"name": "By the lift"})).await.expect(200)["is_panic_button"], true, "what is not sent stays");
+    assert_eq!(admin.patch(&path, json!({"is_panic_button": false})).await.expect(200)["is_panic_button"], false);
+    assert_eq!(operator.get(&path).await.expect(200)["is_panic_button"], false);
+    admin.patch(&path, json!({"is_panic_button": "yes"})).await.expect_invalid(&["is_panic_button"]);
+    admin.post("/api/devices/", new(json!({"is_panic_button": 1}))).await.expect_invalid(&["is_panic_button"]);
+    operator.patch(&path, json!({"is_panic_button": true})).await.expect_problem(403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn devices_are_filtered_by_place_activity_and_health() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = app.place(2).await;

@@ -26,9 +26,13 @@ pub struct AssignmentRequest {
 const ASSIGN: &str = concatcp!(
     "insert into assignments (emergency_id, resource_id, assigned_at, assigned_by)
      select e.id, r.id, ?1, ?4 from emergencies e join deployable_resources r on r.id = ?3
-     where e.id = ?2 and e.status <> '",
-    Status::Resolved.into_str(),
-    "' and ",
+     where e.id = ?2 and e.status in ('",
+    Status::OPEN[0].into_str(),
+    "', '",
+    Status::OPEN[1].into_str(),
+    "', '",
+    Status::OPEN[2].into_str(),
+    "') and ",
     IS_FREE,
     " returning id"
 );
@@ -42,7 +46,7 @@ const ASSIGN: &str = concatcp!(
     path = "/api/emergency/{id}/assign",
     responses((
         status = 409,
-        description = "The resource is at an emergency already, in maintenance or out of service, or the emergency is resolved."
+        description = "The resource is at an emergency already, in maintenance or out of service, or the emergency is over."
     ))
 )]
 pub async fn assign(
@@ -68,8 +72,10 @@ struct Occupation {
 /// Why the resource could not be assigned.
 fn refusal(db: &dyn Executor, id: &str, resource: &str, now: i64) -> Result<Problem, Problem> {
     let status: Option<Status> = db.fetch_scalar("select status from emergencies where id = ?", params![id])?;
-    if status.ok_or_else(model::not_found)? == Status::Resolved {
-        return Ok(Problem::conflict("the emergency is resolved: nothing can be assigned to it"));
+    match status.ok_or_else(model::not_found)? {
+        status if status.is_open() => {}
+        Status::Resolved => return Ok(Problem::conflict("the emergency is resolved: nothing can be assigned to it")),
+        _ => return Ok(Problem::conflict("the emergency was called off: nothing can be assigned to it")),
     }
     let occupation = db.fetch_optional(
         "select status,

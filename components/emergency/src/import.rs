@@ -1,18 +1,18 @@
 //! Emergencies of before, from the records of an older system or from paper: over already, so that nobody is told.
 
 use const_format::concatcp;
-use domain::emergency::Status;
+use domain::emergency::{Severity, Status};
 use kit::Answer;
 use kit::caller::{Admin, Caller, Principal};
-use kit::db::Executor;
+use kit::db::{DbError, Executor};
 use kit::idempotency::{Idempotent, Once};
-use kit::input::{At, Input, Text, Timestamp};
+use kit::input::{At, Input, Location, Slug, Text, Timestamp};
 use kit::request::Now;
 use kit::row::FromRow as _;
-use kit::{Problem, host, params};
+use kit::{Problem, host, params, sites};
 
 use crate::model::{self, Emergency};
-use crate::report::{EmergencyReport, refused};
+use crate::tolerant::ReportedKind;
 
 /// An emergency that is over. Its times rise, and none lies ahead.
 #[derive(Input)]
@@ -25,8 +25,17 @@ use crate::report::{EmergencyReport, refused};
 }"#
 )]
 pub struct ImportedEmergency {
-    #[input(flatten)]
-    report: EmergencyReport,
+    /// The temple's slug.
+    #[input(alias("site"))]
+    temple_id: Slug,
+    /// As of a report: a word that nobody knows is filed as `other`.
+    #[input(rename = "type", alias("emergency_type"))]
+    kind: ReportedKind,
+    description: Text<1, 2000>,
+    /// Where it was.
+    location: Location,
+    /// When it is not sent, it follows from the type.
+    severity: Option<Severity>,
     /// When it was reported.
     reported_at: Timestamp,
     /// When somebody took notice of it.
@@ -75,16 +84,15 @@ pub async fn create(caller: Caller<Admin>, Now(now): Now, request: Idempotent<Im
 }
 
 fn insert(db: &dyn Executor, import: &ImportedEmergency, caller: &Principal, now: i64) -> Result<Emergency, Problem> {
-    let report = &import.report;
     let params = params![
         host::new_id(import.reported_at.0)?,
-        &report.temple_id,
-        report.kind.kind,
-        report.kind.word.as_deref(),
-        report.severity(),
-        &report.description,
-        report.location.lat,
-        report.location.lng,
+        &import.temple_id,
+        import.kind.kind,
+        import.kind.word.as_deref(),
+        import.severity.unwrap_or_else(|| import.kind.kind.default_severity()),
+        &import.description,
+        import.location.lat,
+        import.location.lng,
         &caller.id,
         import.reported_at,
         import.acknowledged_at,
@@ -95,6 +103,14 @@ fn insert(db: &dyn Executor, import: &ImportedEmergency, caller: &Principal, now
     ];
     let rows = db.run(INSERT, params).map_err(refused)?;
     Emergency::from_row(rows.first().ok_or_else(|| Problem::internal("the insert gave no row"))?)
+}
+
+/// The one foreign key of an emergency is its temple.
+fn refused(error: DbError) -> Problem {
+    match error {
+        DbError::Foreign => sites::unknown_in_body("temple_id", "temple"),
+        other => other.into(),
+    }
 }
 
 #[cfg(test)]

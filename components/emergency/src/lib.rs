@@ -6,10 +6,12 @@
 mod assign;
 mod import;
 mod model;
+mod origin;
 mod read;
 mod report;
 mod stats;
 mod suggestions;
+mod tolerant;
 mod transitions;
 
 use kit::api::Api;
@@ -28,6 +30,8 @@ pub fn api() -> Api {
         transitions::acknowledge,
         transitions::in_progress,
         transitions::resolve,
+        transitions::false_alarm,
+        transitions::cancel,
         suggestions::list,
         assign::assign,
         assign::release,

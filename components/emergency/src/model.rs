@@ -1,13 +1,13 @@
 //! An emergency as operators see it, and as its reporter follows it. The event feed and the outbox carry the same, assembled by the schema's
 //! triggers (the view `emergency_documents`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use const_format::concatcp;
 use domain::emergency::{Kind, Severity, Status};
 use kit::db::{Executor, Fetch as _};
 use kit::input::{Location, TimestampMillis};
-use kit::row::{FromRow, Row};
+use kit::row::{FromRow, Json as JsonColumn, Row};
 use kit::{Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -17,23 +17,37 @@ use utoipa::ToSchema;
 pub struct Emergency {
     /// The emergency's id.
     pub id: String,
-    /// The temple's slug.
+    /// The slug of the temple, or of another site; null when it is not known.
     #[row(column = "site")]
-    temple_id: String,
+    temple_id: Option<String>,
     /// What kind it is.
     r#type: Kind,
     /// The reporter's own word, where it is none of ours.
     reported_type: Option<String>,
     /// How grave it is.
     severity: Severity,
-    /// What the reporter said.
-    description: String,
+    /// Null when its reporter said nothing.
+    description: Option<String>,
+    /// Null when it is not known.
     #[row(flatten)]
-    location: Location,
+    location: Option<Location>,
+    /// False only of a position that is known within 50 metres.
+    location_approximate: bool,
+    /// How far off the position may be, metres; null when nobody said.
+    accuracy_m: Option<f64>,
+    /// The place in words: the reporter's own, or where the panic button is.
+    place: Option<String>,
+    /// What was missing from the report or not understood, by field.
+    #[schema(value_type = BTreeMap<String, Vec<String>>)]
+    notes: Notes,
     /// How far it is.
     pub status: Status,
     /// A user's id, or `device:CODE`.
     pub reported_by: String,
+    /// Null where the account says none, or is no person's.
+    pub reporter_name: Option<String>,
+    /// The number to call back; null as for the name.
+    pub reporter_phone: Option<String>,
     /// When it was reported.
     #[row(column = "created_at")]
     reported_at: TimestampMillis,
@@ -49,7 +63,10 @@ pub struct Emergency {
     resolved_at: Option<TimestampMillis>,
     /// The id of the user who ended it; null until then.
     resolved_by: Option<String>,
-    /// How it ended, in the operator's words.
+    /// When its reporter cancelled it, or an operator closed it as a false alarm.
+    closed_at: Option<TimestampMillis>,
+    closed_by: Option<String>,
+    /// How it ended, in the words of who ended it.
     resolution: Option<String>,
     /// Rungs of the escalation climbed so far.
     escalation: i64,
@@ -61,8 +78,14 @@ pub struct Emergency {
 }
 
 /// The columns of an [`Emergency`], also for `returning`. Its resources are of other rows: [`with_resources`] adds them.
-pub const COLUMNS: &str = "id, site, type, reported_type, severity, description, latitude, longitude, status, reported_by, created_at,
-    acknowledged_at, acknowledged_by, in_progress_at, in_progress_by, resolved_at, resolved_by, resolution, escalation, updated_at";
+pub const COLUMNS: &str =
+    "id, site, type, reported_type, severity, description, latitude, longitude, location_approximate, accuracy_m, place,
+    coalesce(notes, '{}') as notes, status, reported_by, (select name from user_contacts where id = reported_by) as reporter_name,
+    (select phone from user_contacts where id = reported_by) as reporter_phone, created_at, acknowledged_at, acknowledged_by,
+    in_progress_at, in_progress_by, resolved_at, resolved_by, closed_at, closed_by, resolution, escalation, updated_at";
+
+/// What was missing from a report or not understood, by field.
+pub type Notes = JsonColumn<BTreeMap<String, Vec<String>>>;
 
 fn no_resources(_: &Row) -> Result<Vec<AssignedResource>, Problem> {
     Ok(Vec::new())
@@ -127,16 +150,25 @@ pub fn find(db: &dyn Executor, id: &str) -> Result<Emergency, Problem> {
 pub struct ReporterEmergency {
     /// The emergency's id.
     id: String,
-    /// The temple's slug.
-    temple_id: String,
+    /// The slug of the temple, or of another site; null when it is not known.
+    temple_id: Option<String>,
     /// What kind it is.
     r#type: Kind,
     /// How grave it is.
     severity: Severity,
     /// What the reporter said.
-    description: String,
+    description: Option<String>,
     /// Where it is.
-    location: Location,
+    location: Option<Location>,
+    /// False only of a position that is known within 50 metres.
+    location_approximate: bool,
+    /// How far off the position may be, metres; null when nobody said.
+    accuracy_m: Option<f64>,
+    /// The place in words.
+    place: Option<String>,
+    /// What was missing from the report or not understood, by field.
+    #[schema(value_type = BTreeMap<String, Vec<String>>)]
+    notes: Notes,
     /// How far it is.
     status: Status,
     /// When it was reported.
@@ -147,6 +179,8 @@ pub struct ReporterEmergency {
     in_progress_at: Option<TimestampMillis>,
     /// When it ended; null until then.
     resolved_at: Option<TimestampMillis>,
+    /// When it was cancelled, or closed as a false alarm.
+    closed_at: Option<TimestampMillis>,
     /// What is there.
     resources: Vec<ResourceThere>,
     /// When it last changed.
@@ -170,11 +204,16 @@ impl From<Emergency> for ReporterEmergency {
             severity: emergency.severity,
             description: emergency.description,
             location: emergency.location,
+            location_approximate: emergency.location_approximate,
+            accuracy_m: emergency.accuracy_m,
+            place: emergency.place,
+            notes: emergency.notes,
             status: emergency.status,
             reported_at: emergency.reported_at,
             acknowledged_at: emergency.acknowledged_at,
             in_progress_at: emergency.in_progress_at,
             resolved_at: emergency.resolved_at,
+            closed_at: emergency.closed_at,
             resources: there.map(|resource| ResourceThere { r#type: resource.r#type }).collect(),
             updated_at: emergency.updated_at,
         }

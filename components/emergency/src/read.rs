@@ -52,7 +52,7 @@ pub async fn list(caller: Caller<SignedIn>, listing: Listing<EverywhereFilters>)
     Ok(page.map(|emergency| EmergencyView::new(emergency, is_operator)))
 }
 
-/// Lists the emergencies that are not resolved, the newest first.
+/// Lists the emergencies that are not over, the newest first.
 #[utoipa::path(get, path = "/api/emergency/active")]
 pub async fn active(_: Caller<Operator>, listing: Listing<EverywhereFilters>) -> Answer<Page<Emergency>> {
     let EverywhereFilters { temple_id, filters } = &listing.filters;
@@ -73,7 +73,9 @@ struct Scope<'a> {
     is_open: bool,
 }
 
-const IS_OPEN: &str = concatcp!("status <> '", Status::Resolved.into_str(), "'");
+/// As the indexes of what is open have it.
+const IS_OPEN: &str =
+    concatcp!("status in ('", Status::OPEN[0].into_str(), "', '", Status::OPEN[1].into_str(), "', '", Status::OPEN[2].into_str(), "')");
 
 fn page<F: Input>(listing: &Listing<F>, filters: &Filters, scope: &Scope<'_>) -> Answer<Page<Emergency>> {
     // `~` is above every id in SQLite's order of text.
@@ -85,7 +87,7 @@ fn page<F: Input>(listing: &Listing<F>, filters: &Filters, scope: &Scope<'_>) ->
         .and_if("type = ?", filters.r#type)
         .and_if("severity = ?", filters.severity);
     // Said outright, since the indexes of what is open are partial.
-    if scope.is_open || filters.status.is_some_and(|status| status != Status::Resolved) {
+    if scope.is_open || filters.status.is_some_and(Status::is_open) {
         select = select.and(IS_OPEN, params![]);
     }
     let emergencies = select.fetch(&Database, "id desc", listing.fetch())?;
@@ -103,12 +105,12 @@ pub struct EmergencyDetail {
     reporter: Reporter,
     /// Each step, the first first.
     history: Vec<EmergencyStep>,
-    /// The best resources that are free; none when it is resolved.
+    /// The best resources that are free; none when it is over.
     suggested: Vec<Suggestion>,
 }
 
 /// How to reach who reported it; null where the account says nothing or is no person's.
-#[derive(Default, Serialize, FromRow, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub struct Reporter {
     /// The name.
     name: Option<String>,
@@ -123,7 +125,7 @@ pub struct EmergencyStep {
     at: Timestamp,
     /// A user's id, `device:CODE` or `system`.
     actor: String,
-    /// `reported`, `acknowledged`, `in_progress`, `resolved`, `assigned`, `released` or `escalated`.
+    /// `reported`, `acknowledged`, `in_progress`, `resolved`, `cancelled`, `false_alarm`, `assigned`, `released` or `escalated`.
     action: String,
     /// What it changed; null when the action says all.
     #[schema(value_type = Option<EmergencyStepDetail>)]
@@ -168,14 +170,14 @@ pub async fn detail(caller: Caller<SignedIn>, Now(now): Now, Path(id): Path<Stri
         }
         return Ok(Json(EmergencyDetailView::Reporter(Box::new(emergency.into()))));
     }
-    let reporter = Database.fetch_optional("select name, phone from user_contacts where id = ?", params![&emergency.reported_by])?;
+    let reporter = Reporter { name: emergency.reporter_name.clone(), phone: emergency.reporter_phone.clone() };
     let history =
         Database.fetch_all("select at, actor, action, detail from emergency_history where emergency_id = ? order by id", params![&id])?;
     let mut suggested = Vec::new();
-    if emergency.status != Status::Resolved {
+    if emergency.status.is_open() {
         suggested = suggestions::ranked(&Database, &id, now)?;
         suggested.truncate(SUGGESTED);
     }
-    let detail = EmergencyDetail { emergency, reporter: reporter.unwrap_or_default(), history, suggested };
+    let detail = EmergencyDetail { emergency, reporter, history, suggested };
     Ok(Json(EmergencyDetailView::Operator(Box::new(detail))))
 }

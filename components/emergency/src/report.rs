@@ -1,73 +1,90 @@
 //! Reporting an emergency.
 
+use std::collections::BTreeMap;
+
 use const_format::concatcp;
-use domain::emergency::{FLOOD_REPORTS, FLOOD_WINDOW_MS, Kind, Severity};
+use domain::emergency::{FLOOD_REPORTS, FLOOD_WINDOW_MS, Severity, is_approximate};
 use domain::role::Role;
 use domain::time::MINUTE_MS;
 use kit::caller::{Caller, Principal, SignedIn};
 use kit::db::{Database, DbError, Executor, Fetch as _};
 use kit::idempotency::{Idempotent, Once};
-use kit::input::{At, Field, Input, Location, SchemaRef, Schemas, Slug, Text, Value};
+use kit::input::{Input, Number, Slug};
 use kit::request::{Now, RequestId};
 use kit::system_alerts::{self, SystemAlert};
-use kit::{Answer, Problem, host, outbox, params, sites};
+use kit::{Answer, Problem, host, outbox, params};
 
 use crate::model::{self, Emergency, EmergencyView};
+use crate::origin::{Origin, no_panic_button};
+use crate::tolerant::{Position, ReportedKind, Sent, Words};
 
-/// What somebody reports.
+/// What somebody reports: its `type` is enough. What else is missing or not understood is noted in the answer, and never refused.
 #[derive(Input)]
 #[input(example = r#"{
     "temple_id": "somnath", "type": "medical", "description": "An old man has fallen near the steps",
-    "location": {"lat": 20.8881, "lng": 70.4014}
+    "location": {"lat": 20.8881, "lng": 70.4014}, "accuracy_m": 12
 }"#)]
 pub struct EmergencyReport {
-    /// The temple's slug.
+    /// The temple's slug. One that is missing or unknown is taken from the position, where that is within 5 km of a site.
     #[input(alias("site"))]
-    pub temple_id: Slug,
+    pub temple_id: Sent<Slug>,
     /// `medical`, `fire`, `stampede`, `security`, `accident`, `missing_person`, `structural`, `other`, or a usual other word for one of
     /// these. A word that nobody knows is no reason to turn somebody away: it is filed as `other`, and kept for operators.
     #[input(rename = "type", alias("emergency_type"))]
     pub kind: ReportedKind,
-    /// What is the matter.
-    pub description: Text<1, 2000>,
-    /// Where it is.
-    pub location: Location,
+    /// At most 2,000 characters are kept.
+    pub description: Words<2000>,
+    /// Where it is: `{lat, lng}`, perhaps with `accuracy_m`. A text is kept as the place in words.
+    pub location: Sent<Position>,
+    /// How far off the position may be, metres. One that may be further off than 50, or does not say, is marked as approximate.
+    #[input(alias("accuracy"))]
+    accuracy_m: Sent<Number<0, 50_000_000>>,
     /// When it is not sent, it follows from the type.
-    severity: Option<Severity>,
+    severity: Sent<Severity>,
 }
 
 impl EmergencyReport {
     /// How grave it is: as its reporter says, or as its kind is taken to be.
     pub fn severity(&self) -> Severity {
-        self.severity.unwrap_or_else(|| self.kind.kind.default_severity())
-    }
-}
-
-/// The kind of emergency that a reporter's word stands for.
-pub struct ReportedKind {
-    pub kind: Kind,
-    /// The word itself, where it is none of ours.
-    pub word: Option<Text<1, 64>>,
-}
-
-impl Field for ReportedKind {
-    fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
-        let word = Text::<1, 64>::read(value, at)?;
-        Some(match word.parse() {
-            Ok(kind) => Self { kind, word: None },
-            Err(_) => Self { kind: Kind::Other, word: Some(word) },
-        })
+        self.severity.understood().copied().unwrap_or_else(|| self.kind.kind.default_severity())
     }
 
-    fn schema(schemas: &mut Schemas) -> SchemaRef {
-        Text::<1, 64>::schema(schemas)
+    /// How far off the position may be, metres; none where nobody says.
+    fn accuracy_m(&self) -> Option<f64> {
+        let position = self.location.understood()?;
+        self.accuracy_m.understood().map(|metres| **metres).or(position.accuracy_m)
+    }
+
+    /// What was missing or not understood, by field.
+    fn notes(&self, origin: &Origin) -> BTreeMap<&'static str, Vec<String>> {
+        let description = match &self.description {
+            words if words.is_cut => Some("was longer: its first 2000 characters are kept".to_owned()),
+            words => words.some().is_none().then(|| "was not sent".to_owned()),
+        };
+        let kind = self.kind.word.as_ref().map(|word| format!("\"{word}\" is none that is known: filed as other"));
+        let severity = Some(&self.severity).filter(|sent| matches!(sent, Sent::Strange(_))).and_then(Sent::note);
+        let accuracy = Some(&self.accuracy_m).filter(|sent| matches!(sent, Sent::Strange(_))).and_then(Sent::note);
+        // A panic button has no position of its own: where it is is known in words.
+        let location = self.location.note().filter(|_| origin.button.is_none() || !matches!(self.location, Sent::Nothing));
+        let severity = severity.map(|note| format!("{note}; taken as {}", self.severity().into_str()));
+        [
+            ("temple_id", origin.note.clone()),
+            ("type", kind),
+            ("description", description),
+            ("location", location),
+            ("accuracy_m", accuracy),
+            ("severity", severity),
+        ]
+        .into_iter()
+        .filter_map(|(field, note)| Some((field, vec![note?])))
+        .collect()
     }
 }
 
 /// Why a report is not taken.
 enum Refusal {
-    /// Its reporter has sent too many of late; the temple that it was for.
-    Flood(Slug),
+    /// Its reporter has sent too many of late; the site that it was for.
+    Flood(Option<String>),
     Problem(Problem),
 }
 
@@ -85,16 +102,20 @@ impl From<DbError> for Refusal {
 
 /// Reports an emergency.
 ///
-/// It is sent over every configured channel, first attempted within a second, without delaying the answer.
+/// Its `type` is enough: what else is missing or not understood is noted in the answer, by field, and never refused. It is sent over every
+/// configured channel, first attempted within a second, without delaying the answer.
 // One write: its triggers note what is to be sent; without a key it is one statement, which shares its sync to disk with whatever else is
 // written at that moment.
 #[utoipa::path(
     post,
     path = "/api/emergency",
-    responses((
-        status = 429,
-        description = "The reporter has sent 600 within ten minutes: this one was not taken, and the control room is told. Operators have no such limit."
-    ))
+    responses(
+        (status = 403, description = "A device that is not a panic button in use, or that names another site than its own."),
+        (
+            status = 429,
+            description = "The reporter has sent 600 within ten minutes: this one was not taken, and the control room is told. Operators have no such limit."
+        )
+    )
 )]
 pub async fn create(
     caller: Caller<SignedIn>,
@@ -102,81 +123,86 @@ pub async fn create(
     RequestId(request_id): RequestId,
     request: Idempotent<EmergencyReport>,
 ) -> Answer<Once<EmergencyView>> {
-    match request.once_single_statement(&caller.0, |db, report| insert(db, report, &caller.0, now)) {
+    match request.once_single_statement(&caller.0, |db, report| insert(db, &report, &caller.0, now)) {
         Ok(reported) => {
             if reported.is_new() {
                 outbox::wake_dispatcher(request_id);
             }
             Ok(reported)
         }
-        Err(Refusal::Flood(temple)) => Err(flood(&temple, &caller.0, now)?),
+        Err(Refusal::Flood(site)) => Err(flood(site.as_deref(), &caller.0, now)?),
         Err(Refusal::Problem(problem)) => Err(problem),
     }
 }
 
-/// That its reporter has not sent too many of late is a condition of the insert, so that many at once count.
+/// That its reporter has not sent too many of late is a condition of the insert, so that many at once count; and that a device which
+/// speaks is a panic button at that site.
 const INSERT: &str = concatcp!(
-    "insert into emergencies (id, site, type, reported_type, severity, description, latitude, longitude, reported_by, created_at,
-        updated_at, updated_by)
-     select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?9
-     where ?11 or coalesce(
-         (select created_at from emergencies where reported_by = ?9 order by id desc limit 1 offset ?12), -9223372036854775808
-     ) <= ?10 - ?13
+    "insert into emergencies (id, site, type, reported_type, severity, description, latitude, longitude, accuracy_m,
+        location_approximate, place, notes, reported_by, created_at, updated_at, updated_by)
+     select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?13
+     where (?15 or coalesce(
+         (select created_at from emergencies where reported_by = ?13 order by id desc limit 1 offset ?16), -9223372036854775808
+     ) <= ?14 - ?17) and (?18 is null or exists (select 1 from panic_buttons where code = ?18 and site = ?2))
      returning ",
     model::COLUMNS
 );
 
-fn insert(db: &dyn Executor, report: EmergencyReport, caller: &Principal, now: i64) -> Result<EmergencyView, Refusal> {
+fn insert(db: &dyn Executor, report: &EmergencyReport, caller: &Principal, now: i64) -> Result<EmergencyView, Refusal> {
     let is_operator = caller.role.holds(Role::Operator);
+    let origin = Origin::find(db, report, caller)?;
+    let notes = report.notes(&origin);
+    let notes = if notes.is_empty() { None } else { Some(serde_json::to_string(&notes).map_err(Problem::internal)?) };
+    let location = report.location.understood().map(|position| position.location);
+    let accuracy_m = report.accuracy_m();
     let params = params![
         host::new_id(now)?,
-        &report.temple_id,
+        origin.site.as_deref(),
         report.kind.kind,
         report.kind.word.as_deref(),
         report.severity(),
-        &report.description,
-        report.location.lat,
-        report.location.lng,
+        report.description.some(),
+        location.map(|at| at.lat),
+        location.map(|at| at.lng),
+        accuracy_m,
+        location.is_none() || is_approximate(accuracy_m),
+        origin.place,
+        notes,
         &caller.id,
         now,
         is_operator,
         FLOOD_REPORTS - 1,
         FLOOD_WINDOW_MS,
+        origin.button.as_deref(),
     ];
-    let rows = db.run(INSERT, params).map_err(refused)?;
     // Nothing has been sent to it yet.
-    let reported = rows.read::<Emergency>()?.pop();
-    reported.map(|emergency| EmergencyView::new(emergency, is_operator)).ok_or(Refusal::Flood(report.temple_id))
-}
-
-/// The one foreign key of an emergency is its temple.
-pub fn refused(error: DbError) -> Problem {
-    match error {
-        DbError::Foreign => sites::unknown_in_body("temple_id", "temple"),
-        other => other.into(),
+    let reported = db.run(INSERT, params)?.read::<Emergency>()?.pop();
+    match reported {
+        Some(emergency) => Ok(EmergencyView::new(emergency, is_operator)),
+        // It was a panic button a moment ago.
+        None if origin.button.is_some() && Origin::find(db, report, caller)?.site != origin.site => Err(no_panic_button().into()),
+        None => Err(Refusal::Flood(origin.site)),
     }
 }
 
 /// What a reporter beyond the limit is told. Operators are told too, once until they resolve that alert: behind it may be somebody who
 /// needs help more than anybody.
-fn flood(temple: &str, caller: &Principal, now: i64) -> Result<Problem, Problem> {
+fn flood(site: Option<&str>, caller: &Principal, now: i64) -> Result<Problem, Problem> {
     let oldest: Option<i64> = Database.fetch_scalar(
         "select created_at from emergencies where reported_by = ? order by id desc limit 1 offset ?",
         params![&caller.id, FLOOD_REPORTS - 1],
     )?;
     let free_at = oldest.unwrap_or(now) + FLOOD_WINDOW_MS;
     let minutes = FLOOD_WINDOW_MS / MINUTE_MS;
-    if sites::exists(&Database, temple)? {
-        let alert = SystemAlert {
-            alert_type: "sos_flood",
-            severity: domain::alert::Severity::Warning,
-            subject: &caller.id,
-            site: Some(temple),
-            zone: None,
-            message: format!("{FLOOD_REPORTS} emergencies of one reporter within {minutes} minutes: further ones are refused"),
-        };
-        system_alerts::raise(&Database, &alert, now)?;
-    }
+    let alert = SystemAlert {
+        alert_type: "sos_flood",
+        severity: domain::alert::Severity::Warning,
+        subject: &caller.id,
+        site,
+        zone: None,
+        message: format!("{FLOOD_REPORTS} emergencies of one reporter within {minutes} minutes: further ones are refused"),
+    };
+    system_alerts::raise(&Database, &alert, now)?;
     Ok(Problem::too_many(
         format!(
             "This report was not taken: the control room has {FLOOD_REPORTS} of yours from the last {minutes} minutes and was told that \
@@ -188,6 +214,7 @@ fn flood(temple: &str, caller: &Principal, now: i64) -> Result<Problem, Problem>
 
 #[cfg(test)]
 mod tests {
+    use domain::emergency::Kind;
     use serde_json::{Value, json};
 
     use super::*;
@@ -196,11 +223,16 @@ mod tests {
         kit::input::parse(body.to_string().as_bytes(), 0)
     }
 
+    fn noted(report: &EmergencyReport) -> Vec<&'static str> {
+        report.notes(&Origin::default()).into_keys().collect()
+    }
+
     #[test]
     fn what_is_not_said_follows_from_the_type() {
         let body = json!({ "temple_id": "somnath", "type": "medical", "description": "he fell", "location": { "lat": 20.9, "lng": 70.4 } });
         let report = parse(body.clone()).unwrap();
         assert_eq!((report.kind.kind, report.severity(), report.kind.word.is_none()), (Kind::Medical, Severity::Critical, true));
+        assert!(noted(&report).is_empty());
         let mut mild = body.clone();
         mild["severity"] = "low".into();
         assert_eq!(parse(mild).unwrap().severity(), Severity::Low);
@@ -208,17 +240,31 @@ mod tests {
         strange["type"] = "an elephant".into();
         let report = parse(strange).unwrap();
         assert_eq!((report.kind.kind, report.kind.word.as_deref()), (Kind::Other, Some("an elephant")));
+        assert_eq!(noted(&report), ["type"]);
     }
 
     #[test]
-    fn every_bad_field_is_named_at_once() {
-        let body = json!({ "temple_id": 3, "type": "", "description": " ", "location": { "lat": 91, "lng": "x" }, "severity": "purple" });
-        let problem = parse(body).err().unwrap();
-        let named: Vec<_> = problem.errors().keys().map(String::as_str).collect();
-        assert_eq!(named, ["description", "location", "severity", "temple_id", "type"]);
-        let problem = parse(json!({})).err().unwrap();
-        let named: Vec<_> = problem.errors().keys().map(String::as_str).collect();
-        assert_eq!(named, ["description", "location", "temple_id", "type"]);
+    fn a_type_alone_is_enough_and_what_is_not_understood_is_noted() {
+        let report = parse(json!({ "type": "fire" })).unwrap();
+        assert_eq!((report.kind.kind, report.severity(), report.accuracy_m()), (Kind::Fire, Severity::Critical, None));
+        assert_eq!(noted(&report), ["description", "location"]);
+        let body = json!({
+            "temple_id": 3, "type": "", "description": " ", "location": { "lat": 91, "lng": "x" }, "severity": "purple", "accuracy_m": "near",
+        });
+        let report = parse(body).unwrap();
+        assert_eq!((report.kind.kind, report.severity()), (Kind::Other, Severity::High));
+        assert_eq!(noted(&report), ["accuracy_m", "description", "location", "severity"]);
+        for none in [json!({}), json!({ "type": null }), json!([])] {
+            assert_eq!(parse(none).err().expect("nobody knows what it is").status(), 422);
+        }
+    }
+
+    #[test]
+    fn how_far_off_a_position_is_may_stand_beside_it_or_in_it() {
+        let accuracy = |body: Value| parse(body).unwrap().accuracy_m();
+        assert_eq!(accuracy(json!({ "type": "fire", "location": { "lat": 1, "lng": 2 }, "accuracy_m": 8 })), Some(8.0));
+        assert_eq!(accuracy(json!({ "type": "fire", "location": { "lat": 1, "lng": 2, "accuracy": 9 } })), Some(9.0));
+        assert_eq!(accuracy(json!({ "type": "fire", "accuracy_m": 8 })), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::Path;
+use const_format::concatcp;
 use domain::emergency::{Kind, Severity, Status};
 use domain::time::DAY_MS;
 use kit::caller::{Caller, Operator};
@@ -55,17 +56,21 @@ pub struct EmergencyStats {
     from: Timestamp,
     /// Where the stretch of time ends.
     to: Timestamp,
-    /// How many were reported.
+    /// Without those that were cancelled or false alarms, as `by_type`, `by_severity` and the times are.
     total: i64,
-    /// Those that are not resolved.
+    /// Those that are not over.
     active: i64,
+    /// Closed as false alarms by operators.
+    false_alarms: i64,
+    /// Cancelled by their reporters.
+    cancelled: i64,
     /// How many of each kind.
     #[schema(value_type = BTreeMap<String, i64>)]
     by_type: Counts,
     /// How many of each severity.
     #[schema(value_type = BTreeMap<String, i64>)]
     by_severity: Counts,
-    /// How many are of each status.
+    /// Of all that were reported.
     #[schema(value_type = BTreeMap<String, i64>)]
     by_status: Counts,
     /// How long until somebody took notice.
@@ -97,6 +102,8 @@ struct Group {
 }
 
 /// Counts the emergencies of a temple, and measures how soon they were answered.
+///
+/// What was cancelled or a false alarm is counted apart.
 #[utoipa::path(get, path = "/api/emergency/stats/temple/{temple_id}")]
 pub async fn of_temple(
     _: Caller<Operator>,
@@ -112,17 +119,20 @@ pub async fn of_temple(
         params![&temple, from, to],
     )?;
     let (mut by_type, mut by_severity, mut by_status) = (zeros::<Kind>(), zeros::<Severity>(), zeros::<Status>());
+    let mut total = 0;
     for Group { r#type, severity, status, count } in &groups {
-        for (counts, word) in
-            [(&mut by_type, r#type.into_str()), (&mut by_severity, severity.into_str()), (&mut by_status, status.into_str())]
-        {
-            *counts.entry(word).or_default() += count;
+        *by_status.entry(status.into_str()).or_default() += count;
+        if !status.is_withdrawn() {
+            total += count;
+            *by_type.entry(r#type.into_str()).or_default() += count;
+            *by_severity.entry(severity.into_str()).or_default() += count;
         }
     }
-    let total = groups.iter().map(|group| group.count).sum();
     Ok(Json(EmergencyStats {
-        active: total - by_status[Status::Resolved.into_str()],
+        active: Status::OPEN.iter().map(|status| by_status[status.into_str()]).sum(),
         total,
+        false_alarms: by_status[Status::FalseAlarm.into_str()],
+        cancelled: by_status[Status::Cancelled.into_str()],
         by_type,
         by_severity,
         by_status,
@@ -139,17 +149,23 @@ fn zeros<T: VariantNames>() -> Counts {
 }
 
 /// Median and 95th percentile by nearest rank, in one pass.
-const RESPONSE_TIME: &str = "with took as (
+const RESPONSE_TIME: &str = concatcp!(
+    "with took as (
          select ms, row_number() over (order by ms) as rank, count(*) over () as total
          from (
              select iif(?4, resolved_at, acknowledged_at) - created_at as ms from emergencies
-             where site = ?1 and created_at >= ?2 and created_at < ?3
+             where site = ?1 and created_at >= ?2 and created_at < ?3 and status not in ('",
+    Status::Cancelled.into_str(),
+    "', '",
+    Status::FalseAlarm.into_str(),
+    "')
          )
          where ms is not null
      )
      select count(*) as count, avg(ms) filter (where rank in ((total + 1) / 2, (total + 2) / 2)) / 1000.0 as median_seconds,
          max(ms) filter (where rank = (total * 95 + 99) / 100) / 1000.0 as p95_seconds
-     from took";
+     from took"
+);
 
 /// How long it took until they were acknowledged, or resolved.
 fn response_time(temple: &str, from: Timestamp, to: Timestamp, until: Status) -> Result<ResponseTime, Problem> {

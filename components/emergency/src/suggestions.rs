@@ -52,13 +52,16 @@ pub struct Suggestion {
     contact: Option<String>,
     /// Where it stands; the temple's place when it says of none of its own.
     location: Location,
-    /// By the great circle, metres.
-    distance_m: f64,
+    /// By the great circle, metres; null when nobody knows where the emergency is.
+    distance_m: Option<f64>,
+    /// Whether the position that it was measured from is no more than a hint.
+    distance_approximate: bool,
 }
 
 /// Lists the resources that are free to go to an emergency, the best first.
 ///
-/// Those come first whose type helps with this kind of emergency, and of one type the nearest.
+/// Those come first whose type helps with this kind of emergency, and of one type the nearest. Of an emergency without a position only
+/// the first is known, and of one whose temple is not known nothing.
 #[utoipa::path(get, path = "/api/emergency/{id}/suggestions")]
 pub async fn list(_: Caller<Operator>, Now(now): Now, Path(id): Path<String>) -> Answer<Json<Suggestions>> {
     let mut items = ranked(&Database, &id, now)?;
@@ -68,10 +71,11 @@ pub async fn list(_: Caller<Operator>, Now(now): Now, Path(id): Path<String>) ->
 
 #[derive(FromRow)]
 struct Scene {
-    site: String,
+    site: Option<String>,
     r#type: Kind,
     #[row(flatten)]
-    location: Location,
+    location: Option<Location>,
+    location_approximate: bool,
 }
 
 #[derive(FromRow)]
@@ -86,7 +90,8 @@ struct FreeResource {
 
 /// The free resources of the emergency's temple in the order in which they should be sent. 404 when there is no such emergency.
 pub fn ranked(db: &dyn Executor, id: &str, now: i64) -> Result<Vec<Suggestion>, Problem> {
-    let scene: Option<Scene> = db.fetch_optional("select site, type, latitude, longitude from emergencies where id = ?", params![id])?;
+    let scene: Option<Scene> =
+        db.fetch_optional("select site, type, latitude, longitude, location_approximate from emergencies where id = ?", params![id])?;
     let scene = scene.ok_or_else(model::not_found)?;
     let free: Vec<FreeResource> = db.fetch_all(
         concatcp!(
@@ -99,10 +104,18 @@ pub fn ranked(db: &dyn Executor, id: &str, now: i64) -> Result<Vec<Suggestion>, 
     let candidates =
         free.iter().map(|it| Candidate { id: it.id.clone(), kind: it.r#type.clone(), at: (it.location.lat, it.location.lng) }).collect();
     let mut by_id: HashMap<_, _> = free.into_iter().map(|resource| (resource.id.clone(), resource)).collect();
-    let ranked = rank(scene.r#type, (scene.location.lat, scene.location.lng), candidates).into_iter();
+    let ranked = rank(scene.r#type, scene.location.map(|at| (at.lat, at.lng)), candidates).into_iter();
     let suggestions = ranked.filter_map(|(candidate, distance)| {
         let FreeResource { id, r#type, name, contact, location } = by_id.remove(&candidate.id)?;
-        Some(Suggestion { resource_id: id, r#type, name, contact, location, distance_m: distance.round() })
+        Some(Suggestion {
+            resource_id: id,
+            r#type,
+            name,
+            contact,
+            location,
+            distance_m: distance.map(f64::round),
+            distance_approximate: scene.location_approximate,
+        })
     });
     Ok(suggestions.collect())
 }

@@ -150,6 +150,19 @@ mod tests {
         }
     }
 
+    /// An emergency in these words, of somebody who can be called back.
+    pub fn sos(channel: &str, contact: &str, description: &str) -> Message {
+        let document = serde_json::json!({
+            "id": "e-1", "temple_id": "somnath", "type": "medical", "severity": "critical", "description": description,
+            "location": {"lat": 20.8881, "lng": 70.4014}, "location_approximate": true, "reported_by": "u-1",
+            "reporter_name": "Asha Patel", "reporter_phone": "+919876543210", "reported_at": "2026-02-04T10:30:00.000Z",
+        });
+        let mut message = message(channel, contact, 0);
+        message.content.topic = "emergency.reported".to_owned();
+        message.content.payload = serde_json::value::to_raw_value(&document).unwrap();
+        message
+    }
+
     #[test]
     fn a_channel_that_is_not_configured_says_what_it_lacks_and_tells_nobody() {
         let channels: [Box<dyn Channel>; 5] = [

@@ -102,12 +102,16 @@ const ALERTS: &str = concatcp!(
 );
 
 const OPEN_EMERGENCIES: [&str; 3] =
-    [EmergencyStatus::Reported.into_str(), EmergencyStatus::Acknowledged.into_str(), EmergencyStatus::InProgress.into_str()];
+    [EmergencyStatus::OPEN[0].into_str(), EmergencyStatus::OPEN[1].into_str(), EmergencyStatus::OPEN[2].into_str()];
 
 const EMERGENCIES: &str = concatcp!(
-    "select status as label, count(*) as count from emergencies where status <> '",
-    EmergencyStatus::Resolved.into_str(),
-    "' group by 1"
+    "select status as label, count(*) as count from emergencies where status in ('",
+    OPEN_EMERGENCIES[0],
+    "', '",
+    OPEN_EMERGENCIES[1],
+    "', '",
+    OPEN_EMERGENCIES[2],
+    "') group by 1"
 );
 
 const CROWD_ZONES: &str = "select level as label, count(*) as count from crowd_state where level is not null group by 1";

@@ -111,7 +111,7 @@ impl Collector for Figures {
         by_label(encoder, "spots", "Parking spots by status", "status", &self.spots_by_status)?;
         by_label(encoder, "alerts_open", "Alerts not resolved by severity", "severity", &self.open_alerts_by_severity)?;
         one(encoder, "alert_steps", "Steps in the histories of alerts", None, &counter(self.totals.alert_steps))?;
-        by_label(encoder, "emergencies_open", "Emergencies not resolved by status", "status", &self.emergencies_by_status)?;
+        by_label(encoder, "emergencies_open", "Emergencies that are not over by status", "status", &self.emergencies_by_status)?;
         by_label(encoder, "crowd_zones", "Zones that are counted by level", "level", &self.crowd_zones_by_level)?;
         one(encoder, "bookings", "Darshan bookings made, also those that wait", None, &counter(self.totals.bookings))?;
         one(encoder, "bookings_waiting", "Bookings on waitlists", None, &ConstGauge::new(self.totals.bookings_waiting))?;

@@ -39,6 +39,8 @@ pub struct Device {
     firmware: Option<String>,
     /// Whether what it sends is taken.
     is_active: bool,
+    /// Whether it raises emergencies for its own site.
+    is_panic_button: bool,
     /// How it is, by when it last sent something.
     #[row(with = health)]
     health: Health,
@@ -68,7 +70,8 @@ pub struct Device {
 }
 
 /// `?1` is the present time.
-const SELECT: &str = "select d.code as device_code, d.site, d.zone, d.spot_id, d.name, d.firmware, d.is_active, ?1 as now, t.last_seen_at,
+const SELECT: &str = "select d.code as device_code, d.site, d.zone, d.spot_id, d.name, d.firmware, d.is_active, d.is_panic_button,
+        ?1 as now, t.last_seen_at,
         t.last_reading_at, t.battery, t.electrical, t.voltage, t.current, t.power_factor, t.power_w, t.occupied, d.created_at, d.updated_at
      from devices d join device_state t on t.device_id = d.id";
 

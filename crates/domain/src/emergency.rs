@@ -15,6 +15,24 @@ pub const FLOOD_REPORTS: i64 = 600;
 /// The stretch of time that [`FLOOD_REPORTS`] is for, milliseconds.
 pub const FLOOD_WINDOW_MS: i64 = 10 * MINUTE_MS;
 
+/// How far off a position may be at most to be taken as it stands, metres: what satellites give in the open, and also between houses.
+/// Masts and networks are off by more.
+pub const EXACT_WITHIN_M: f64 = 50.0;
+
+/// How far from a site somebody may be whose report names none, and still be taken to be at it, metres.
+pub const AT_SITE_WITHIN_M: f64 = 5_000.0;
+
+/// Whether a position is no more than a hint: it may be further off than [`EXACT_WITHIN_M`] metres, or nobody knows how far.
+pub fn is_approximate(accuracy_m: Option<f64>) -> bool {
+    !accuracy_m.is_some_and(|metres| metres <= EXACT_WITHIN_M)
+}
+
+/// Of these sites, each with its latitude and longitude, the one that a position belongs to: the nearest within [`AT_SITE_WITHIN_M`].
+pub fn site_at<S>(at: (f64, f64), sites: impl IntoIterator<Item = (S, (f64, f64))>) -> Option<S> {
+    let near = sites.into_iter().map(|(site, place)| (site, distance_m(at, place))).filter(|(_, metres)| *metres <= AT_SITE_WITHIN_M);
+    near.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(site, _)| site)
+}
+
 /// What an emergency is. The public sees this word, so it is always one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[derive(IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
@@ -132,18 +150,38 @@ pub enum Status {
     Acknowledged,
     /// Someone is on it.
     InProgress,
-    /// Over. Nothing leads out of here.
+    /// Over: somebody has helped. Nothing leads out of here.
     Resolved,
+    /// Over: its reporter took it back before anybody had set out. Nothing leads out of here.
+    Cancelled,
+    /// Over: there was no emergency, says an operator. Nothing leads out of here.
+    FalseAlarm,
 }
 
 impl Status {
-    /// The one status from which this one is reached; none for the first.
-    pub const fn previous(self) -> Option<Self> {
+    /// Those of an emergency that is not over.
+    pub const OPEN: [Self; 3] = [Self::Reported, Self::Acknowledged, Self::InProgress];
+
+    /// Whether somebody has still to help.
+    pub fn is_open(self) -> bool {
+        Self::OPEN.contains(&self)
+    }
+
+    /// Whether it turned out that nobody was in need: such a report is counted apart.
+    pub const fn is_withdrawn(self) -> bool {
+        matches!(self, Self::Cancelled | Self::FalseAlarm)
+    }
+
+    /// The statuses from which this one is reached; none for the first. Once somebody is on it, its reporter does not call them back:
+    /// they look, and an operator ends it.
+    pub const fn before(self) -> &'static [Self] {
         match self {
-            Self::Reported => None,
-            Self::Acknowledged => Some(Self::Reported),
-            Self::InProgress => Some(Self::Acknowledged),
-            Self::Resolved => Some(Self::InProgress),
+            Self::Reported => &[],
+            Self::Acknowledged => &[Self::Reported],
+            Self::InProgress => &[Self::Acknowledged],
+            Self::Resolved => &[Self::InProgress],
+            Self::Cancelled => &[Self::Reported, Self::Acknowledged],
+            Self::FalseAlarm => &Self::OPEN,
         }
     }
 }
@@ -165,12 +203,13 @@ impl std::fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Whether an emergency may go from one status to another: reported → acknowledged → in progress → resolved, a step at a time.
+/// Whether an emergency may go from one status to another: reported → acknowledged → in progress → resolved, a step at a time; cancelled
+/// by its reporter before anybody is on it; a false alarm from wherever it stands, until it is over.
 ///
 /// # Errors
 /// A [`Refusal`] for any other move, a repeat among them.
 pub fn transition(from: Status, to: Status) -> Result<Status, Refusal> {
-    if to.previous() == Some(from) { Ok(to) } else { Err(Refusal { from, to }) }
+    if to.before().contains(&from) { Ok(to) } else { Err(Refusal { from, to }) }
 }
 
 /// A resource that is free to go.
@@ -185,18 +224,20 @@ pub struct Candidate {
 }
 
 /// The candidates in the order in which they should be sent, each with its distance in metres: first the types that help with this
-/// kind of emergency, in their order, and within a type the nearest. Of two that are equal the lower id comes first.
-pub fn rank(kind: Kind, at: (f64, f64), candidates: Vec<Candidate>) -> Vec<(Candidate, f64)> {
+/// kind of emergency, in their order, and within a type the nearest. Of two that are equal the lower id comes first. Where nobody knows
+/// where the emergency is, there is no distance and none is nearer.
+pub fn rank(kind: Kind, at: Option<(f64, f64)>, candidates: Vec<Candidate>) -> Vec<(Candidate, Option<f64>)> {
     let helpers = kind.helpers();
     let fit = |candidate: &Candidate| helpers.iter().position(|helper| *helper == candidate.kind).unwrap_or(helpers.len());
     let mut ranked: Vec<_> = candidates
         .into_iter()
         .map(|candidate| {
-            let distance = distance_m(at, candidate.at);
+            let distance = at.map(|at| distance_m(at, candidate.at));
             (candidate, distance)
         })
         .collect();
-    ranked.sort_by(|(a, near), (b, far)| fit(a).cmp(&fit(b)).then(near.total_cmp(far)).then_with(|| a.id.cmp(&b.id)));
+    let metres = |distance: &Option<f64>| distance.unwrap_or_default();
+    ranked.sort_by(|(a, near), (b, far)| fit(a).cmp(&fit(b)).then(metres(near).total_cmp(&metres(far))).then_with(|| a.id.cmp(&b.id)));
     ranked
 }
 
@@ -236,7 +277,16 @@ mod tests {
             .filter(|(from, to)| transition(*from, *to).is_ok())
             .map(|(from, to)| (from.into_str(), to.into_str()))
             .collect();
-        assert_eq!(allowed, [("reported", "acknowledged"), ("acknowledged", "in_progress"), ("in_progress", "resolved")]);
+        let steps = [("reported", "acknowledged"), ("acknowledged", "in_progress"), ("in_progress", "resolved")];
+        let cancelled = [("reported", "cancelled"), ("acknowledged", "cancelled")];
+        let false_alarms = [("reported", "false_alarm"), ("acknowledged", "false_alarm"), ("in_progress", "false_alarm")];
+        let all: Vec<_> = [&steps[..], &cancelled, &false_alarms].concat();
+        assert_eq!((allowed.len(), all.iter().filter(|step| !allowed.contains(step)).count()), (all.len(), 0), "{allowed:?}");
+        // What is open leads on, what is over leads nowhere.
+        for status in Status::VARIANTS.iter().copied() {
+            assert_eq!(status.is_open(), allowed.iter().any(|(from, _)| *from == status.into_str()), "{status:?}");
+            assert!(!(status.is_open() && status.is_withdrawn()));
+        }
         let refusal = transition(Status::Reported, Status::Resolved).unwrap_err();
         assert_eq!(refusal.to_string(), "the emergency is reported: it cannot become resolved");
     }
@@ -255,16 +305,37 @@ mod tests {
             candidate("a", "elephant", 20.888),
         ];
         let ids = |kind| -> Vec<_> {
-            rank(kind, (20.888, 70.4), candidates.clone()).into_iter().map(|(candidate, _)| candidate.id).collect::<Vec<_>>()
+            rank(kind, Some((20.888, 70.4)), candidates.clone()).into_iter().map(|(candidate, _)| candidate.id).collect::<Vec<_>>()
         };
         assert_eq!(ids(Kind::Medical), ["near", "far", "a", "b", "guard"]);
         assert_eq!(ids(Kind::Security), ["guard", "a", "b", "near", "far"]);
-        assert!(rank(Kind::Fire, (0.0, 0.0), Vec::new()).is_empty());
+        assert!(rank(Kind::Fire, Some((0.0, 0.0)), Vec::new()).is_empty());
+        // Who helps is known without a position, who is near is not.
+        let ranked = rank(Kind::Medical, None, candidates.clone());
+        assert!(ranked.iter().all(|(_, distance)| distance.is_none()));
+        let ids: Vec<_> = ranked.into_iter().map(|(candidate, _)| candidate.id).collect();
+        assert_eq!(ids, ["far", "near", "a", "b", "guard"]);
+    }
+
+    #[test]
+    fn a_position_is_exact_only_when_somebody_says_so() {
+        assert!(is_approximate(None) && is_approximate(Some(50.1)) && is_approximate(Some(f64::NAN)));
+        assert!(!is_approximate(Some(50.0)) && !is_approximate(Some(0.0)));
+    }
+
+    #[test]
+    fn a_position_belongs_to_the_nearest_site_and_far_away_to_none() {
+        let sites = [("somnath", (20.8880, 70.4013)), ("car park", (20.8890, 70.4013)), ("dwarka", (22.2376, 68.9674))];
+        assert_eq!(site_at((20.8881, 70.4014), sites), Some("somnath"));
+        assert_eq!(site_at((20.8889, 70.4014), sites), Some("car park"));
+        assert_eq!(site_at((22.25, 68.97), sites), Some("dwarka"));
+        assert_eq!(site_at((21.5, 70.0), sites), None);
+        assert_eq!(site_at((f64::NAN, 70.0), sites), None);
     }
 
     proptest! {
         #[test]
-        fn whatever_is_asked_a_status_never_goes_back(asked in prop::collection::vec(0_usize..4, 0..20)) {
+        fn whatever_is_asked_a_status_never_goes_back(asked in prop::collection::vec(0..Status::VARIANTS.len(), 0..20)) {
             let mut status = Status::Reported;
             for index in asked {
                 if let Ok(next) = transition(status, Status::VARIANTS[index]) {
@@ -277,7 +348,7 @@ mod tests {
         #[test]
         fn nobody_is_lost_in_the_ranking(lats in prop::collection::vec(prop::num::f64::ANY, 0..20)) {
             let candidates: Vec<_> = lats.iter().enumerate().map(|(index, lat)| candidate(&index.to_string(), "ambulance", *lat)).collect();
-            prop_assert_eq!(rank(Kind::Medical, (20.0, 70.0), candidates).len(), lats.len());
+            prop_assert_eq!(rank(Kind::Medical, Some((20.0, 70.0)), candidates).len(), lats.len());
         }
 
         #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use futures::future::join_all;
-use gatehouse_tests::receiver::{NTFY_TOKEN, Received, Receiver, TWILIO_ACCOUNT, TWILIO_TOKEN, WEBHOOK_SECRET};
+use gatehouse_tests::receiver::{NTFY_TOKEN, Received, Receiver, SENDGRID_KEY, TWILIO_ACCOUNT, TWILIO_TOKEN, WEBHOOK_SECRET};
 use gatehouse_tests::{App, Client, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -158,6 +158,103 @@ async fn the_public_hears_the_bare_facts_and_operators_all_of_it() {
     let told = next_event(&mut full, &mut full_buffer).await;
     assert_eq!((&told["status"], &told["resources"][0]["name"]), (&json!("reported"), &json!("A1")));
     assert_eq!(next_event(&mut full, &mut full_buffer).await["status"], "acknowledged");
+}
+
+/// The application with every channel pointed at the receiver.
+async fn with_every_channel(receiver: &Receiver) -> Option<App> {
+    let origin = receiver.origin();
+    App::embedded(&[
+        ("webhook_origin", &origin),
+        ("webhook_path", "/hooks/in"),
+        ("webhook_secret", WEBHOOK_SECRET),
+        ("twilio_origin", &origin),
+        ("twilio_account_sid", TWILIO_ACCOUNT),
+        ("twilio_auth_token", TWILIO_TOKEN),
+        ("twilio_from", "+15550001111"),
+        ("sms_to", "+911234567890"),
+        ("sendgrid_origin", &origin),
+        ("sendgrid_api_key", SENDGRID_KEY),
+        ("mail_from", "gate@example.com"),
+        ("mail_to", "ops@example.com"),
+        ("chat_webhook_origin", &origin),
+        ("chat_webhook_path", "/chat/T0/B0/xyz"),
+        ("ntfy_origin", &origin),
+        ("ntfy_topic", "everything"),
+        ("ntfy_token", NTFY_TOKEN),
+    ])
+    .await
+}
+
+/// What each channel was sent, as its reader sees it: SMS, mail, chat, push and the webhook's emergency.
+struct Sent {
+    sms: String,
+    mail: String,
+    subject: String,
+    chat: String,
+    push: String,
+    webhook: Value,
+}
+
+async fn sent(receiver: &Receiver) -> Sent {
+    let five = async || (receiver.requests().iter().filter(|told| told.accepted()).count() == 5).then_some(());
+    eventually("every channel has it", Duration::from_secs(5), five).await;
+    let to = |path: &str| receiver.requests_to(path).remove(0);
+    let (mail, chat) = (to("/v3/mail/send").json(), to("/chat").json());
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    Sent {
+        sms: to("/2010").form()["Body"].clone(),
+        mail: text(&mail["content"][0]["value"]),
+        subject: text(&mail["subject"]),
+        chat: text(&chat["text"]),
+        push: String::from_utf8(to("/everything").body.to_vec()).expect("a text"),
+        webhook: to("/hooks").json()["emergency"].clone(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_it_is_and_whom_to_call_come_first_on_every_channel_and_long_words_cut_off_neither() {
+    let receiver = Receiver::start().await;
+    let Some(app) = with_every_channel(&receiver).await else { return };
+    let temple = temple(&app).await;
+    let (email, password) = app.new_user("visitor", json!({"name": "Asha Patel", "phone": "+91 98765 43210"})).await;
+    let mut body = emergency_body(&temple);
+    body["description"] = json!("My father fell at the steps. ".repeat(24).trim());
+    assert!(body["description"].as_str().unwrap().len() > 680);
+    app.login(&email, &password).await.post("/api/emergency/", body.clone()).await.expect(201);
+    let sent = sent(&receiver).await;
+    let first =
+        format!("[critical] {temple} 20.888100,70.401400 (approximate), call +919876543210 (Asha Patel). SOS, medical: My father fell");
+    for (channel, text) in [("sms", &sent.sms), ("mail", &sent.mail), ("chat", &sent.chat), ("push", &sent.push)] {
+        assert!(text.starts_with(&first), "{channel}: {text}");
+    }
+    assert!(sent.sms.chars().count() <= 612 && sent.sms.ends_with('…'), "{}", sent.sms);
+    assert!(sent.mail.contains(body["description"].as_str().unwrap()), "{}", sent.mail);
+    assert_eq!((&sent.webhook["reporter_name"], &sent.webhook["reporter_phone"]), (&json!("Asha Patel"), &json!("+919876543210")));
+    assert_eq!(sent.webhook["description"], body["description"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_visitor_writes_arrives_as_text_on_every_channel() {
+    let receiver = Receiver::start().await;
+    let Some(app) = with_every_channel(&receiver).await else { return };
+    let temple = temple(&app).await;
+    let words = "<!channel> <http://evil.example|Acknowledge here>\r\nBcc: all@example.com\n@here [Acknowledge](http://evil.example) *R&D*";
+    let (email, password) = app.new_user("visitor", json!({"name": "<@U123> *Asha*"})).await;
+    let body = json!({"temple_id": temple, "type": "<!here>", "description": words, "location": "<http://evil.example|the gate>"});
+    app.login(&email, &password).await.post("/api/emergency/", body).await.expect(201);
+    let sent = sent(&receiver).await;
+    assert!(!sent.chat.contains(['<', '>', '*']) && !sent.chat.contains("@here") && !sent.chat.contains("]("), "{}", sent.chat);
+    assert!(sent.chat.contains("&lt;!channel&gt; &lt;http://evil.example|Acknowledge here&gt; Bcc: all@example.com"), "{}", sent.chat);
+    assert!(sent.chat.contains("R&amp;D"), "{}", sent.chat);
+    let one_line = "<!channel> <http://evil.example|Acknowledge here> Bcc: all@example.com @here [Acknowledge](http://evil.example) *R&D*";
+    for (channel, text) in [("sms", &sent.sms), ("mail", &sent.mail), ("push", &sent.push)] {
+        assert!(text.contains(one_line), "{channel}: {text}");
+    }
+    assert!(!sent.subject.contains(['\r', '\n']) && sent.subject.starts_with("[high] SOS, other (<!here>)"), "{}", sent.subject);
+    let push = receiver.requests_to("/everything").remove(0);
+    assert_eq!((push.header("markdown"), push.header("actions"), push.header("click")), ("no", "", ""));
+    let mail = receiver.requests_to("/v3/mail/send").remove(0).json();
+    assert_eq!((mail["content"].as_array().unwrap().len(), &mail["content"][0]["type"]), (1, &json!("text/plain")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

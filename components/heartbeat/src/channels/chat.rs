@@ -1,4 +1,5 @@
-//! A chat's incoming webhook: `{"text": …}`, which Slack, Mattermost, Rocket.Chat and Google Chat take.
+//! A chat's incoming webhook: `{"text": …}`, which Slack, Mattermost, Rocket.Chat and Google Chat take. Each has a markup of its own, and
+//! nobody's words may speak it: a visitor's report must not call the whole channel, nor dress up a link as a button.
 
 use bytes::Bytes;
 use http::Request;
@@ -47,14 +48,43 @@ impl Channel for Chat {
     fn request(&self, message: &Message, _: i64) -> Result<Request<Bytes>, String> {
         let origin = self.origin.as_deref().ok_or("chat_webhook_origin is not set")?;
         let builder = Request::post(format!("{origin}{}", self.path)).header("idempotency-key", &message.id);
-        let body = serde_json::to_vec(&Body { text: text::full(message) }).map_err(|error| error.to_string())?;
+        let body = serde_json::to_vec(&Body { text: literal(&text::full(message)) }).map_err(|error| error.to_string())?;
         finish(builder, "application/json", body)
     }
 }
 
+/// A text that each of these chats shows as it is. `&`, `<` and `>` are escaped, as Slack's and Mattermost's documentation asks. What they
+/// have no escape in common for is parted or replaced by what looks the same: the `@` of a mention and the brackets of a link by an
+/// invisible space, the signs for bold, struck out and code by their mathematical likes.
+fn literal(text: &str) -> String {
+    const INVISIBLE: char = '\u{200b}';
+    let mut literal = String::with_capacity(text.len() + 16);
+    let (mut before, mut rest) = (None, text.chars().peekable());
+    while let Some(c) = rest.next() {
+        let after = rest.peek().copied();
+        let in_word = |neighbour: Option<char>| neighbour.is_some_and(char::is_alphanumeric);
+        match c {
+            '&' => literal.push_str("&amp;"),
+            '<' => literal.push_str("&lt;"),
+            '>' => literal.push_str("&gt;"),
+            '*' => literal.push('\u{2217}'),
+            '~' => literal.push('\u{223c}'),
+            '`' => literal.push('\u{2cb}'),
+            // Within a word, such as a code, it marks nothing.
+            '_' if !(in_word(before) && in_word(after)) => literal.push('\u{2cd}'),
+            // Within an address it calls nobody.
+            '@' if !in_word(before) => literal.extend(['@', INVISIBLE]),
+            ']' if matches!(after, Some('(' | '[' | ':')) => literal.extend([']', INVISIBLE]),
+            other => literal.push(other),
+        }
+        before = Some(c);
+    }
+    literal
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::tests::message;
+    use super::super::tests::{message, sos};
     use super::*;
 
     #[test]
@@ -65,5 +95,19 @@ mod tests {
         let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
         let text = body["text"].as_str().unwrap();
         assert!(text.contains("PARK-B1-S005 has been silent") && text.contains("city-centre B1") && text.contains("rung 1"), "{text}");
+    }
+
+    #[test]
+    fn a_visitor_s_markup_arrives_as_text() {
+        let chat = Chat { origin: Some("https://chat.example".to_owned()), path: "/services/T/B/x".to_owned() };
+        let words = "<!channel> <http://evil.example|Acknowledge here>\n> R&D *now*\n@here [Acknowledge](http://evil.example) `x`";
+        let request = chat.request(&sos("chat", "x", words), 0).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
+        let text = body["text"].as_str().unwrap();
+        assert!(text.contains("&lt;!channel&gt; &lt;http://evil.example|Acknowledge here&gt; &gt; R&amp;D"), "{text}");
+        assert!(!text.contains(['<', '>', '*', '`']) && !text.contains("@here") && !text.contains("]("), "{text}");
+        // What is no markup stays as it is.
+        assert_eq!(literal("PARK_B1 a@b.example [critical] 20.888,70.401 मंदिर"), "PARK_B1 a@b.example [critical] 20.888,70.401 मंदिर");
+        assert_eq!(literal("_x_ ~y~"), "\u{2cd}x\u{2cd} \u{223c}y\u{223c}");
     }
 }

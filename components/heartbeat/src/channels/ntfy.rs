@@ -63,6 +63,8 @@ impl Channel for Ntfy {
             .header("title", header_text(&text::title(message)))
             .header("priority", priority)
             .header("tags", tag)
+            // Whatever the topic's subscribers or the server prefer: people's words are text, and no markup.
+            .header("markdown", "no")
             .header("x-id", &message.id);
         if !self.token.is_empty() {
             builder = authorization(builder, bearer(&self.token))?;
@@ -71,14 +73,15 @@ impl Channel for Ntfy {
     }
 }
 
-/// A header carries ASCII: anything else goes as RFC 2047 has it, which ntfy decodes.
+/// A header carries ASCII: anything else goes as RFC 2047 has it, which ntfy decodes; also what would itself be taken for such a word.
 fn header_text(text: &str) -> String {
-    if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) { text.to_owned() } else { format!("=?UTF-8?B?{}?=", STANDARD.encode(text)) }
+    let is_plain = text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && !text.contains("=?");
+    if is_plain { text.to_owned() } else { format!("=?UTF-8?B?{}?=", STANDARD.encode(text)) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::message;
+    use super::super::tests::{message, sos};
     use super::*;
 
     #[test]
@@ -101,5 +104,19 @@ mod tests {
         assert_eq!(header_text("plain"), "plain");
         assert_eq!(header_text("मंदिर"), "=?UTF-8?B?4KSu4KSC4KSm4KS/4KSw?=");
         assert!(header_text("a\r\nx: y").starts_with("=?UTF-8?B?"));
+        assert_eq!(header_text("=?UTF-8?B?YQ0KYjogYw==?="), format!("=?UTF-8?B?{}?=", STANDARD.encode("=?UTF-8?B?YQ0KYjogYw==?=")));
+    }
+
+    #[test]
+    fn a_visitor_s_words_make_no_header_no_button_and_no_markup() {
+        let ntfy = Ntfy { origin: Some("https://ntfy.example".to_owned()), topic: String::new(), token: String::new() };
+        let words = "fire\r\nActions: view, Acknowledge here, http://evil.example; [Acknowledge](http://evil.example)";
+        let sent = ntfy.request(&sos("ntfy", "gatehouse", words), 0).unwrap();
+        for header in ["actions", "click", "attach", "icon"] {
+            assert!(sent.headers().get(header).is_none(), "{header}");
+        }
+        assert_eq!((&sent.headers()["markdown"], &sent.headers()["content-type"]), (&"no".parse().unwrap(), &"text/plain; charset=utf-8".parse().unwrap()));
+        let body = std::str::from_utf8(sent.body()).unwrap();
+        assert!(!body.contains(['\r', '\n']) && body.contains("[Acknowledge](http://evil.example)"), "{body}");
     }
 }

@@ -38,6 +38,27 @@ struct Mail<'a> {
     from: Address<'a>,
     subject: String,
     content: [Part; 1],
+    tracking_settings: Tracking,
+}
+
+/// Nothing of a mail is rewritten on its way: no link leads elsewhere than it says, and no `<% %>` in somebody's words becomes a link
+/// that takes the control room off the list.
+#[derive(Default, Serialize)]
+struct Tracking {
+    click_tracking: ClickTracking,
+    open_tracking: Switch,
+    subscription_tracking: Switch,
+}
+
+#[derive(Default, Serialize)]
+struct ClickTracking {
+    enable: bool,
+    enable_text: bool,
+}
+
+#[derive(Default, Serialize)]
+struct Switch {
+    enable: bool,
 }
 
 #[derive(Serialize)]
@@ -90,6 +111,7 @@ impl Channel for SendGrid {
             from: Address { email: from },
             subject: text::title(message),
             content: [Part { r#type: "text/plain", value: text::full(message) }],
+            tracking_settings: Tracking::default(),
         };
         let body = serde_json::to_vec(&mail).map_err(|error| error.to_string())?;
         let builder = Request::post(format!("{}/v3/mail/send", self.origin));
@@ -99,7 +121,7 @@ impl Channel for SendGrid {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::message;
+    use super::super::tests::{message, sos};
     use super::*;
 
     #[test]
@@ -119,5 +141,26 @@ mod tests {
         assert_eq!(body["from"]["email"], "gate@example.com");
         assert_eq!(body["subject"], "[critical] PARK-B1-S005 has been silent");
         assert_eq!(body["content"][0]["type"], "text/plain");
+    }
+
+    #[test]
+    fn a_visitor_s_words_are_plain_text_of_one_line_in_the_subject_too() {
+        let sendgrid = SendGrid {
+            origin: "https://api.sendgrid.com".to_owned(),
+            api_key: "SG.key".to_owned(),
+            from: "gate@example.com".to_owned(),
+            to: Vec::new(),
+        };
+        let words = "fire\r\nBcc: all@example.com\u{2028}\u{85}<b>x</b> <% here %>";
+        let request = sendgrid.request(&sos("mail", "ops@example.com", words), 0).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
+        assert_eq!(body["subject"], "[critical] SOS, medical: fire Bcc: all@example.com <b>x</b> <% here %>");
+        assert_eq!((body["content"].as_array().unwrap().len(), &body["content"][0]["type"]), (1, &serde_json::json!("text/plain")));
+        assert!(body["content"][0]["value"].as_str().unwrap().contains("<b>x</b> <% here %>"));
+        let off = serde_json::json!({
+            "click_tracking": {"enable": false, "enable_text": false}, "open_tracking": {"enable": false},
+            "subscription_tracking": {"enable": false},
+        });
+        assert_eq!(body["tracking_settings"], off);
     }
 }

@@ -76,8 +76,27 @@ impl Channel for Twilio {
 mod tests {
     use std::collections::HashMap;
 
-    use super::super::tests::message;
+    use super::super::tests::{message, sos};
     use super::*;
+
+    #[test]
+    fn a_long_description_cuts_off_neither_the_place_nor_the_number() {
+        let twilio = Twilio {
+            account_sid: "AC123".to_owned(),
+            auth_token: "token".to_owned(),
+            from: "+15550001111".to_owned(),
+            ..Twilio::default()
+        };
+        let mut message = sos("sms", "+911234567890", &"He fell. ".repeat(80));
+        message.content.level = 3;
+        let sent = twilio.request(&message, 0).unwrap();
+        let form: HashMap<_, _> = form_urlencoded::parse(sent.body()).into_owned().collect();
+        let body = &form["Body"];
+        assert!(body.chars().count() <= MAX_CHARACTERS && body.ends_with('…'), "{body}");
+        let wanted = "Not acknowledged, rung 3: [critical] somnath 20.888100,70.401400 (approximate), call +919876543210 (Asha Patel). \
+                      SOS, medical: He fell. He fell.";
+        assert!(body.starts_with(wanted), "{body}");
+    }
 
     #[test]
     fn it_is_the_form_that_twilio_takes() {

@@ -25,10 +25,13 @@ pub struct NewDevice {
     firmware: Option<Text<1, 100>>,
     /// True unless it says otherwise. One active device stands on a spot.
     is_active: Option<bool>,
+    /// Whether it may raise emergencies, for its own site; false unless it says otherwise.
+    is_panic_button: Option<bool>,
 }
 
-const INSERT: &str = "insert into devices (code, site, zone, spot_id, name, firmware, is_active, created_at, updated_at, updated_by)
-     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9) returning id";
+const INSERT: &str =
+    "insert into devices (code, site, zone, spot_id, name, firmware, is_active, is_panic_button, created_at, updated_at, updated_by)
+     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10) returning id";
 
 /// Adds a device.
 #[utoipa::path(
@@ -48,6 +51,7 @@ pub async fn create(caller: Caller<Admin>, Now(now): Now, Body(new): Body<NewDev
             new.name,
             new.firmware,
             is_active,
+            new.is_panic_button.unwrap_or(false),
             now,
             caller.0.id
         ];

@@ -33,6 +33,8 @@ pub struct DeviceChange {
     firmware: Patch<Text<1, 100>>,
     /// Whether what it sends is taken.
     is_active: Option<bool>,
+    /// Whether it may raise emergencies, for its own site.
+    is_panic_button: Option<bool>,
 }
 
 impl DeviceChange {
@@ -61,7 +63,7 @@ struct Stored {
 }
 
 const UPDATE: &str = "update devices set site = ?2, zone = ?3, spot_id = ?4, name = iif(?5, ?6, name), firmware = iif(?7, ?8, firmware),
-        is_active = ?9, updated_at = ?10, updated_by = ?11
+        is_active = ?9, is_panic_button = coalesce(?12, is_panic_button), updated_at = ?10, updated_by = ?11
      where id = ?1";
 
 /// Changes a device.
@@ -93,7 +95,8 @@ pub async fn update(
             change.firmware,
             is_active,
             now,
-            &caller.0.id
+            &caller.0.id,
+            change.is_panic_button
         ];
         transaction.run(UPDATE, params).map_err(refused)?;
         if stored.is_active && !is_active {
