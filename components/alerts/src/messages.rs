@@ -28,6 +28,7 @@ pub struct Message {
     /// Whether it goes before others.
     urgent: bool,
     attempts: i64,
+    /// Why it is not sent: how the last attempt failed, or why it was dropped.
     last_error: Option<String>,
     created_at: Timestamp,
     /// The start of the 24 hours in which it is tried; moved by a replay.
@@ -127,7 +128,7 @@ fn find(db: &dyn Executor, id: &str) -> Result<Message, Problem> {
 const REPLAY: &str = concatcp!(
     "update messages set state = '",
     MessageState::Queued.into_str(),
-    "', first_at = ?1, next_attempt_at = ?1, lease_until = null, lease_owner = null
+    "', first_at = ?1, next_attempt_at = ?1, set_at = ?1, lease_until = null, lease_owner = null
      where id = ?2 and state = '",
     MessageState::Dead.into_str(),
     "' returning id"

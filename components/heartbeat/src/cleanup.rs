@@ -27,7 +27,7 @@ pub struct Summary {
     pub events: usize,
     /// Kept answers and tickets that are past their end.
     pub expired: usize,
-    /// Messages that were sent long ago, with their deliveries.
+    /// Messages that were sent or dropped long ago, with their deliveries.
     pub messages: usize,
 }
 
@@ -57,7 +57,7 @@ fn messages(before: i64) -> Result<usize, Problem> {
     let time = format!("{:012x}", before.max(0));
     let (high, low) = time.split_at(8);
     let bound = format!("{high}-{low}");
-    let old = "select id from messages where state = 'sent' and id < ?1 order by id limit ?2";
+    let old = "select id from messages where state in ('sent', 'dropped') and id < ?1 order by id limit ?2";
     if !Database.exists(old, params![&bound, 1_i64])? {
         return Ok(0);
     }
@@ -69,6 +69,13 @@ fn messages(before: i64) -> Result<usize, Problem> {
             "delete from outbox where id in (
                  select id from (select id, expanded_at from outbox order by id limit ?2) o
                  where expanded_at < ?1 and not exists (select 1 from messages m where m.outbox_id = o.id)
+             )",
+            params![before, BATCH],
+        )?;
+        db.run(
+            "delete from alert_groups where id in (
+                 select id from (select id, told_at from alert_groups order by id limit ?2) g
+                 where told_at < ?1 and not exists (select 1 from outbox o where o.group_id = g.id)
              )",
             params![before, BATCH],
         )?;

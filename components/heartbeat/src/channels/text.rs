@@ -33,7 +33,7 @@ enum Place {
 const MAX_TITLE: usize = 120;
 
 fn alert(message: &Message) -> Alert {
-    let mut alert: Alert = serde_json::from_str(message.content.payload.get()).unwrap_or_default();
+    let mut alert: Alert = serde_json::from_str(message.content.for_people()).unwrap_or_default();
     if alert.message.is_none()
         && let Some(kind) = &alert.r#type
     {
