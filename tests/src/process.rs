@@ -13,6 +13,7 @@ use crate::{App, cache_directory, root};
 
 const STATE_DIR: &str = "GATEHOUSE_TEST_STATE_DIR";
 const VARIABLES: &str = "GATEHOUSE_TEST_VARIABLES";
+const CRON: &str = "GATEHOUSE_TEST_CRON";
 
 /// A running server process; killed when dropped.
 pub struct Process {
@@ -22,14 +23,24 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts the application on this state directory.
+    /// Starts the application on this state directory, without its cron triggers.
     pub fn start(state_dir: &Path, variables: &[(&str, &str)]) -> Self {
+        Self::spawn(state_dir, variables, false)
+    }
+
+    /// The same with its cron triggers.
+    pub fn start_with_cron(state_dir: &Path, variables: &[(&str, &str)]) -> Self {
+        Self::spawn(state_dir, variables, true)
+    }
+
+    fn spawn(state_dir: &Path, variables: &[(&str, &str)], cron: bool) -> Self {
         let ready = ready_file(state_dir);
         let _ = std::fs::remove_file(&ready);
         let mut child = Command::new(std::env::current_exe().expect("this program has a path"))
             .args(["--exact", "server_process", "--nocapture"])
             .env(STATE_DIR, state_dir)
             .env(VARIABLES, serde_json::to_string(variables).expect("texts are JSON"))
+            .env(CRON, cron.to_string())
             .stdout(Stdio::null())
             .spawn()
             .expect("this program runs again");
@@ -81,7 +92,7 @@ pub async fn serve_if_asked() {
         .state_dir(&state_dir)
         .cache_dir(cache_directory())
         .listen("127.0.0.1:0")
-        .cron(false)
+        .cron(std::env::var(CRON).is_ok_and(|cron| cron == "true"))
         .build_components(true);
     for (name, value) in &variables {
         builder = builder.variable(name, value);

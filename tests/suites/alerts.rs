@@ -401,8 +401,9 @@ fn insert_message(app: &App, alert: &Value, state: &str) -> String {
     let outbox: i64 = app.db().query_row("select id from outbox where subject = ?", [id(alert)], |row| row.get(0)).unwrap();
     app.db()
         .execute(
-            "insert into messages (id, outbox_id, channel, contact, urgent, state, attempts, first_at, next_attempt_at, last_error, created_at)
-             values (?1, ?2, 'mail', ?1, 1, ?3, 2, 1000, 1000, 'HTTP 400', 1000)",
+            "insert into messages (id, outbox_id, channel, contact, priority, state, attempts, first_at, next_attempt_at, set_at, last_error,
+                 created_at)
+             values (?1, ?2, 'mail', ?1, 2, ?3, 2, 1000, 1000, 1000, 'HTTP 400', 1000)",
             (&message, outbox, state),
         )
         .unwrap();

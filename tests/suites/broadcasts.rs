@@ -205,7 +205,11 @@ async fn no_read_of_what_is_in_force_goes_through_all_that_ever_was() {
         "select 1 from alerts indexed by alerts_to_expire where status <> 'resolved' and expires_at <= ? limit 1".to_owned(),
         "update alerts indexed by alerts_to_expire set status = 'resolved' where status <> 'resolved' and expires_at <= ?1".to_owned(),
         "select id from messages indexed by messages_first
-         where state = 'queued' and urgent = 1 and attempts = 0 and next_attempt_at <= ?1 order by next_attempt_at limit ?4"
+         where state = 'queued' and attempts = 0 and next_attempt_at <= ?1 and priority = 3 order by next_attempt_at limit ?2"
+            .to_owned(),
+        "select id from messages indexed by messages_due
+         where state in ('queued', 'sending') and next_attempt_at <= ?1 and (state = 'queued' or lease_until < ?1) and priority in (0, 1, 2, 3)
+         order by priority desc, next_attempt_at limit ?2"
             .to_owned(),
         "select created_at from emergencies where reported_by = ?9 order by id desc limit 1 offset ?12".to_owned(),
     ] {

@@ -32,7 +32,7 @@ pub struct Message {
     urgent: bool,
     /// How often its delivery was tried.
     attempts: i64,
-    /// Why the last attempt failed; null when none has.
+    /// Why it is not sent: how the last attempt failed, or why it was dropped.
     last_error: Option<String>,
     /// When it was made.
     created_at: Timestamp,
@@ -138,7 +138,7 @@ fn find(db: &dyn Executor, id: &str) -> Result<Message, Problem> {
 const REPLAY: &str = concatcp!(
     "update messages set state = '",
     MessageState::Queued.into_str(),
-    "', first_at = ?1, next_attempt_at = ?1, lease_until = null, lease_owner = null
+    "', first_at = ?1, next_attempt_at = ?1, set_at = ?1, lease_until = null, lease_owner = null
      where id = ?2 and state = '",
     MessageState::Dead.into_str(),
     "' returning id"

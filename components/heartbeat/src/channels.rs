@@ -70,14 +70,6 @@ pub struct Message {
     pub content: Content,
 }
 
-impl Message {
-    /// Whether it goes out however much its contact got of late: an emergency to a webhook. A program can take it, and in a stampede
-    /// the hundredth report counts like the first; people's phones are spared even then.
-    pub fn bypasses_throttle(&self) -> bool {
-        self.channel == webhook::NAME && self.content.is_emergency()
-    }
-}
-
 /// What is told: a row of the outbox.
 #[derive(Debug)]
 pub struct Content {
@@ -89,13 +81,28 @@ pub struct Content {
     pub created_at: i64,
     /// What it is about, as the routes show it: an alert, an emergency, a booking, a reservation, a refund.
     pub payload: Box<RawValue>,
+    /// The same with other words, where people are told something else: of a group of alerts, of an end.
+    pub told: Option<Box<RawValue>>,
+    /// What programs are told of a group of alerts.
+    pub group: Option<Box<RawValue>>,
 }
 
 impl Content {
-    /// Whether it tells of an emergency.
+    /// Whether it tells of an emergency, or of its end.
     pub fn is_emergency(&self) -> bool {
-        domain::dispatch::EMERGENCY_TOPICS.contains(&self.topic.as_str())
+        self.topic.starts_with("emergency.")
     }
+
+    /// What people read of it.
+    pub fn for_people(&self) -> &str {
+        self.told.as_ref().unwrap_or(&self.payload).get()
+    }
+}
+
+/// Whether people read what goes through a channel: they are spared more than they can take in, where a program says itself when it is too
+/// much, and they are told what is, where a program is told of each event.
+pub fn is_read_by_people(channel: &str) -> bool {
+    channel != webhook::NAME
 }
 
 /// What every request has: who sends it, and a body whose length is told.
@@ -146,6 +153,8 @@ mod tests {
                 level,
                 created_at: 1_770_201_000_000,
                 payload: RawValue::from_string(alert.to_owned()).unwrap(),
+                told: None,
+                group: None,
             },
         }
     }

@@ -27,7 +27,7 @@ pub struct Summary {
     pub events: usize,
     /// Kept answers and tickets that are past their end.
     pub expired: usize,
-    /// Messages that were sent long ago, with their deliveries.
+    /// Messages that were sent or dropped long ago, with their deliveries.
     pub messages: usize,
 }
 
@@ -51,8 +51,11 @@ const REMOVE_TICKETS: &str = "delete from event_tickets where ticket_hash in (
          select ticket_hash from event_tickets where expires_at < ?1 order by expires_at limit ?2
      ) returning 1";
 
-const OLD_MESSAGES: &str =
-    formatcp!("select id from messages where state = '{}' and id < ?1 order by id limit ?2", MessageState::Sent.into_str());
+const OLD_MESSAGES: &str = formatcp!(
+    "select id from messages where state in ('{}', '{}') and id < ?1 order by id limit ?2",
+    MessageState::Sent.into_str(),
+    MessageState::Dropped.into_str()
+);
 
 /// Removes what was sent before this time. Dead letters stay until an administrator replays them.
 fn messages(before: i64) -> Result<usize, Problem> {
@@ -71,6 +74,13 @@ fn messages(before: i64) -> Result<usize, Problem> {
             "delete from outbox where id in (
                  select id from (select id, expanded_at from outbox order by id limit ?2) o
                  where expanded_at < ?1 and not exists (select 1 from messages m where m.outbox_id = o.id)
+             )",
+            params![before, BATCH],
+        )?;
+        db.run(
+            "delete from alert_groups where id in (
+                 select id from (select id, told_at from alert_groups order by id limit ?2) g
+                 where told_at < ?1 and not exists (select 1 from outbox o where o.group_id = g.id)
              )",
             params![before, BATCH],
         )?;

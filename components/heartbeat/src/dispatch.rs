@@ -2,12 +2,11 @@
 //!
 //! Any number of runs may be at work at once, in one process or in many: what keeps them apart is the lease of each message.
 
-use std::collections::HashMap;
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use domain::dispatch::{Outcome, throttle};
+use domain::dispatch::Outcome;
 use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use kit::{Problem, host};
@@ -16,14 +15,9 @@ use utoipa::ToSchema;
 
 use crate::delivery::{self, Attempt};
 use crate::drain_lease::DrainLease;
+use crate::intake::{Intake, MOST};
 use crate::queue::{self, Leased};
 use crate::settings::Settings;
-
-/// Attempts that one run makes at a time.
-const CONCURRENT_ATTEMPTS: usize = 8;
-
-/// The same, of what is urgent and was never tried: behind receivers that stall it would come too late.
-const CONCURRENT_FIRST_ATTEMPTS: usize = 64;
 
 /// How often a run whose receivers keep it waiting looks for more, milliseconds: a part of the second in which what is urgent is tried.
 const POLL_MS: u64 = 50;
@@ -45,6 +39,8 @@ pub struct Summary {
     pub dead: usize,
     /// Messages that wait because their contact has had enough for now.
     pub throttled: usize,
+    /// Messages not sent because what they tell is no longer true, or a later one tells of more.
+    pub dropped: usize,
 }
 
 /// Sends what is due, until nothing is or the run has lasted long enough. While receivers keep it waiting it looks out for what comes
@@ -56,10 +52,12 @@ pub async fn drain(settings: &Settings) -> Result<Summary, Problem> {
     let mut failure = None;
     let mut flying = FuturesUnordered::new();
     let mut lease = DrainLease::new(host::now_ms())?;
+    let mut intake = Intake::default();
     let mut look = true;
+    queue::mend_clock(host::now_ms())?;
     loop {
         let late = began.elapsed() >= INTAKE;
-        if failure.is_none() && (late || flying.len() >= CONCURRENT_FIRST_ATTEMPTS) {
+        if failure.is_none() && (late || flying.len() >= MOST) {
             // Others must not rely on this run any more; what came until now is still its own.
             match lease.release() {
                 Ok(ended) => look |= ended,
@@ -68,7 +66,7 @@ pub async fn drain(settings: &Settings) -> Result<Summary, Problem> {
         }
         let mut idle = true;
         if std::mem::take(&mut look) && failure.is_none() {
-            match take(settings, flying.len(), &mut summary) {
+            match intake.take(settings, &mut summary) {
                 Ok((took, admitted)) => {
                     idle = took == 0;
                     flying.extend(admitted.into_iter().map(|leased| attempt(leased, settings)));
@@ -87,7 +85,7 @@ pub async fn drain(settings: &Settings) -> Result<Summary, Problem> {
             }
             continue;
         }
-        let full = flying.len() >= CONCURRENT_FIRST_ATTEMPTS;
+        let full = flying.len() >= MOST;
         let mut finished = None;
         if !lease.is_own() && !late && !full && failure.is_none() {
             // Polled once, attempts are on their way: those who are woken from here on need no run of their own. Whoever was woken before
@@ -111,6 +109,7 @@ pub async fn drain(settings: &Settings) -> Result<Summary, Problem> {
         match happened {
             Either::Left(Some((leased, attempt, duration))) => {
                 look = !late;
+                intake.landed(&leased);
                 if let Err(problem) = conclude(&leased, &attempt, duration, &mut summary) {
                     failure.get_or_insert(problem);
                 }
@@ -123,52 +122,6 @@ pub async fn drain(settings: &Settings) -> Result<Summary, Problem> {
             },
         }
     }
-}
-
-/// Takes what is due beside so many attempts that are under way: how many messages, and those of them to be sent now.
-fn take(settings: &Settings, flying: usize, summary: &mut Summary) -> Result<(usize, Vec<Leased>), Problem> {
-    let now = host::now_ms();
-    summary.queued += queue::expand(settings, now)?;
-    let mut leased = queue::lease_first(now, CONCURRENT_FIRST_ATTEMPTS.saturating_sub(flying))?;
-    let room = CONCURRENT_ATTEMPTS.saturating_sub(flying + leased.len());
-    if room > 0 {
-        leased.extend(queue::lease(now, room)?);
-    }
-    let took = leased.len();
-    let (admitted, spared) = admit(leased, now)?;
-    summary.throttled += spared;
-    Ok((took, admitted))
-}
-
-/// Sorts out whose contact must be spared for now, and gives those back; how many that were.
-fn admit(leased: Vec<Leased>, now: i64) -> Result<(Vec<Leased>, usize), Problem> {
-    let mut of_contact: HashMap<(String, String), Vec<Leased>> = HashMap::new();
-    for leased in leased {
-        of_contact.entry((leased.message.channel.clone(), leased.message.contact.clone())).or_default().push(leased);
-    }
-    let (mut admitted, mut spared) = (Vec::new(), 0);
-    for group in of_contact.into_values() {
-        let Some(first) = group.first() else { continue };
-        let load = queue::load(&first.message, now)?;
-        let own = u32::try_from(group.len()).unwrap_or(u32::MAX);
-        let mut load_now = load.sent.saturating_add(load.in_flight.saturating_sub(own));
-        let mut rest_deferred = [false; 2];
-        for leased in group {
-            if leased.message.bypasses_throttle() || !throttle(load_now, leased.message.urgent) {
-                load_now = load_now.saturating_add(1);
-                admitted.push(leased);
-                continue;
-            }
-            queue::defer(&leased, load.free_at)?;
-            spared += 1;
-            let [rest, urgent_rest] = &mut rest_deferred;
-            let deferred = if leased.message.urgent { urgent_rest } else { rest };
-            if !std::mem::replace(deferred, true) {
-                spared += queue::defer_the_rest(&leased.message, now, load.free_at)?;
-            }
-        }
-    }
-    Ok((admitted, spared))
 }
 
 async fn attempt(leased: Leased, settings: &Settings) -> (Leased, Attempt, Duration) {

@@ -2,6 +2,7 @@
 //! while it is held leaves the work to that run: in a storm of emergencies one run then takes many at a time, and with a receiver that stalls
 //! each would else hold an instance for as long as an attempt may last, until the host has no more.
 
+use domain::dispatch::CLOCK_TOLERANCE_MS;
 use kit::db::{Database, Executor as _, Fetch as _};
 use kit::{Problem, host, params};
 
@@ -11,9 +12,12 @@ const LASTS_MS: i64 = 1_000;
 /// It is renewed when less than this is left.
 const RENEW_BELOW_MS: i64 = 500;
 
-/// Whether a run holds it.
+/// Whether a run holds it. One that lasts longer than it can was taken before the clock was set back.
 pub fn is_held(now: i64) -> Result<bool, Problem> {
-    Database.exists("select 1 from leases where name = 'dispatch' and lease_until > ?", params![now])
+    Database.exists(
+        "select 1 from leases where name = 'dispatch' and lease_until > ?1 and lease_until <= ?1 + ?2",
+        params![now, LASTS_MS + CLOCK_TOLERANCE_MS],
+    )
 }
 
 /// A run's hold on it.
@@ -46,8 +50,9 @@ impl DrainLease {
             "insert into leases (name, owner, lease_until, started_at) values ('dispatch', ?1, ?2 + ?3, ?2)
              on conflict (name) do update set owner = excluded.owner, lease_until = excluded.lease_until, started_at = excluded.started_at
              where leases.lease_until is null or leases.lease_until <= excluded.started_at or leases.owner = excluded.owner
+                 or leases.lease_until > excluded.lease_until + ?4
              returning lease_until",
-            params![&self.owner, now, LASTS_MS],
+            params![&self.owner, now, LASTS_MS, CLOCK_TOLERANCE_MS],
         )?;
         Ok(self.until.is_some())
     }

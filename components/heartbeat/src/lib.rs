@@ -4,16 +4,20 @@
 //! This component alone holds the providers' secrets.
 
 mod anomalies;
+mod cause;
 mod channels;
 mod cleanup;
 mod delivery;
 mod dispatch;
 mod drain_lease;
 mod escalation;
+mod expand;
 mod health;
+mod intake;
 mod queue;
 mod settings;
 mod tick;
+mod urgent_watch;
 mod wake;
 
 use kit::api::Api;
@@ -25,4 +29,4 @@ pub fn api() -> Api {
         .routes(routes![tick::tick, wake::dispatch])
 }
 
-kit::component!(api, scheduled: tick::run);
+kit::component!(api, cron: tick::event);

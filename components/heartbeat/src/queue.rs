@@ -1,92 +1,23 @@
-//! The queue of messages in the database: filled from the outbox, taken by lease, told how each attempt ended.
+//! The queue of messages in the database: taken by lease, told how each attempt ended.
 
-use const_format::formatcp;
-use domain::dispatch::{DeliveryOutcome, EMERGENCY_TOPICS, LEASE_MS, MessageState, Next, Outcome, after_failure};
+use const_format::concatcp;
+use domain::dispatch::{BACKOFF_CAP_MS, CLOCK_TOLERANCE_MS, LEASE_MS, MessageState, Next, Outcome, Priority, after_failure};
+use domain::time::{MINUTE_MS, SECOND_MS};
 use kit::db::{self, Database, Executor as _, Fetch as _};
 use kit::row::FromRow;
 use kit::{Problem, host, params};
-use serde::Serialize;
-use serde_json::value::RawValue;
 
-use crate::channels::{Content, Message, Person};
+use crate::cause::{self, Groups, Verdict};
+use crate::channels::Message;
 use crate::delivery::Attempt;
-use crate::settings::Settings;
-
-const QUEUED: &str = MessageState::Queued.into_str();
-const SENDING: &str = MessageState::Sending.into_str();
-const SENT: &str = MessageState::Sent.into_str();
-
-/// Rows of the outbox that one transaction turns into messages.
-const EXPAND: i64 = 200;
-
-#[derive(Serialize)]
-struct NewMessage {
-    id: String,
-    outbox: i64,
-    channel: &'static str,
-    contact: String,
-    urgent: i64,
-}
-
-/// A row of the outbox, with whom it concerns.
-#[derive(FromRow)]
-struct Waiting {
-    id: i64,
-    level: i64,
-    urgent: i64,
-    /// Whether it is for one person rather than for the control room.
-    is_personal: bool,
-    email: Option<String>,
-    phone: Option<String>,
-}
-
-const WAITING: &str = "select o.id, o.level, o.urgent, o.recipient is not null as is_personal, u.email, u.phone
-     from outbox o left join users u on u.id = o.recipient
-     where o.expanded_at is null order by o.id limit ?";
-
-/// Turns what waits in the outbox into one message for each contact; how many messages that made.
-pub fn expand(settings: &Settings, now: i64) -> Result<usize, Problem> {
-    let mut made = 0;
-    // The look before the transaction spares the writer's lock when there is nothing, which is nearly always.
-    while Database.exists("select 1 from outbox where expanded_at is null limit 1", params![])? {
-        made += db::transaction(|db| {
-            let waiting: Vec<Waiting> = db.fetch_all(WAITING, params![EXPAND])?;
-            let mut messages = Vec::new();
-            let mut rows = Vec::with_capacity(waiting.len());
-            for Waiting { id, level, urgent, is_personal, email, phone } in waiting {
-                rows.push(id);
-                let contacts = if is_personal { settings.person(&Person { email, phone }) } else { settings.control_room(level) };
-                for contact in contacts {
-                    messages.push(NewMessage {
-                        id: host::new_id(now)?,
-                        outbox: id,
-                        channel: contact.channel,
-                        contact: contact.address,
-                        urgent,
-                    });
-                }
-            }
-            let json = serde_json::to_string(&messages).map_err(Problem::internal)?;
-            db.run(
-                "insert into messages (id, outbox_id, channel, contact, urgent, first_at, next_attempt_at, created_at)
-                 select value ->> 'id', value ->> 'outbox', value ->> 'channel', value ->> 'contact', value ->> 'urgent', ?2, ?2, ?2
-                 from json_each(?1) where true
-                 on conflict do nothing",
-                params![json, now],
-            )?;
-            let rows = serde_json::to_string(&rows).map_err(Problem::internal)?;
-            db.run("update outbox set expanded_at = ?2 where id in (select value from json_each(?1))", params![rows, now])?;
-            Ok::<_, Problem>(messages.len())
-        })?;
-    }
-    Ok(made)
-}
 
 /// A message that this run alone may send until its lease ends.
 #[derive(Debug)]
 pub struct Leased {
     /// What is sent.
     pub message: Message,
+    /// Who it goes before.
+    pub priority: Priority,
     /// The proof of the lease.
     owner: String,
     /// Which attempt this is, from 1.
@@ -95,90 +26,160 @@ pub struct Leased {
     first_at: i64,
 }
 
-/// Which messages are due: none of them is taken by two runs at once, since the choice is a part of the update. A message whose run
-/// died is due again when its lease has ended.
-const DUE: &str = formatcp!(
-    "select id from messages
-     where state in ('{QUEUED}', '{SENDING}') and urgent in (0, 1) and next_attempt_at <= ?1 and (state = '{QUEUED}' or lease_until < ?1)
-     order by urgent desc, next_attempt_at limit ?4"
-);
-
-/// Of the messages due, those that are urgent and were never tried.
-const FIRST: &str =
-    formatcp!("messages indexed by messages_first where state = '{QUEUED}' and urgent = 1 and attempts = 0 and next_attempt_at <= ?1");
-
-const DUE_FIRST: &str = formatcp!("select id from {FIRST} order by next_attempt_at limit ?4");
-
-/// Takes at most `limit` messages that are due, what is urgent first.
-pub fn lease(now: i64, limit: usize) -> Result<Vec<Leased>, Problem> {
-    take(DUE, now, limit)
+/// Messages that are due, in the order in which their classes are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Of emergencies, never tried.
+    FirstOfEmergencies,
+    /// Of emergencies, to be repeated.
+    Emergencies,
+    /// Of critical alerts, never tried: those by people first.
+    FirstOfAlerts,
+    /// All of them.
+    Rest,
 }
 
-/// Takes at most `limit` messages that are urgent and were never tried, the longest due first.
-pub fn lease_first(now: i64, limit: usize) -> Result<Vec<Leased>, Problem> {
-    // The look beforehand spares a write when there is nothing.
-    if limit == 0 || !Database.exists(formatcp!("select 1 from {FIRST} limit 1"), params![now])? {
-        return Ok(Vec::new());
+/// A message that could be taken.
+#[derive(FromRow)]
+pub struct Candidate {
+    /// Its id.
+    pub id: String,
+    /// The channel's name.
+    pub channel: String,
+    /// Whom it is for.
+    pub contact: String,
+}
+
+/// Contacts that have enough in flight are passed over: `?3` is their list.
+const NOT_BUSY: &str = "not exists (select 1 from json_each(?3) where value ->> 0 = messages.channel and value ->> 1 = messages.contact)";
+
+/// A message whose run died is due again when its lease has ended.
+const IS_DUE: &str = "state in ('queued', 'sending') and next_attempt_at <= ?1 and (state = 'queued' or lease_until < ?1)";
+
+impl Class {
+    const fn candidates(self) -> &'static str {
+        const START: &str = "select id, channel, contact from messages indexed by ";
+        const FIRST: &str =
+            concatcp!(START, "messages_first where state = 'queued' and attempts = 0 and next_attempt_at <= ?1 and ", NOT_BUSY);
+        const DUE: &str = concatcp!(START, "messages_due where ", IS_DUE, " and ", NOT_BUSY);
+        const EMERGENCY: i64 = Priority::Emergency.rank();
+        const PERSON: i64 = Priority::Person.rank();
+        const MACHINE: i64 = Priority::Machine.rank();
+        match self {
+            Self::FirstOfEmergencies => concatcp!(FIRST, " and priority = ", EMERGENCY, " order by next_attempt_at limit ?2"),
+            Self::Emergencies => concatcp!(DUE, " and priority = ", EMERGENCY, " order by next_attempt_at limit ?2"),
+            Self::FirstOfAlerts => {
+                concatcp!(FIRST, " and priority in (", PERSON, ", ", MACHINE, ") order by priority desc, next_attempt_at limit ?2")
+            }
+            Self::Rest => concatcp!(DUE, " and priority in (0, 1, 2, 3) order by priority desc, next_attempt_at limit ?2"),
+        }
     }
-    take(DUE_FIRST, now, limit)
 }
 
-/// A message that was taken, with its row of the outbox.
+/// At most `limit` messages of this class that are due, but for those of `busy` contacts, a JSON array of channel and contact.
+pub fn candidates(class: Class, now: i64, limit: usize, busy: &str) -> Result<Vec<Candidate>, Problem> {
+    Database.fetch_all(class.candidates(), params![now, i64::try_from(limit).unwrap_or(i64::MAX), busy])
+}
+
+/// A message that was taken.
 #[derive(FromRow)]
 struct Taken {
     id: String,
     channel: String,
     contact: String,
-    urgent: bool,
+    priority: i64,
     attempts: i64,
     first_at: i64,
-    topic: String,
-    level: i64,
-    caused_at: i64,
-    payload: String,
 }
 
-fn take(due: &str, now: i64, limit: usize) -> Result<Vec<Leased>, Problem> {
+/// Takes these messages, as far as they are still due: none of them is taken by two runs at once, since that is a condition of the update.
+/// What is no longer true is dropped; the messages to be sent, the most urgent first, and how many were dropped.
+pub fn lease(ids: &[String], now: i64, groups: &mut Groups) -> Result<(Vec<Leased>, usize), Problem> {
     let owner = host::new_id(now)?;
-    let taken: Vec<Taken> = Database.fetch_all(
-        &format!(
-            "update messages set state = '{SENDING}', attempts = attempts + 1, lease_owner = ?2, lease_until = ?1 + ?3
-             where id in ({due})
-             returning id, channel, contact, urgent, attempts, first_at,
-                 (select topic from outbox where outbox.id = outbox_id) as topic,
-                 (select level from outbox where outbox.id = outbox_id) as level,
-                 (select created_at from outbox where outbox.id = outbox_id) as caused_at,
-                 (select payload from outbox where outbox.id = outbox_id) as payload"
+    let ids = serde_json::to_string(ids).map_err(Problem::internal)?;
+    let mut taken: Vec<Taken> = Database.fetch_all(
+        concatcp!(
+            "update messages set state = 'sending', attempts = attempts + 1, lease_owner = ?2, lease_until = ?1 + ?3, set_at = ?1
+             where id in (select value from json_each(?4)) and ",
+            IS_DUE,
+            " returning id, channel, contact, priority, attempts, first_at"
         ),
-        params![now, &owner, LEASE_MS, i64::try_from(limit).unwrap_or(i64::MAX)],
+        params![now, &owner, LEASE_MS, ids],
     )?;
-    let mut leased = taken.into_iter().map(|taken| Leased::new(taken, &owner)).collect::<Result<Vec<_>, _>>()?;
-    leased.sort_by(|a, b| (b.message.urgent, &a.message.id).cmp(&(a.message.urgent, &b.message.id)));
-    Ok(leased)
+    taken.sort_by(|a, b| (b.priority, &a.id).cmp(&(a.priority, &b.id)));
+    if taken.is_empty() {
+        return Ok((Vec::new(), 0));
+    }
+    let ids = serde_json::to_string(&taken.iter().map(|taken| &taken.id).collect::<Vec<_>>()).map_err(Problem::internal)?;
+    let mut causes = cause::read(&ids, now)?;
+    let (mut leased, mut dropped) = (Vec::with_capacity(taken.len()), 0);
+    for Taken { id, channel, contact, priority, attempts, first_at } in taken {
+        let Some(index) = causes.iter().position(|cause| cause.id == id) else { continue };
+        match causes.swap_remove(index).judge(groups)? {
+            Verdict::Drop(reason) => {
+                drop_untold(&id, &owner, reason)?;
+                dropped += 1;
+            }
+            Verdict::Tell(content) => {
+                let priority = Priority::from_rank(priority);
+                leased.push(Leased {
+                    message: Message { id, channel, contact, urgent: priority.is_urgent(), content },
+                    priority,
+                    owner: owner.clone(),
+                    attempt: u32::try_from(attempts).unwrap_or(u32::MAX),
+                    first_at,
+                });
+            }
+        }
+    }
+    Ok((leased, dropped))
 }
 
-impl Leased {
-    fn new(taken: Taken, owner: &str) -> Result<Self, Problem> {
-        // What is no JSON goes out as a text.
-        let payload = RawValue::from_string(taken.payload.clone()).or_else(|_| serde_json::value::to_raw_value(&taken.payload));
-        Ok(Self {
-            message: Message {
-                id: taken.id,
-                channel: taken.channel,
-                contact: taken.contact,
-                urgent: taken.urgent,
-                content: Content {
-                    topic: taken.topic,
-                    level: taken.level,
-                    created_at: taken.caused_at,
-                    payload: payload.map_err(Problem::internal)?,
-                },
-            },
-            owner: owner.to_owned(),
-            attempt: u32::try_from(taken.attempts).unwrap_or(u32::MAX),
-            first_at: taken.first_at,
-        })
+/// It was no attempt.
+fn drop_untold(id: &str, owner: &str, reason: &str) -> Result<(), Problem> {
+    Database.run(
+        concatcp!(
+            "update messages set state = '",
+            MessageState::Dropped.into_str(),
+            "', attempts = attempts - 1, last_error = ?3, lease_owner = null, lease_until = null
+             where id = ?1 and state = 'sending' and lease_owner = ?2"
+        ),
+        params![id, owner, reason],
+    )?;
+    Ok(())
+}
+
+/// What was stored before the clock was set back is taken as now: nobody waits for a time that comes once more.
+pub fn mend_clock(now: i64) -> Result<(), Problem> {
+    let ahead = "state in ('queued', 'sending') and set_at > ?1 + ?2";
+    if Database
+        .exists(&format!("select 1 from messages indexed by messages_set where {ahead} limit 1"), params![now, CLOCK_TOLERANCE_MS])?
+    {
+        Database.run(
+            &format!(
+                "update messages indexed by messages_set set next_attempt_at = min(next_attempt_at, ?1), first_at = min(first_at, ?1),
+                     lease_until = iif(state = 'sending', ?1 - 1, null), set_at = ?1 where {ahead}"
+            ),
+            params![now, CLOCK_TOLERANCE_MS],
+        )?;
     }
+    Ok(())
+}
+
+/// When the next message that cannot wait is due, or comes out of the outbox; none when there is none. What a run has in hand is due when
+/// its lease ends.
+pub fn next_urgent_at(now: i64) -> Result<Option<i64>, Problem> {
+    const SOONEST: &str = "select min(at) from (
+             select min(next_attempt_at) as at from messages indexed by messages_due
+             where state in ('queued', 'sending') and priority in (1, 2, 3) and state = 'queued'
+             union all
+             select min(lease_until) + 1 from messages indexed by messages_due
+             where state in ('queued', 'sending') and priority in (1, 2, 3) and state = 'sending'
+             union all
+             select iif(min(due_at) > ?1 + ?2, ?1, min(due_at)) from outbox indexed by outbox_waiting where expanded_at is null and urgent = 1
+         )";
+    const LONGEST_HOLD_MS: i64 = domain::alert_group::LONGEST_HOLD_MS + CLOCK_TOLERANCE_MS;
+    Ok(Database.fetch_scalar::<Option<i64>>(SOONEST, params![now, LONGEST_HOLD_MS])?.flatten())
 }
 
 /// What a contact got within the last minute, what is on its way to it, and when the oldest of the former was.
@@ -199,60 +200,74 @@ struct ContactLoad {
     in_flight: i64,
 }
 
-const LOAD: &str = formatcp!(
-    "select count(*) as sent, min(at) as oldest_at, (
-         select count(*) from messages where state = '{SENDING}' and lease_until >= ?3 and +channel = ?1 and +contact = ?2
-     ) as in_flight
-     from deliveries where channel = ?1 and contact = ?2 and at > ?3 - ?4 and outcome = '{}'",
-    DeliveryOutcome::Sent.into_str()
-);
-
-/// How much a contact has to bear at the moment.
-pub fn load(message: &Message, now: i64) -> Result<Load, Problem> {
-    const MINUTE_MS: i64 = domain::time::MINUTE_MS;
-    let load: Option<ContactLoad> = Database.fetch_optional(LOAD, params![&message.channel, &message.contact, now, MINUTE_MS])?;
+/// How much of this priority the contact has to bear at the moment. What lies ahead of the clock was before it was set back.
+pub fn load(message: &Message, priority: Priority, now: i64) -> Result<Load, Problem> {
+    let load: Option<ContactLoad> = Database.fetch_optional(
+        "select count(*) as sent, min(d.at) as oldest_at, (
+             select count(*) from messages
+             where state = 'sending' and lease_until >= ?3 and priority = ?5 and +channel = ?1 and +contact = ?2
+         ) as in_flight
+         from deliveries d join messages m on m.id = d.message_id
+         where d.channel = ?1 and d.contact = ?2 and d.at > ?3 - ?4 and d.at <= ?3 + ?6 and d.outcome = 'sent' and m.priority = ?5",
+        params![&message.channel, &message.contact, now, MINUTE_MS, priority.rank(), CLOCK_TOLERANCE_MS],
+    )?;
     let load = load.ok_or_else(|| Problem::internal("a count gave no row"))?;
     Ok(Load {
         sent: u32::try_from(load.sent).unwrap_or(u32::MAX),
         in_flight: u32::try_from(load.in_flight).unwrap_or(u32::MAX),
         // A second when all that loads it is still on its way.
-        free_at: load.oldest_at.map_or(now + 1000, |oldest| oldest + MINUTE_MS),
+        free_at: load.oldest_at.map_or(now + SECOND_MS, |oldest| (oldest + MINUTE_MS).max(now + 1)),
     })
 }
 
-/// Whether the message `?1` is leased to the run `?2`.
-const IS_OURS: &str = formatcp!("id = ?1 and state = '{SENDING}' and lease_owner = ?2");
-
 /// Gives a message back unsent until a later time. It was no attempt.
-pub fn defer(leased: &Leased, until: i64) -> Result<(), Problem> {
+pub fn defer(leased: &Leased, now: i64, until: i64) -> Result<(), Problem> {
     Database.run(
-        formatcp!(
-            "update messages set state = '{QUEUED}', attempts = attempts - 1, next_attempt_at = ?3, lease_owner = null, lease_until = null
-             where {IS_OURS}"
-        ),
-        params![&leased.message.id, &leased.owner, until],
+        "update messages set state = 'queued', attempts = attempts - 1, next_attempt_at = ?3, set_at = ?4, lease_owner = null, lease_until = null
+         where id = ?1 and state = 'sending' and lease_owner = ?2",
+        params![&leased.message.id, &leased.owner, until, now],
     )?;
     Ok(())
 }
 
 /// Lets all else that is due to this contact, and is as urgent, wait as well: in a storm there are thousands, and taking each only to
-/// give it back would use up the run. How many they are. What bypasses the throttle (see [`Message::bypasses_throttle`]) is let alone.
-pub fn defer_the_rest(message: &Message, now: i64, until: i64) -> Result<usize, Problem> {
-    let rows = Database.run(DEFER_THE_REST, params![&message.channel, &message.contact, message.urgent, now, until])?;
+/// give it back would use up the run. How many they are.
+pub fn defer_the_rest(leased: &Leased, now: i64, until: i64) -> Result<usize, Problem> {
+    let rows = Database.run(
+        "update messages indexed by messages_due set next_attempt_at = ?5, set_at = ?4
+         where state in ('queued', 'sending') and state = 'queued' and priority = ?3 and next_attempt_at <= ?4
+             and channel = ?1 and contact = ?2
+         returning 1",
+        params![&leased.message.channel, &leased.message.contact, leased.priority.rank(), now, until],
+    )?;
     Ok(rows.len())
 }
 
-const DEFER_THE_REST: &str = formatcp!(
-    "update messages indexed by messages_due set next_attempt_at = ?5
-     where state in ('{QUEUED}', '{SENDING}') and state = '{QUEUED}' and urgent = ?3 and next_attempt_at <= ?4
-         and channel = ?1 and contact = ?2
-         and not (?1 = 'webhook' and exists (
-             select 1 from outbox o where o.id = messages.outbox_id and o.topic in ('{}', '{}')
-         ))
-     returning 1",
-    EMERGENCY_TOPICS[0],
-    EMERGENCY_TOPICS[1]
-);
+/// A receiver asked to be left alone: all else to it waits as well, for as long as its priority lets it and an hour at most, when the next one
+/// asks again. Emergencies are tried each by itself.
+fn pause_contact(db: &dyn db::Executor, leased: &Leased, asked_ms: i64, now: i64) -> Result<(), Problem> {
+    let Message { channel, contact, .. } = &leased.message;
+    let asked_ms = asked_ms.min(BACKOFF_CAP_MS);
+    // Of many that were on their way at once, the first has said it.
+    let is_paused = "select 1 from contact_pauses where channel = ?1 and contact = ?2 and until > ?4 - ?5 and set_at <= ?3 + ?5";
+    if db.exists(is_paused, params![channel, contact, now, now.saturating_add(asked_ms), CLOCK_TOLERANCE_MS])? {
+        return Ok(());
+    }
+    for priority in [Priority::Ordinary, Priority::Machine, Priority::Person] {
+        db.run(
+            "update messages indexed by messages_due set next_attempt_at = ?5, set_at = ?4
+             where state in ('queued', 'sending') and state = 'queued' and priority = ?3 and next_attempt_at < ?5
+                 and channel = ?1 and contact = ?2",
+            params![channel, contact, priority.rank(), now, now.saturating_add(priority.granted_pause_ms(asked_ms))],
+        )?;
+    }
+    db.run(
+        "insert into contact_pauses (channel, contact, until, set_at) values (?1, ?2, ?4, ?3)
+         on conflict (channel, contact) do update set until = excluded.until, set_at = excluded.set_at",
+        params![channel, contact, now, now.saturating_add(asked_ms)],
+    )?;
+    Ok(())
+}
 
 /// Writes down how an attempt ended: its line in the history, and what becomes of the message. The message itself changes only under
 /// the attempt's own lease; who lost it has still tried, which the history tells.
@@ -261,18 +276,17 @@ pub fn record(leased: &Leased, attempt: &Attempt, now: i64, duration_ms: i64) ->
         Outcome::Delivered => None,
         Outcome::Retry | Outcome::Refused => {
             let retryable = attempt.outcome == Outcome::Retry;
-            Some(after_failure(leased.first_at, leased.attempt, now, jitter()?, retryable, attempt.retry_after_ms))
+            let asked = attempt.retry_after_ms;
+            Some(after_failure(leased.priority, leased.first_at, leased.attempt, now, jitter()?, retryable, asked))
         }
     };
     let error = attempt.error.as_deref().unwrap_or_default();
     let (state, outcome, due, error) = match &next {
-        None => (MessageState::Sent, DeliveryOutcome::Sent, None, None),
-        Some(Next::Retry { at }) => (MessageState::Queued, DeliveryOutcome::Retry, Some(*at), Some(error.to_owned())),
+        None => ("sent", "sent", None, None),
+        Some(Next::Retry { at }) => ("queued", "retry", Some(*at), Some(error.to_owned())),
         // What was refused needs no further reason.
-        Some(Next::Dead { .. }) if attempt.outcome == Outcome::Refused => {
-            (MessageState::Dead, DeliveryOutcome::Dead, None, Some(error.to_owned()))
-        }
-        Some(Next::Dead { reason }) => (MessageState::Dead, DeliveryOutcome::Dead, None, Some(format!("{error}; {reason}"))),
+        Some(Next::Dead { .. }) if attempt.outcome == Outcome::Refused => ("dead", "dead", None, Some(error.to_owned())),
+        Some(Next::Dead { reason }) => ("dead", "dead", None, Some(format!("{error}; {reason}"))),
     };
     db::transaction(|db| {
         db.run(
@@ -290,13 +304,14 @@ pub fn record(leased: &Leased, attempt: &Attempt, now: i64, duration_ms: i64) ->
             ],
         )?;
         db.run(
-            formatcp!(
-                "update messages set state = ?3, lease_owner = null, lease_until = null, last_error = ?4,
-                     next_attempt_at = coalesce(?5, next_attempt_at), sent_at = iif(?3 = '{SENT}', ?6, null)
-                 where {IS_OURS}"
-            ),
+            "update messages set state = ?3, lease_owner = null, lease_until = null, last_error = ?4,
+                 next_attempt_at = coalesce(?5, next_attempt_at), set_at = ?6, sent_at = iif(?3 = 'sent', ?6, null)
+             where id = ?1 and state = 'sending' and lease_owner = ?2",
             params![&leased.message.id, &leased.owner, state, error, due, now],
         )?;
+        if let (Outcome::Retry, Some(asked_ms)) = (attempt.outcome, attempt.retry_after_ms.filter(|asked| *asked > 0)) {
+            pause_contact(db, leased, asked_ms, now)?;
+        }
         Ok::<_, Problem>(match next {
             None => Outcome::Delivered,
             Some(Next::Retry { .. }) => Outcome::Retry,

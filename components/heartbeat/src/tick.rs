@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use axum::{Extension, Json};
+use domain::dispatch::CLOCK_TOLERANCE_MS;
 use futures::future::join_all;
 use kit::db::{Database, Executor as _, Fetch as _};
 use kit::serve::Quiet;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::settings::Settings;
-use crate::{anomalies, cleanup, delivery, dispatch, escalation, health};
+use crate::{anomalies, cleanup, delivery, dispatch, escalation, health, urgent_watch, wake};
 
 /// How long a run may last before the next one takes it for dead, milliseconds.
 const LEASE_MS: i64 = 60_000;
@@ -60,17 +61,33 @@ pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
     for (name, run) in join_all(runs).await {
         components.insert(name, steps.record(name, run.map_err(Problem::internal)));
     }
-    Ok((Extension(Quiet), Json(Summary { components, ..work(&owner, host::now_ms(), steps).await? })))
+    let summary = Summary { components, ..work(&owner, host::now_ms(), steps).await? };
+    wake::stay_behind().await?;
+    Ok((Extension(Quiet), Json(summary)))
 }
 
-/// The cron event: the other components have their own.
-pub async fn run() -> Result<Summary, Problem> {
+/// The cron event, every 5 seconds: at 25 and 55 of a minute the scheduled run, after the other components' own; at all others a look for what
+/// cannot wait, such as what the application had in hand when it was killed. `timestamp` is the event's, seconds since 1970.
+pub async fn event(timestamp: u64) -> Result<(), Problem> {
+    let run = if is_scheduled_run(timestamp) { scheduled_run().await } else { Ok(()) };
+    if urgent_watch::is_needed()? {
+        urgent_watch::stay(&Settings::load().await?).await?;
+    }
+    run
+}
+
+/// Events may be told with a second or two of delay.
+const fn is_scheduled_run(timestamp: u64) -> bool {
+    timestamp % 30 >= 25
+}
+
+async fn scheduled_run() -> Result<(), Problem> {
     let now = host::now_ms();
     let owner = host::new_id(now)?;
-    if !begin(&owner, now)? {
-        return Ok(Summary { skipped: true, ..Summary::default() });
+    if begin(&owner, now)? {
+        work(&owner, now, Steps::default()).await?;
     }
-    work(&owner, now, Steps::default()).await
+    Ok(())
 }
 
 /// A step that fails does not keep the others from being done; the run is then no good one: it is an error, the dead man's switch is not told,
@@ -127,14 +144,14 @@ fn late(now: i64) -> Result<Vec<&'static str>, Problem> {
     Ok(late)
 }
 
-/// Takes the lease; false when another run holds it.
+/// Takes the lease; false when another run holds it. One that lasts longer than it can was taken before the clock was set back.
 fn begin(owner: &str, now: i64) -> Result<bool, Problem> {
     Database.exists(
         "insert into leases (name, owner, lease_until, started_at) values (?4, ?1, ?2 + ?3, ?2)
          on conflict (name) do update set owner = excluded.owner, lease_until = excluded.lease_until, started_at = excluded.started_at
-         where leases.lease_until is null or leases.lease_until <= excluded.started_at
+         where leases.lease_until is null or leases.lease_until <= excluded.started_at or leases.lease_until > excluded.lease_until + ?5
          returning name",
-        params![owner, now, LEASE_MS, scheduled::LEASE],
+        params![owner, now, LEASE_MS, scheduled::LEASE, CLOCK_TOLERANCE_MS],
     )
 }
 
@@ -159,4 +176,16 @@ async fn ping(address: &str) -> bool {
         host::log("warn", "the dead man's switch was not told", json!({ "error": error }));
     }
     attempt.error.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_events_of_a_minute_two_are_scheduled_runs() {
+        let runs: Vec<u64> = (0..60).step_by(5).filter(|second| is_scheduled_run(1_770_201_000 + second)).collect();
+        assert_eq!(runs, [25, 55]);
+        assert!(is_scheduled_run(1_770_201_026) && !is_scheduled_run(1_770_201_030));
+    }
 }

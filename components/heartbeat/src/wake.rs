@@ -6,12 +6,12 @@ use http::HeaderMap;
 use kit::api::{Accepted, Request, Respond, answers_json};
 use kit::serve::Quiet;
 use kit::trusted::Trusted;
-use kit::{Answer, host};
+use kit::{Answer, Problem, host};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::settings::Settings;
-use crate::{dispatch, drain_lease};
+use crate::{dispatch, drain_lease, urgent_watch};
 
 /// That the messages are, or will be, taken by a run that goes on behind the answer.
 #[derive(Serialize, ToSchema)]
@@ -57,13 +57,27 @@ pub async fn dispatch(_: Trusted, headers: HeaderMap) -> Answer<Dispatched> {
     if !watched {
         let settings = Settings::load().await?;
         spawn(async move {
-            if let Err(problem) = dispatch::drain(&settings).await {
-                let cause = problem.cause().unwrap_or(problem.detail());
-                host::log("error", "the dispatcher failed", serde_json::json!({ "cause": cause }));
-            }
+            note(dispatch::drain(&settings).await.map(drop));
+            note(urgent_watch::stay(&settings).await);
         });
     }
     Ok(Dispatched::Woken(DispatchWoken { watched }))
+}
+
+/// Stays behind the answer for what cannot wait and is due soon, if there is any.
+pub async fn stay_behind() -> Result<(), Problem> {
+    if urgent_watch::is_needed()? {
+        let settings = Settings::load().await?;
+        spawn(async move { note(urgent_watch::stay(&settings).await) });
+    }
+    Ok(())
+}
+
+fn note(result: Result<(), Problem>) {
+    if let Err(problem) = result {
+        let cause = problem.cause().unwrap_or(problem.detail());
+        host::log("error", "the dispatcher failed", serde_json::json!({ "cause": cause }));
+    }
 }
 
 fn prefers_async(headers: &HeaderMap) -> bool {

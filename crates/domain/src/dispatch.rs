@@ -1,13 +1,92 @@
-//! Delivery of messages: retries, throttling and the escalation ladder (docs/reference/dispatch.md).
+//! Delivery of messages: who goes first, retries, throttling and the escalation ladder (docs/reference/dispatch.md).
 
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
-use crate::time::{DAY_MS, HOUR_MS, SECOND_MS};
+use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 
 /// The topics of messages that tell of an emergency: it was reported, or nobody has acknowledged it.
 pub const EMERGENCY_TOPICS: [&str; 2] = ["emergency.reported", "emergency.escalated"];
+/// The topics of messages that tell of a critical alert: it was raised, or nobody has acknowledged it.
+pub const ALERT_TOPICS: [&str; 3] = ["alert.critical", "device.offline", "alert.escalated"];
+/// The topics of messages that tell of the end of what those of before have told of.
+pub const ENDED_TOPICS: [&str; 2] = ["alert.resolved", "emergency.resolved"];
+
+/// How far ahead a stored time may lie of where a clock that only runs forward could have put it, milliseconds. What lies further ahead was
+/// stored before the clock was set back, and is taken as now.
+pub const CLOCK_TOLERANCE_MS: i64 = 5 * SECOND_MS;
+
+/// Who goes first, from least to most. Each has an allowance of its own with each contact, so that none is kept waiting by the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// It can wait for the scheduled run: a booking, the end of a trouble.
+    Ordinary,
+    /// A critical alert that Gatehouse raised by itself.
+    Machine,
+    /// A critical alert that a person raised.
+    Person,
+    /// An emergency, or a step of its escalation.
+    Emergency,
+}
+
+impl Priority {
+    /// Of a message with this topic. `is_urgent` is what its cause says, `by_machine` whether Gatehouse raised it by itself.
+    pub fn of(topic: &str, is_urgent: bool, by_machine: bool) -> Self {
+        if EMERGENCY_TOPICS.contains(&topic) {
+            Self::Emergency
+        } else if !is_urgent {
+            Self::Ordinary
+        } else if by_machine {
+            Self::Machine
+        } else {
+            Self::Person
+        }
+    }
+
+    /// As it is stored, from 0.
+    pub const fn rank(self) -> i64 {
+        self as i64
+    }
+
+    /// Of what was stored; what is unknown is the nearest.
+    pub const fn from_rank(rank: i64) -> Self {
+        match rank {
+            i64::MIN..=0 => Self::Ordinary,
+            1 => Self::Machine,
+            2 => Self::Person,
+            _ => Self::Emergency,
+        }
+    }
+
+    /// Whether it cannot wait for the scheduled run.
+    pub const fn is_urgent(self) -> bool {
+        !matches!(self, Self::Ordinary)
+    }
+
+    /// Messages of this priority that one person's contact gets within a minute.
+    pub const fn per_minute(self) -> u32 {
+        match self {
+            Self::Ordinary | Self::Machine => CONTACT_PER_MINUTE,
+            Self::Person | Self::Emergency => URGENT_PER_MINUTE,
+        }
+    }
+
+    /// The longest pause between two attempts, milliseconds.
+    pub const fn longest_pause_ms(self) -> i64 {
+        match self {
+            Self::Ordinary => BACKOFF_CAP_MS,
+            Self::Machine | Self::Person => CRITICAL_PAUSE_CAP_MS,
+            Self::Emergency => EMERGENCY_PAUSE_CAP_MS,
+        }
+    }
+
+    /// How much of a pause that a receiver asks for is granted, milliseconds: what cannot wait does not wait for hours.
+    pub const fn granted_pause_ms(self, asked_ms: i64) -> i64 {
+        let asked = if asked_ms < 0 { 0 } else { asked_ms };
+        if self.is_urgent() && asked > self.longest_pause_ms() { self.longest_pause_ms() } else { asked }
+    }
+}
 
 /// Where a message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -23,6 +102,8 @@ pub enum MessageState {
     Sent,
     /// A dead letter: it is not tried again unless an admin replays it.
     Dead,
+    /// What it tells was no longer true, or had been told by a later message, before it was sent: `last_error` says which.
+    Dropped,
 }
 
 /// How an attempt to deliver a message ended.
@@ -41,25 +122,30 @@ pub enum DeliveryOutcome {
 
 /// The first pause after a failure, in milliseconds; each further one is twice as long.
 pub const BACKOFF_BASE_MS: i64 = 5 * SECOND_MS;
-/// The longest pause between two attempts, in milliseconds.
+/// The longest pause between two attempts, in milliseconds, of what can wait.
 pub const BACKOFF_CAP_MS: i64 = HOUR_MS;
+/// The same of a critical alert, whatever its receiver asks for.
+pub const CRITICAL_PAUSE_CAP_MS: i64 = 5 * MINUTE_MS;
+/// The same of an emergency, whatever its receiver asks for.
+pub const EMERGENCY_PAUSE_CAP_MS: i64 = 30 * SECOND_MS;
 /// A message that could not be delivered for so long, in milliseconds, becomes a dead letter.
 pub const MAX_AGE_MS: i64 = DAY_MS;
-/// How long one run owns a message that it took, in milliseconds. Longer than any attempt may last.
-pub const LEASE_MS: i64 = 60 * SECOND_MS;
-/// Messages that one contact gets within a minute.
+/// How long one run owns a message that it took, in milliseconds. Longer than any attempt may last, and no longer than that needs: what a run
+/// had in hand when it died waits for it.
+pub const LEASE_MS: i64 = 20 * SECOND_MS;
+/// Messages that one person's contact gets within a minute: of what can wait, and once more of what Gatehouse raised by itself.
 pub const CONTACT_PER_MINUTE: u32 = 20;
-/// Messages that one contact gets within a minute, counting the urgent ones.
+/// Messages that one person's contact gets within a minute of critical alerts raised by people, and once more of emergencies.
 pub const URGENT_PER_MINUTE: u32 = 60;
 
-/// The pause after the `attempt`-th failure (from 1), in milliseconds.
+/// The pause after the `attempt`-th failure (from 1), in milliseconds, at most `longest_ms`.
 ///
 /// Half of it is fixed and half scaled by `jitter` (0 to 1, drawn by the caller), so that messages which failed together do not come
 /// back together, and none comes back at once. A jitter out of range is taken as the nearest in range.
-pub fn backoff_ms(attempt: u32, jitter: f64) -> i64 {
+pub fn backoff_ms(attempt: u32, jitter: f64, longest_ms: i64) -> i64 {
     // 2^20 × 5 s is far above the cap and far below an overflow.
     let doublings = attempt.saturating_sub(1).min(20);
-    let full = (BACKOFF_BASE_MS << doublings).min(BACKOFF_CAP_MS);
+    let full = (BACKOFF_BASE_MS << doublings).min(longest_ms);
     let half = full / 2;
     let jitter = if jitter.is_nan() { 0.0 } else { jitter.clamp(0.0, 1.0) };
     half + ((full - half) as f64 * jitter) as i64
@@ -108,9 +194,17 @@ pub enum Next {
 /// Decides what follows a failed attempt.
 ///
 /// `first_at` is when the message was first due, `attempt` counts this failure (from 1), `retry_after_ms` is what the
-/// receiver asked for. A pause that would pass the message's 24 hours is cut so that one last attempt falls on their end; a
-/// receiver that asks for a longer pause than that gets none.
-pub fn after_failure(first_at: i64, attempt: u32, now: i64, jitter: f64, retryable: bool, retry_after_ms: Option<i64>) -> Next {
+/// receiver asked for, of which what is urgent grants only so much ([`Priority::granted_pause_ms`]). A pause that would pass the message's
+/// 24 hours is cut so that one last attempt falls on their end; a receiver that asks for a longer pause than that gets none.
+pub fn after_failure(
+    priority: Priority,
+    first_at: i64,
+    attempt: u32,
+    now: i64,
+    jitter: f64,
+    retryable: bool,
+    retry_after_ms: Option<i64>,
+) -> Next {
     if !retryable {
         return Next::Dead { reason: "the receiver refused it for good" };
     }
@@ -118,20 +212,43 @@ pub fn after_failure(first_at: i64, attempt: u32, now: i64, jitter: f64, retryab
     if now >= end {
         return Next::Dead { reason: "not delivered within 24 hours" };
     }
-    let asked = now.saturating_add(retry_after_ms.unwrap_or(0).max(0));
+    let asked = now.saturating_add(priority.granted_pause_ms(retry_after_ms.unwrap_or(0)));
     if asked > end {
+        if priority.is_urgent() {
+            return Next::Retry { at: end };
+        }
         return Next::Dead { reason: "the receiver asked to wait past the message's 24 hours" };
     }
-    let due = now.saturating_add(backoff_ms(attempt, jitter)).min(end);
+    let due = now.saturating_add(backoff_ms(attempt, jitter, priority.longest_pause_ms())).min(end);
     Next::Retry { at: due.max(asked) }
 }
 
-/// Whether a contact must be spared for now: `true` means wait, `false` means send.
+/// Whether a person's contact must be spared for now: `true` means wait, `false` means send.
 ///
-/// `sent_last_minute` counts all that the contact got within the last 60 s. Urgent messages (an emergency, a critical
-/// alert) pass the ordinary bound, up to a larger one that keeps a storm from making the phone useless.
-pub const fn throttle(sent_last_minute: u32, urgent: bool) -> bool {
-    sent_last_minute >= if urgent { URGENT_PER_MINUTE } else { CONTACT_PER_MINUTE }
+/// `sent_last_minute` counts what the contact got of this priority within the last 60 s. What is urgent has a larger bound, which keeps a
+/// storm from making the phone useless.
+pub const fn throttle(sent_last_minute: u32, priority: Priority) -> bool {
+    sent_last_minute >= priority.per_minute()
+}
+
+/// Why what a message tells is no longer true, by the present state of its cause; `None` while it is. The state is the status of the alert,
+/// emergency, booking or reservation, and `None` when there is none any more.
+///
+/// An event that has no state, such as a refund, stays true, and so does the end of something.
+pub fn untrue(topic: &str, status: Option<&str>) -> Option<&'static str> {
+    match (topic, status) {
+        ("alert.critical" | "device.offline" | "alert.escalated", None) => Some("the alert was deleted before it was told"),
+        ("alert.critical" | "device.offline" | "alert.escalated", Some("resolved")) => Some("the alert had ended before it was told"),
+        ("alert.escalated", Some(status)) if status != "active" => Some("the alert was acknowledged before it was told"),
+        ("emergency.reported", Some("reported" | "acknowledged" | "in_progress")) => None,
+        ("emergency.escalated", Some("reported")) => None,
+        ("emergency.escalated", Some("acknowledged" | "in_progress")) => Some("the emergency was acknowledged before it was told"),
+        ("emergency.reported" | "emergency.escalated", _) => Some("the emergency had ended before it was told"),
+        ("booking.confirmed" | "booking.promoted", Some("cancelled" | "revoked" | "waitlisted" | "expired"))
+        | ("booking.waitlisted", Some("confirmed" | "checked_in" | "exited" | "no_show" | "cancelled" | "revoked" | "expired"))
+        | ("reservation.confirmed", Some("cancelled" | "expired")) => Some("it had changed before it was told; a later message says so"),
+        _ => None,
+    }
 }
 
 /// The rung of the escalation ladder that something not acknowledged has reached: 0 when raised, one more each `every_ms`,
@@ -153,132 +270,4 @@ pub fn next_escalation_at(raised_at: i64, now: i64, every_ms: i64, levels: u32) 
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn pauses_double_up_to_an_hour() {
-        assert_eq!(backoff_ms(1, 0.0), 2_500);
-        assert_eq!(backoff_ms(1, 1.0), 5_000);
-        assert_eq!(backoff_ms(2, 1.0), 10_000);
-        assert_eq!(backoff_ms(40, 1.0), BACKOFF_CAP_MS);
-        assert_eq!(backoff_ms(u32::MAX, 0.0), BACKOFF_CAP_MS / 2);
-        assert_eq!(backoff_ms(0, f64::NAN), 2_500);
-    }
-
-    #[test]
-    fn a_refusal_is_told_from_a_bad_day() {
-        for status in [200, 201, 202, 204, 299] {
-            assert_eq!(classify(status), Outcome::Delivered, "{status}");
-        }
-        for status in [408, 409, 425, 429, 500, 502, 503, 504, 0, 100, 999] {
-            assert_eq!(classify(status), Outcome::Retry, "{status}");
-        }
-        for status in [301, 307, 400, 401, 403, 404, 410, 413, 422, 451] {
-            assert_eq!(classify(status), Outcome::Refused, "{status}");
-        }
-    }
-
-    #[test]
-    fn a_refused_message_dies_at_once_and_a_late_one_after_a_day() {
-        assert!(matches!(after_failure(0, 1, 10, 0.5, false, None), Next::Dead { .. }));
-        assert!(matches!(after_failure(0, 50, MAX_AGE_MS, 0.5, true, None), Next::Dead { .. }));
-        assert_eq!(after_failure(0, 50, MAX_AGE_MS - 1, 0.5, true, None), Next::Retry { at: MAX_AGE_MS });
-    }
-
-    #[test]
-    fn what_a_receiver_asks_for_is_heeded() {
-        assert_eq!(after_failure(0, 1, 1_000, 0.0, true, Some(60_000)), Next::Retry { at: 61_000 });
-        assert_eq!(after_failure(0, 1, 1_000, 0.0, true, Some(1)), Next::Retry { at: 3_500 });
-        assert!(matches!(after_failure(0, 1, 1_000, 0.0, true, Some(MAX_AGE_MS)), Next::Dead { .. }));
-    }
-
-    #[test]
-    fn urgent_messages_have_the_larger_bound() {
-        assert!(!throttle(19, false));
-        assert!(throttle(20, false));
-        assert!(!throttle(20, true));
-        assert!(!throttle(59, true));
-        assert!(throttle(60, true));
-    }
-
-    #[test]
-    fn the_ladder_is_climbed_rung_by_rung() {
-        let level = |now| escalation_level(1_000, now, 300_000, 3);
-        assert_eq!(level(0), 0);
-        assert_eq!(level(300_999), 0);
-        assert_eq!(level(301_000), 1);
-        assert_eq!(level(901_000), 3);
-        assert_eq!(level(i64::MAX), 3);
-        let next = |now| next_escalation_at(1_000, now, 300_000, 3);
-        assert_eq!(next(1_000), Some(301_000));
-        assert_eq!(next(301_000), Some(601_000));
-        assert_eq!(next(901_000), None);
-        assert_eq!(next_escalation_at(0, 5, 0, 3), None);
-        assert_eq!(escalation_level(0, 5, 0, 3), 0);
-    }
-
-    proptest! {
-        #[test]
-        fn a_pause_is_bounded(attempt: u32, jitter in prop::num::f64::ANY) {
-            let pause = backoff_ms(attempt, jitter);
-            prop_assert!((BACKOFF_BASE_MS / 2..=BACKOFF_CAP_MS).contains(&pause));
-        }
-
-        #[test]
-        fn a_later_pause_is_no_shorter(attempt in 1_u32..40, a in 0.0..=1.0, b in 0.0..=1.0) {
-            prop_assert!(backoff_ms(attempt, a) <= backoff_ms(attempt + 1, a));
-            // Up to the cap, the longest pause is no longer than the shortest of the next attempt.
-            if (BACKOFF_BASE_MS << attempt) <= BACKOFF_CAP_MS {
-                prop_assert!(backoff_ms(attempt, a) <= backoff_ms(attempt + 1, b));
-            }
-        }
-
-        #[test]
-        fn a_retry_lies_ahead_and_within_the_day(
-            first_at in 0..1_000_000_i64, attempt: u32, age in 0..2 * MAX_AGE_MS, jitter in 0.0..1.0,
-            asked in prop::option::of(any::<i64>()),
-        ) {
-            let now = first_at + age;
-            if let Next::Retry { at } = after_failure(first_at, attempt, now, jitter, true, asked) {
-                prop_assert!(at > now && at <= first_at + MAX_AGE_MS);
-            }
-        }
-
-        #[test]
-        fn every_message_ends(jitter in 0.0..1.0) {
-            let (mut now, mut attempt) = (0, 0);
-            loop {
-                attempt += 1;
-                prop_assert!(attempt < 200);
-                match after_failure(0, attempt, now, jitter, true, None) {
-                    Next::Retry { at } => now = at,
-                    Next::Dead { .. } => break,
-                }
-            }
-            prop_assert_eq!(now, MAX_AGE_MS);
-        }
-
-        #[test]
-        fn the_next_rung_is_one_higher(raised in 0..1_000_000_i64, waited in 0..10_000_000_i64, every in 1..1_000_000_i64, levels in 0..20_u32) {
-            let now = raised + waited;
-            let level = escalation_level(raised, now, every, levels);
-            prop_assert!(level <= levels);
-            match next_escalation_at(raised, now, every, levels) {
-                Some(at) => {
-                    prop_assert!(at > now);
-                    prop_assert_eq!(escalation_level(raised, at, every, levels), level + 1);
-                }
-                None => prop_assert_eq!(level, levels),
-            }
-        }
-
-        #[test]
-        fn no_ladder_panics(raised: i64, now: i64, every: i64, levels: u32) {
-            escalation_level(raised, now, every, levels);
-            next_escalation_at(raised, now, every, levels);
-        }
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@
 #![expect(missing_docs, reason = "strum derives `into_str` without a doc comment; everything written here has one")]
 
 pub mod alert;
+pub mod alert_group;
 pub mod anomaly;
 pub mod booking;
 pub mod booking_slot;

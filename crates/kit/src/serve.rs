@@ -27,7 +27,8 @@ pub struct Quiet;
 /// Makes the crate a component: serves the routes of `api()` (an [`Api`](crate::api::Api)), whose router is built once an instance.
 ///
 /// `kit::component!(api, scheduled: run)` also exports the cron event: `run` is an `async fn() -> Result<T, Problem>`, called by the
-/// cron trigger of the component in the manifest.
+/// cron trigger of the component in the manifest. With `cron: event` instead, `event` is an `async fn(u64) -> Result<(), Problem>`, which is
+/// also told the event's time, seconds since 1970.
 #[macro_export]
 macro_rules! component {
     ($api:path) => {
@@ -54,12 +55,21 @@ macro_rules! component {
         }
     };
     ($api:path, scheduled: $run:path) => {
+        /// The scheduled run, whatever the event's time.
+        #[cfg_attr(not(target_family = "wasm"), allow(dead_code))]
+        async fn component_run(_: u64) -> ::std::result::Result<(), $crate::Problem> {
+            $run().await.map(drop)
+        }
+
+        $crate::component!($api, cron: component_run);
+    };
+    ($api:path, cron: $event:path) => {
         $crate::component!($api);
 
-        /// The scheduled run. Natively nobody calls it.
+        /// What the cron event does. Natively nobody calls it.
         #[cfg_attr(not(target_family = "wasm"), allow(dead_code))]
-        async fn component_run() -> ::std::result::Result<(), $crate::Problem> {
-            $run().await.map(drop)
+        async fn component_event(timestamp: u64) -> ::std::result::Result<(), $crate::Problem> {
+            $event(timestamp).await
         }
 
         #[cfg(target_family = "wasm")]
@@ -71,8 +81,8 @@ macro_rules! component {
             export!(Cron);
 
             impl Guest for Cron {
-                async fn handle_cron_event(_: Metadata) -> Result<(), Error> {
-                    match super::component_run().await {
+                async fn handle_cron_event(metadata: Metadata) -> Result<(), Error> {
+                    match super::component_event(metadata.timestamp).await {
                         Ok(()) => Ok(()),
                         Err(problem) => Err(Error::Other(problem.cause().unwrap_or(problem.detail()).to_owned())),
                     }

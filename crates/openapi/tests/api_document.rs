@@ -119,6 +119,11 @@ fn each_cron_trigger_comes_every_thirty_seconds() {
     let (_, manifest) = manifest();
     for trigger in manifest["trigger"]["cron"].as_array().unwrap() {
         let expression = trigger["cron_expression"].as_str().unwrap();
+        if trigger["component"] == "heartbeat" {
+            // It takes the events of seconds 25 and 55 as its runs, and at the others only looks for what cannot wait.
+            assert_eq!(expression, "*/5 * * * * *");
+            continue;
+        }
         let seconds = expression.strip_suffix(" * * * * *").unwrap_or_else(|| panic!("{expression}: not every minute"));
         let pair = seconds.split_once(',').and_then(|(first, second)| Some((first.parse::<i64>().ok()?, second.parse::<i64>().ok()?)));
         assert!(seconds == "*/30" || pair.is_some_and(|(first, second)| second - first == 30), "{expression}");

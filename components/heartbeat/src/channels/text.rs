@@ -60,7 +60,7 @@ impl Line {
 }
 
 fn payload(message: &Message) -> Payload {
-    serde_json::from_str(message.content.payload.get()).unwrap_or_default()
+    serde_json::from_str(message.content.for_people()).unwrap_or_default()
 }
 
 impl Payload {
@@ -182,7 +182,7 @@ mod tests {
 
     fn told(change: serde_json::Value) -> Message {
         let mut message = sos("sms", "+1", "a child in red");
-        let mut document: serde_json::Value = serde_json::from_str(message.content.payload.get()).unwrap();
+        let mut document: serde_json::Value = serde_json::from_str(message.content.for_people()).unwrap();
         document.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         message.content.payload = serde_json::value::to_raw_value(&document).unwrap();
         message

@@ -51,6 +51,9 @@ struct Body<'a> {
     alert: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     emergency: Option<&'a RawValue>,
+    /// The alerts that are told of together with this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a RawValue>,
 }
 
 impl Webhook {
@@ -86,8 +89,9 @@ impl Channel for Webhook {
             topic: &content.topic,
             level: content.level,
             created_at: domain::time::format_rfc3339(content.created_at),
-            alert: (!content.is_emergency()).then_some(&content.payload),
-            emergency: content.is_emergency().then_some(&content.payload),
+            alert: (!content.is_emergency()).then_some(&*content.payload),
+            emergency: content.is_emergency().then_some(&*content.payload),
+            group: content.group.as_deref(),
         })
         .map_err(|error| error.to_string())?;
         let timestamp = now_ms / 1000;
