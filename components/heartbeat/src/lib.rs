@@ -15,6 +15,7 @@ mod queue;
 mod settings;
 mod tick;
 mod wake;
+mod watch;
 
 use kit::api::Api;
 use kit::routes;

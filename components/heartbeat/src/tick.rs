@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use axum::{Extension, Json};
+use domain::time::AHEAD_TOLERANCE_MS;
 use futures::future::join_all;
 use kit::db::{Database, Executor as _, Fetch as _};
 use kit::serve::Quiet;
@@ -112,14 +113,14 @@ impl Steps {
     }
 }
 
-/// Takes the lease; false when another run holds it.
+/// Takes the lease; false when another run holds it. One that was taken before the clock was set back is nobody's.
 fn begin(owner: &str, now: i64) -> Result<bool, Problem> {
     Database.exists(
         "insert into leases (name, owner, lease_until, started_at) values ('tick', ?1, ?2 + ?3, ?2)
          on conflict (name) do update set owner = excluded.owner, lease_until = excluded.lease_until, started_at = excluded.started_at
-         where leases.lease_until is null or leases.lease_until <= excluded.started_at
+         where leases.lease_until is null or leases.lease_until <= excluded.started_at or leases.started_at > excluded.started_at + ?4
          returning name",
-        params![owner, now, LEASE_MS],
+        params![owner, now, LEASE_MS, AHEAD_TOLERANCE_MS],
     )
 }
 

@@ -2,7 +2,7 @@
 
 use axum::{Extension, Json};
 use const_format::concatcp;
-use domain::time::DAY_MS;
+use domain::time::{AHEAD_TOLERANCE_MS, DAY_MS};
 use domain::transit::PUBLISH_INTERVAL_MS;
 use kit::db::{Database, Fetch as _};
 use kit::row::FromRow;
@@ -47,8 +47,12 @@ pub async fn run() -> Result<Summary, Problem> {
 
 /// The newest position of a shuttle that was not told goes out when the shuttle's last event is old enough; a trigger writes the event.
 const PUBLISH: &str = concatcp!(
-    "update shuttle_state set published_at = ?1, published_up_to = at where at > published_up_to and published_at <= ?1 - ",
-    PUBLISH_INTERVAL_MS
+    "update shuttle_state set published_at = ?1, published_up_to = at
+     where at <> published_up_to and (published_at <= ?1 - ",
+    PUBLISH_INTERVAL_MS,
+    " or published_at > ?1 + ",
+    AHEAD_TOLERANCE_MS,
+    ")"
 );
 
 /// A shuttle with positions that are too old.
@@ -70,7 +74,9 @@ mod tests {
 
     #[test]
     fn the_trigger_holds_events_back_by_the_domains_number() {
-        let triggers = include_str!("../../../migrations/0010_transport.sql");
-        assert!(triggers.contains(&format!("published_at <= new.received_at - {PUBLISH_INTERVAL_MS};")));
+        let triggers = include_str!("../../../migrations/0022_time.sql");
+        assert!(triggers.contains(&format!(
+            "(published_at <= new.received_at - {PUBLISH_INTERVAL_MS} or published_at > new.received_at + {AHEAD_TOLERANCE_MS})"
+        )));
     }
 }
