@@ -171,6 +171,11 @@ impl App {
         self.host.as_ref().expect("only the embedded host's clock moves").clock.advance(by);
     }
 
+    /// Sets the guests' clock back. Access tokens issued before are of the future afterwards: sign in again.
+    pub fn set_back(&self, by: Duration) {
+        self.host.as_ref().expect("only the embedded host's clock moves").clock.set_back(by);
+    }
+
     /// The time as the guests see it, milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
         let since_epoch = match &self.host {

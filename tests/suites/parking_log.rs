@@ -95,6 +95,35 @@ async fn a_clock_may_be_five_minutes_ahead_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sensor_that_is_moved_says_nothing_of_its_new_spot_before_it_has_measured_there() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let place = app.place(2).await;
+    let code = app.new_device(&place, Some(0)).await;
+    let device = app.device(&code).await;
+    let status = async |spot: usize| {
+        let spot = app.anonymous().get(&format!("/api/spots/{}", place.spots[spot])).await.expect(200);
+        spot["status"].as_str().unwrap().to_owned()
+    };
+    device.post(PATH, event(&app, &code, true, -20)).await.expect(201);
+    let mut reading = app.reading(&code, -15);
+    reading["occupied"] = json!(true);
+    device.post("/api/telemetry/", reading).await.expect(201);
+    assert_eq!(status(0).await, "occupied");
+    let moved = json!({"spot_id": place.spots[1]});
+    let moved = app.admin().await.patch(&format!("/api/devices/{code}"), moved).await.expect(200);
+    assert_eq!((status(0).await, status(1).await, &moved["occupied"]), ("free".to_owned(), "free".to_owned(), &Value::Null));
+    // What it measured on the old spot and sends only now.
+    device.post(PATH, event(&app, &code, true, -10)).await.expect(201);
+    let mut late = app.reading(&code, -9);
+    late["occupied"] = json!(true);
+    device.post("/api/telemetry/", late).await.expect(201);
+    assert_eq!((status(1).await, occupied(&app, &code)), ("free".to_owned(), None));
+    app.advance(Duration::from_secs(5));
+    device.post(PATH, event(&app, &code, true, 0)).await.expect(201);
+    assert_eq!((status(0).await, status(1).await), ("free".to_owned(), "occupied".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_log_is_paged_by_time_and_device() {
     let app = App::start().await;
     let place = app.place(0).await;

@@ -243,6 +243,20 @@ async fn a_hold_that_is_not_paid_lapses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hold_lasts_no_longer_when_the_clock_is_set_back() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let place = car_park(&app, 1).await;
+    let made = reserve(&app.visitor().await, reservation_body(&app, &place.spots[0], 60, 60)).await;
+    app.set_back(minutes(60));
+    assert_eq!(app.tick().await["reservations"]["expired"], 0);
+    app.advance(minutes(14));
+    assert_eq!(app.tick().await["reservations"]["expired"], 0);
+    app.advance(minutes(2));
+    assert_eq!(app.tick().await["reservations"]["expired"], 1);
+    assert_eq!(app.operator().await.get(&path(&made)).await.expect(200)["status"], "expired");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_one_frees_its_spot_and_gives_back_by_the_sites_rule() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = car_park(&app, 3).await;

@@ -243,6 +243,30 @@ async fn a_clock_may_be_five_minutes_ahead_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_leap_second_is_taken_only_where_there_may_be_one() {
+    let app = App::start().await;
+    let code = app.new_device(&app.place(1).await, Some(0)).await;
+    let (device, operator) = (app.device(&code).await, app.operator().await);
+    let reading = |timestamp: &str| with(&app.reading(&code, 0), json!({"timestamp": timestamp}));
+    for never in ["2026-02-04T15:53:60Z", "2025-11-30T23:59:60Z", "2025-12-31T23:59:60+05:30"] {
+        device.post(PATH, reading(never)).await.expect_invalid(&["timestamp"]);
+        let tally = device.post("/api/telemetry/bulk/", json!([reading(never)])).await.expect(200);
+        assert_eq!((&tally["rejected"], &tally["accepted"]), (&json!(1), &json!(0)), "{never}");
+        let event = json!({"device_code": code, "is_occupied": true, "timestamp": never});
+        device.post("/api/parking-log/", event).await.expect_invalid(&["timestamp"]);
+        operator.get(&format!("{PATH}?device={code}&from={}", never.replace('+', "%2B"))).await.expect_invalid(&["from"]);
+        let alert = json!({"alert_type": "x", "severity": "info", "message": "m", "timestamp": never});
+        operator.post("/api/alerts/", alert).await.expect_invalid(&["timestamp"]);
+    }
+    device.post(PATH, reading("2026-02-04T15:54:00Z")).await.expect(201);
+    // One that may be, and its neighbours: three readings.
+    for second in ["2025-12-31T23:59:59Z", "2026-01-01T05:29:60+05:30", "2026-01-01T00:00:00Z"] {
+        device.post(PATH, reading(second)).await.expect(201);
+    }
+    device.post(PATH, reading("2025-12-31T23:59:60Z")).await.expect_problem(409);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_electrical_state_is_that_of_the_old_system() {
     let app = App::start().await;
     let code = app.new_device(&app.place(0).await, None).await;

@@ -304,6 +304,32 @@ async fn arrivals_say_what_they_rest_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_shuttle_that_drives_away_from_the_last_stop_has_no_arrival_there() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let line = Line::create(&app).await;
+    let arrivals = async || {
+        let stops = app.anonymous().get(&line.location()).await.expect(200)["stops"].clone();
+        let of_stop = line.eta(&app, 2).await["arrivals"].clone();
+        let has_shuttle = of_stop.as_array().unwrap().iter().any(|arrival| arrival["shuttle_id"] == json!(line.shuttle));
+        let at_last = stops[2]["basis"].is_string();
+        assert_eq!(at_last, has_shuttle, "both routes agree: {stops} {of_stop}");
+        at_last
+    };
+    line.report_position(&app, 2_000.0, -40).await.expect(201);
+    line.report_position(&app, 2_220.0, 0).await.expect(201);
+    assert!(arrivals().await);
+    // On and beyond the last stop, then back on the street that it came by.
+    app.advance(Duration::from_secs(20));
+    line.report_position(&app, 2_300.0, 0).await.expect(201);
+    assert!(!arrivals().await);
+    for metres in [2_100.0, 1_800.0, 1_500.0] {
+        app.advance(Duration::from_secs(40));
+        line.report_position(&app, metres, 0).await.expect(201);
+        assert!(!arrivals().await, "{metres}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn events_are_public_and_at_most_every_ten_seconds_a_shuttle() {
     let Some(app) = App::embedded(&[]).await else { return };
     let line = Line::create(&app).await;

@@ -4,6 +4,7 @@
 //! at once no more than ten learn whether they were right, and an owner who logs in many times at once is not locked out.
 
 use domain::login::{FAILURE_WINDOW_MS, LOCK_MS, lock_until};
+use domain::time::AHEAD_TOLERANCE_MS;
 use kit::db::{self, Executor, Row, Transaction};
 use kit::{Problem, params};
 
@@ -18,11 +19,12 @@ pub struct Pair {
 impl Pair {
     /// 429 while the pair is locked. Before the costly part of a login; [`Pair::record`] is what counts.
     pub fn refuse_locked(&self, db: &dyn Executor, now: i64) -> Result<(), Problem> {
-        // Failures older than a window before the oldest lock that may still hold say nothing about now.
+        // Failures older than a window before the oldest lock that may still hold say nothing about now, nor do those from before the clock
+        // was set back.
         let since = now - FAILURE_WINDOW_MS - LOCK_MS;
         let failures = db.run(
-            "select at from login_failures where account = ? and address = ? and at > ? order by at",
-            params![&self.account, &self.address, since],
+            "select at from login_failures where account = ? and address = ? and at > ? and at <= ? order by at",
+            params![&self.account, &self.address, since, now + AHEAD_TOLERANCE_MS],
         )?;
         let times = failures.iter().map(Row::scalar).collect::<Result<Vec<i64>, _>>()?;
         match lock_until(&times, now) {

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use domain::time::is_newer;
 use kit::caller::Principal;
 use kit::db::{Executor, Fetch as _};
 use kit::input::{self, Value};
@@ -76,7 +77,7 @@ pub fn store(db: &dyn Executor, caller: &Principal, site: &str, counts: Vec<Pars
         }
         tally.accepted += 1;
         if let Some(zone) = zones.get_mut(&code.to_ascii_lowercase())
-            && zone.before.at.is_none_or(|newest| *at > newest)
+            && is_newer(*at, zone.before.at, now)
         {
             zone.new.insert(*at, *count);
         }

@@ -2,7 +2,7 @@
 
 use const_format::concatcp;
 use domain::crowd::PUBLISH_INTERVAL_MS;
-use domain::time::DAY_MS;
+use domain::time::{AHEAD_TOLERANCE_MS, DAY_MS};
 use kit::db::{Database, Fetch as _};
 use kit::row::FromRow;
 use kit::scheduled::{BATCH, Work};
@@ -45,8 +45,12 @@ fn remove_old(now: i64) -> Answer<u64> {
 
 /// The newest count of a zone that was not told goes out when the zone's last event is old enough; a trigger writes the event.
 const PUBLISH: &str = concatcp!(
-    "update crowd_state set published_at = ?1, published_up_to = at where at > published_up_to and published_at <= ?1 - ",
-    PUBLISH_INTERVAL_MS
+    "update crowd_state set published_at = ?1, published_up_to = at
+     where at <> published_up_to and (published_at <= ?1 - ",
+    PUBLISH_INTERVAL_MS,
+    " or published_at > ?1 + ",
+    AHEAD_TOLERANCE_MS,
+    ")"
 );
 
 const REMOVE_BOOKED: &str = "delete from crowd_booked where (site, starts_at, ends_at, lead) in (
@@ -89,7 +93,10 @@ mod tests {
     #[test]
     fn the_triggers_hold_events_back_and_sum_counts_up_by_the_domains_numbers() {
         let triggers = include_str!("../../../migrations/0009_crowd.sql");
-        assert!(triggers.contains(&format!("published_at <= new.received_at - {PUBLISH_INTERVAL_MS};")));
+        let moved = include_str!("../../../migrations/0025_time.sql");
+        assert!(moved.contains(&format!(
+            "(published_at <= new.received_at - {PUBLISH_INTERVAL_MS} or published_at > new.received_at + {AHEAD_TOLERANCE_MS})"
+        )));
         assert!(triggers.contains(&format!("new.at - new.at % {BUCKET_MS},")));
     }
 }

@@ -1,6 +1,7 @@
 //! One count.
 
 use domain::crowd::{Density, Level};
+use domain::time::is_newer;
 use kit::caller::Principal;
 use kit::db::{DbError, Executor, Fetch as _};
 use kit::input::Timestamp;
@@ -57,7 +58,7 @@ pub fn store(db: &dyn Executor, caller: &Principal, site: &str, new: &NewCrowdCo
         Err(DbError::Unique(_)) => return Err(Problem::conflict("this zone's count of that time is stored already")),
         other => other?,
     };
-    let late = newest.is_some_and(|newest| at < newest);
+    let late = !is_newer(at, newest, now);
     let after = if late { before } else { before.after(count, &size) };
     if !late {
         write_state(db, site, &zone, (at, count), &after, now)?;

@@ -3,6 +3,7 @@
 use const_format::concatcp;
 use domain::crowd::{Density, Level, MAX_COUNT, Size, State};
 use domain::role::Role;
+use domain::time::AHEAD_TOLERANCE_MS;
 use kit::caller::Principal;
 use kit::db::{Executor, Fetch as _, Row};
 use kit::input::{Code, DeviceTime, Input, Int};
@@ -58,14 +59,17 @@ pub fn turns_critical(before: &State, after: &State) -> bool {
     critical(after) && !critical(before)
 }
 
-const WRITE_STATE: &str = "insert into crowd_state (site, zone, count, at, received_at, level, share_level, share_alone, density_level,
+const WRITE_STATE: &str = concatcp!(
+    "insert into crowd_state (site, zone, count, at, received_at, level, share_level, share_alone, density_level,
         density_alone, level_changed_at)
      values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?5)
      on conflict do update set count = excluded.count, at = excluded.at, received_at = excluded.received_at,
         level = excluded.level, share_level = excluded.share_level, share_alone = excluded.share_alone,
         density_level = excluded.density_level, density_alone = excluded.density_alone,
         level_changed_at = iif(excluded.level is level, level_changed_at, excluded.level_changed_at)
-     where excluded.at > crowd_state.at";
+     where excluded.at > crowd_state.at or crowd_state.at > excluded.received_at + ",
+    AHEAD_TOLERANCE_MS
+);
 
 /// Writes the zone's state after its newest count, of so many people at this moment; triggers tell of it.
 pub fn write_state(db: &dyn Executor, site: &str, zone: &str, (at, count): (i64, i64), after: &State, now: i64) -> Answer<()> {

@@ -1,7 +1,7 @@
 //! Tickets: a browser's `EventSource` cannot send headers, so it shows one of these in the query. One minute, one use.
 
 use domain::role::Role;
-use domain::time::MINUTE_MS;
+use domain::time::{AHEAD_TOLERANCE_MS, MINUTE_MS};
 use kit::api::Created;
 use kit::caller::{Caller, SignedIn};
 use kit::db::{Database, Executor as _, Fetch as _};
@@ -43,11 +43,12 @@ pub fn look_at(ticket: &str, now: i64) -> Result<Role, Problem> {
     role.ok_or_else(|| Problem::unauthorized(INVALID))
 }
 
-/// Takes a ticket, which is then used up; the role of whom it was given to. 401 when it is unknown, used or past its minute.
+/// Takes a ticket, which is then used up; the role of whom it was given to. 401 when it is unknown, used or past its minute, or was
+/// given before the clock was set back.
 pub fn redeem(ticket: &str, now: i64) -> Result<Role, Problem> {
     let role: Option<Role> = Database.fetch_scalar(
-        "delete from event_tickets where ticket_hash = ? and expires_at > ? returning role",
-        params![host::sha256(ticket.as_bytes()), now],
+        "delete from event_tickets where ticket_hash = ?1 and expires_at > ?2 and expires_at <= ?3 returning role",
+        params![host::sha256(ticket.as_bytes()), now, now + MINUTE_MS + AHEAD_TOLERANCE_MS],
     )?;
     role.ok_or_else(|| Problem::unauthorized(INVALID))
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use const_format::concatcp;
 use domain::anomaly::{Change, FLAP_CLEAR, FLAP_WINDOW_MS, Kind, flapping, low_spots_in_lot};
 use domain::spot::Status;
+use domain::time::AHEAD_TOLERANCE_MS;
 use kit::caller::SYSTEM;
 use kit::db::{self, Database, Executor as _, Fetch as _};
 use kit::row::FromRow;
@@ -91,17 +92,26 @@ struct Lasting {
     subject: String,
 }
 
-const BUSY_SPOTS: &str = "with changes as (
-         select device_id, count(*) as times from occupancy_log indexed by occupancy_log_changes
-         where changed = 1 and received_at > ?1 group by device_id
+/// By the devices' own times: of the changes that came in of late those in the window before a device's newest one, so that a backlog which
+/// is sent at once counts as the hours that it tells of. What came in before the clock was set back is not of late, and what a device
+/// measured on another spot is not this spot's.
+const BUSY_SPOTS: &str = "with recent as materialized (
+         select device_id, at from occupancy_log indexed by occupancy_log_changes
+         where changed = 1 and received_at > ?1 - ?2 and received_at <= ?1 + ?3
+     ),
+     newest as (select device_id, max(at) as at from recent group by device_id),
+     changes as (
+         select r.device_id, count(*) as times
+         from newest n join recent r on r.device_id = n.device_id join device_state s on s.device_id = n.device_id
+         where r.at > n.at - ?2 and (s.placed_at is null or r.at > s.placed_at) group by r.device_id
      )
      select d.spot_id, d.site, d.zone, sum(c.times) as times
      from changes c join devices d on d.id = c.device_id
-     where d.spot_id is not null group by d.spot_id having sum(c.times) > ?2";
+     where d.spot_id is not null group by d.spot_id having sum(c.times) > ?4";
 
 fn flaps(now: i64, summary: &mut Summary) -> Result<(), Problem> {
     // What lies between the two bounds matters as well: it holds what is raised.
-    let busy: Vec<BusySpot> = Database.fetch_all(BUSY_SPOTS, params![now - FLAP_WINDOW_MS, FLAP_CLEAR])?;
+    let busy: Vec<BusySpot> = Database.fetch_all(BUSY_SPOTS, params![now, FLAP_WINDOW_MS, AHEAD_TOLERANCE_MS, FLAP_CLEAR])?;
     let lasting: Vec<Lasting> = Database.fetch_all("select subject from anomalies where kind = ?", params![Kind::SpotFlapping])?;
     let mut times: HashMap<&str, i64> = busy.iter().map(|spot| (spot.spot_id.as_str(), spot.times)).collect();
     for Lasting { subject } in &lasting {

@@ -1,30 +1,43 @@
 //! Alerts and emergencies that nobody has acknowledged climb the ladder (docs/reference/rules.md#escalation).
 
-use const_format::formatcp;
-use domain::{alert, emergency};
-use kit::db::{Database, Executor as _};
+use const_format::concatcp;
+use domain::time::{AHEAD_TOLERANCE_MS, DAY_MS};
+use kit::db::{Database, Executor as _, Fetch as _};
 use kit::{Problem, params};
 
 use crate::settings::Settings;
 
-const CLIMB: &str = "set escalation = escalation + 1, updated_at = ?1, updated_by = 'system'";
-
-/// Whether the next rung is due: `domain::dispatch::escalation_level`, said in SQL.
-const IS_DUE: &str = "created_at <= ?1 - ?2 and escalation < min(?3, (?1 - created_at) / ?2)";
-
-/// Critical alerts that are still `active`.
-const ALERTS: &str = formatcp!(
-    "update alerts indexed by alerts_to_escalate {CLIMB}
-     where severity = '{}' and status = '{}' and (expires_at is null or expires_at > ?1) and {IS_DUE} returning id",
-    alert::Severity::Critical.into_str(),
-    alert::Status::Active.into_str()
-);
+/// Critical alerts that are still `active`. The rung that is due is `domain::dispatch::escalation_level`, said in SQL.
+const ALERTS: &str = "update alerts indexed by alerts_to_escalate set escalation = escalation + 1, updated_at = ?1, updated_by = 'system'
+     where severity = 'critical' and status = 'active' and (expires_at is null or expires_at > ?1)
+         and escalation < min(?3, (?1 - coalesce((select since from escalation_starts where subject = alerts.id), created_at)) / ?2)
+     returning id";
 
 /// Emergencies, however grave, that are still `reported`.
-const EMERGENCIES: &str = formatcp!(
-    "update emergencies indexed by emergencies_to_escalate {CLIMB} where status = '{}' and {IS_DUE} returning id",
-    emergency::Status::Reported.into_str()
+const EMERGENCIES: &str =
+    "update emergencies indexed by emergencies_to_escalate set escalation = escalation + 1, updated_at = ?1, updated_by = 'system'
+     where status = 'reported'
+         and escalation < min(?3, (?1 - coalesce((select since from escalation_starts where subject = emergencies.id), created_at)) / ?2)
+     returning id";
+
+/// What waits since a time too far ahead: it was raised before the clock was set back.
+const AHEAD: &str = concatcp!(
+    "select id, ?1 from alerts indexed by alerts_to_escalate where severity = 'critical' and status = 'active' and created_at > ?1 + ",
+    AHEAD_TOLERANCE_MS,
+    " union all
+     select id, ?1 from emergencies indexed by emergencies_to_escalate where status = 'reported' and created_at > ?1 + ",
+    AHEAD_TOLERANCE_MS
 );
+
+const TAKE_AS_NOW: &str = concatcp!(
+    "insert into escalation_starts (subject, since) ",
+    AHEAD,
+    " on conflict (subject) do update set since = excluded.since where since > excluded.since + ",
+    AHEAD_TOLERANCE_MS
+);
+
+/// How long those times are kept, milliseconds: what nobody has acknowledged is at the top long before.
+const STARTS_KEPT_MS: i64 = 30 * DAY_MS;
 
 /// Lets what nobody has acknowledged climb as far as its age demands; how many rungs were climbed in all.
 ///
@@ -34,6 +47,10 @@ pub fn climb(settings: &Settings, now: i64) -> Result<usize, Problem> {
     let mut climbed = 0;
     if every <= 0 {
         return Ok(0);
+    }
+    if Database.exists(concatcp!(AHEAD, " limit 1"), params![now])? {
+        Database.run("delete from escalation_starts where since < ?", params![now - STARTS_KEPT_MS])?;
+        Database.run(TAKE_AS_NOW, params![now])?;
     }
     for statement in [EMERGENCIES, ALERTS] {
         for _ in 0..rungs {

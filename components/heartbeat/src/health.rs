@@ -11,6 +11,8 @@ use kit::{Problem, params, system_alerts};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::watch;
+
 /// Devices that one transaction turns: each may write an alert, an event and a row of the outbox.
 const BATCH: i64 = 500;
 
@@ -24,22 +26,22 @@ pub struct Summary {
     pub offline: usize,
 }
 
-/// Turns every device whose last heartbeat is too old at `now`. That a turn happens once is what makes the alert be raised once.
+/// Turns every device whose last heartbeat is too old at `now`; after a gap between the runs, as of the last one before it. That a turn
+/// happens once is what makes the alert be raised once.
 pub fn run(now: i64) -> Result<Summary, Problem> {
+    let judged_at = watch::note_run(now)?;
     let mut summary = Summary::default();
-    while turn(Health::Offline, now, &mut summary.offline)? {}
-    while turn(Health::Warning, now, &mut summary.warning)? {}
+    while turn(Health::Offline, judged_at, now, &mut summary.offline)? {}
+    while turn(Health::Warning, judged_at, now, &mut summary.warning)? {}
     Ok(summary)
 }
 
-/// Which devices are silent for too long. That their health is monitored is the index's own condition: without it the index would not serve.
+/// Which devices are silent for too long. The first condition is the index's own: without it the index would not serve.
 const SILENT: &str = concatcp!(
     "select device_id from device_state
-     where health in ('",
-    Health::MONITORED[0].into_str(),
-    "', '",
-    Health::MONITORED[1].into_str(),
-    "') and last_seen_at < ?1 and health in (select value from json_each(?2)) limit ?3"
+     where health <> '",
+    Health::Offline.into_str(),
+    "' and last_seen_at < ?1 and health in (select value from json_each(?2)) limit ?3"
 );
 
 const TURN: &str = concatcp!(
@@ -49,17 +51,18 @@ const TURN: &str = concatcp!(
 );
 
 /// Turns one batch to this health; whether there may be more.
-fn turn(to: Health, now: i64, turned: &mut usize) -> Result<bool, Problem> {
+fn turn(to: Health, judged_at: i64, now: i64, turned: &mut usize) -> Result<bool, Problem> {
     let (from, older_than, kind): (&[Health], _, _) = match to {
         Health::Offline => (&Health::MONITORED, OFFLINE_MS, Kind::DeviceOffline),
-        _ => (&[Health::Healthy], HEALTHY_MS, Kind::DeviceWarning),
+        _ => (&[Health::Healthy, Health::Unknown], HEALTHY_MS, Kind::DeviceWarning),
     };
     let from = serde_json::to_string(from).map_err(Problem::internal)?;
-    if !Database.exists(SILENT, params![now - older_than, &from, 1_i64])? {
+    let before = judged_at - older_than;
+    if !Database.exists(SILENT, params![before, &from, 1_i64])? {
         return Ok(false);
     }
     let batch = db::transaction(|db| {
-        let devices: Vec<Turned> = db.fetch_all(TURN, params![now - older_than, from, BATCH, to, now])?;
+        let devices: Vec<Turned> = db.fetch_all(TURN, params![before, from, BATCH, to, now])?;
         let ids: Vec<i64> = devices.iter().map(|device| device.device_id).collect();
         let ids = serde_json::to_string(&ids).map_err(Problem::internal)?;
         if to == Health::Offline {

@@ -19,6 +19,7 @@ mod settings;
 mod tick;
 mod urgent_watch;
 mod wake;
+mod watch;
 
 use kit::api::Api;
 use kit::routes;

@@ -3,16 +3,17 @@
 pub mod create;
 pub mod delete;
 mod effects;
+pub mod judged_at;
 mod placement;
 pub mod update;
 
 use axum::Json;
 use axum::extract::Path;
 use const_format::concatcp;
-use domain::health::{HEALTHY_MS, Health, OFFLINE_MS};
+use domain::health::Health;
 use domain::reading::ElectricalState;
 use kit::caller::{Caller, Operator};
-use kit::db::{Database, Executor, Fetch as _, Row, Value};
+use kit::db::{Database, Executor, Fetch as _, Row};
 use kit::input::{Code, Input, Slug, Timestamp};
 use kit::page::{Listing, Page};
 use kit::request::Now;
@@ -21,6 +22,8 @@ use kit::select::Select;
 use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use judged_at::{HEALTHY_SINCE, JUDGED_AT, OFFLINE_BEFORE};
 
 /// A device.
 #[derive(Serialize, FromRow, ToSchema)]
@@ -61,7 +64,7 @@ pub struct Device {
     power_factor: Option<f64>,
     /// Watts.
     power_w: Option<f64>,
-    /// Whether somebody stands on its spot.
+    /// Whether somebody stands on its spot; null before it has measured there.
     occupied: Option<bool>,
     /// When it was made.
     created_at: Timestamp,
@@ -70,13 +73,16 @@ pub struct Device {
 }
 
 /// `?1` is the present time.
-const SELECT: &str = "select d.code as device_code, d.site, d.zone, d.spot_id, d.name, d.firmware, d.is_active, d.is_panic_button,
-        ?1 as now, t.last_seen_at,
-        t.last_reading_at, t.battery, t.electrical, t.voltage, t.current, t.power_factor, t.power_w, t.occupied, d.created_at, d.updated_at
-     from devices d join device_state t on t.device_id = d.id";
+const SELECT: &str = concatcp!(
+    "select d.code as device_code, d.site, d.zone, d.spot_id, d.name, d.firmware, d.is_active, d.is_panic_button, ",
+    JUDGED_AT,
+    " as judged_at, t.last_seen_at, t.last_reading_at, t.battery, t.electrical, t.voltage, t.current, t.power_factor, t.power_w, t.occupied,
+        d.created_at, d.updated_at
+     from devices d join device_state t on t.device_id = d.id"
+);
 
 fn health(row: &Row) -> Result<Health, Problem> {
-    Ok(Health::at(row.get("last_seen_at")?, row.get("now")?))
+    Ok(Health::at(row.get("last_seen_at")?, row.get("judged_at")?))
 }
 
 fn electrical_state(row: &Row) -> Result<Option<ElectricalState>, Problem> {
@@ -108,14 +114,13 @@ pub struct Filters {
     is_active: Option<bool>,
 }
 
-/// A health as a condition on the heartbeat, by the same ages as [`Health::at`]: it is never stored that a device went silent.
-fn by_health(health: Health, now: i64) -> (&'static str, Vec<Value>) {
-    let (healthy_since, offline_before) = (now - HEALTHY_MS, now - OFFLINE_MS);
+/// A health as a condition on the heartbeat, by the same ages as [`Health::at`]. `?1` is the present time.
+const fn by_health(health: Health) -> &'static str {
     match health {
-        Health::Healthy => ("t.last_seen_at >= ?", params![healthy_since]),
-        Health::Warning => ("t.last_seen_at < ? and t.last_seen_at >= ?", params![healthy_since, offline_before]),
-        Health::Offline => ("t.last_seen_at < ?", params![offline_before]),
-        Health::Unknown => ("t.last_seen_at is null", Vec::new()),
+        Health::Healthy => concatcp!("t.last_seen_at >= ", HEALTHY_SINCE),
+        Health::Warning => concatcp!("t.last_seen_at < ", HEALTHY_SINCE, " and t.last_seen_at >= ", OFFLINE_BEFORE),
+        Health::Offline => concatcp!("t.last_seen_at < ", OFFLINE_BEFORE),
+        Health::Unknown => "t.last_seen_at is null",
     }
 }
 
@@ -128,8 +133,7 @@ pub async fn list(_: Caller<Operator>, Now(now): Now, listing: Listing<Filters>)
         .and_if("d.zone = ?", filters.zone.as_deref())
         .and_if("d.is_active = ?", filters.is_active);
     if let Some(health) = filters.health {
-        let (condition, params) = by_health(health, now);
-        select = select.and(condition, params);
+        select = select.and(by_health(health), Vec::new());
     }
     let devices = select.fetch(&Database, "d.code", listing.fetch())?;
     Ok(listing.page(devices, |device: &Device| [device.device_code.clone()]))

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use const_format::concatcp;
-use domain::health::{HEALTHY_MS, OFFLINE_MS};
 use domain::overview::Counts;
 use domain::spot::Status;
 use kit::caller::{Caller, SignedIn};
@@ -14,6 +13,8 @@ use kit::spots::SPOTS_WITH_STATE;
 use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::devices::judged_at::{HEALTHY_SINCE, OFFLINE_BEFORE};
 
 /// How full everything is and how the devices are.
 #[derive(Serialize, ToSchema)]
@@ -90,7 +91,7 @@ fn zone(row: &Row) -> Result<Option<ZoneOverview>, Problem> {
 const OUT_OF_SERVICE: &str = Status::OutOfService.into_str();
 
 /// The spots that reservations claim are found once, since few are under way at a time: asking for each spot would cost more than all else.
-/// `?3` is now; `?1` and `?2` are the last moments at which a heartbeat makes a device healthy and not yet offline.
+/// `?1` is now.
 const COUNT_SPOTS: &str = concatcp!(
     "select s.site, s.zone, count(*) as total, sum(s.status = '",
     OUT_OF_SERVICE,
@@ -101,15 +102,21 @@ const COUNT_SPOTS: &str = concatcp!(
     "' or (s.status = '",
     Status::InService.into_str(),
     "' and s.spot_id in (select c.spot_id from spot_claims c where ",
-    kit::claim_counts!(now: "?3"),
+    kit::claim_counts!(now: "?1"),
     ")))) as reserved from ",
     SPOTS_WITH_STATE
 );
 
-const COUNT_DEVICES: &str = "select coalesce(sum(t.last_seen_at >= ?1), 0) as healthy,
-        coalesce(sum(t.last_seen_at < ?1 and t.last_seen_at >= ?2), 0) as warning,
-        coalesce(sum(t.last_seen_at < ?2), 0) as offline, coalesce(sum(t.last_seen_at is null), 0) as unknown
-     from devices d join device_state t on t.device_id = d.id where d.is_active = 1";
+const COUNT_DEVICES: &str = concatcp!(
+    "select coalesce(sum(t.last_seen_at >= w.healthy_since), 0) as healthy,
+        coalesce(sum(t.last_seen_at < w.healthy_since and t.last_seen_at >= w.offline_before), 0) as warning,
+        coalesce(sum(t.last_seen_at < w.offline_before), 0) as offline, coalesce(sum(t.last_seen_at is null), 0) as unknown
+     from (select ",
+    HEALTHY_SINCE,
+    " as healthy_since, ",
+    OFFLINE_BEFORE,
+    " as offline_before) w cross join devices d join device_state t on t.device_id = d.id where d.is_active = 1"
+);
 
 const SELECT: &str = "select n.site, n.zone, z.name, n.total, n.total - n.occupied - n.reserved - n.out_of_service as free, n.occupied,
         n.reserved, n.out_of_service, v.healthy, v.warning, v.offline, v.unknown from (";
@@ -118,7 +125,7 @@ const ORDER: &str = " group by s.site, s.zone) n join zones z on z.site = n.site
      order by n.site, z.position, n.zone";
 
 const ALL: &str = concatcp!(SELECT, COUNT_DEVICES, JOIN, COUNT_SPOTS, ORDER);
-const OF_SITE: &str = concatcp!(SELECT, COUNT_DEVICES, " and d.site = ?4", JOIN, COUNT_SPOTS, " where s.site = ?4", ORDER);
+const OF_SITE: &str = concatcp!(SELECT, COUNT_DEVICES, " and d.site = ?2", JOIN, COUNT_SPOTS, " where s.site = ?2", ORDER);
 
 /// What the overview is of.
 #[derive(Input)]
@@ -132,10 +139,9 @@ pub struct Filters {
 /// Zones without spots are left out; of devices the active ones count.
 #[utoipa::path(get, path = "/api/dashboard/overview")]
 pub async fn read(_: Caller<SignedIn>, Now(now): Now, Query(filters): Query<Filters>) -> Answer<Json<Overview>> {
-    let (healthy_since, offline_before) = (now - HEALTHY_MS, now - OFFLINE_MS);
     let rows: Vec<OverviewRow> = match filters.site {
-        None => Database.fetch_all(ALL, params![healthy_since, offline_before, now])?,
-        Some(site) => Database.fetch_all(OF_SITE, params![healthy_since, offline_before, now, site])?,
+        None => Database.fetch_all(ALL, params![now])?,
+        Some(site) => Database.fetch_all(OF_SITE, params![now, site])?,
     };
     let devices = rows.first().map(|row| row.devices).unwrap_or_default();
     let by_zone: Vec<_> = rows.into_iter().filter_map(|row| row.zone).collect();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use axum::extract::Path;
 use const_format::formatcp;
 use domain::payment::{PaymentState, RefundReason, RefundState};
-use domain::time::{HOUR_MS, SECOND_MS};
+use domain::time::{AHEAD_TOLERANCE_MS, HOUR_MS, SECOND_MS};
 use kit::caller::{Caller, Operator};
 use kit::db::{Database, Executor as _, Fetch as _};
 use kit::idempotency::{Idempotent, Once};
@@ -89,7 +89,11 @@ const UNDERWAY: &str = formatcp!("('{}', '{}')", RefundState::UNDERWAY[0].into_s
 
 const TAKE: &str = formatcp!(
     "update refunds set attempts = attempts + 1, next_attempt_at = ?1 + min(?3, ?2 << min(attempts, 12))
-     where no = (select no from refunds where state in {UNDERWAY} and next_attempt_at <= ?1 order by next_attempt_at limit 1)
+     where no = (
+         select no from refunds where state in {UNDERWAY}
+             and (next_attempt_at <= ?1 or next_attempt_at > ?1 + min(?3, ?2 << min(attempts, 12)) + {AHEAD_TOLERANCE_MS})
+         order by next_attempt_at limit 1
+     )
      returning id, amount, refund, (select p.intent from payments p where p.id = payment) as intent"
 );
 

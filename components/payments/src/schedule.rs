@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use const_format::formatcp;
 use domain::reservation::Status;
-use domain::time::{DAY_MS, HOUR_MS, SECOND_MS};
+use domain::time::{AHEAD_TOLERANCE_MS, DAY_MS, HOUR_MS, SECOND_MS};
 use kit::db::{self, Database, Executor as _, Fetch as _};
 use kit::scheduled::{BATCH, Work};
 use kit::{Problem, host, params};
@@ -75,12 +75,14 @@ fn forget_events(now: i64) -> Result<usize, Problem> {
 const TAKE: &str = formatcp!(
     "update payments set checks = checks + 1, next_check_at = ?1 + min(?3, ?2 << min(checks, 12))
      where no = (
-         select no from payments indexed by payments_to_check where state in {UNDERWAY} and next_check_at <= ?1
+         select no from payments indexed by payments_to_check where state in {UNDERWAY}
+             and (next_check_at <= ?1 or next_check_at > ?1 + min(?3, ?2 << min(checks, 12)) + {AHEAD_TOLERANCE_MS})
          order by next_check_at limit 1
      ) returning {COLUMNS}"
 );
 
-/// Takes the next open payment that is due to be looked at. It is due again after a pause that doubles, from 30 seconds to an hour.
+/// Takes the next open payment that is due to be looked at. It is due again after a pause that doubles, from 30 seconds to an
+/// hour; one further ahead than that was written before the clock was set back, and is due.
 fn take(now: i64) -> Result<Option<Payment>, Problem> {
     Database.fetch_optional(TAKE, params![now, 30 * SECOND_MS, HOUR_MS])
 }

@@ -2,7 +2,8 @@
 //! `Actor::Time` and `Actor::Sensor` in `domain::reservation`.
 
 use const_format::formatcp;
-use domain::reservation::{DEPARTURE_DELAY_MS, Status};
+use domain::reservation::{DEPARTURE_DELAY_MS, HOLD_MS, Status};
+use domain::time::AHEAD_TOLERANCE_MS;
 use kit::db::{Database, DbError, Executor};
 use kit::scheduled::{BATCH, Work};
 use kit::{Problem, params};
@@ -31,6 +32,30 @@ pub struct Summary {
 
 // Each change is over `?1`, now, and ends with the condition that says which are due for it. One that a request settles is by `?2`, its id;
 // the scheduled run's are by `?2`, how many.
+
+// What lies further ahead than it can was written before the clock was set back, and counts from now on.
+
+const TAKE_HOLDS_AS_NEW: &str = formatcp!(
+    "update reservations set hold_expires_at = ?1 + {HOLD_MS}
+     where no in (
+        select no from reservations indexed by reservations_held
+        where status = '{}' and hold_expires_at > ?1 + {HOLD_MS} + {AHEAD_TOLERANCE_MS} limit ?2
+     ) returning no",
+    Status::PendingPayment.into_str()
+);
+const TAKE_DUES_AS_NEW: &str = formatcp!(
+    "update reservations set due_until = ?1 + {HOLD_MS}
+     where no in (select no from reservations where due_until > ?1 + {HOLD_MS} + {AHEAD_TOLERANCE_MS} limit ?2) returning no"
+);
+const TAKE_DEPARTURES_AS_NOW: &str = formatcp!(
+    "update reservations set left_at = ?1
+     where no in (
+        select no from reservations indexed by reservations_left
+        where status in ('{}', '{}') and left_at is not null and left_at > ?1 + {AHEAD_TOLERANCE_MS} limit ?2
+     ) returning no",
+    Status::PRESENT[0].into_str(),
+    Status::PRESENT[1].into_str()
+);
 
 const SHORTEN: &str = "update reservations set ends_at = paid_ends_at, price = paid_price, due_until = null, paid_ends_at = null,
         paid_price = null, updated_at = ?1, updated_by = 'system'
@@ -103,6 +128,9 @@ impl Work for Summary {
     /// Brings all reservations up to now. Each step's condition is in its statement: two runs at once do it once.
     async fn run(now: i64) -> Result<Self, Problem> {
         let change = |sql: &str| Database.run(sql, params![now, BATCH]).map(|rows| rows.len());
+        for as_now in [TAKE_HOLDS_AS_NEW, TAKE_DUES_AS_NEW, TAKE_DEPARTURES_AS_NOW] {
+            change(as_now)?;
+        }
         Ok(Summary {
             shortened: change(SHORTEN_ALL)?,
             expired: change(EXPIRE_ALL)?,

@@ -1,5 +1,6 @@
 //! A route's line, as far as arrivals need it.
 
+use domain::time::AHEAD_TOLERANCE_MS;
 use domain::transit::{Approach, Fix, Line, Place, SPEED_WINDOW_MS, STALE_MS};
 use domain::transit_clock::{next_scheduled, parse_departure};
 use kit::db::{Database, Fetch as _, Row};
@@ -62,8 +63,8 @@ impl RouteLine {
     /// Where a shuttle is on this line and how fast it goes; none when its position is stale, off the line, or not known.
     pub fn approach(&self, shuttle: &str, now: i64) -> Answer<Option<Approach>> {
         let newest: Vec<Position> = Database.fetch_all(
-            "select at, lat, lng from shuttle_positions where shuttle = ?1 and at >= ?2 order by at desc limit ?3",
-            params![shuttle, now.saturating_sub(SPEED_WINDOW_MS + STALE_MS), MAX_FIXES],
+            "select at, lat, lng from shuttle_positions where shuttle = ?1 and at between ?2 and ?4 order by at desc limit ?3",
+            params![shuttle, now.saturating_sub(SPEED_WINDOW_MS + STALE_MS), MAX_FIXES, now.saturating_add(AHEAD_TOLERANCE_MS)],
         )?;
         let fixes: Vec<Fix> = newest.into_iter().rev().map(Fix::from).collect();
         Ok(Approach::from_fixes(&self.line, &fixes, self.typical_kmh, now))

@@ -3,6 +3,7 @@
 use axum::extract::Path;
 use axum::{Extension, Json};
 use domain::role::Role;
+use domain::time::is_ahead;
 use domain::transit::{Basis, MAX_PASSENGERS, MAX_REPORTED_KMH, Place, distance, is_plausible};
 use kit::api::Created;
 use kit::caller::{Caller, Principal, Sender};
@@ -32,7 +33,8 @@ pub struct ShuttleArrivals {
     as_of: Timestamp,
 }
 
-/// When a shuttle reaches a stop. Without an `eta` when it has passed the stop and does not come round again, or when nothing is known.
+/// When a shuttle reaches a stop. Without an `eta` when it has passed the stop and does not come round again, when it drives against the
+/// direction of its route, or when nothing is known.
 #[derive(Serialize, ToSchema)]
 struct StopArrival {
     /// The stop's code.
@@ -180,7 +182,8 @@ fn store(caller: &Principal, id: &str, new: &NewPosition, now: i64) -> Answer<St
     let (at, place) = (new.timestamp.0, Place { lat: *new.lat, lng: *new.lng });
     db::transaction(|db| {
         let shuttle = ShuttleState::find(db, id, device)?;
-        let newest = shuttle.newest();
+        // One that lies too far ahead was stored before the clock was set back: nothing is judged by it.
+        let newest = shuttle.newest().filter(|(then, _)| !is_ahead(*then, now));
         if let Some((then, before)) = newest
             && !is_plausible(before, place, at.saturating_sub(then))
         {

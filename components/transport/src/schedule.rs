@@ -1,7 +1,7 @@
 //! What time does to shuttles: events that were held back go out, and old positions are removed.
 
 use const_format::concatcp;
-use domain::time::DAY_MS;
+use domain::time::{AHEAD_TOLERANCE_MS, DAY_MS};
 use domain::transit::PUBLISH_INTERVAL_MS;
 use kit::db::{Database, Fetch as _};
 use kit::row::FromRow;
@@ -39,8 +39,12 @@ impl Work for Summary {
 
 /// The newest position of a shuttle that was not told goes out when the shuttle's last event is old enough; a trigger writes the event.
 const PUBLISH: &str = concatcp!(
-    "update shuttle_state set published_at = ?1, published_up_to = at where at > published_up_to and published_at <= ?1 - ",
-    PUBLISH_INTERVAL_MS
+    "update shuttle_state set published_at = ?1, published_up_to = at
+     where at <> published_up_to and (published_at <= ?1 - ",
+    PUBLISH_INTERVAL_MS,
+    " or published_at > ?1 + ",
+    AHEAD_TOLERANCE_MS,
+    ")"
 );
 
 /// A shuttle with positions that are too old.
@@ -62,7 +66,9 @@ mod tests {
 
     #[test]
     fn the_trigger_holds_events_back_by_the_domains_number() {
-        let triggers = include_str!("../../../migrations/0010_transport.sql");
-        assert!(triggers.contains(&format!("published_at <= new.received_at - {PUBLISH_INTERVAL_MS};")));
+        let triggers = include_str!("../../../migrations/0025_time.sql");
+        assert!(triggers.contains(&format!(
+            "(published_at <= new.received_at - {PUBLISH_INTERVAL_MS} or published_at > new.received_at + {AHEAD_TOLERANCE_MS})"
+        )));
     }
 }

@@ -37,6 +37,8 @@ pub enum Kind {
     DeviceOffline,
     /// A spot changed more than 10 times in 5 minutes.
     SpotFlapping,
+    /// Devices were not watched for a while, see [`crate::watch`].
+    MonitoringGap,
 }
 
 impl Kind {
@@ -44,7 +46,7 @@ impl Kind {
     pub const fn severity(self) -> Severity {
         match self {
             Self::VoltageOutOfRange | Self::DeviceOffline => Severity::Critical,
-            Self::LowSpots | Self::HighPower | Self::DeviceWarning | Self::SpotFlapping => Severity::Warning,
+            Self::LowSpots | Self::HighPower | Self::DeviceWarning | Self::SpotFlapping | Self::MonitoringGap => Severity::Warning,
         }
     }
 
@@ -181,6 +183,7 @@ mod tests {
             ("device_warning", "warning"),
             ("device_offline", "critical"),
             ("spot_flapping", "warning"),
+            ("monitoring_gap", "warning"),
         ];
         for (kind, (name, severity)) in Kind::VARIANTS.iter().zip(expected) {
             assert_eq!(kind.into_str(), name);

@@ -29,8 +29,8 @@ pub enum Health {
 }
 
 impl Health {
-    /// The states that silence still worsens.
-    pub const MONITORED: [Self; 2] = [Self::Healthy, Self::Warning];
+    /// The states that silence still worsens. A device that is `Unknown` although it was heard of was put back in use and is not judged yet.
+    pub const MONITORED: [Self; 3] = [Self::Healthy, Self::Warning, Self::Unknown];
 
     /// The health of a device whose last heartbeat was received so many milliseconds ago; `None` if never.
     ///

@@ -43,6 +43,7 @@ pub mod time;
 pub mod transit;
 pub mod transit_clock;
 pub mod tz;
+pub mod watch;
 
 /// What is wrong with an input: each bad field with one reason, all of them at once (docs/reference/rules.md).
 ///

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
-use crate::time::{MINUTE_MS, YEAR_2000_MS, format_rfc3339, parse_rfc3339};
+use crate::time::{AHEAD_TOLERANCE_MS, YEAR_2000_MS, format_rfc3339, parse_rfc3339};
 use crate::{FieldErrors, device_code};
 
 /// How far ahead of the host's clock a reading's timestamp may be: five minutes, in milliseconds.
-pub const FUTURE_TOLERANCE_MS: i64 = 5 * MINUTE_MS;
+pub const FUTURE_TOLERANCE_MS: i64 = AHEAD_TOLERANCE_MS;
 
 /// The highest voltage that is accepted, in volts; the lowest is 0.
 pub const MAX_VOLTAGE: f64 = 500.0;

@@ -1,6 +1,6 @@
 //! Refresh tokens: rotation, reuse, and the window for a lost answer (docs/reference/rules.md, RFC 9700 section 4.14.2).
 
-use crate::time::SECOND_MS;
+use crate::time::{SECOND_MS, is_ahead};
 
 /// How long after its use a refresh token may be used once more, for an answer that was lost: 10 s, in milliseconds.
 pub const REUSE_WINDOW_MS: i64 = 10 * SECOND_MS;
@@ -29,7 +29,8 @@ pub const fn decide(used_at: Option<i64>, revoked: bool, expires_at: i64, now: i
         return RefreshDecision::Revoked;
     }
     match used_at {
-        Some(used) if now.saturating_sub(used) > REUSE_WINDOW_MS => RefreshDecision::RevokeFamily,
+        // One whose use lies far ahead was used before the clock was set back: nobody knows how long ago.
+        Some(used) if now.saturating_sub(used) > REUSE_WINDOW_MS || is_ahead(used, now) => RefreshDecision::RevokeFamily,
         _ if now >= expires_at => RefreshDecision::Expired,
         Some(_) => RefreshDecision::ReissueWithinWindow,
         None => RefreshDecision::Rotate,
@@ -54,6 +55,7 @@ mod tests {
         assert_eq!(decide(Some(5), false, end, 10_006), RevokeFamily);
         assert_eq!(decide(Some(end - 1), false, end, end), Expired);
         assert_eq!(decide(Some(5), false, end, end + 1), RevokeFamily);
+        assert_eq!(decide(Some(700_000), false, end, 10_000), RevokeFamily, "used before the clock was set back");
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! Moments: integer milliseconds inside, RFC 3339 in UTC outside (docs/reference/rules.md).
 
-use chrono::{DateTime, Datelike, Timelike};
+use chrono::{DateTime, Datelike, Timelike, Utc};
 
 /// One second in milliseconds.
 pub const SECOND_MS: i64 = 1_000;
@@ -17,13 +17,51 @@ pub const MAX_MS: i64 = 253_402_300_799_999;
 /// 2000-01-01T00:00:00Z: no device's clock is right before it.
 pub const YEAR_2000_MS: i64 = 946_684_800_000;
 
+/// How far ahead of the clock a time may lie that was measured or stored before: five minutes, in milliseconds. Clocks of devices and of
+/// several hosts differ by less; a stored time that lies further ahead was written before the clock was set back.
+pub const AHEAD_TOLERANCE_MS: i64 = 5 * MINUTE_MS;
+
+/// Whether a stored time lies further ahead than [`AHEAD_TOLERANCE_MS`]: the clock was set back since.
+pub const fn is_ahead(stored: i64, now: i64) -> bool {
+    stored > now.saturating_add(AHEAD_TOLERANCE_MS)
+}
+
+/// A stored time as it counts now: one that lies further ahead than [`AHEAD_TOLERANCE_MS`] is taken as now.
+pub const fn not_ahead(stored: i64, now: i64) -> i64 {
+    if is_ahead(stored, now) { now } else { stored }
+}
+
+/// Whether what was measured at this time is newer than the newest that is known. A newest that lies too far ahead ([`is_ahead`]) stands
+/// in the way of nothing: it would, until the clock has caught up with it.
+pub const fn is_newer(at: i64, newest: Option<i64>, now: i64) -> bool {
+    match newest {
+        Some(newest) => at > newest || is_ahead(newest, now),
+        None => true,
+    }
+}
+
 /// Reads an RFC 3339 moment, with `Z` or any offset and any fraction, as milliseconds in UTC.
 ///
-/// A fraction finer than a millisecond is cut off. `None` for anything else, for a moment without an offset, and
-/// for years outside 1970–9999.
+/// A fraction finer than a millisecond is cut off. A leap second is read where one may be inserted, at the end of June and of December in
+/// UTC; it counts as the last millisecond before it ends the day, so that it is never the same as a moment of the next day. `None` for
+/// anything else, for a moment without an offset, and for years outside 1970–9999.
 pub fn parse_rfc3339(text: &str) -> Option<i64> {
-    let ms = DateTime::parse_from_rfc3339(text).ok()?.timestamp_millis();
+    let moment = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+    // chrono reads a second 60 as the 59th with a fraction of one or more.
+    let is_leap = moment.nanosecond() >= NANOSECONDS;
+    if is_leap && !may_be_leap(&moment) {
+        return None;
+    }
+    let ms = if is_leap { moment.timestamp() * SECOND_MS + (SECOND_MS - 1) } else { moment.timestamp_millis() };
     (0..=MAX_MS).contains(&ms).then_some(ms)
+}
+
+/// Nanoseconds in a second.
+const NANOSECONDS: u32 = 1_000_000_000;
+
+/// Whether the second after this one may be a leap second: all that there were came at the end of June or December, at midnight UTC.
+fn may_be_leap(moment: &DateTime<Utc>) -> bool {
+    (moment.hour(), moment.minute(), moment.second()) == (23, 59, 59) && matches!((moment.month(), moment.day()), (6, 30) | (12, 31))
 }
 
 /// Writes a moment as `2026-02-04T10:30:00Z`, with `.123` before the `Z` only when there are milliseconds.
@@ -95,6 +133,40 @@ mod tests {
         ] {
             assert_eq!(parse_rfc3339(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn leap_seconds_are_read_only_where_they_may_be() {
+        let last = parse_rfc3339("2016-12-31T23:59:59.999Z");
+        assert!(last.is_some());
+        for text in ["2016-12-31T23:59:60Z", "2016-12-31T23:59:60.5Z", "2016-12-31T15:59:60-08:00", "2017-01-01T05:29:60+05:30"] {
+            assert_eq!(parse_rfc3339(text), last, "{text}");
+        }
+        assert!(parse_rfc3339("2015-06-30T23:59:60Z").is_some());
+        for text in [
+            "2026-02-04T15:53:60Z",
+            "2026-02-04T23:59:60Z",
+            "2026-01-31T23:59:60Z",
+            "2026-12-31T22:59:60Z",
+            "2016-12-31T23:58:60Z",
+            "2016-12-31T23:59:60+05:30",
+            "2016-12-31T23:59:61Z",
+            "9999-12-31T23:59:60-01:00",
+        ] {
+            assert_eq!(parse_rfc3339(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_stored_time_too_far_ahead_is_taken_as_now() {
+        let now = 1_770_201_000_000;
+        for (stored, counts) in [(now - 1, now - 1), (now, now), (now + AHEAD_TOLERANCE_MS, now + AHEAD_TOLERANCE_MS)] {
+            assert_eq!(not_ahead(stored, now), counts);
+        }
+        assert_eq!(not_ahead(now + AHEAD_TOLERANCE_MS + 1, now), now);
+        assert_eq!(not_ahead(i64::MAX, i64::MAX), i64::MAX);
+        assert!(is_newer(now, None, now) && is_newer(now, Some(now - 1), now) && !is_newer(now, Some(now), now));
+        assert!(!is_newer(now, Some(now + AHEAD_TOLERANCE_MS), now) && is_newer(now, Some(now + HOUR_MS), now));
     }
 
     #[test]

@@ -39,6 +39,8 @@ const MIN_SPEED: f64 = 0.8;
 const MAX_SPEED: f64 = 45.0;
 /// A stop so little behind the shuttle is where it is, metres.
 const AT_STOP_M: f64 = 25.0;
+/// So far back from where it has got to, a shuttle on a route that is no loop drives against the direction of the route. Metres.
+const TURNED_M: f64 = 50.0;
 /// On a loop, a position so little behind the one before is noise and not almost a whole round, metres.
 const NOISE_M: f64 = 150.0;
 /// How far a position may lie off without any speed: satellites are seen badly between houses, and clocks run wrong. Metres.
@@ -162,6 +164,21 @@ impl Line {
         if metres >= -AT_STOP_M { Some(metres.max(0.0)) } else { self.is_loop.then(|| metres + self.length()) }
     }
 
+    /// Where a place counts along the line, metres. Beyond an end of a line that is no loop it counts as further on by its distance to that
+    /// end, so that a shuttle that drives on from the last stop is past it and not still there.
+    fn position(&self, projection: Projection) -> f64 {
+        let beyond = (projection.off_m - AT_STOP_M).max(0.0);
+        if self.is_loop {
+            projection.along_m
+        } else if self.length() - projection.along_m <= AT_STOP_M {
+            projection.along_m + beyond
+        } else if projection.along_m <= AT_STOP_M {
+            projection.along_m - beyond
+        } else {
+            projection.along_m
+        }
+    }
+
     /// Metres travelled from one fix to the next: a fix that is a little behind is noise and no way travelled.
     fn step(&self, from_m: f64, to_m: f64) -> f64 {
         let back = from_m - to_m;
@@ -197,6 +214,9 @@ struct Track {
     span: i64,
     /// Whether all of it lay on the route.
     on_route: bool,
+    /// Whether the shuttle was last seen to go against the line's direction: a line that is no loop is driven one way, and on its way
+    /// back a shuttle comes to none of its stops.
+    goes_back: bool,
 }
 
 impl Track {
@@ -205,12 +225,23 @@ impl Track {
     fn from_fixes(line: &Line, fixes: &[Fix]) -> Option<Self> {
         let ((first_at, first), (last_at, _)) = (fixes.first()?, fixes.last()?);
         let from = |start: Projection| {
-            let mut track = Self { here: start, travelled: 0.0, span: last_at.saturating_sub(*first_at), on_route: true };
+            let span = last_at.saturating_sub(*first_at);
+            let mut track = Self { here: start, travelled: 0.0, span, on_route: true, goes_back: false };
+            let mut furthest = line.position(start);
             for (_, place) in fixes {
                 let next = line.project(*place, track.here.along_m);
                 track.on_route &= next.off_m <= OFF_ROUTE_M;
                 track.travelled += line.step(track.here.along_m, next.along_m);
                 track.here = next;
+                // The turning point so far: the way that leads from there to here is longer than noise.
+                let position = line.position(next);
+                let is_turned = if track.goes_back { position > furthest + TURNED_M } else { position < furthest - TURNED_M };
+                track.goes_back ^= is_turned && !line.is_loop;
+                furthest = match (is_turned, track.goes_back) {
+                    (true, _) => position,
+                    (false, true) => furthest.min(position),
+                    (false, false) => furthest.max(position),
+                };
             }
             track
         };
@@ -247,8 +278,10 @@ pub fn recent_speed(line: &Line, fixes: &[Fix]) -> Option<f64> {
 /// A shuttle's way to its stops.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Approach {
-    /// Where it is along the line, metres.
+    /// Where it is along the line, metres: below 0 before its start and above its length past its end, if it is no loop.
     pub along_m: f64,
+    /// Whether it goes against the direction of a line that is no loop: it then comes to no stop before it has turned.
+    pub goes_back: bool,
     /// When it was there, milliseconds.
     pub at: i64,
     /// Metres a second.
@@ -279,11 +312,14 @@ impl Approach {
         let recent = track.speed();
         let speed = recent.unwrap_or((typical_kmh / 3.6).max(MIN_SPEED));
         let basis = if recent.is_some() { Basis::RecentSpeed } else { Basis::TypicalSpeed };
-        Some(Self { along_m: track.here.along_m, at, speed, basis })
+        Some(Self { along_m: line.position(track.here), goes_back: track.goes_back, at, speed, basis })
     }
 
-    /// The arrival at a stop so far along the line. None when the shuttle has passed it and the line is no loop.
+    /// The arrival at a stop so far along the line. None when the line is no loop and the shuttle has passed the stop or goes back.
     pub fn arrival(&self, line: &Line, stop_m: f64, now: i64) -> Option<Estimate> {
+        if self.goes_back {
+            return None;
+        }
         let distance_m = line.ahead(self.along_m, stop_m)?;
         #[expect(clippy::cast_possible_truncation, reason = "a route's length over at least a slow walk")]
         let travel = (distance_m / self.speed.max(MIN_SPEED) * 1000.0) as i64;

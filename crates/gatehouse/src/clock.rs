@@ -26,6 +26,11 @@ impl Clock {
         self.0.fetch_add(nanos(by), Ordering::Relaxed);
     }
 
+    /// Moves the components' time back, as a clock that ran ahead is corrected.
+    pub fn set_back(&self, by: Duration) {
+        self.0.fetch_sub(nanos(by), Ordering::Relaxed);
+    }
+
     /// The time since 1970 in UTC.
     pub fn since_epoch(&self) -> Duration {
         let nanos = nanos(system_time()).saturating_add(self.0.load(Ordering::Relaxed));
@@ -63,6 +68,9 @@ mod tests {
         copy.advance(Duration::from_secs(600));
         let ahead = clock.since_epoch() - other.since_epoch();
         assert!(ahead >= Duration::from_secs(599) && ahead <= Duration::from_secs(601));
+        clock.set_back(Duration::from_secs(1200));
+        let behind = other.since_epoch() - clock.since_epoch();
+        assert!(behind >= Duration::from_secs(599) && behind <= Duration::from_secs(601));
     }
 
     #[test]

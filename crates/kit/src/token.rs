@@ -53,6 +53,10 @@ pub async fn public_keys() -> Result<Vec<PublicKey>, Problem> {
     config::list("jwt_public_keys").await?.iter().map(|x| PublicKey::parse(x)).collect()
 }
 
+/// How far ahead of this host's clock a token may have been issued, by another host or before the clock was corrected, seconds. It ends at
+/// its `exp` all the same.
+const SKEW_S: u64 = 10;
+
 #[derive(Clone)]
 struct Verified {
     principal: Principal,
@@ -120,7 +124,7 @@ async fn verify_afresh(token: &str, now_s: i64) -> Result<Verified, Problem> {
     let key = keys.iter().find(|key| metadata.key_id() == Some(key.id.as_str())).ok_or_else(refused)?;
     let options = VerificationOptions {
         artificial_time: Some(UnixTimeStamp::from_secs(u64::try_from(now_s).unwrap_or_default())),
-        time_tolerance: Some(Duration::from_secs(0)),
+        time_tolerance: Some(Duration::from_secs(SKEW_S)),
         allowed_issuers: Some(HashSet::from([config::get("jwt_issuer").await?])),
         allowed_audiences: Some(HashSet::from([config::get("jwt_audience").await?])),
         required_signature_type: Some(TYPE.to_owned()),

@@ -119,7 +119,7 @@ fn each_cron_trigger_comes_every_thirty_seconds() {
     let (_, manifest) = manifest();
     for trigger in manifest["trigger"]["cron"].as_array().unwrap() {
         let expression = trigger["cron_expression"].as_str().unwrap();
-        if trigger["component"] == "heartbeat" {
+        if trigger["component"].as_str() == Some("heartbeat") {
             // It takes the events of seconds 25 and 55 as its runs, and at the others only looks for what cannot wait.
             assert_eq!(expression, "*/5 * * * * *");
             continue;

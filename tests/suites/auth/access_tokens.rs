@@ -196,6 +196,17 @@ async fn forged_tokens_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_a_host_whose_clock_is_a_few_seconds_ahead_is_good() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let user = app.visitor().await;
+    app.set_back(std::time::Duration::from_secs(6));
+    user.get("/api/users/me").await.expect(200);
+    let user = app.visitor().await;
+    app.set_back(std::time::Duration::from_secs(3600));
+    user.get("/api/users/me").await.expect_problem(401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_access_token_ends_with_its_time() {
     let Some(app) = App::embedded(&[("access_token_seconds", "300")]).await else { return };
     let email = registered(&app).await;

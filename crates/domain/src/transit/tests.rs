@@ -84,6 +84,31 @@ fn the_recent_speed_gives_the_arrival() {
 }
 
 #[test]
+fn a_shuttle_that_drives_away_from_the_last_stop_does_not_come_to_it() {
+    // One way to the north, its last stop at its end.
+    let line = Line::new(vec![place(20.0, 70.0), place(20.01, 70.0)], false).unwrap();
+    let last = line.length();
+    let arrival = |fixes: &[Fix], stop_m| Approach::from_fixes(&line, fixes, 20.0, NOW).and_then(|way| way.arrival(&line, stop_m, NOW));
+    assert!(arrival(&fixes(&[(60, 500.0), (30, 700.0), (0, 900.0)]), last).is_some());
+    assert!(arrival(&fixes(&[(60, 900.0), (30, 1112.0), (0, 1112.0)]), last).is_some(), "it stands there");
+    // Straight on, round the corner, and back on the street that it came by.
+    assert_eq!(arrival(&fixes(&[(60, 900.0), (30, 1112.0), (0, 1180.0)]), last), None);
+    let aside = [(NOW - 30_000, place(20.01, 70.0)), (NOW, place(20.01, 70.001))];
+    assert_eq!(arrival(&aside, last), None);
+    for back in [&[(60, 1112.0), (40, 1020.0), (0, 820.0)][..], &[(60, 1112.0), (50, 1090.0), (40, 1070.0), (30, 1050.0), (0, 1050.0)]] {
+        assert_eq!(arrival(&fixes(back), last), None, "{back:?}");
+        assert_eq!(arrival(&fixes(back), 400.0), None, "{back:?}");
+    }
+    // It has turned at the start and comes again; one that waits before the start has come from nowhere.
+    let again = fixes(&[(250, 800.0), (200, 400.0), (150, 0.0), (60, 0.0), (30, 100.0), (0, 200.0)]);
+    assert!(arrival(&again, last).is_some() && arrival(&again, 100.0).is_none());
+    let before = arrival(&fixes(&[(30, -200.0), (0, -200.0)]), 0.0).unwrap();
+    assert!((before.distance_m - 175.0).abs() < 1.0, "{before:?}");
+    // Noise is no turn.
+    assert!(arrival(&fixes(&[(60, 500.0), (40, 520.0), (20, 480.0), (0, 490.0)]), last).is_some());
+}
+
+#[test]
 fn a_shuttle_that_stands_or_is_new_goes_at_the_typical_speed() {
     let line = bend(false);
     for fixes in
@@ -101,7 +126,7 @@ proptest! {
     #[test]
     fn what_is_nearer_comes_first(start in 0.0..1000.0_f64, speed in 1.0..20.0_f64, a in 0.0..2000.0_f64, b in 0.0..2000.0_f64) {
         let line = bend(true);
-        let approach = Approach { along_m: start, at: NOW, speed, basis: Basis::RecentSpeed };
+        let approach = Approach { along_m: start, goes_back: false, at: NOW, speed, basis: Basis::RecentSpeed };
         let (near, far) = (approach.arrival(&line, a, NOW).unwrap(), approach.arrival(&line, b, NOW).unwrap());
         prop_assert_eq!(near.distance_m < far.distance_m, near.at < far.at || near.distance_m < far.distance_m);
         prop_assert!(near.at >= NOW && near.distance_m <= line.length());
