@@ -3,10 +3,11 @@
 use domain::role::Role;
 use domain::time::MINUTE_MS;
 use kit::api::Created;
-use kit::caller::{Caller, SignedIn};
+use kit::caller::{Caller, Principal, SignedIn};
 use kit::db::{Database, Executor as _, Fetch as _};
 use kit::input::Timestamp;
 use kit::request::Now;
+use kit::row::FromRow;
 use kit::{Answer, Problem, host, params};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -26,17 +27,28 @@ pub async fn create(caller: Caller<SignedIn>, Now(now): Now) -> Answer<Created<S
     let ticket = host::new_secret()?;
     let expires_at = now + MINUTE_MS;
     Database.run(
-        "insert into event_tickets (ticket_hash, user_id, role, expires_at) values (?, ?, ?, ?)",
-        params![host::sha256(ticket.as_bytes()), &caller.0.id, caller.0.role, expires_at],
+        "insert into event_tickets (ticket_hash, user_id, role, session, expires_at) values (?, ?, ?, ?, ?)",
+        params![host::sha256(ticket.as_bytes()), &caller.0.id, caller.0.role, caller.0.session.as_deref(), expires_at],
     )?;
     Ok(Created(StreamTicket { ticket, expires_at: Timestamp(expires_at) }))
 }
 
-/// Takes a ticket, which is then used up; the role of whom it was given to. 401 when it is unknown, used or past its minute.
-pub fn redeem(ticket: &str, now: i64) -> Result<Role, Problem> {
-    let role: Option<Role> = Database.fetch_scalar(
-        "delete from event_tickets where ticket_hash = ? and expires_at > ? returning role",
+/// Whom a ticket was given to.
+#[derive(FromRow)]
+struct Holder {
+    user_id: String,
+    role: Role,
+    session: Option<String>,
+}
+
+/// Takes a ticket, which is then used up; whom it was given to, with the role that they have now. 401 when it is unknown, used or past its
+/// minute, or the session that it was asked for in has ended.
+pub fn redeem(ticket: &str, now: i64) -> Result<Principal, Problem> {
+    let holder: Option<Holder> = Database.fetch_optional(
+        "delete from event_tickets where ticket_hash = ? and expires_at > ? returning user_id, role, session",
         params![host::sha256(ticket.as_bytes()), now],
     )?;
-    role.ok_or_else(|| Problem::unauthorized("the ticket is not valid, was used, or has expired"))
+    let Holder { user_id, role, session } =
+        holder.ok_or_else(|| Problem::unauthorized("the ticket is not valid, was used, or has expired"))?;
+    Principal { id: user_id, role, device: None, session }.current()
 }
