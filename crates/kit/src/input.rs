@@ -20,6 +20,7 @@
 //! - A field that is not sent or null is missing, unless its type is an `Option`, a [`Patch`], or it has `#[input(default)]`.
 //! - `alias("…")` names what older clients write; `rename = "…"` gives a name that Rust does not allow; `flatten` takes in another input.
 //! - `same_as_path = "…"` is for a field of a change that names what the path names: it may be repeated, and cannot be changed.
+//! - `#[input(read_only("…"))]` names fields of the answer that a request does not take: whoever sends one back would think it was changed.
 //! - `#[input(check)]` calls the struct's own `fn check(&self, at: &mut At)`, for rules that bind several fields, when each is good by itself.
 //! - Unknown fields are left alone: old clients send some.
 
@@ -129,6 +130,16 @@ impl<'a> At<'a> {
         let other = sent.iter().flatten().any(|sent| named.is_some_and(|named| !sent.eq_ignore_ascii_case(named)));
         self.check_field(!other, name, "cannot be changed");
         sent
+    }
+
+    /// Refuses these fields where they are sent, unless as null, or as the parameter of this name in the path.
+    pub fn refuse_read_only(&mut self, object: &Object, names: &[&str]) {
+        for name in names {
+            let Some(sent) = object.get(*name).filter(|sent| !sent.is_null()) else { continue };
+            let named = self.path_values.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+            let is_named = named.zip(sent.as_str()).is_some_and(|(named, sent)| named.eq_ignore_ascii_case(sent.trim()));
+            self.check_field(is_named, name, "is read-only");
+        }
     }
 
     /// The time of the request, milliseconds.
@@ -298,6 +309,11 @@ impl Property {
             description = format!("{description}\n\nAlso read as {names}.").trim().to_owned();
         }
         Self { name, schema, required, description, aliases }
+    }
+
+    /// Of a field of the answer that the request does not take.
+    pub fn read_only(name: &'static str) -> Self {
+        Self { name, schema: Immutable::schema(&mut Vec::new()), required: false, description: "Read-only.".to_owned(), aliases: &[] }
     }
 }
 
