@@ -34,9 +34,11 @@ struct Waiting {
     is_personal: bool,
     email: Option<String>,
     phone: Option<String>,
+    /// The one address that it is for, in place of the person's own.
+    mail_to: Option<String>,
 }
 
-const WAITING: &str = "select o.id, o.level, o.urgent, o.recipient is not null as is_personal, u.email, u.phone
+const WAITING: &str = "select o.id, o.level, o.urgent, o.recipient is not null as is_personal, u.email, u.phone, o.mail_to
      from outbox o left join users u on u.id = o.recipient
      where o.expanded_at is null order by o.id limit ?";
 
@@ -49,9 +51,13 @@ pub fn expand(settings: &Settings, now: i64) -> Result<usize, Problem> {
             let waiting: Vec<Waiting> = db.fetch_all(WAITING, params![EXPAND])?;
             let mut messages = Vec::new();
             let mut rows = Vec::with_capacity(waiting.len());
-            for Waiting { id, level, urgent, is_personal, email, phone } in waiting {
+            for Waiting { id, level, urgent, is_personal, email, phone, mail_to } in waiting {
                 rows.push(id);
-                let contacts = if is_personal { settings.person(&Person { email, phone }) } else { settings.control_room(level) };
+                let contacts = match mail_to {
+                    Some(address) => settings.mail(address),
+                    None if is_personal => settings.person(&Person { email, phone }),
+                    None => settings.control_room(level),
+                };
                 for contact in contacts {
                     messages.push(NewMessage {
                         id: host::new_id(now)?,
