@@ -42,7 +42,8 @@ begin
             'timestamp', strftime('%Y-%m-%dT%H:%M:%fZ', new.updated_at / 1000.0, 'unixepoch')
         ),
         new.updated_at
-    where new.email <> old.email;
+    where new.email <> old.email
+    on conflict do nothing;
 end;
 
 -- What a line of the audit trail changed: {"field": {"from": …, "to": …}, …}, with the names and shapes that the routes use. Never a
