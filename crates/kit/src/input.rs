@@ -592,4 +592,24 @@ mod tests {
         assert_eq!(schema["properties"]["colour"]["type"], "string");
         assert_eq!(schemas.len(), 1);
     }
+
+    #[derive(Debug, Input)]
+    #[input(read_only("id", "created_at"))]
+    struct Renaming {
+        name: Option<Text<1, 10>>,
+    }
+
+    #[test]
+    fn what_is_read_only_is_named_unless_it_is_what_the_path_names() {
+        let read = |body: &str| {
+            let path = [("id".to_owned(), "0192f0c1".to_owned())];
+            match parse_at::<Renaming>(body.as_bytes(), 0, &path) {
+                Ok(renaming) => vec![renaming.name.map(String::from).unwrap_or_default()],
+                Err(problem) => problem.errors().iter().map(|(field, reasons)| format!("{field} {}", reasons.join(", "))).collect(),
+            }
+        };
+        assert_eq!(read(r#"{"id": "0192F0C1", "name": "Asha", "created_at": null, "unknown": 1}"#), ["Asha"]);
+        assert_eq!(read(r#"{"id": 1, "created_at": "2026-02-04T10:30:00Z"}"#), ["created_at is read-only", "id is read-only"]);
+        assert!(Renaming::knows("created_at") && Renaming::NAMES_PATH);
+    }
 }
