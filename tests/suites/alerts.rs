@@ -238,6 +238,16 @@ async fn an_edit_changes_what_was_sent_and_is_kept_in_the_history() {
 
     operator.patch(&path, json!({})).await.expect_invalid(&["body"]);
     operator.patch(&path, json!({ "status": "resolved" })).await.expect_invalid(&["status"]);
+    // What is in the answer and cannot be sent is named, never ignored; null and the id of the path say nothing new.
+    let sent_back = operator.get(&path).await.expect(200);
+    let mut names = vec!["created_at", "created_by", "escalation", "history", "source", "status", "updated_at"];
+    operator.put(&path, sent_back).await.expect_invalid(&names);
+    names = vec!["acknowledged_by", "id", "resolved_at"];
+    let other = json!({ "id": "another", "acknowledged_by": "me", "resolved_at": app.time(0), "message": "ours" });
+    operator.patch(&path, other).await.expect_invalid(&names);
+    let mut resolved = camera_alert();
+    resolved["status"] = json!("resolved");
+    operator.post("/api/alerts/", resolved).await.expect_invalid(&["status"]);
     operator.patch(&path, json!({ "message": null, "severity": null })).await.expect_invalid(&["message", "severity"]);
     operator.patch(&path, json!({ "site": "no-such-site", "zones": [] })).await.expect_invalid(&["site"]);
     operator.patch(&path, json!({ "site": null })).await.expect_invalid(&["zones"]);

@@ -15,9 +15,10 @@ const CAR_PARK: &str = "city-centre";
 const SPOT: &str = "PARK-B1-S005";
 
 /// What is refused as unreadable or invalid although the example is good, and why.
-const REFUSED: [(&str, u16, &str); 3] = [
+const REFUSED: [(&str, u16, &str); 4] = [
     ("/api/webhooks/stripe", 400, "an example cannot be signed"),
     ("/api/webhooks/stripe", 401, "an example cannot be signed"),
+    ("/api/users/me/email/confirm", 422, "the code that is right goes by mail alone"),
     ("/api/emergency/{id}/assign", 422, "it names a resource of the reader's own"),
 ];
 

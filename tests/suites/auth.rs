@@ -10,6 +10,8 @@ mod access_tokens;
 mod lockout;
 #[path = "auth/refresh.rs"]
 mod refresh;
+#[path = "auth/sessions.rs"]
+mod sessions;
 
 const PASSWORD: &str = "seven lanterns by the river";
 

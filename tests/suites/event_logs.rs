@@ -4,6 +4,9 @@ use gatehouse_tests::{App, Client};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+#[path = "event_logs/changes.rs"]
+mod changes;
+
 async fn items(caller: &Client, query: &str) -> Vec<Value> {
     let page = caller.get(&format!("/api/event-logs/{query}")).await.expect(200);
     page["items"].as_array().expect("items").clone()
@@ -25,8 +28,9 @@ async fn every_change_is_there_with_who_made_it() {
     assert_eq!(actions, ["deleted", "updated", "created"]);
     assert!(lines.iter().all(|line| line["actor"] == json!(me) && line["at"].as_str().unwrap().ends_with('Z')));
     assert_eq!(lines.last().unwrap()["detail"]["severity"], "info");
-    assert_eq!(admin.get(&format!("/api/event-logs/{}", lines[0]["id"])).await.expect(200), lines[0]);
-    for missing in ["0", "nobody", "99999999999999999999"] {
+    let id = lines[0]["id"].as_str().expect("an id");
+    assert_eq!(admin.get(&format!("/api/event-logs/{id}")).await.expect(200), lines[0]);
+    for missing in ["0", "1", "nobody", "99999999999999999999"] {
         admin.get(&format!("/api/event-logs/{missing}")).await.expect_problem(404);
     }
 
@@ -113,8 +117,8 @@ async fn it_is_exported_as_csv_and_as_ndjson() {
     ] {
         assert_eq!((answer.status, answer.header("content-type")), (200, "text/csv; charset=utf-8"));
         let text = answer.text();
-        assert!(text.starts_with("id,at,actor,action,entity,subject,detail\n"), "{text}");
-        assert!(text.contains("staged,noted,tests,\"a \"\"quoted\"\", long\nsubject 3\",\"{\"\"number\"\":3}\"\n"), "{text}");
+        assert!(text.starts_with("id,at,actor,action,entity,subject,detail,actor_name\n"), "{text}");
+        assert!(text.contains("staged,noted,tests,\"a \"\"quoted\"\", long\nsubject 3\",\"{\"\"number\"\":3}\",staged\n"), "{text}");
     }
     app.operator().await.get("/api/event-logs/?format=csv").await.expect_problem(403);
 }
@@ -160,8 +164,11 @@ async fn no_read_of_this_section_scans_a_table_that_grows() {
     app.admin().await.get("/api/event-logs/").await.expect(200);
     let database = app.db();
     // As the components ask them.
-    let trail = "select id, at, actor, action, entity, subject, detail from audit_log
-         where (at, id) < (coalesce(?, 9223372036854775807), coalesce(?, 9223372036854775807))";
+    let trail = "select id, at, actor, coalesce((select p.name from user_contacts p where p.id = actor), actor) as actor_name, action, entity,
+         subject, coalesce(
+             (select json_set(coalesce(detail, '{}'), '$.changes', json(c.changes)) from audit_changes c where c.line = audit_log.id), detail
+         ) as detail
+         from audit_log where (at, id) < (coalesce(?, 9223372036854775807), coalesce(?, 9223372036854775807))";
     let down = "order by at desc, id desc limit 51";
     let emergencies =
         |filters: &str| format!("select id, description from emergencies where id < coalesce(?, '~') {filters} order by id desc limit 51");

@@ -80,6 +80,12 @@ impl Feed {
         Some(frame)
     }
 
+    /// Whether the stream ends within this time, whatever comes before.
+    async fn ends(&mut self, within: Duration) -> bool {
+        let end = async { while self.bytes.next().await.is_some_and(|piece| piece.is_ok()) {} };
+        tokio::time::timeout(within, end).await.is_ok()
+    }
+
     /// The next event, whatever comments come between; none when none comes in time.
     async fn event(&mut self, within: Duration) -> Option<Frame> {
         let deadline = tokio::time::Instant::now() + within;
@@ -337,6 +343,65 @@ async fn a_ticket_opens_one_stream_within_one_minute() {
     raise(&operator, &secret, json!({ "is_public": false })).await;
     raise(&operator, &open, json!({})).await;
     assert_eq!(feed.event(SOON).await.unwrap().data["message"], json!(open));
+}
+
+/// A caller with an access token, and the answer of the login.
+async fn signed_in(app: &App, role: &str) -> (Client, Value) {
+    let (email, password) = app.new_user(role, json!({})).await;
+    let session = app.anonymous().post("/api/auth/login", json!({ "email": email, "password": password })).await.expect(200);
+    (app.with_token(session["access"].as_str().expect("a token")), session)
+}
+
+async fn new_ticket(caller: &Client) -> String {
+    let answer = caller.post("/api/events/ticket", json!({})).await.expect(201);
+    answer["ticket"].as_str().expect("a ticket").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_with_its_session_or_when_its_holder_sees_less() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let (leaver, session) = signed_in(&app, "operator").await;
+    let (dismissed, dismissal) = signed_in(&app, "operator").await;
+    let (demoted, demotion) = signed_in(&app, "operator").await;
+    let (visitor, visit) = signed_in(&app, "visitor").await;
+    let stayer = app.operator().await;
+    let ticket = new_ticket(&leaver).await;
+    let mut ending = vec![
+        ("a token", Feed::open(&leaver, "?channels=crowd").await),
+        ("a ticket", Feed::open(&app.anonymous(), &format!("?channels=crowd&ticket={ticket}")).await),
+        ("a dismissal", Feed::open(&dismissed, "?channels=crowd").await),
+        ("a demotion", Feed::open(&demoted, "?channels=crowd").await),
+        ("a visitor", Feed::open(&visitor, "?channels=crowd").await),
+    ];
+    let mut staying = vec![Feed::open(&stayer, "?channels=crowd").await, Feed::open(&app.anonymous(), "?channels=crowd").await];
+    for session in [&session, &visit] {
+        app.anonymous().post("/api/auth/logout", json!({ "refresh": session["refresh"] })).await.expect(204);
+    }
+    let user = |session: &Value| format!("/v0/api/users/users/{}/", session["user"]["id"].as_str().expect("an id"));
+    admin.delete(&user(&dismissal)).await.expect(204);
+    admin.patch(&user(&demotion), json!({ "role": "visitor" })).await.expect(200);
+    let ended =
+        futures::future::join_all(ending.iter_mut().map(|(what, feed)| async move { (*what, feed.ends(Duration::from_secs(18)).await) }))
+            .await;
+    assert!(ended.iter().all(|(_, ended)| *ended), "{ended:?}");
+    for feed in &mut staying {
+        assert!(!feed.ends(Duration::from_millis(200)).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_of_an_ended_session_is_refused() {
+    let app = App::start().await;
+    let (leaver, session) = signed_in(&app, "operator").await;
+    let (dismissed, dismissal) = signed_in(&app, "operator").await;
+    let tickets = [new_ticket(&leaver).await, new_ticket(&dismissed).await];
+    app.anonymous().post("/api/auth/logout", json!({ "refresh": session["refresh"] })).await.expect(204);
+    let user = dismissal["user"]["id"].as_str().expect("an id");
+    app.admin().await.delete(&format!("/v0/api/users/users/{user}/")).await.expect(204);
+    for ticket in tickets {
+        app.anonymous().get(&format!("/api/events?ticket={ticket}")).await.expect_problem(401);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

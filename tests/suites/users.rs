@@ -4,6 +4,9 @@ use gatehouse_tests::{App, Client, Response, unique};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+#[path = "users/email.rs"]
+mod email;
+
 const USERS: &str = "/v0/api/users/users/";
 const PASSWORD: &str = "seven lanterns by the river";
 
@@ -42,9 +45,11 @@ async fn a_profile_is_read_and_changed_by_its_owner() {
     assert_eq!(visitor.patch("/api/users/me", json!({"phone": null})).await.expect(200)["phone"], Value::Null);
     assert_eq!(visitor.patch("/api/users/me", json!({})).await.expect(200)["name"], "Asha Patel");
 
-    // Nobody changes their own role or address here.
-    let same = visitor.patch("/api/users/me", json!({"role": "admin", "is_active": false, "email": "x@example.com"})).await.expect(200);
-    assert_eq!((same["role"].as_str(), same["email"].as_str()), (Some("visitor"), Some(email.as_str())));
+    // Nobody changes their own role here, and nothing that was sent is ignored.
+    let refused = visitor.patch("/api/users/me", json!({"role": "admin", "is_active": false, "id": id, "name": "Nobody"})).await;
+    refused.expect_invalid(&["id", "is_active", "role"]);
+    let same = visitor.get("/api/users/me").await.expect(200);
+    assert_eq!((same["role"].as_str(), same["name"].as_str()), (Some("visitor"), Some("Asha Patel")));
     assert_eq!(same["is_active"], true);
 }
 
@@ -85,7 +90,7 @@ async fn a_new_password_needs_the_old_one_and_revokes_all_tokens() {
     visitor.patch("/api/users/me", json!({"password": PASSWORD, "current_password": password})).await.expect(200);
     app.anonymous().post("/api/auth/refresh", json!({"refresh": login["refresh"]})).await.expect_problem(401);
     app.anonymous().post("/api/auth/login", json!({"email": email, "password": password})).await.expect_problem(401);
-    app.login(&email, PASSWORD).await;
+    let visitor = app.login(&email, PASSWORD).await;
 
     // Guesses at the current password count as failed sign-ins.
     for _ in 0..10 {
@@ -263,6 +268,14 @@ async fn a_user_is_changed_field_by_field() {
     let bad = json!({"name": "", "phone": 1, "role": "root", "is_active": "no", "device_code": "a b"});
     admin.patch(&user(&id), bad).await.expect_invalid(&["device_code", "is_active", "name", "phone", "role"]);
     admin.patch(&user("nobody"), json!({"name": "X"})).await.expect_problem(404);
+    // Its owner alone changes an address or a password; an id may be repeated.
+    let own = json!({"id": id, "email": "x@example.com", "password": PASSWORD, "created_at": "2026-01-01T00:00:00Z"});
+    admin.patch(&user(&id), own).await.expect_invalid(&["created_at", "email", "password"]);
+    admin.patch(&user(&id), json!({"id": id.to_uppercase(), "name": "Gate Two"})).await.expect(200);
+    admin.patch(&user(&id), json!({"id": "another"})).await.expect_invalid(&["id"]);
+    let mut inactive = body("visitor");
+    inactive["is_active"] = json!(false);
+    admin.post(USERS, inactive).await.expect_invalid(&["is_active"]);
     admin.get(&user("nobody")).await.expect_problem(404);
     admin.delete(&user("nobody")).await.expect_problem(404);
 }
@@ -315,8 +328,7 @@ async fn who_is_dismissed_or_demoted_loses_their_rights_at_once() {
     }
     operator.post("/api/events/ticket", json!({})).await.expect_problem(401);
     operator.post("/api/alerts/", json!({"severity": "info", "message": "x"})).await.expect_problem(401);
-    // The path of the readings looks the account up every few seconds only.
-    app.advance(std::time::Duration::from_secs(6));
+    // Also on the path of the readings, which looks the account up every few seconds only.
     operator.post("/api/telemetry/", app.reading(&device, 0)).await.expect_problem(401);
 }
 

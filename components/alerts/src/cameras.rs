@@ -92,6 +92,7 @@ pub struct NewCamera {
 
 /// A change of a camera: what is not sent stays; null clears the site and the dates.
 #[derive(Input)]
+#[input(read_only("created_at", "updated_at"))]
 #[input(check, example = r#"{"location": "Gate 2", "last_maintenance_date": "2026-01-15"}"#)]
 pub struct CameraChange {
     /// May be repeated, and cannot be changed.

@@ -28,6 +28,7 @@ pub fn api() -> Api {
             active::list,
             active::of_temple,
             read::detail,
+            read::history,
             update::update,
             update::delete,
             transitions::acknowledge,

@@ -1,6 +1,8 @@
 //! An alert as its readers get it: all of it for operators, a public part for everybody. The event feed and the outbox carry the same,
 //! assembled by the schema's triggers (the view `alert_documents`); a suite compares the two.
 
+use std::collections::BTreeMap;
+
 use domain::alert::{Severity, Source, Status};
 use kit::Problem;
 use kit::input::{Timestamp, TimestampMillis};
@@ -114,7 +116,9 @@ pub struct AlertStep {
     at: Timestamp,
     /// A user's id, `device:CODE` or `system`.
     actor: String,
-    /// `created`, `acknowledged`, `resolved`, `updated` or `escalated`.
+    /// The user's name, or the device's code.
+    actor_name: String,
+    /// `created`, `acknowledged`, `resolved`, `updated`, `escalated` or `deleted`.
     action: String,
     /// What it changed; null when the action says all.
     #[schema(value_type = Option<AlertStepDetail>)]
@@ -130,6 +134,25 @@ pub struct AlertStepDetail {
     severity: Severity,
     /// The rungs climbed since.
     escalation: i64,
+    /// The fields that it changed, as `{"field": {"from": …, "to": …}}`; of a deletion, each that the alert had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    changes: Option<BTreeMap<String, FieldChange>>,
+}
+
+/// A field before and after a step.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct FieldChange {
+    /// Its value before.
+    from: serde_json::Value,
+    /// Its value since; null after a deletion.
+    to: serde_json::Value,
+}
+
+/// Every step of an alert.
+#[derive(Serialize, ToSchema)]
+pub struct AlertHistory {
+    /// The first first.
+    pub items: Vec<AlertStep>,
 }
 
 /// 404.

@@ -10,9 +10,9 @@ use kit::input::{Input, Slug, Text, Timestamp};
 use kit::page::{Listing, Order, Page};
 use kit::request::Now;
 use kit::select::Select;
-use kit::{Answer, params};
+use kit::{Answer, actor, params};
 
-use crate::model::{self, Alert, AlertDetail};
+use crate::model::{self, Alert, AlertDetail, AlertHistory, AlertStep};
 use crate::schedule;
 
 /// Which alerts.
@@ -74,6 +74,18 @@ pub async fn list(_: Caller<Operator>, Now(now): Now, listing: Listing<Filters>)
 pub async fn detail(_: Caller<Operator>, Now(now): Now, Path(id): Path<String>) -> Answer<Json<AlertDetail>> {
     schedule::expire(now)?;
     let alert = Database.fetch_optional(concatcp!(SELECT, "id = ?"), params![&id])?.ok_or_else(model::not_found)?;
-    let history = Database.fetch_all("select at, actor, action, detail from alert_history where alert_id = ? order by id", params![id])?;
-    Ok(Json(AlertDetail { alert, history }))
+    Ok(Json(AlertDetail { alert, history: steps(&id)? }))
+}
+
+fn steps(id: &str) -> Answer<Vec<AlertStep>> {
+    const STEPS: &str =
+        concatcp!("select at, actor, ", actor::NAME, " as actor_name, action, detail from alert_history where alert_id = ? order by id");
+    Database.fetch_all(STEPS, params![id])
+}
+
+/// Returns every step of an alert with who and when, also of one that was deleted.
+#[utoipa::path(get, path = "/api/alerts/{id}/history")]
+pub async fn history(_: Caller<Operator>, Path(id): Path<String>) -> Answer<Json<AlertHistory>> {
+    let items = steps(&id)?;
+    if items.is_empty() { Err(model::not_found()) } else { Ok(Json(AlertHistory { items })) }
 }

@@ -12,6 +12,20 @@ pub const BROADCAST: &str = "broadcast";
 
 /// A new alert. One of `alert_type` and `message` must be there.
 #[derive(Input)]
+#[input(read_only(
+    "id",
+    "source",
+    "subject",
+    "status",
+    "acknowledged_at",
+    "acknowledged_by",
+    "resolved_at",
+    "resolved_by",
+    "escalation",
+    "created_at",
+    "created_by",
+    "updated_at"
+))]
 #[input(
     check,
     example = r#"{"site": "somnath", "severity": "warning", "message": "Gate 2 is closed until noon", "expires_at": "2099-02-04T12:00:00Z"}"#
@@ -79,6 +93,20 @@ impl NewAlert {
 
 /// A change of an alert: what is not sent stays; null clears an optional field.
 #[derive(Input)]
+#[input(read_only(
+    "id",
+    "source",
+    "subject",
+    "acknowledged_at",
+    "acknowledged_by",
+    "resolved_at",
+    "resolved_by",
+    "escalation",
+    "created_at",
+    "created_by",
+    "updated_at",
+    "history"
+))]
 #[input(check, example = r#"{"severity": "critical", "location": null}"#)]
 pub struct AlertChange {
     /// It changes by acknowledging and resolving.

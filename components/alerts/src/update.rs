@@ -118,9 +118,9 @@ fn retract(db: &dyn Executor, id: &str, now: i64) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Deletes an alert and its history.
+/// Deletes an alert.
 ///
-/// The audit trail and the messages that were sent stay.
+/// Its history, the audit trail and the messages that were sent stay.
 #[utoipa::path(delete, path = "/api/alerts/{id}")]
 pub async fn delete(caller: Caller<Operator>, Now(now): Now, Path(id): Path<String>) -> Answer<NoContent> {
     db::transaction(|db| {

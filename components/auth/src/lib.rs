@@ -4,6 +4,7 @@
 //! This component alone knows the signing key; every other verifies with the public ones.
 
 mod account;
+mod email_change;
 mod hashes;
 mod limit;
 mod lock;
@@ -27,7 +28,8 @@ use crate::schedule::Summary;
 /// The routes. Those under `/v0/api/users/profile` and `/v0/api/users/auth` are the names that clients of the CCTV server know.
 pub fn api() -> Api {
     Api::new("auth", "Accounts, login and tokens, one's own profile, and the administration of users.")
-        .routes(routes![register::register, login::login, refresh::refresh, logout::logout, tokens::jwks, profile::read, profile::update])
+        .routes(routes![register::register, login::login, refresh::refresh, logout::logout, tokens::jwks])
+        .routes(routes![profile::read, profile::update, email_change::confirm])
         .routes(routes![users::list, users::create, users::read, users::update, users::deactivate])
         .routes([scheduled::route::<Summary>()])
         .alias("/v0/api/users/profile", routes![profile::read, profile::update])
@@ -53,6 +55,7 @@ mod tests {
         check_example::<crate::refresh::RefreshRequest>();
         check_example::<crate::logout::LogoutRequest>();
         check_example::<crate::profile::ProfileChange>();
+        check_example::<crate::email_change::EmailConfirmation>();
         check_example::<crate::users::NewUser>();
         check_example::<crate::users::UserChange>();
     }

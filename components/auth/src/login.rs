@@ -80,7 +80,7 @@ pub async fn login(client: LimitedAddress<Logins>, Now(now): Now, Body(request):
         Ok(refresh.store(transaction, &family, &account.user.id)?.then_some(account))
     })?;
     let account = account.ok_or_else(|| Problem::unauthorized("the e-mail address or the password is not right"))?;
-    Ok(Json(Session::open(account.user, refresh.token, now).await?))
+    Ok(Json(Session::open(account.user, &family, refresh.token, now).await?))
 }
 
 /// The first administrator, made when the address and the password of the variables are used and nobody has that address.

@@ -8,19 +8,26 @@ use kit::db::{self, Database, Fetch as _};
 use kit::input::{At, Input, Object, Patch, Property, Schemas, Secret};
 use kit::request::{Body, ClientAddress, Now};
 use kit::{Answer, Problem, params};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::account::{Account, COLUMNS, User};
+use crate::account::{Account, COLUMNS, User, is_first_admin};
+use crate::email_change::{self, PendingEmail};
 use crate::hashes;
 use crate::lock::Pair;
-use crate::person::{Name, Password, Phone};
+use crate::person::{Email, Name, Password, Phone};
 use crate::refresh_tokens::{self, Reason};
 
 /// A change of one's own account: what is not sent stays.
 #[derive(Input)]
+#[input(read_only("id", "role", "device_code", "is_active", "pending_email", "created_at", "updated_at"))]
 #[input(example = r#"{"name": "Asha Patel", "phone": null}"#)]
 pub struct ProfileChange {
     /// The name by which the person is addressed.
     name: Option<Name>,
+    /// A new address: a code is sent to it, and the account keeps the old one until the code is confirmed. The present address gives a change
+    /// up that waits.
+    email: Option<Email>,
     /// Null takes it away.
     phone: Patch<Phone>,
     #[input(flatten)]
@@ -65,10 +72,26 @@ fn find_own(caller: &Caller<SignedIn>) -> Answer<Account> {
     Account::by_id(&Database, &caller.0.id)?.filter(|account| account.user.is_active).ok_or_else(not_active)
 }
 
+/// One's own account.
+#[derive(Serialize, ToSchema)]
+pub struct OwnAccount {
+    #[serde(flatten)]
+    user: User,
+    /// The new address that waits for its code; null when none does.
+    pending_email: Option<PendingEmail>,
+}
+
+impl OwnAccount {
+    fn of(user: User, now: i64) -> Answer<Json<Self>> {
+        let pending_email = email_change::pending(&Database, &user.id, now)?;
+        Ok(Json(Self { user, pending_email }))
+    }
+}
+
 /// Returns the caller's own account.
 #[utoipa::path(get, path = "/api/users/me")]
-pub async fn read(caller: Caller<SignedIn>) -> Answer<Json<User>> {
-    Ok(Json(find_own(&caller)?.user))
+pub async fn read(caller: Caller<SignedIn>, Now(now): Now) -> Answer<Json<OwnAccount>> {
+    OwnAccount::of(find_own(&caller)?.user, now)
 }
 
 const UPDATE: &str = concatcp!(
@@ -80,18 +103,22 @@ const UPDATE: &str = concatcp!(
 
 /// Changes the caller's own account.
 ///
-/// A new password takes the current one, and ends all sessions. Wrong guesses at the current one count as failed logins.
+/// A new password takes the current one, and ends all sessions. Wrong guesses at the current one count as failed logins. A new `email` is
+/// sent a code of six digits, whether or not another account has it, and becomes the account's when the code is confirmed.
 #[utoipa::path(
     patch,
     path = "/api/users/me",
-    responses((status = 429, description = "Too many guesses at the current password; come back after `Retry-After`."))
+    responses((
+        status = 429,
+        description = "Too many guesses at the current password, or too many codes for the account or the address; come back after `Retry-After`."
+    ))
 )]
 pub async fn update(
     caller: Caller<SignedIn>,
     ClientAddress(address): ClientAddress,
     Now(now): Now,
     Body(change): Body<ProfileChange>,
-) -> Answer<Json<User>> {
+) -> Answer<Json<OwnAccount>> {
     let account = find_own(&caller)?;
     let password_hash = match &change.password.0 {
         Some((current, new)) => {
@@ -103,18 +130,28 @@ pub async fn update(
         }
         None => None,
     };
-    if change.name.is_none() && !change.phone.is_sent() && password_hash.is_none() {
-        return Ok(Json(account.user));
-    }
+    let is_reserved = match &change.email {
+        Some(email) => is_first_admin(email).await?,
+        None => false,
+    };
+    let changes_account = change.name.is_some() || change.phone.is_sent() || password_hash.is_some();
     let changed = db::transaction(|transaction| {
+        match change.email.as_deref() {
+            Some(email) if *email == account.user.email => email_change::cancel(transaction, &account.user.id, now)?,
+            Some(email) => email_change::request(transaction, &account.user.id, email, is_reserved, now)?,
+            None => {}
+        }
+        if !changes_account {
+            return Ok(None);
+        }
         if password_hash.is_some() {
             refresh_tokens::revoke_all(transaction, &account.user.id, Reason::Reset, now)?;
         }
         let changes_phone = change.phone.is_sent();
         let params = params![change.name, changes_phone, change.phone, password_hash, now, &account.user.id, &account.password_hash];
-        transaction.fetch_optional::<Account>(UPDATE, params)?.ok_or_else(not_active)
+        transaction.fetch_optional::<Account>(UPDATE, params)?.map(Some).ok_or_else(not_active)
     })?;
-    Ok(Json(changed.user))
+    OwnAccount::of(changed.unwrap_or(account).user, now)
 }
 
 /// The hash of the new password, once the current one was proved: guesses at it count as failed logins.

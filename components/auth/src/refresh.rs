@@ -43,9 +43,9 @@ pub struct RefreshRequest {
 pub async fn refresh(_: LimitedAddress<Refreshes>, Now(now): Now, Body(request): Body<RefreshRequest>) -> Answer<Json<Session>> {
     let successor = RefreshToken::new(now).await?;
     let digest = digest(&request.refresh);
-    let user = db::transaction(|transaction| exchange(transaction, digest, &successor, now))?;
-    let user = user.ok_or_else(|| Problem::unauthorized("the refresh token is not valid any more: sign in again"))?;
-    Ok(Json(Session::open(user, successor.token, now).await?))
+    let exchanged = db::transaction(|transaction| exchange(transaction, digest, &successor, now))?;
+    let (user, family) = exchanged.ok_or_else(|| Problem::unauthorized("the refresh token is not valid any more: sign in again"))?;
+    Ok(Json(Session::open(user, &family, successor.token, now).await?))
 }
 
 /// A stored refresh token with its holder.
@@ -66,9 +66,9 @@ const FIND: &str = concatcp!(
      from refresh_tokens t join users u on u.id = t.user_id where token_hash = ?"
 );
 
-/// Exchanges a token for its successor; none when it is refused. A refusal may have revoked the family, hence no `Err`, which would
+/// Exchanges a token for its successor, with its holder and family; none when it is refused. A refusal may have revoked the family, hence no `Err`, which would
 /// roll that back.
-fn exchange(transaction: &Transaction, digest: [u8; 32], successor: &RefreshToken, now: i64) -> Result<Option<User>, Problem> {
+fn exchange(transaction: &Transaction, digest: [u8; 32], successor: &RefreshToken, now: i64) -> Result<Option<(User, String)>, Problem> {
     let Some(stored) = transaction.fetch_optional::<Stored>(FIND, params![digest])? else { return Ok(None) };
     match decide(stored.used_at, stored.is_revoked, stored.expires_at, now) {
         RefreshDecision::Rotate => {
@@ -82,5 +82,6 @@ fn exchange(transaction: &Transaction, digest: [u8; 32], successor: &RefreshToke
         }
         RefreshDecision::Expired | RefreshDecision::Revoked => return Ok(None),
     }
-    Ok(successor.store(transaction, &stored.family, &stored.user.id)?.then_some(stored.user))
+    let Stored { user, family, .. } = stored;
+    Ok(successor.store(transaction, &family, &user.id)?.then_some((user, family)))
 }

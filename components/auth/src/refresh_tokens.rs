@@ -13,6 +13,11 @@ pub fn digest(token: &str) -> [u8; 32] {
     host::sha256(token.trim().as_bytes())
 }
 
+/// How long a refresh token lives, seconds: the variable `refresh_token_seconds`.
+pub async fn lifetime_s() -> Result<i64, Problem> {
+    Ok(config::number("refresh_token_seconds", 30 * 24 * 60 * 60).await?.max(1))
+}
+
 /// A refresh token that is about to be given.
 pub struct RefreshToken {
     /// What the client gets; only its digest is stored.
@@ -24,8 +29,7 @@ pub struct RefreshToken {
 impl RefreshToken {
     /// 32 random bytes that live as long as the variable `refresh_token_seconds` says.
     pub async fn new(now: i64) -> Result<Self, Problem> {
-        let seconds = config::number("refresh_token_seconds", 30 * 24 * 60 * 60).await?.max(1);
-        let expires_at = now.saturating_add(seconds.saturating_mul(1000));
+        let expires_at = now.saturating_add(lifetime_s().await?.saturating_mul(1000));
         Ok(Self { token: host::new_secret()?, issued_at: now, expires_at })
     }
 

@@ -50,7 +50,7 @@ pub async fn register(_: LimitedAddress<Registrations>, Now(now): Now, Body(pers
     let password_hash = hashes::hash(&person.password)?;
     let registered = Database.fetch_optional(
         "insert into users (id, email, name, phone, role, password_hash, created_at, updated_at, updated_by)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, 'self') on conflict (email) do nothing returning id, email, name, phone, role, created_at",
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?1) on conflict (email) do nothing returning id, email, name, phone, role, created_at",
         params![host::new_id(now)?, person.email, person.name, person.phone, Role::Visitor, password_hash, now],
     )?;
     registered.map(Created).ok_or_else(already_registered)

@@ -1,4 +1,4 @@
-//! What time does to accounts: failed sign-ins, refresh tokens and revoked families that are past their end are removed.
+//! What time does to accounts: failed sign-ins, refresh tokens, revoked families and codes that are past their end are removed.
 
 use domain::login::{FAILURE_WINDOW_MS, LOCK_MS};
 use domain::time::DAY_MS;
@@ -25,6 +25,7 @@ impl Work for Summary {
         removed += Database.run_counted(REMOVE_TOKENS, params![now, BATCH])?;
         // A day after, when its access tokens are past their end too.
         removed += Database.run_counted(REMOVE_FAMILIES, params![now - DAY_MS, BATCH])?;
+        removed += Database.run_counted(REMOVE_EMAIL_CHANGES, params![now - DAY_MS, BATCH])?;
         Ok(Summary { removed })
     }
 }
@@ -41,3 +42,6 @@ const REMOVE_FAMILIES: &str = "delete from revoked_families where family in (
          where revoked_at < ?1 and not exists (select 1 from refresh_tokens t where t.family = r.family)
          order by revoked_at limit ?2
      )";
+
+const REMOVE_EMAIL_CHANGES: &str =
+    "delete from email_changes where id in (select id from email_changes where created_at < ?1 order by created_at limit ?2)";

@@ -14,6 +14,8 @@ use kit::{Answer, Problem, config, host};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::refresh_tokens;
+
 /// What stands before the 32 bytes of an Ed25519 seed in PKCS #8 (RFC 8410 §7).
 const PKCS8_PREFIX: [u8; 16] = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
@@ -29,6 +31,8 @@ pub struct Subject<'a> {
     pub role: Role,
     /// For role `device`: the device whose data it may send.
     pub device: Option<&'a str>,
+    /// The session that it belongs to: the family of its refresh tokens.
+    pub session: &'a str,
 }
 
 /// A signed access token.
@@ -39,9 +43,10 @@ pub struct Access {
     pub expires_in: i64,
 }
 
-/// Signs an access token from the moment of the request, not from a clock of the library's.
+/// Signs an access token from the moment of the request, not from a clock of the library's. It does not outlive the refresh token that is
+/// given with it, so that what ends a session finds it by its refresh tokens.
 pub async fn sign(subject: Subject<'_>, now_ms: i64) -> Result<Access, Problem> {
-    let expires_in = config::number("access_token_seconds", 900).await?.max(1);
+    let expires_in = config::number("access_token_seconds", 900).await?.min(refresh_tokens::lifetime_s().await?).max(1);
     let at = |seconds: i64| UnixTimeStamp::from_secs(u64::try_from(seconds).unwrap_or_default());
     let now_s = now_ms / 1000;
     let claims = JWTClaims {
@@ -53,7 +58,7 @@ pub async fn sign(subject: Subject<'_>, now_ms: i64) -> Result<Access, Problem> 
         audiences: Some(Audiences::AsString(config::get("jwt_audience").await?)),
         jwt_id: Some(host::new_id(now_ms)?),
         nonce: None,
-        custom: Claims { role: subject.role, device: subject.device.map(str::to_owned) },
+        custom: Claims { role: subject.role, sid: subject.session.to_owned(), device: subject.device.map(str::to_owned) },
     };
     let header = HeaderOptions { signature_type: Some(token::TYPE.to_owned()), ..HeaderOptions::default() };
     let token = signer().await?.sign_with_options(claims, &header).map_err(Problem::internal)?;

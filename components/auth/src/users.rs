@@ -56,6 +56,7 @@ pub async fn read(_: Caller<Admin>, Path(id): Path<String>) -> Answer<Json<User>
 
 /// A new user.
 #[derive(Input)]
+#[input(read_only("id", "is_active", "created_at", "updated_at"))]
 #[input(
     check,
     example = r#"{"email": "gate.two@example.org", "password": "seven lanterns by the river", "name": "Gate Two", "role": "operator"}"#
@@ -83,6 +84,7 @@ impl NewUser {
 
 /// A change of a user: what is not sent stays.
 #[derive(Input)]
+#[input(read_only("id", "email", "password", "created_at", "updated_at"))]
 #[input(example = r#"{"role": "operator", "phone": null}"#)]
 pub struct UserChange {
     /// The name by which the person is addressed.

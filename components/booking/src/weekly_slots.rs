@@ -169,6 +169,7 @@ fn require_capacity_covers_bookings(db: &dyn Executor, site: &str, id: &str, cap
 
 /// A change of a slot: delete it and add another to change when it is.
 #[derive(Input)]
+#[input(read_only("id", "created_at", "updated_at"))]
 #[input(example = r#"{"capacity": 300}"#)]
 #[allow(dead_code, reason = "what cannot be changed is only refused")]
 pub struct WeeklySlotChange {

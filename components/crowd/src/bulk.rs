@@ -3,8 +3,9 @@
 //! A zone's state goes through its new counts in the order of their time and ends at the newest: what lies between raises no alert and no
 //! event, since it is over.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use const_format::concatcp;
 use domain::time::is_newer;
 use kit::caller::Principal;
 use kit::db::{Executor, Fetch as _};
@@ -14,6 +15,7 @@ use kit::row::FromRow;
 use kit::tally::Tally;
 use kit::{Answer, Problem, params};
 
+use crate::single::COUNTED;
 use crate::temple::{MAX_ZONES, UNKNOWN_ZONE, not_found};
 use crate::zone_state::{Counter, NOT_ITS_ZONE, NewCrowdCount, ZONES, ZoneState, turns_critical, write_state};
 
@@ -81,6 +83,12 @@ pub fn store(db: &dyn Executor, caller: &Principal, site: &str, counts: Vec<Pars
         {
             zone.new.insert(*at, *count);
         }
+    }
+    if counter.device_id().is_none() && tally.accepted > 0 {
+        let zones: BTreeSet<&str> = inserted.iter().map(|row| row.zone.as_str()).collect();
+        let zones = serde_json::to_string(&zones).map_err(Problem::internal)?;
+        let accepted = i64::try_from(tally.accepted).unwrap_or(i64::MAX);
+        db.run(concatcp!(COUNTED, "json_object('accepted', ?4, 'zones', json(?5)))"), params![now, &caller.id, site, accepted, zones])?;
     }
     let mut is_alarming = false;
     for Zone { code, before, new } in zones.values() {

@@ -1,5 +1,6 @@
 //! One count.
 
+use const_format::concatcp;
 use domain::crowd::{Density, Level};
 use domain::time::is_newer;
 use kit::caller::Principal;
@@ -40,6 +41,10 @@ pub struct StoredCrowdCount {
     late: bool,
 }
 
+/// A line of the audit trail: who counted what and when, then `detail`. Counts of devices are no changes by people; those of a request with
+/// many are one line, which a trigger of their rows could not write.
+pub const COUNTED: &str = "insert into audit_log (at, actor, action, entity, subject, detail) values (?1, ?2, 'counted', 'crowd', ?3, ";
+
 /// Stores the count and, unless it is late, the zone's new state. Also tells whether the zone has turned critical.
 pub fn store(db: &dyn Executor, caller: &Principal, site: &str, new: &NewCrowdCount, now: i64) -> Answer<(StoredCrowdCount, bool)> {
     let zone: Option<ZoneState> = db.fetch_optional(ZONE, params![site, &*new.zone])?;
@@ -58,6 +63,13 @@ pub fn store(db: &dyn Executor, caller: &Principal, site: &str, new: &NewCrowdCo
         Err(DbError::Unique(_)) => return Err(Problem::conflict("this zone's count of that time is stored already")),
         other => other?,
     };
+    if counter.device_id().is_none() {
+        let subject = format!("{site}/{zone}");
+        db.run(
+            concatcp!(COUNTED, "json_object('count', ?4, 'timestamp', strftime('%Y-%m-%dT%H:%M:%fZ', ?5 / 1000.0, 'unixepoch')))"),
+            params![now, &caller.id, subject, count, at],
+        )?;
+    }
     let late = !is_newer(at, newest, now);
     let after = if late { before } else { before.after(count, &size) };
     if !late {

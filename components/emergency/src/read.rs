@@ -12,7 +12,7 @@ use kit::page::{Listing, Page};
 use kit::request::Now;
 use kit::row::{FromRow, Json as JsonColumn};
 use kit::select::Select;
-use kit::{Answer, params, sites};
+use kit::{Answer, actor, params, sites};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -125,6 +125,8 @@ pub struct EmergencyStep {
     at: Timestamp,
     /// A user's id, `device:CODE` or `system`.
     actor: String,
+    /// The user's name, or the device's code.
+    actor_name: String,
     /// `reported`, `acknowledged`, `in_progress`, `resolved`, `cancelled`, `false_alarm`, `assigned`, `released` or `escalated`.
     action: String,
     /// What it changed; null when the action says all.
@@ -149,6 +151,12 @@ pub struct EmergencyStepDetail {
     resource_id: Option<String>,
 }
 
+const HISTORY: &str = concatcp!(
+    "select at, actor, ",
+    actor::NAME,
+    " as actor_name, action, detail from emergency_history where emergency_id = ? order by id"
+);
+
 /// An emergency as its caller may see it.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
@@ -171,8 +179,7 @@ pub async fn detail(caller: Caller<SignedIn>, Now(now): Now, Path(id): Path<Stri
         return Ok(Json(EmergencyDetailView::Reporter(Box::new(emergency.into()))));
     }
     let reporter = Reporter { name: emergency.reporter_name.clone(), phone: emergency.reporter_phone.clone() };
-    let history =
-        Database.fetch_all("select at, actor, action, detail from emergency_history where emergency_id = ? order by id", params![&id])?;
+    let history = Database.fetch_all(HISTORY, params![&id])?;
     let mut suggested = Vec::new();
     if emergency.status.is_open() {
         suggested = suggestions::ranked(&Database, &id, now)?;

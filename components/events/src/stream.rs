@@ -4,10 +4,10 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use domain::role::Role;
 use futures::stream;
-use http::HeaderName;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderName, StatusCode};
 use kit::Answer;
-use kit::caller::MaybeCaller;
+use kit::caller::{MaybeCaller, Principal};
 use kit::db::Database;
 use kit::request::Now;
 
@@ -20,7 +20,7 @@ const PAUSE_MS: u64 = 250;
 /// A comment goes out this often: it keeps proxies from closing the stream, and shows us that a client has left, milliseconds.
 const COMMENT_EVERY_MS: u64 = 15_000;
 
-/// A stream ends after this long, milliseconds: whoever lost their rights loses the stream, and the others resume at once.
+/// A stream ends after this long, milliseconds, so that none is held for ever; its client resumes at once.
 const LASTS_MS: u64 = 15 * 60 * 1000;
 
 /// When a client comes back after a stream has ended, milliseconds.
@@ -33,19 +33,20 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 ///
 /// Operators get everything, with a token or a ticket; others what is public. `event:` is `spot`, `device`, `lot`, `alert`, `alert_deleted`,
 /// `emergency`, `crowd`, `shuttle`, or `reset` when what was asked for is no longer kept: load the present state afresh. `Last-Event-ID`
-/// resumes with nothing lost. A comment comes every 15 s; a stream ends after 15 minutes and is to be resumed.
+/// resumes with nothing lost. A comment comes every 15 s; a stream ends after 15 minutes and is to be resumed. With its session (logout, new
+/// password, dismissal) a stream ends within 15 s.
 #[utoipa::path(get, path = "/api/events", responses(
     (status = 200, description = "The stream.", content_type = "text/event-stream", body = String),
 ))]
 pub async fn open(MaybeCaller(caller): MaybeCaller, Now(now): Now, mut subscription: Subscription) -> Answer<Response> {
     subscription.require_site(&Database)?;
-    let role = match &subscription.ticket {
+    let holder = match &subscription.ticket {
         // A look at the headers, as link checkers and proxies take it, must not spend what the stream needs.
         Some(ticket) if subscription.is_head => Some(ticket::look_at(ticket, now)?),
         Some(ticket) => Some(ticket::redeem(ticket, now)?),
-        None => caller.map(|caller| caller.role),
+        None => caller,
     };
-    subscription.everything = role.is_some_and(|role| role.holds(Role::Operator));
+    subscription.everything = holder.as_ref().is_some_and(sees_everything);
     let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (X_ACCEL_BUFFERING, "no")];
     if subscription.is_head {
         return Ok(headers.into_response());
@@ -53,7 +54,8 @@ pub async fn open(MaybeCaller(caller): MaybeCaller, Now(now): Now, mut subscript
     let start = feed::start(subscription.last_event_id)?;
 
     let opened = clock::now_ms();
-    let state = Stream { cursor: start.cursor, subscription, greeting: Some(greeting(&start)), opened, commented: opened, behind: true };
+    let greeting = Some(greeting(&start));
+    let state = Stream { cursor: start.cursor, subscription, holder, greeting, opened, commented: opened, behind: true };
     let body = Body::from_stream(stream::unfold(state, |mut state| async move {
         let piece = state.next().await?;
         Some((Ok::<_, std::convert::Infallible>(piece), state))
@@ -70,8 +72,14 @@ fn greeting(start: &feed::Start) -> String {
     text
 }
 
+fn sees_everything(holder: &Principal) -> bool {
+    holder.role.holds(Role::Operator)
+}
+
 struct Stream {
     subscription: Subscription,
+    /// Who opened it; none when nobody was signed in.
+    holder: Option<Principal>,
     cursor: i64,
     greeting: Option<String>,
     opened: u64,
@@ -94,11 +102,15 @@ impl Stream {
             if now.saturating_sub(self.opened) >= LASTS_MS {
                 return None;
             }
+            let is_comment_due = now.saturating_sub(self.commented) >= COMMENT_EVERY_MS;
+            if is_comment_due && !self.is_still_allowed() {
+                return None;
+            }
             let batch = feed::after(self.cursor, &self.subscription);
             self.cursor = batch.cursor;
             self.behind = batch.more;
             let mut piece = batch.text;
-            if now.saturating_sub(self.commented) >= COMMENT_EVERY_MS {
+            if is_comment_due {
                 self.commented = now;
                 // With the id, so that a client which is sent little does not resume from long ago.
                 piece.push_str(&format!(": still here\nid: {}\n\n", self.cursor));
@@ -106,6 +118,16 @@ impl Stream {
             if !piece.is_empty() {
                 return Some(piece);
             }
+        }
+    }
+
+    /// Whether who opened it is still signed in, and still sees as much: who lost or won rights comes back for a stream of those that they
+    /// have. A database that does not answer ends nothing; it is asked again with the next comment.
+    fn is_still_allowed(&self) -> bool {
+        let Some(holder) = &self.holder else { return true };
+        match holder.current() {
+            Ok(holder) => sees_everything(&holder) == self.subscription.everything,
+            Err(problem) => problem.status() != StatusCode::UNAUTHORIZED,
         }
     }
 }

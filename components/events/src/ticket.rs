@@ -3,10 +3,11 @@
 use domain::role::Role;
 use domain::time::{AHEAD_TOLERANCE_MS, MINUTE_MS};
 use kit::api::Created;
-use kit::caller::{Caller, SignedIn};
+use kit::caller::{Caller, Principal, SignedIn};
 use kit::db::{Database, Executor as _, Fetch as _};
 use kit::input::Timestamp;
 use kit::request::Now;
+use kit::row::FromRow;
 use kit::{Answer, Problem, host, params};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -26,29 +27,43 @@ pub async fn create(caller: Caller<SignedIn>, Now(now): Now) -> Answer<Created<S
     let ticket = host::new_secret()?;
     let expires_at = now + MINUTE_MS;
     Database.run(
-        "insert into event_tickets (ticket_hash, user_id, role, expires_at) values (?, ?, ?, ?)",
-        params![host::sha256(ticket.as_bytes()), &caller.0.id, caller.0.role, expires_at],
+        "insert into event_tickets (ticket_hash, user_id, role, session, expires_at) values (?, ?, ?, ?, ?)",
+        params![host::sha256(ticket.as_bytes()), &caller.0.id, caller.0.role, caller.0.session.as_deref(), expires_at],
     )?;
     Ok(Created(StreamTicket { ticket, expires_at: Timestamp(expires_at) }))
 }
 
-const INVALID: &str = "the ticket is not valid, was used, or has expired";
-
-/// The role of whom a ticket was given to, without using it up. 401 when it is unknown, used or past its minute.
-pub fn look_at(ticket: &str, now: i64) -> Result<Role, Problem> {
-    let role: Option<Role> = Database.fetch_scalar(
-        "select role from event_tickets where ticket_hash = ? and expires_at > ?",
-        params![host::sha256(ticket.as_bytes()), now],
-    )?;
-    role.ok_or_else(|| Problem::unauthorized(INVALID))
+/// Whom a ticket was given to.
+#[derive(FromRow)]
+struct Holder {
+    user_id: String,
+    role: Role,
+    session: Option<String>,
 }
 
-/// Takes a ticket, which is then used up; the role of whom it was given to. 401 when it is unknown, used or past its minute, or was
-/// given before the clock was set back.
-pub fn redeem(ticket: &str, now: i64) -> Result<Role, Problem> {
-    let role: Option<Role> = Database.fetch_scalar(
-        "delete from event_tickets where ticket_hash = ?1 and expires_at > ?2 and expires_at <= ?3 returning role",
+impl Holder {
+    /// With the role that they have now; 401 when the session that the ticket was asked for in has ended.
+    fn current(holder: Option<Self>) -> Result<Principal, Problem> {
+        let Some(Self { user_id, role, session }) = holder else {
+            return Err(Problem::unauthorized("the ticket is not valid, was used, or has expired"));
+        };
+        Principal { id: user_id, role, device: None, session }.current()
+    }
+}
+
+/// Whom a ticket was given to, without using it up. 401 as for [`redeem`].
+pub fn look_at(ticket: &str, now: i64) -> Result<Principal, Problem> {
+    Holder::current(Database.fetch_optional(
+        "select user_id, role, session from event_tickets where ticket_hash = ?1 and expires_at > ?2 and expires_at <= ?3",
         params![host::sha256(ticket.as_bytes()), now, now + MINUTE_MS + AHEAD_TOLERANCE_MS],
-    )?;
-    role.ok_or_else(|| Problem::unauthorized(INVALID))
+    )?)
+}
+
+/// Takes a ticket, which is then used up; whom it was given to, with the role that they have now. 401 when it is unknown, used or past its
+/// minute, was given before the clock was set back, or when the session that it was asked for in has ended.
+pub fn redeem(ticket: &str, now: i64) -> Result<Principal, Problem> {
+    Holder::current(Database.fetch_optional(
+        "delete from event_tickets where ticket_hash = ?1 and expires_at > ?2 and expires_at <= ?3 returning user_id, role, session",
+        params![host::sha256(ticket.as_bytes()), now, now + MINUTE_MS + AHEAD_TOLERANCE_MS],
+    )?)
 }

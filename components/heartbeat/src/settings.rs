@@ -68,6 +68,13 @@ impl Settings {
         self.channels.iter().map(Box::as_ref).filter_map(of_channel).collect()
     }
 
+    /// How to reach whoever reads the mail of an address: what is told so, a code say, is for nobody else, so no program gets it.
+    pub fn mail(&self, address: String) -> Vec<Contact> {
+        let person = Person { email: Some(address), phone: None };
+        let of_channel = |channel: &dyn Channel| Some(Contact { channel: channel.name(), address: channel.person(&person)? });
+        self.channels.iter().map(Box::as_ref).filter(|channel| channel.is_for_people()).filter_map(of_channel).collect()
+    }
+
     /// How many rungs the ladder has above the ground.
     pub fn rungs(&self) -> u32 {
         u32::try_from(self.escalation_contacts.len()).unwrap_or(u32::MAX)

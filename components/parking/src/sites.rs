@@ -121,6 +121,7 @@ pub struct NewSite {
 
 /// A change of a site: what is not sent stays.
 #[derive(Input)]
+#[input(read_only("created_at", "updated_at"))]
 #[input(example = r#"{"low_spots": 8, "tariff": {"currency": "INR", "per_hour": 4000, "per_day": 30000}}"#)]
 pub struct SiteChange {
     /// May be repeated, and cannot be changed.

@@ -122,6 +122,7 @@ pub struct NewSpot {
 
 /// A change of a spot: what is not sent stays.
 #[derive(Input)]
+#[input(read_only("updated_at"))]
 #[input(example = r#"{"kind": "accessible", "status": "in_service"}"#)]
 pub struct SpotChange {
     /// May be repeated, and cannot be changed.

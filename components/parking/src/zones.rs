@@ -99,6 +99,7 @@ pub struct NewZone {
 
 /// A change of a zone: what is not sent stays; null clears the area and the capacity.
 #[derive(Input)]
+#[input(read_only("site", "created_at", "updated_at"))]
 #[input(example = r#"{"name": "Basement 3", "capacity": null}"#)]
 pub struct ZoneChange {
     /// May be repeated, and cannot be changed.

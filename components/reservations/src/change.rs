@@ -23,6 +23,24 @@ use crate::view::ReservationView;
 
 /// A change of a reservation: what is not sent stays.
 #[derive(Input)]
+#[input(read_only(
+    "id",
+    "user_id",
+    "zone",
+    "status",
+    "price",
+    "currency",
+    "paid",
+    "due",
+    "hold_expires_at",
+    "due_until",
+    "paid_until",
+    "arrived_at",
+    "left_at",
+    "ended_at",
+    "created_at",
+    "updated_at"
+))]
 #[input(check, example = r#"{"vehicle_plate": "GJ 01 AB 1234"}"#)]
 pub struct ReservationChange {
     #[input(flatten)]

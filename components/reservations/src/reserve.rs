@@ -20,6 +20,23 @@ use crate::view::ReservationView;
 
 /// What is to be reserved: `spot_id`, or `site` and `kind`.
 #[derive(Input)]
+#[input(read_only(
+    "id",
+    "user_id",
+    "status",
+    "price",
+    "currency",
+    "paid",
+    "due",
+    "hold_expires_at",
+    "due_until",
+    "paid_until",
+    "arrived_at",
+    "left_at",
+    "ended_at",
+    "created_at",
+    "updated_at"
+))]
 #[input(example = r#"{
     "site": "city-centre", "kind": "standard", "start": "2026-02-04T10:30:00Z", "end": "2026-02-04T12:00:00Z", "vehicle_plate": "GJ01AB1234"
 }"#)]

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
+use const_format::concatcp;
 use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, LINK, VARY};
 use http::{HeaderMap, HeaderValue, Uri};
 use kit::api::{Request, Respond};
@@ -11,9 +12,9 @@ use kit::db::{Database, Fetch as _};
 use kit::input::{Id, Input, Text, Timestamp};
 use kit::page::{Listing, Page};
 use kit::request::Now;
-use kit::row::{FromRow, Json as JsonColumn};
+use kit::row::{FromRow, Json as JsonColumn, Row};
 use kit::select::Select;
-use kit::{Answer, Problem, params};
+use kit::{Answer, Problem, actor, params};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use strum::{EnumString, IntoStaticStr, VariantNames};
@@ -21,28 +22,50 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{ContentBuilder, RefOr};
 
+use crate::audit_id;
+
 /// The lines of one export. What is beyond is behind the address in `Link`.
 const MAX_EXPORTED: usize = 10_000;
 
 /// A line of the audit trail.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct AuditLine {
-    /// The line's number: later lines have greater ones.
-    id: i64,
+    /// UUIDv7.
+    #[row(with = id)]
+    id: String,
+    #[row(column = "id")]
+    #[serde(skip)]
+    number: i64,
     /// When it was.
     at: Timestamp,
     /// A user's id, `device:CODE` or `system`.
     actor: String,
+    /// The user's name, or the device's code.
+    actor_name: String,
     /// What was done, such as `created`, `updated` or `deleted`.
     action: String,
     /// The kind of thing that it was done to, such as `alerts`.
     entity: String,
     /// The thing's id.
     subject: String,
-    /// What else is known of the change; it depends on the entity.
+    /// What else is known of the change; it depends on the entity. `changes` has each field that was changed, as
+    /// `{"field": {"from": …, "to": …}}`; of what was deleted, each that it had. No passwords, keys or other secrets.
     #[schema(value_type = Option<Object>)]
     detail: Option<JsonColumn<Box<RawValue>>>,
 }
+
+fn id(row: &Row) -> Result<String, Problem> {
+    Ok(audit_id::of(row.get("at")?, row.get("id")?).to_string())
+}
+
+const SELECT: &str = concatcp!(
+    "select id, at, actor, ",
+    actor::NAME,
+    " as actor_name, action, entity, subject, coalesce(
+         (select json_set(coalesce(detail, '{}'), '$.changes', json(c.changes)) from audit_changes c where c.line = audit_log.id), detail
+     ) as detail
+     from audit_log where "
+);
 
 /// How the lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
@@ -123,8 +146,7 @@ pub async fn list(_: Caller<Admin>, Now(now): Now, headers: HeaderMap, uri: Uri,
 fn lines(listing: &Listing<Filters>, limit: i64) -> Result<Vec<AuditLine>, Problem> {
     let filters = &listing.filters;
     Select::new(
-        "select id, at, actor, action, entity, subject, detail from audit_log
-         where (at, id) < (coalesce(?, 9223372036854775807), coalesce(?, 9223372036854775807))",
+        concatcp!(SELECT, "(at, id) < (coalesce(?, 9223372036854775807), coalesce(?, 9223372036854775807))"),
         params![listing.after_int(0), listing.after_int(1)],
     )
     .and_if("actor = ?", filters.actor.as_deref())
@@ -137,7 +159,7 @@ fn lines(listing: &Listing<Filters>, limit: i64) -> Result<Vec<AuditLine>, Probl
 }
 
 fn key(line: &AuditLine) -> (i64, i64) {
-    (line.at.0, line.id)
+    (line.at.0, line.number)
 }
 
 /// What `Accept` asks for: the first of its media types that is known here; JSON when there is none.
@@ -179,11 +201,11 @@ fn export(lines: &[AuditLine], format: Format, next: Option<String>) -> Answer<R
 
 fn csv(lines: &[AuditLine]) -> Result<Vec<u8>, Problem> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["id", "at", "actor", "action", "entity", "subject", "detail"]).map_err(Problem::internal)?;
+    writer.write_record(["id", "at", "actor", "action", "entity", "subject", "detail", "actor_name"]).map_err(Problem::internal)?;
     for line in lines {
-        let (id, at) = (line.id.to_string(), domain::time::format_rfc3339(line.at.0));
+        let at = domain::time::format_rfc3339(line.at.0);
         let detail = line.detail.as_ref().map(|detail| detail.0.get()).unwrap_or_default();
-        let record = [&*id, &*at, &*line.actor, &*line.action, &*line.entity, &*line.subject, detail];
+        let record = [&*line.id, &*at, &*line.actor, &*line.action, &*line.entity, &*line.subject, detail, &*line.actor_name];
         writer.write_record(record.map(|field| inert(field).into_owned())).map_err(Problem::internal)?;
     }
     writer.into_inner().map_err(Problem::internal)
@@ -208,9 +230,9 @@ fn ndjson(lines: &[AuditLine]) -> Result<Vec<u8>, Problem> {
 #[utoipa::path(get, path = "/api/event-logs/{id}")]
 pub async fn read(_: Caller<Admin>, Path(id): Path<String>) -> Answer<Json<AuditLine>> {
     let not_found = || Problem::not_found("line of the audit trail");
-    let id: i64 = id.parse().map_err(|_| not_found())?;
-    let line = Database.fetch_optional("select id, at, actor, action, entity, subject, detail from audit_log where id = ?", params![id])?;
-    line.map(Json).ok_or_else(not_found)
+    let number = audit_id::number(&id).ok_or_else(not_found)?;
+    let line: Option<AuditLine> = Database.fetch_optional(concatcp!(SELECT, "id = ?"), params![number])?;
+    line.filter(|line| line.id.eq_ignore_ascii_case(&id)).map(Json).ok_or_else(not_found)
 }
 
 #[cfg(test)]
@@ -243,9 +265,11 @@ mod tests {
     #[test]
     fn the_next_address_names_the_format_that_accept_asked_for() {
         let last = AuditLine {
-            id: 7,
+            id: audit_id::of(5, 7).to_string(),
+            number: 7,
             at: Timestamp(5),
             actor: "a".to_owned(),
+            actor_name: "Asha".to_owned(),
             action: "b".to_owned(),
             entity: "c".to_owned(),
             subject: "d".to_owned(),

@@ -13,7 +13,7 @@ use kit::problem::FieldErrors;
 use kit::request::{Body, Now};
 use kit::row::{FromRow, Json as JsonColumn};
 use kit::select::Select;
-use kit::{Answer, Problem, host, params, sites};
+use kit::{Answer, Problem, actor, host, params, sites};
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
@@ -84,6 +84,8 @@ pub struct IncidentVersion {
     at: Timestamp,
     /// A user's id.
     actor: String,
+    /// The user's name.
+    actor_name: String,
     /// `created`, `updated` or `deleted`.
     action: String,
     /// The incident as it then was.
@@ -140,13 +142,35 @@ pub async fn list(_: Caller<Operator>, listing: Listing<Filters>) -> Answer<Page
 #[utoipa::path(get, path = "/api/incidents/{id}")]
 pub async fn read(_: Caller<Operator>, Path(id): Path<String>) -> Answer<Json<IncidentDetail>> {
     let incident = Database.fetch_optional(concatcp!(SELECT, " and id = ?"), params![&id])?.ok_or_else(not_found)?;
-    let history =
-        Database.fetch_all("select at, actor, action, document from incident_history where incident_id = ? order by id", params![id])?;
-    Ok(Json(IncidentDetail { incident, history }))
+    Ok(Json(IncidentDetail { incident, history: versions(&id)? }))
+}
+
+fn versions(id: &str) -> Answer<Vec<IncidentVersion>> {
+    const VERSIONS: &str = concatcp!(
+        "select at, actor, ",
+        actor::NAME,
+        " as actor_name, action, document from incident_history where incident_id = ? order by id"
+    );
+    Database.fetch_all(VERSIONS, params![id])
+}
+
+/// Every version of an incident.
+#[derive(Serialize, ToSchema)]
+pub struct IncidentHistory {
+    /// The first first.
+    items: Vec<IncidentVersion>,
+}
+
+/// Returns every version of an incident, also of one that was deleted.
+#[utoipa::path(get, path = "/api/incidents/{id}/history")]
+pub async fn history(_: Caller<Operator>, Path(id): Path<String>) -> Answer<Json<IncidentHistory>> {
+    let items = versions(&id)?;
+    if items.is_empty() { Err(not_found()) } else { Ok(Json(IncidentHistory { items })) }
 }
 
 /// A new incident.
 #[derive(Input)]
+#[input(read_only("id", "created_at", "created_by", "updated_at", "updated_by", "history"))]
 #[input(example = r#"{
     "temple_id": "somnath", "type": "fire", "severity": "high", "title": "Fire in the kitchen", "actions": "Put out with a blanket",
     "occurred_at": "2026-01-04T10:30:00Z"
@@ -178,6 +202,7 @@ pub struct NewIncident {
 
 /// A change of an incident: what is not sent stays; null clears an optional field.
 #[derive(Input)]
+#[input(read_only("id", "created_at", "created_by", "updated_at", "updated_by", "history"))]
 #[input(example = r#"{"status": "closed", "actions": "Put out; the wiring was replaced"}"#)]
 pub struct IncidentChange {
     /// The temple's slug.

@@ -3,6 +3,7 @@
 //!
 //! The schema's triggers write history and audit in the transaction of each change, so nothing here does.
 
+mod audit_id;
 mod availability;
 mod event_logs;
 mod incidents;
@@ -32,6 +33,7 @@ pub fn api() -> Api {
         incidents::read,
         incidents::update,
         incidents::delete,
+        incidents::history,
         event_logs::list,
         event_logs::read,
     ])

@@ -72,6 +72,7 @@ pub async fn list(_: Caller<Operator>, Path(id): Path<String>, listing: Listing<
 
 /// A new maintenance window.
 #[derive(Input)]
+#[input(read_only("id", "resource_id", "created_at", "created_by"))]
 #[input(check, example = r#"{"start": "2099-02-04T10:00:00Z", "end": "2099-02-04T16:00:00Z", "reason": "Tyres"}"#)]
 pub struct NewMaintenance {
     /// When it begins.
@@ -86,6 +87,7 @@ pub struct NewMaintenance {
 
 /// A change of a maintenance window: what is not sent stays; null clears the reason.
 #[derive(Input)]
+#[input(read_only("id", "resource_id", "created_at", "created_by"))]
 #[input(check, example = r#"{"end": "2099-02-04T18:00:00Z", "reason": "Tyres and brakes"}"#)]
 pub struct MaintenanceChange {
     /// When it begins.

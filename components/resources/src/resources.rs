@@ -118,6 +118,7 @@ pub async fn read(_: Caller<Operator>, Now(now): Now, Path(id): Path<String>) ->
 
 /// A new resource.
 #[derive(Input)]
+#[input(read_only("id", "emergency_id", "created_at", "updated_at"))]
 #[input(example = r#"{
     "temple_id": "somnath", "type": "ambulance", "name": "Ambulance 7, south gate", "capacity": 2, "contact": "+912876000107",
     "location": {"lat": 20.8861, "lng": 70.4012}
@@ -145,6 +146,7 @@ pub struct NewResource {
 
 /// A change of a resource: what is not sent stays; null clears an optional field.
 #[derive(Input)]
+#[input(read_only("id", "emergency_id", "created_at", "updated_at"))]
 #[input(example = r#"{"status": "out_of_service", "notes": "Gearbox"}"#)]
 pub struct ResourceChange {
     /// May be repeated, and cannot be changed.

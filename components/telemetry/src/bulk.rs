@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use axum::extract::{FromRequest, Request};
+use const_format::concatcp;
 use domain::reading::{self, Flags, Reading};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use kit::api::{Describe, Request as Operation};
-use kit::caller::{Caller, Sender};
+use kit::caller::{Caller, Principal, ReadingSender, SESSION_LIVES};
 use kit::db::{Database, Fetch as _};
 use kit::input::{self, Input as _, Value};
 use kit::request::{JsonBytes, Now, RequestId, describe_body_refusals};
@@ -68,7 +69,7 @@ impl Describe for Readings {
 /// 5,000 readings are a 413, and a body of which nothing is JSON is a 400.
 #[utoipa::path(post, path = "/api/telemetry/bulk")]
 pub async fn create(
-    caller: Caller<Sender>,
+    caller: Caller<ReadingSender>,
     Now(now): Now,
     RequestId(request_id): RequestId,
     Readings(parsed): Readings,
@@ -84,7 +85,7 @@ pub async fn create(
             Err(Refused::Fields(errors)) => tally.reject_fields(index, errors),
         }
     }
-    let flags = insert(&readings, now, &mut tally)?;
+    let flags = insert(&readings, &caller.0, now, &mut tally)?;
     if tally.accepted > 0 && flags & reading::VOLTAGE_RAISE != 0 {
         outbox::wake_dispatcher(request_id);
     }
@@ -92,8 +93,8 @@ pub async fn create(
 }
 
 /// Stores the readings in one statement, and tallies what became of each; the flags of all of them together.
-fn insert(readings: &[(usize, Reading)], now: i64, tally: &mut Tally) -> Result<Flags, Problem> {
-    let ids = device_ids(readings)?;
+fn insert(readings: &[(usize, Reading)], caller: &Principal, now: i64, tally: &mut Tally) -> Result<Flags, Problem> {
+    let ids = device_ids(readings, caller)?;
     let mut all_flags = 0;
     let mut sent = Vec::with_capacity(readings.len());
     let mut rows = Vec::with_capacity(readings.len() * 96 + 2);
@@ -157,8 +158,8 @@ struct ActiveDevice {
     id: i64,
 }
 
-/// The row ids of the active devices among the readings', by the code as it was sent.
-fn device_ids(readings: &[(usize, Reading)]) -> Result<HashMap<String, i64>, Problem> {
+/// The row ids of the active devices among the readings', by the code as it was sent. 401 when the caller's session has ended.
+fn device_ids(readings: &[(usize, Reading)], caller: &Principal) -> Result<HashMap<String, i64>, Problem> {
     let mut codes: Vec<&str> = Vec::new();
     let mut last = "";
     for (_, reading) in readings {
@@ -175,9 +176,15 @@ fn device_ids(readings: &[(usize, Reading)]) -> Result<HashMap<String, i64>, Pro
     }
     let codes = serde_json::to_string(&codes).map_err(Problem::internal)?;
     let devices: Vec<ActiveDevice> = Database.fetch_all(
-        "select c.value as sent_code, d.id from json_each(?) c cross join devices d on d.code = c.value where d.is_active = 1",
-        params![codes],
+        concatcp!(
+            "select c.value as sent_code, d.id from json_each(?) c cross join devices d on d.code = c.value where d.is_active = 1 and ",
+            SESSION_LIVES
+        ),
+        params![codes, caller.session.as_deref()],
     )?;
+    if devices.is_empty() {
+        caller.current()?;
+    }
     Ok(devices.into_iter().map(|device| (device.sent_code, device.id)).collect())
 }
 

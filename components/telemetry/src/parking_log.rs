@@ -1,7 +1,7 @@
 //! The log of occupancy, as devices without electrical readings tell it.
 
 use const_format::concatcp;
-use kit::caller::{Caller, Operator, Sender};
+use kit::caller::{Caller, Operator, ReadingSender, SESSION_LIVES};
 use kit::db::{Database, DbError, Executor as _, Fetch as _};
 use kit::input::{Code, DeviceTime, Input, Timestamp};
 use kit::page::{Listing, Order, Page};
@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use crate::body::LenientBody;
 use crate::filters::SpanFilters;
 use crate::quiet::QuietJson;
-use crate::single::not_yours;
+use crate::single::{no_device, not_yours};
 
 /// An occupancy event of a device.
 #[derive(Input)]
@@ -51,7 +51,7 @@ pub struct OccupancyEvent {
     (status = 409, description = "This device's occupancy of that time is stored already."),
 ))]
 pub async fn create(
-    caller: Caller<Sender>,
+    caller: Caller<ReadingSender>,
     Now(now): Now,
     LenientBody(event): LenientBody<NewOccupancyEvent>,
 ) -> Answer<QuietJson<201, OccupancyEvent>> {
@@ -59,13 +59,17 @@ pub async fn create(
         return Err(not_yours());
     }
     let stored = Database.run(
-        "insert into occupancy_log (device_id, at, received_at, occupied)
-         values ((select id from devices where code = ? and is_active = 1), ?, ?, ?)",
-        params![&event.device_code, event.timestamp.0, now, event.is_occupied],
+        concatcp!(
+            "insert into occupancy_log (device_id, at, received_at, occupied)
+             values ((select id from devices where code = ? and is_active = 1 and ",
+            SESSION_LIVES,
+            "), ?, ?, ?)"
+        ),
+        params![&event.device_code, caller.0.session.as_deref(), event.timestamp.0, now, event.is_occupied],
     );
     match stored {
         Ok(_) => {}
-        Err(DbError::NotNull(column)) if column == "occupancy_log.device_id" => return Err(Problem::not_found("active device")),
+        Err(DbError::NotNull(column)) if column == "occupancy_log.device_id" => return Err(no_device(&caller.0)),
         Err(DbError::Unique(columns)) if columns == "occupancy_log.device_id, occupancy_log.at" => {
             return Err(Problem::conflict("this device's occupancy of that time is stored already"));
         }

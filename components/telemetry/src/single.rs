@@ -1,7 +1,8 @@
 //! One reading.
 
+use const_format::concatcp;
 use domain::reading::{self, Flags, Reading};
-use kit::caller::{Caller, Sender};
+use kit::caller::{Caller, Principal, ReadingSender, SESSION_LIVES};
 use kit::db::{Database, DbError, Executor as _};
 use kit::input::Timestamp;
 use kit::request::{Now, RequestId};
@@ -57,7 +58,7 @@ fn electrical_state(row: &Row) -> Result<&'static str, Problem> {
     (status = 409, description = "This device's reading of that time is stored already."),
 ))]
 pub async fn create(
-    caller: Caller<Sender>,
+    caller: Caller<ReadingSender>,
     Now(now): Now,
     RequestId(request_id): RequestId,
     ReadingBody(reading): ReadingBody,
@@ -66,7 +67,7 @@ pub async fn create(
         return Err(not_yours());
     }
     let flags = reading::judge(&reading);
-    insert(&reading, flags, now)?;
+    insert(&reading, flags, &caller.0, now)?;
     if flags & reading::VOLTAGE_RAISE != 0 {
         outbox::wake_dispatcher(request_id);
     }
@@ -85,19 +86,29 @@ pub async fn create(
     }))
 }
 
+/// 404, or 401 when it is the caller's session that is not there any more.
+pub fn no_device(caller: &Principal) -> Problem {
+    caller.current().err().unwrap_or_else(|| Problem::not_found("active device"))
+}
+
 /// 403: the caller is a device, and this is another's data.
 pub fn not_yours() -> Problem {
     Problem::forbidden("a device sends only its own data")
 }
 
 /// Without `returning` and without a look before: what the table refuses says why.
-fn insert(reading: &Reading, flags: Flags, now: i64) -> Result<(), Problem> {
+fn insert(reading: &Reading, flags: Flags, caller: &Principal, now: i64) -> Result<(), Problem> {
     let stored = Database.run(
-        "insert into readings
-            (device_id, at, received_at, voltage, current, power_factor, power_w, battery, occupied, flags)
-         values ((select id from devices where code = ? and is_active = 1), ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        concatcp!(
+            "insert into readings
+                (device_id, at, received_at, voltage, current, power_factor, power_w, battery, occupied, flags)
+             values ((select id from devices where code = ? and is_active = 1 and ",
+            SESSION_LIVES,
+            "), ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        ),
         params![
             reading.device_code.as_str(),
+            caller.session.as_deref(),
             reading.at,
             now,
             reading.voltage,
@@ -111,7 +122,7 @@ fn insert(reading: &Reading, flags: Flags, now: i64) -> Result<(), Problem> {
     );
     match stored {
         Ok(_) => Ok(()),
-        Err(DbError::NotNull(column)) if column == "readings.device_id" => Err(Problem::not_found("active device")),
+        Err(DbError::NotNull(column)) if column == "readings.device_id" => Err(no_device(caller)),
         Err(DbError::Unique(columns)) if columns == "readings.device_id, readings.at" => {
             Err(Problem::conflict("this device's reading of that time is stored already"))
         }

@@ -185,6 +185,7 @@ pub struct NewShuttle {
 
 /// A change of a shuttle: what is not sent stays; null takes away the route, the plate and the device.
 #[derive(Input)]
+#[input(read_only("passengers", "free_places", "load_percent", "location", "updated_at"))]
 #[input(example = r#"{"name": "Shuttle 101 (electric)", "capacity": 36, "plate": null}"#)]
 pub struct ShuttleChange {
     /// May be repeated, and cannot be changed.

@@ -25,6 +25,7 @@ pub mod forecast;
 pub mod geo;
 pub mod health;
 pub mod login;
+pub mod one_time_code;
 pub mod overview;
 pub mod password;
 pub mod payment;

@@ -8,6 +8,7 @@ use syn::{Attribute, DeriveInput, Expr, ExprLit, Field, Lit, LitStr, Meta, Token
 struct StructOptions {
     check: bool,
     example: Option<Expr>,
+    read_only: Vec<LitStr>,
 }
 
 /// `#[input(…)]` on a field.
@@ -52,15 +53,22 @@ pub fn expand(item: &DeriveInput) -> syn::Result<TokenStream> {
         }
         values.push(quote! { #ident: #local? });
     }
+    let read_only = &options.read_only;
+    if !read_only.is_empty() {
+        reads.push(quote! { at.refuse_read_only(object, &[#(#read_only),*]); });
+        known.push(quote! { [#(#read_only),*].contains(&name) });
+        properties.push(quote! { properties.extend([#(#read_only),*].map(::kit::input::Property::read_only)); });
+    }
     let check = options.check.then(|| quote! { value.check(at); });
     let example = options.example.map(|example| {
         quote! {
             fn example() -> ::std::option::Option<&'static str> { ::std::option::Option::Some(#example) }
         }
     });
-    let names_path = !named_by_path.is_empty();
+    // What the path names may be repeated, of what is read-only too.
+    let names_path = !named_by_path.is_empty() || !read_only.is_empty();
     // Keeps the compiler from warning that the field is never read.
-    let read = names_path.then(|| quote! { const _: fn(&#name) = |value| { #(let _ = &value.#named_by_path;)* }; });
+    let read = (!named_by_path.is_empty()).then(|| quote! { const _: fn(&#name) = |value| { #(let _ = &value.#named_by_path;)* }; });
     let (title, description) = (name.to_string(), doc_comment(&item.attrs));
     Ok(quote! {
         impl #generics ::kit::input::Input for #name #type_generics #bounds {
@@ -110,8 +118,12 @@ fn struct_options(attributes: &[Attribute]) -> syn::Result<StructOptions> {
                 options.check = true;
             } else if meta.path.is_ident("example") {
                 options.example = Some(meta.value()?.parse()?);
+            } else if meta.path.is_ident("read_only") {
+                let names;
+                syn::parenthesized!(names in meta.input);
+                options.read_only.extend(Punctuated::<LitStr, Token![,]>::parse_terminated(&names)?);
             } else {
-                return Err(meta.error("expected `check` or `example = …`"));
+                return Err(meta.error("expected `check`, `example = …` or `read_only(…)`"));
             }
             Ok(())
         })?;

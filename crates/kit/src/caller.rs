@@ -79,19 +79,37 @@ impl Requirement for Person {
     }
 }
 
-/// A device, or an operator or above: who may send readings. Handlers check [`Principal::may_send_for`] as well.
-pub struct Sender;
+macro_rules! sender {
+    ($(#[$doc:meta])* $name:ident, $max_age_ms:expr) => {
+        $(#[$doc])*
+        pub struct $name;
 
-impl Requirement for Sender {
-    // The path of the readings, the one where a look-up each time would be felt. Whether the device is active is asked each time.
-    const MAX_AGE_MS: u64 = 5_000;
-    const ROLE: &'static str = Role::Device.into_str();
-    const DEVICES: bool = true;
+        impl Requirement for $name {
+            const MAX_AGE_MS: u64 = $max_age_ms;
+            const ROLE: &'static str = Role::Device.into_str();
+            const DEVICES: bool = true;
 
-    fn met_by(principal: &Principal) -> bool {
-        principal.role == Role::Device || principal.role.holds(Role::Operator)
-    }
+            fn met_by(principal: &Principal) -> bool {
+                principal.role == Role::Device || principal.role.holds(Role::Operator)
+            }
+        }
+    };
 }
+
+sender! {
+    /// A device, or an operator or above: who may send what is measured. Handlers check [`Principal::may_send_for`] as well.
+    Sender, 0
+}
+
+sender! {
+    /// The same on the path of the readings, the one where a look-up each time would be felt: what is known of the account is up to 5 seconds
+    /// old. Whether the device is active and the session lives is a part of the handler's own statement, see [`SESSION_LIVES`].
+    ReadingSender, 5_000
+}
+
+/// A condition of a statement that stands for the look-up that [`ReadingSender`] spares: its one parameter is the caller's
+/// [`session`](Principal::session). Where it does not hold, [`Principal::current`] says why.
+pub const SESSION_LIVES: &str = "not exists (select 1 from revoked_families where family = ?)";
 
 /// The caller, who meets `R`. 401 without proof of identity, 403 when it is not enough.
 pub struct Caller<R>(pub Principal, PhantomData<R>);
@@ -183,5 +201,5 @@ fn device(key: &str) -> Result<Principal, Problem> {
         params![host::sha256(key.as_bytes())],
     )?;
     let code = code.ok_or_else(|| Problem::unauthorized("the device key is not valid or was revoked"))?;
-    Ok(Principal { id: format!("device:{code}"), role: Role::Device, device: Some(code) })
+    Ok(Principal { id: format!("device:{code}"), role: Role::Device, device: Some(code), session: None })
 }

@@ -20,6 +20,7 @@
 //! - A field that is not sent or null is missing, unless its type is an `Option`, a [`Patch`], or it has `#[input(default)]`.
 //! - `alias("…")` names what older clients write; `rename = "…"` gives a name that Rust does not allow; `flatten` takes in another input.
 //! - `same_as_path = "…"` is for a field of a change that names what the path names: it may be repeated, and cannot be changed.
+//! - `#[input(read_only("…"))]` names fields of the answer that a request does not take: whoever sends one back would think it was changed.
 //! - `#[input(check)]` calls the struct's own `fn check(&self, at: &mut At)`, for rules that bind several fields, when each is good by itself.
 //! - A field's doc comment is its description in the API document; without one, what its type says of itself.
 //! - Unknown fields are left alone: old clients send some.
@@ -131,6 +132,16 @@ impl<'a> At<'a> {
         let other = sent.iter().flatten().any(|sent| named.is_some_and(|named| !sent.eq_ignore_ascii_case(named)));
         self.check_field(!other, name, "cannot be changed");
         sent
+    }
+
+    /// Refuses these fields where they are sent, unless as null, or as the parameter of this name in the path.
+    pub fn refuse_read_only(&mut self, object: &Object, names: &[&str]) {
+        for name in names {
+            let Some(sent) = object.get(*name).filter(|sent| !sent.is_null()) else { continue };
+            let named = self.path_values.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+            let is_named = named.zip(sent.as_str()).is_some_and(|(named, sent)| named.eq_ignore_ascii_case(sent.trim()));
+            self.check_field(is_named, name, "is read-only");
+        }
     }
 
     /// The time of the request, milliseconds.
@@ -303,6 +314,11 @@ impl Property {
             description = format!("{description}\n\nAlso read as {names}.").trim().to_owned();
         }
         Self { name, schema, required, description, aliases }
+    }
+
+    /// Of a field of the answer that the request does not take.
+    pub fn read_only(name: &'static str) -> Self {
+        Self { name, schema: Immutable::schema(&mut Vec::new()), required: false, description: "Read-only.".to_owned(), aliases: &[] }
     }
 }
 
@@ -640,5 +656,25 @@ mod tests {
         }
         reference::<other::Guest>(&mut schemas);
         assert_eq!(schemas.iter().filter(|(name, _)| name == "Guest").count(), 2);
+    }
+
+    #[derive(Debug, Input)]
+    #[input(read_only("id", "created_at"))]
+    struct Renaming {
+        name: Option<Text<1, 10>>,
+    }
+
+    #[test]
+    fn what_is_read_only_is_named_unless_it_is_what_the_path_names() {
+        let read = |body: &str| {
+            let path = [("id".to_owned(), "0192f0c1".to_owned())];
+            match parse_at::<Renaming>(body.as_bytes(), 0, &path) {
+                Ok(renaming) => vec![renaming.name.map(String::from).unwrap_or_default()],
+                Err(problem) => problem.errors().iter().map(|(field, reasons)| format!("{field} {}", reasons.join(", "))).collect(),
+            }
+        };
+        assert_eq!(read(r#"{"id": "0192F0C1", "name": "Asha", "created_at": null, "unknown": 1}"#), ["Asha"]);
+        assert_eq!(read(r#"{"id": 1, "created_at": "2026-02-04T10:30:00Z"}"#), ["created_at is read-only", "id is read-only"]);
+        assert!(Renaming::knows("created_at") && Renaming::NAMES_PATH);
     }
 }

@@ -8,6 +8,7 @@
 // The derives name this crate as components do.
 extern crate self as kit;
 
+pub mod actor;
 pub mod api;
 pub mod assets;
 pub mod caller;

@@ -11,10 +11,8 @@ use domain::role::Role;
 use jwt_simple::prelude::{Duration, Ed25519PublicKey, EdDSAPublicKeyLike, Token, UnixTimeStamp, VerificationOptions};
 use serde::{Deserialize, Serialize};
 
-use crate::db::{Database, Fetch as _};
 use crate::principal::Principal;
-use crate::row::FromRow;
-use crate::{Problem, config, host, params};
+use crate::{Problem, config, host};
 
 /// The media type that access tokens carry in `typ` (RFC 9068 §2.1).
 pub const TYPE: &str = "at+jwt";
@@ -24,6 +22,8 @@ pub const TYPE: &str = "at+jwt";
 pub struct Claims {
     /// The user's role when it was issued.
     pub role: Role,
+    /// The session that it belongs to: the login, and all refreshes that followed from it. With the session's end it is void.
+    pub sid: String,
     /// For role `device`: the one device whose data it may send.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
@@ -74,8 +74,8 @@ thread_local! {
 }
 
 /// Who holds this access token, with the role that their account has now. 401 when the token is not one of ours, was altered, or has
-/// expired, or the account is not active any more. What is known of the account is at most `max_age_ms` old: a token outlives its
-/// holder's dismissal by that, not by its own length.
+/// expired, its session has ended, or the account is not active any more. What is known of account and session is at most `max_age_ms`
+/// old: a token outlives its holder's logout or dismissal by that, not by its own length.
 pub async fn verify(token: &str, now_ms: i64, max_age_ms: u64) -> Result<Principal, Problem> {
     let now_s = now_ms / 1000;
     let mut verified = match VERIFIED.with_borrow(|verified| verified.get(token).cloned()) {
@@ -84,7 +84,7 @@ pub async fn verify(token: &str, now_ms: i64, max_age_ms: u64) -> Result<Princip
         Some(known) => known,
         None => verify_afresh(token, now_s).await?,
     };
-    (verified.principal.role, verified.principal.device) = standing(&verified.principal.id)?;
+    verified.principal = verified.principal.current()?;
     verified.looked_up_at = now_ms;
     let principal = verified.principal.clone();
     VERIFIED.with_borrow_mut(|remembered| {
@@ -94,21 +94,6 @@ pub async fn verify(token: &str, now_ms: i64, max_age_ms: u64) -> Result<Princip
         remembered.insert(token.to_owned(), verified);
     });
     Ok(principal)
-}
-
-/// An active account, as far as its rights go.
-#[derive(FromRow)]
-struct Standing {
-    role: Role,
-    device_code: Option<String>,
-}
-
-/// The role of an active account, and for role `device` its device.
-fn standing(user: &str) -> Result<(Role, Option<String>), Problem> {
-    let found: Option<Standing> =
-        Database.fetch_optional("select role, device_code from users where id = ? and is_active = 1", params![user])?;
-    let found = found.ok_or_else(|| Problem::unauthorized("this account is not active any more"))?;
-    Ok((found.role, found.device_code))
 }
 
 fn refused() -> Problem {
@@ -135,6 +120,7 @@ async fn verify_afresh(token: &str, now_s: i64) -> Result<Verified, Problem> {
     let (Some(id), true) = (claims.subject, expires_at_s > now_s) else {
         return Err(refused());
     };
-    let principal = Principal { id, role: claims.custom.role, device: claims.custom.device };
+    let Claims { role, sid, device } = claims.custom;
+    let principal = Principal { id, role, device, session: Some(sid) };
     Ok(Verified { principal, expires_at_s, looked_up_at: i64::MIN })
 }

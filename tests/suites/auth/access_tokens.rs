@@ -105,7 +105,7 @@ async fn the_public_keys_verify_the_tokens() {
 
     let mut names: Vec<_> = claims.as_object().expect("claims").keys().collect();
     names.sort();
-    assert_eq!(names, ["aud", "exp", "iat", "iss", "jti", "role", "sub"]);
+    assert_eq!(names, ["aud", "exp", "iat", "iss", "jti", "role", "sid", "sub"]);
     assert_eq!((text(&claims, "iss"), text(&claims, "aud"), text(&claims, "role")), ("gatehouse", "gatehouse", "visitor"));
     assert_eq!(claims["sub"], session["user"]["id"]);
     assert_eq!(claims["exp"].as_i64().zip(claims["iat"].as_i64()).map(|(exp, iat)| exp - iat), Some(900));
@@ -172,6 +172,8 @@ async fn forged_tokens_are_refused() {
         ("issued tomorrow", with(&claims, "iat", json!(now + 86_400))),
         ("not before tomorrow", with(&claims, "nbf", json!(now + 86_400))),
         ("no sub", without(&claims, "sub")),
+        ("no sid", without(&claims, "sid")),
+        ("sid no text", with(&claims, "sid", json!(7))),
         ("no role", without(&claims, "role")),
         ("unknown role", with(&claims, "role", json!("root"))),
     ] {

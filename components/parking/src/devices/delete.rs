@@ -32,12 +32,13 @@ pub async fn delete(caller: Caller<Admin>, Now(now): Now, Path(code): Path<Strin
         let actor = &caller.0.id;
         let device: Stored = transaction.fetch_optional(FIND, params![code])?.ok_or_else(not_found)?;
         if !device.has_history {
-            // Its state and its keys go with it.
-            transaction.run("delete from devices where id = ?", params![device.id])?;
+            // The line comes first: the trigger of the delete adds to it what the device was.
             transaction.run(
                 "insert into audit_log (at, actor, action, entity, subject) values (?, ?, 'deleted', 'devices', ?)",
                 params![now, actor, &device.code],
             )?;
+            // Its state and its keys go with it.
+            transaction.run("delete from devices where id = ?", params![device.id])?;
         } else if device.is_active {
             let deactivate = "update devices set is_active = 0, updated_at = ?2, updated_by = ?3 where id = ?1";
             transaction.run(deactivate, params![device.id, now, actor])?;

@@ -16,6 +16,20 @@ use super::{Device, find, not_found};
 /// A change of a device: what is not sent stays; null takes the name, the firmware, or the device off its spot. One that is moved to
 /// another zone leaves its spot.
 #[derive(Input)]
+#[input(read_only(
+    "health",
+    "last_seen_at",
+    "last_reading_at",
+    "battery",
+    "electrical_state",
+    "voltage",
+    "current",
+    "power_factor",
+    "power_w",
+    "occupied",
+    "created_at",
+    "updated_at"
+))]
 #[input(example = r#"{"name": "By the lift", "firmware": "1.3.0"}"#)]
 pub struct DeviceChange {
     /// May be repeated, and cannot be changed.

@@ -48,6 +48,7 @@ pub struct NewRoute {
 
 /// A change of a route: what is not sent stays. A new `polyline` needs its `stops` with it; a list of stops replaces the one before.
 #[derive(Input)]
+#[input(read_only("length_m", "created_at", "updated_at"))]
 #[input(check, example = r#"{"name": "Night line", "departures": ["21:00", "22:00"]}"#)]
 pub struct RouteChange {
     /// May be repeated, and cannot be changed.
