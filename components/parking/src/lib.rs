@@ -11,6 +11,7 @@ mod slot_monitoring;
 mod spot_state;
 mod spots;
 mod tariff;
+mod thresholds;
 mod zones;
 
 use kit::api::Api;
