@@ -16,6 +16,10 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::net::TcpListener;
 
+mod ledger;
+
+use ledger::{Ledger, refusal, succeed};
+
 /// The one key that it knows: a restricted one.
 pub const KEY: &str = "rk_test_gatehouse";
 /// What its webhooks are signed with.
@@ -65,15 +69,6 @@ struct State {
     mode: Mutex<Mode>,
     requests: Mutex<Vec<RecordedRequest>>,
     ledger: Mutex<Ledger>,
-}
-
-#[derive(Default)]
-struct Ledger {
-    counter: u64,
-    intents: BTreeMap<String, Value>,
-    refunds: BTreeMap<String, Value>,
-    /// By key: what was asked, and what was answered.
-    answers: HashMap<String, (String, StatusCode, Value)>,
 }
 
 /// The double. It ends with its test.
@@ -166,15 +161,51 @@ impl Stripe {
         lock(&self.state.ledger).intents.get_mut(intent).expect("an intent")["status"] = json!(status);
     }
 
+    /// What somebody gives back at its dashboard: the refund.
+    pub fn refund_by_hand(&self, intent: &str, amount: i64) -> Value {
+        let form = HashMap::from([("payment_intent".to_owned(), intent.to_owned()), ("amount".to_owned(), amount.to_string())]);
+        let (status, refund) = lock(&self.state.ledger).refund(&form);
+        assert_eq!(status, StatusCode::OK, "{refund}");
+        refund
+    }
+
+    /// The charge of an intent that was paid.
+    pub fn charge(&self, intent: &str) -> Value {
+        let ledger = lock(&self.state.ledger);
+        let (paid, refunded) = (&ledger.intents[intent], ledger.refunded(intent));
+        json!({
+            "id": format!("ch_{intent}"), "object": "charge", "amount": paid["amount"], "amount_refunded": refunded, "payment_intent": intent,
+            "currency": paid["currency"], "paid": true, "refunded": paid["amount_received"] == json!(refunded),
+            "disputed": ledger.is_disputed(intent),
+        })
+    }
+
+    /// What the holder of the card disputes with their bank: the dispute.
+    pub fn dispute(&self, intent: &str, amount: i64) -> Value {
+        let mut ledger = lock(&self.state.ledger);
+        assert_eq!(ledger.intents[intent]["status"], "succeeded", "only what was paid is disputed");
+        let id = ledger.new_id("du");
+        let dispute = json!({
+            "id": id, "object": "dispute", "amount": amount, "charge": format!("ch_{intent}"), "payment_intent": intent,
+            "currency": ledger.intents[intent]["currency"], "reason": "fraudulent", "status": "needs_response",
+            "evidence_details": {"due_by": 1_999_999_999, "has_evidence": false, "past_due": false, "submission_count": 0},
+        });
+        ledger.disputes.insert(id, dispute.clone());
+        dispute
+    }
+
+    /// Sets how a dispute stands, as the bank's decision would: it as it is then.
+    pub fn set_dispute_status(&self, dispute: &str, status: &str) -> Value {
+        let mut ledger = lock(&self.state.ledger);
+        let dispute = ledger.disputes.get_mut(dispute).expect("a dispute");
+        dispute["status"] = json!(status);
+        dispute.clone()
+    }
+
     /// Sets what becomes of refunds: `succeeded`, `pending` or `failed`.
     pub fn set_refund_status(&self, refund: &str, status: &str) {
         lock(&self.state.ledger).refunds.get_mut(refund).expect("a refund")["status"] = json!(status);
     }
-}
-
-fn succeed(intent: &mut Value) {
-    intent["status"] = json!("succeeded");
-    intent["amount_received"] = intent["amount"].clone();
 }
 
 async fn serve(listener: TcpListener, state: Arc<State>) {
@@ -226,7 +257,7 @@ async fn answer(state: &State, request: hyper::Request<Incoming>) -> Result<Resp
                 ),
                 Some((_, status, answered)) => (*status, answered.clone()),
                 None => {
-                    let (status, answered) = ledger.route(&parts.method, parts.uri.path(), &form);
+                    let (status, answered) = ledger.route(&parts.method, &parts.uri, &form);
                     if !key.is_empty() && parts.method == Method::POST {
                         ledger.answers.insert(key, (asked, status, answered.clone()));
                     }
@@ -240,136 +271,4 @@ async fn answer(state: &State, request: hyper::Request<Incoming>) -> Result<Resp
     }
     let body = Full::new(Bytes::from(answered.to_string()));
     Ok(Response::builder().status(status).header("content-type", "application/json").body(body).expect("an answer"))
-}
-
-fn refusal(kind: &str, code: &str, message: &str) -> Value {
-    json!({"error": {"type": kind, "code": code, "message": message}})
-}
-
-fn invalid(code: &str, message: &str) -> (StatusCode, Value) {
-    (StatusCode::BAD_REQUEST, refusal("invalid_request_error", code, message))
-}
-
-impl Ledger {
-    fn new_id(&mut self, prefix: &str) -> String {
-        self.counter += 1;
-        format!("{prefix}_{}{:06}", crate::unique("x").replace('-', ""), self.counter)
-    }
-
-    fn refunded(&self, intent: &str) -> i64 {
-        let own = self.refunds.values().filter(|refund| refund["payment_intent"] == json!(intent) && refund["status"] != "failed");
-        own.filter_map(|refund| refund["amount"].as_i64()).sum()
-    }
-
-    fn route(&mut self, method: &Method, path: &str, form: &HashMap<String, String>) -> (StatusCode, Value) {
-        let missing = || (StatusCode::NOT_FOUND, refusal("invalid_request_error", "resource_missing", "No such object"));
-        let path: Vec<_> = path.trim_matches('/').split('/').collect();
-        match (method, &path[..]) {
-            (&Method::POST, ["v1", "payment_intents"]) => self.create(form),
-            (_, ["v1", "payment_intents", id, rest @ ..]) => {
-                let Some(intent) = self.intents.get_mut(*id) else { return missing() };
-                match (method, rest) {
-                    (&Method::GET, []) => (StatusCode::OK, intent.clone()),
-                    (&Method::POST, []) => give_method(intent, form),
-                    (&Method::POST, ["confirm"]) => confirm(intent),
-                    (&Method::POST, ["cancel"]) => cancel(intent),
-                    _ => missing(),
-                }
-            }
-            (&Method::POST, ["v1", "refunds"]) => self.refund(form),
-            (&Method::GET, ["v1", "refunds", id]) => self.refunds.get(*id).map_or_else(missing, |refund| (StatusCode::OK, refund.clone())),
-            _ => missing(),
-        }
-    }
-
-    fn create(&mut self, form: &HashMap<String, String>) -> (StatusCode, Value) {
-        let amount = form.get("amount").and_then(|amount| amount.parse::<i64>().ok()).unwrap_or(0);
-        let currency = form.get("currency").cloned().unwrap_or_default();
-        if amount < 1 {
-            return invalid("parameter_invalid_integer", "This value must be greater than or equal to 1.");
-        }
-        if amount < 50 {
-            return invalid("amount_too_small", "Amount must convert to at least 50 cents.");
-        }
-        if currency.len() != 3 || currency.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return invalid("parameter_invalid", "Invalid currency");
-        }
-        let id = self.new_id("pi");
-        let metadata: serde_json::Map<_, _> = form
-            .iter()
-            .filter_map(|(name, value)| Some((name.strip_prefix("metadata[")?.strip_suffix(']')?.to_owned(), json!(value))))
-            .collect();
-        let intent = json!({
-            "id": id, "object": "payment_intent", "amount": amount, "amount_received": 0, "currency": currency,
-            "status": "requires_payment_method", "client_secret": format!("{id}_secret_{}", crate::unique("s")), "metadata": metadata,
-            "payment_method_types": ["card"], "payment_method": null,
-        });
-        self.intents.insert(id, intent.clone());
-        (StatusCode::OK, intent)
-    }
-
-    fn refund(&mut self, form: &HashMap<String, String>) -> (StatusCode, Value) {
-        let Some(intent) = form.get("payment_intent").and_then(|id| self.intents.get(id)).cloned() else {
-            return invalid("resource_missing", "No such payment_intent");
-        };
-        let id = intent["id"].as_str().unwrap_or_default().to_owned();
-        if intent["status"] != "succeeded" {
-            return invalid("payment_intent_unexpected_state", "This PaymentIntent does not have a successful charge to refund.");
-        }
-        let left = intent["amount_received"].as_i64().unwrap_or(0) - self.refunded(&id);
-        let amount = form.get("amount").and_then(|amount| amount.parse::<i64>().ok()).unwrap_or(left);
-        if left == 0 {
-            return invalid("charge_already_refunded", "Charge has already been refunded.");
-        }
-        if !(1..=left).contains(&amount) {
-            return invalid("", "Refund amount is greater than unrefunded amount on charge");
-        }
-        let refund_id = self.new_id("re");
-        let refund = json!({"id": refund_id, "object": "refund", "amount": amount, "payment_intent": id, "status": "succeeded"});
-        self.refunds.insert(refund_id, refund.clone());
-        (StatusCode::OK, refund)
-    }
-}
-
-fn give_method(intent: &mut Value, form: &HashMap<String, String>) -> (StatusCode, Value) {
-    if !intent["status"].as_str().unwrap_or_default().starts_with("requires_") {
-        return invalid("payment_intent_unexpected_state", "This PaymentIntent could not be updated");
-    }
-    if let Some(method) = form.get("payment_method") {
-        if !method.starts_with("pm_card_") {
-            return invalid("resource_missing", "No such PaymentMethod");
-        }
-        intent["payment_method"] = json!(method);
-        intent["status"] = json!("requires_confirmation");
-    }
-    (StatusCode::OK, intent.clone())
-}
-
-fn confirm(intent: &mut Value) -> (StatusCode, Value) {
-    if intent["status"] != "requires_confirmation" {
-        return invalid("payment_intent_unexpected_state", "You cannot confirm this PaymentIntent");
-    }
-    match intent["payment_method"].as_str().unwrap_or_default() {
-        "pm_card_visa_chargeDeclined" => {
-            intent["status"] = json!("requires_payment_method");
-            intent["payment_method"] = Value::Null;
-            (StatusCode::PAYMENT_REQUIRED, refusal("card_error", "card_declined", "Your card was declined."))
-        }
-        "pm_card_threeDSecure2Required" => {
-            intent["status"] = json!("requires_action");
-            (StatusCode::OK, intent.clone())
-        }
-        _ => {
-            succeed(intent);
-            (StatusCode::OK, intent.clone())
-        }
-    }
-}
-
-fn cancel(intent: &mut Value) -> (StatusCode, Value) {
-    if !intent["status"].as_str().unwrap_or_default().starts_with("requires_") {
-        return invalid("payment_intent_unexpected_state", "You cannot cancel this PaymentIntent");
-    }
-    intent["status"] = json!("canceled");
-    (StatusCode::OK, intent.clone())
 }

@@ -1,6 +1,8 @@
 //! Payments through Stripe (docs/reference/payments.md). Against `localstripe`, a real process with real webhooks, and for what it cannot play against a
 //! double that follows the published API.
 
+#[path = "payments/changes.rs"]
+mod changes;
 #[path = "payments/failures.rs"]
 mod failures;
 #[path = "payments/localstripe.rs"]
@@ -9,6 +11,8 @@ mod localstripe;
 mod notifications;
 #[path = "reservations/support.rs"]
 mod support;
+#[path = "payments/taken_over.rs"]
+mod taken_over;
 #[path = "payments/webhook.rs"]
 mod webhook;
 
@@ -246,42 +250,4 @@ async fn staff_gives_money_back() {
     app.tick().await;
     assert_eq!(stripe.refunded(intent_id(&payment)), 4000);
     operator.post("/api/payments/nobody/refund", json!({})).await.expect_problem(404);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_changed_reservation_has_another_intent_and_the_old_one_is_cancelled() {
-    let stripe = Stripe::start().await;
-    let Some(app) = start_with_stripe(&stripe).await else { return };
-    let place = car_park(&app, 1).await;
-    let (driver, reservation) = unpaid_reservation(&app, &place, 0).await;
-    let old = create_intent(&driver, &reservation).await;
-    let mut longer = reservation_body(&app, &place.spots[0], 0, 0);
-    longer["start"] = reservation["start"].clone();
-    longer["end"] = json!(app.time(240 * 60));
-    let changed = driver.put(&path(&reservation), longer).await.expect(200);
-    let refused = driver
-        .post("/api/payments/confirm", json!({"payment_intent_id": intent_id(&old), "payment_method": "pm_card_visa"}))
-        .await
-        .expect_problem(409);
-    assert_eq!(refused["reason"], "changed");
-    let new = create_intent(&driver, &reservation).await;
-    assert_eq!(new["amount"], changed["price"]);
-    assert_ne!(intent_id(&new), intent_id(&old));
-    app.tick().await;
-    assert_eq!(stripe.intent(intent_id(&old))["status"], "canceled");
-    assert_eq!(stripe.intent(intent_id(&new))["status"], "requires_payment_method");
-    let paid = confirm(&driver, &reservation, "pm_card_visa").await.expect(200);
-    assert_eq!(paid["reservation_status"], "confirmed");
-
-    // A longer stay: the rest is paid by another payment.
-    let longer = driver.put(&path(&reservation), json!({"end": app.time(300 * 60)})).await.expect(200);
-    assert!(longer["due"].as_i64().unwrap() > 0);
-    let rest = create_intent(&driver, &reservation).await;
-    assert_eq!(rest["amount"], longer["due"]);
-    confirm(&driver, &reservation, "pm_card_visa").await.expect(200);
-    let shown = driver.get(&path(&reservation)).await.expect(200);
-    assert_eq!(
-        (&shown["paid"], &shown["due"], &shown["due_until"], &shown["end"]),
-        (&longer["price"], &json!(0), &Value::Null, &longer["end"])
-    );
 }

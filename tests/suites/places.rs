@@ -36,12 +36,11 @@ async fn a_site_is_made_read_listed_and_changed() {
     let (admin, anonymous) = (app.admin().await, app.anonymous());
     let slug = unique("site");
     let mut body = site_body(&slug);
-    body["thresholds"] = json!({"power_w": 2000});
+    body["thresholds"] = json!({"low_spots": 7});
     body["tariff"] = json!({"currency": "INR", "per_hour": 4000});
     let made = admin.post("/api/sites", body).await.expect(201);
     assert_eq!(made["slug"], slug);
-    assert_eq!(made["low_spots"], 5, "the default");
-    assert_eq!(made["thresholds"], json!({"power_w": 2000}));
+    assert_eq!((&made["low_spots"], &made["thresholds"]), (&json!(7), &json!({"low_spots": 7})), "one number by two names");
     assert_eq!(made["tariff"]["per_hour"], 4000);
 
     assert_eq!(anonymous.get(&format!("/api/sites/{slug}")).await.expect(200), made);
@@ -53,7 +52,7 @@ async fn a_site_is_made_read_listed_and_changed() {
     let change = json!({"name": "South", "low_spots": 9, "tariff": {"currency": "EUR", "per_hour": 150}});
     let changed = admin.patch(&format!("/api/sites/{slug}"), change).await.expect(200);
     assert_eq!(changed["name"], "South");
-    assert_eq!(changed["low_spots"], 9);
+    assert_eq!((&changed["low_spots"], &changed["thresholds"]), (&json!(9), &json!({"low_spots": 9})));
     assert_eq!(changed["tariff"]["currency"], "EUR");
     assert_eq!(changed["time_zone"], "Asia/Kolkata", "what is not sent stays");
     assert_eq!(anonymous.get(&format!("/api/sites/{slug}/")).await.expect(200), changed);
@@ -82,6 +81,54 @@ async fn a_bad_site_is_refused_with_every_bad_field_named() {
     anonymous.get("/api/sites/nowhere").await.expect_problem(404);
     anonymous.get("/api/sites?kind=garage").await.expect_invalid(&["kind"]);
     anonymous.get("/api/sites?name=x").await.expect_invalid(&["name"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nothing_could_come_of_is_refused_when_it_is_written() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let place = app.place(1).await;
+    let path = format!("/api/sites/{}", place.site);
+    // A zone of the right shape that is none; one whose rules are known.
+    for zone in ["Mars/Phobos", "Asia/Bombay", "EST/EDT"] {
+        let mut body = site_body(&unique("site"));
+        body["time_zone"] = json!(zone);
+        admin.post("/api/sites", body).await.expect_invalid(&["time_zone"]);
+        admin.patch(&path, json!({"time_zone": zone})).await.expect_invalid(&["time_zone"]);
+    }
+    admin.patch(&path, json!({"time_zone": "America/Argentina/Buenos_Aires"})).await.expect(200);
+    // A limit that nothing looks at, and one that is no number of spots.
+    admin
+        .patch(&path, json!({"thresholds": {"power_w": 2000, "low_spots": -1}}))
+        .await
+        .expect_invalid(&["thresholds.low_spots", "thresholds.power_w"]);
+    // A spot that no path would lead to.
+    for id in ["available", "AVAILABLE"] {
+        admin.post("/api/spots", json!({"spot_id": id, "site": place.site, "zone": place.zone})).await.expect_invalid(&["spot_id"]);
+    }
+    for id in ["routes", "Stops"] {
+        let shuttle = json!({"id": id, "temple_id": place.site, "name": "Shuttle", "capacity": 32});
+        admin.post("/api/transport/shuttles", shuttle).await.expect_invalid(&["id"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sites_own_threshold_of_free_spots_goes_before_the_usual_one() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let admin = app.admin().await;
+    let (many, few) = (app.place(6).await, app.place(2).await);
+    admin.patch(&format!("/api/sites/{}", many.site), json!({"thresholds": {"low_spots": 7}, "low_spots": 2})).await.expect(200);
+    admin.patch(&format!("/api/sites/{}", few.site), json!({"thresholds": {"low_spots": 0}})).await.expect(200);
+    app.tick().await;
+    let alerts = async |site: &str| {
+        let alerts = admin.get(&format!("/api/alerts/?alert_type=low_spots&status=active&site={site}")).await.expect(200);
+        items(&alerts).len()
+    };
+    assert_eq!((alerts(&many.site).await, alerts(&few.site).await), (1, 0));
+    // The lot that is counted under the name of the site has the same threshold.
+    let count = json!({"parking_lot": many.site, "available_spots": 6});
+    app.operator().await.post("/api/parking-data/add/", count).await.expect(201);
+    assert_eq!(alerts(&many.site).await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -101,9 +101,90 @@ async fn bad_questions_are_refused() {
     anonymous.get("/api/spots/available?colour=red&limit=0").await.expect_invalid(&["colour", "limit"]);
     anonymous.get("/api/spots/available?kind=boat").await.expect_invalid(&["kind"]);
     anonymous.get("/api/spots/available?from=noon").await.expect_invalid(&["from"]);
-    anonymous.get("/api/spots/available?from=2026-02-04T10:00:00Z&to=2026-02-04T10:00:00Z").await.expect_invalid(&["to"]);
-    anonymous.get("/api/spots/available?from=2026-02-04T10:00:00Z&to=2026-04-04T10:00:00Z").await.expect_invalid(&["to"]);
+    let period = |from: i64, to: i64| format!("/api/spots/available?from={}&to={}", app.time(from * 60), app.time(to * 60));
+    anonymous.get(&period(60, 60)).await.expect_invalid(&["to"]);
+    anonymous.get(&period(60, 31 * 24 * 60)).await.expect_invalid(&["to"]);
     assert_eq!(anonymous.get("/api/spots/available?site=no-such-site").await.expect(200)["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_period_is_offered_only_when_it_can_be_reserved() {
+    const HOUR: i64 = 60;
+    const DAY: i64 = 24 * HOUR;
+    let app = App::start().await;
+    let place = car_park(&app, 1).await;
+    let (anonymous, driver) = (app.anonymous(), app.visitor().await);
+    // When it begins and how long it lasts, minutes, and which of its ends is refused, of both when both are bad.
+    for (start, length, bad) in [
+        (-6, 60, &["start"][..]),
+        (-DAY, HOUR, &["start"]),
+        (60, 5, &["end"]),
+        (60, 14, &["end"]),
+        (60, 30 * DAY + 1, &["end"]),
+        (120 * DAY + 1, 60, &["start"]),
+        (-10, 5, &["end", "start"]),
+        (-4, 60, &[]),
+        (60, 15, &[]),
+        (119 * DAY, 30 * DAY, &[]),
+    ] {
+        let offered = anonymous.get(&format!("/api/spots/available?site={}{}", place.site, period(&app, start, length))).await;
+        let reserved = driver.post("/api/reservations", reservation_body(&app, &place.spots[0], start, length)).await;
+        if bad.is_empty() {
+            assert_eq!(spots(&offered.expect(200)), place.spots, "from {start} for {length}");
+            driver.delete(&support::path(&reserved.expect(201))).await.expect(200);
+        } else {
+            let refused = reserved.expect_invalid(bad);
+            // In the order of their names: `from` and `to`, where a reservation has `end` and `start`.
+            let names: Vec<_> =
+                ["from", "to"].into_iter().filter(|name| bad.contains(if *name == "from" { &"start" } else { &"end" })).collect();
+            let asked = offered.expect_invalid(&names);
+            for name in bad {
+                let other = if *name == "start" { "from" } else { "to" };
+                assert_eq!(refused["errors"][*name], asked["errors"][other], "from {start} for {length}");
+            }
+        }
+    }
+    // What costs more than can be charged at once is neither offered nor reserved.
+    let dear = json!({"currency": "INR", "per_hour": 50_000_000});
+    app.admin().await.patch(&format!("/api/sites/{}", place.site), json!({"tariff": dear})).await.expect(200);
+    assert_eq!(spots(&available(&app, &place, &period(&app, 60, 60)).await), place.spots);
+    assert_eq!(spots(&available(&app, &place, &period(&app, 60, 3 * HOUR)).await).len(), 0);
+    driver.post("/api/reservations", reservation_body(&app, &place.spots[0], 60, 3 * HOUR)).await.expect_invalid(&["end"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_that_can_never_be_charged_is_refused_when_it_is_set() {
+    let app = App::start().await;
+    let place = app.place(1).await;
+    let admin = app.admin().await;
+    let path = format!("/api/sites/{}", place.site);
+    for bad in [
+        json!({"currency": "XXQ", "per_hour": 100}),
+        json!({"currency": "XXX"}),
+        json!({"currency": "KWD", "per_hour": 333}),
+        json!({"currency": "ISK", "per_hour": 150}),
+        json!({"currency": "UGX", "per_hour": 10_000, "kinds": {"ev": {"per_hour": 10_050}}}),
+        json!({"currency": "KWD", "per_hour": 330, "daily_cap": 3_333}),
+        json!({"currency": "HUF", "per_hour": 50_000, "minimum": 17_000}),
+        json!({"currency": "EUR", "per_hour": 100_000_000}),
+        json!({"kinds": {"ev": {"per_hour": 100}}}),
+    ] {
+        let problem = admin.patch(&path, json!({"tariff": bad})).await.expect_invalid(&["tariff"]);
+        assert_eq!(problem["errors"]["tariff"].as_array().unwrap().len(), 1, "{problem}");
+    }
+    assert_eq!(admin.get(&path).await.expect(200)["tariff"], json!({}));
+    // Twenty minutes in each: rounded to an amount that the currency has, and no less than may be charged.
+    for (tariff, price) in [
+        (json!({"currency": "KWD", "per_hour": 1_000}), 330),
+        (json!({"currency": "ISK", "per_hour": 50_000}), 16_700),
+        (json!({"currency": "UGX", "per_hour": 200}), 100),
+        (json!({"currency": "JPY", "per_hour": 200}), 67),
+        (json!({"currency": "INR", "per_hour": 60}), 50),
+    ] {
+        admin.patch(&path, json!({"tariff": tariff})).await.expect(200);
+        let offers = available(&app, &place, &period(&app, 60, 20)).await;
+        assert_eq!(offers["items"][0]["price"], json!(price), "{tariff}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

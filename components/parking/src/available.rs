@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use const_format::concatcp;
 use domain::booking_slot::Zone;
-use domain::reservation::MAX_STAY_MS;
+use domain::reservation::{end_fault, start_fault};
 use domain::spot::Kind;
 use domain::tariff::Tariff;
 use domain::time::HOUR_MS;
@@ -33,8 +33,8 @@ pub struct SpotOffer {
     from: Timestamp,
     /// When the period ends.
     to: Timestamp,
-    /// Minor units; null where the site's time zone is not known.
-    price: Option<i64>,
+    /// Minor units.
+    price: i64,
     /// ISO 4217; null where it is free of charge.
     currency: Option<String>,
 }
@@ -43,9 +43,9 @@ pub struct SpotOffer {
 #[derive(Input)]
 #[input(check)]
 pub struct Filters {
-    /// Now unless it says otherwise.
+    /// Now unless it says otherwise; at most 5 minutes ago, within 120 days.
     from: Option<Timestamp>,
-    /// An hour after `from` unless it says otherwise; 30 days after it at most.
+    /// An hour after `from` unless it says otherwise; 15 minutes to 30 days after it.
     to: Option<Timestamp>,
     /// Only those of this kind.
     kind: Option<Kind>,
@@ -64,8 +64,13 @@ impl Filters {
 
     fn check(&self, at: &mut At<'_>) {
         let (from, to) = self.period(at.now_ms());
-        at.check_field(to > from, "to", "must come after from");
-        at.check_field(to <= from + MAX_STAY_MS, "to", "must come within 30 days of from");
+        // Each may be bad on its own; a reservation of the period is refused for the same reasons.
+        if let Some(fault) = start_fault(from, at.now_ms()) {
+            at.refuse_field("from", fault);
+        }
+        if let Some(fault) = end_fault(from, to) {
+            at.refuse_field("to", fault);
+        }
     }
 }
 
@@ -87,8 +92,8 @@ const FIND: &str = concatcp!(
 
 /// Lists the spots that may be had for a period, by `spot_id`, each with its price.
 ///
-/// A spot is offered when it is in service, no reservation claims it for any part of the period, and it is empty if the period starts now,
-/// that is within 15 minutes.
+/// What is offered can be reserved: the period is one that a reservation may have, and a spot is offered when it is in service, no
+/// reservation claims it for any part of the period, and it is empty if the period starts now, that is within 15 minutes.
 #[utoipa::path(get, path = "/api/spots/available")]
 pub async fn list(Now(now): Now, listing: Listing<Filters>) -> Answer<Page<SpotOffer>> {
     let filters = &listing.filters;
@@ -98,18 +103,19 @@ pub async fn list(Now(now): Now, listing: Listing<Filters>) -> Answer<Page<SpotO
         .and_if("s.zone = ?", filters.zone.as_deref())
         .and_if("s.kind = ?", filters.kind)
         .fetch(&Database, "s.spot_id", listing.fetch())?;
-    let page = listing.page(spots, |spot: &Spot| [spot.spot_id.clone()]);
+    let mut page = listing.page(spots, |spot: &Spot| [spot.spot_id.clone()]);
 
     let terms = find_terms(&page.items)?;
     let mut prices: HashMap<(String, Kind), Option<i64>> = HashMap::new();
-    Ok(page.map(|spot| {
-        let own = terms.get(&spot.site);
+    let mut price_of = |spot: &Spot| {
         // A page has many spots of one site and kind.
-        let price = *prices.entry((spot.site.clone(), spot.kind)).or_insert_with(|| {
-            let Terms { tariff, zone } = own?;
-            Some(tariff.rates(spot.kind.into_str()).price((*zone)?, from, to))
-        });
-        let currency = price.and(own.and_then(|own| own.tariff.currency.clone()));
+        *prices.entry((spot.site.clone(), spot.kind)).or_insert_with(|| terms.get(&spot.site)?.price(spot.kind, from, to))
+    };
+    // A spot that has no price cannot be reserved.
+    page.items.retain(|spot| price_of(spot).is_some());
+    Ok(page.map(|spot| {
+        let price = price_of(&spot).unwrap_or_default();
+        let currency = terms.get(&spot.site).and_then(|own| own.tariff.currency.clone());
         let Spot { spot_id, site, zone, kind } = spot;
         SpotOffer { spot_id, site, zone, kind, from: Timestamp(from), to: Timestamp(to), price, currency }
     }))
@@ -119,6 +125,14 @@ pub async fn list(Now(now): Now, listing: Listing<Filters>) -> Answer<Page<SpotO
 struct Terms {
     tariff: Tariff,
     zone: Option<Zone>,
+}
+
+impl Terms {
+    /// The price of a stay; none where it is no price: the zone is not known, or it is more than can be charged at once.
+    fn price(&self, kind: Kind, from: i64, to: i64) -> Option<i64> {
+        let price = self.tariff.rates(kind.into_str()).price(self.zone?, from, to);
+        (price <= self.tariff.most_charge()).then_some(price)
+    }
 }
 
 impl FromRow for Terms {

@@ -10,6 +10,7 @@ mod sites;
 mod slot_monitoring;
 mod spots;
 mod tariff;
+mod thresholds;
 mod zones;
 
 use kit::api::Api;

@@ -8,7 +8,7 @@ use domain::site::Kind;
 use kit::api::Created;
 use kit::caller::{Admin, Caller};
 use kit::db::{Database, Fetch as _};
-use kit::input::{Input, Int, JsonObject, Number, Object, Slug, Text, Timestamp};
+use kit::input::{Input, Int, Number, Object, Slug, Text, Timestamp};
 use kit::page::{Listing, Page};
 use kit::request::{Body, Now};
 use kit::row::{FromRow, Json as JsonColumn};
@@ -18,8 +18,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::tariff::{Tariff, TariffField};
+use crate::thresholds::Thresholds;
 
-const MAX_CAPACITY: i64 = 10_000_000;
+/// The most spots or people that a site may have room for.
+pub const MAX_CAPACITY: i64 = 10_000_000;
 
 const COLUMNS: &str = "slug, name, kind, latitude, longitude, time_zone, capacity, low_spots, thresholds, tariff, created_at, updated_at";
 
@@ -42,7 +44,7 @@ pub struct Site {
     capacity: i64,
     /// Fewer free spots than this raise an alert.
     low_spots: i64,
-    /// Further limits of the site, kept as they were sent.
+    /// The limits that were sent as such; `low_spots` among them is that of the site.
     #[schema(value_type = Object)]
     thresholds: JsonColumn<Object>,
     /// Its prices and refunds.
@@ -83,7 +85,7 @@ pub async fn read(Path(site): Path<String>) -> Answer<Json<Site>> {
 
 kit::text_type! {
     /// A time zone by its IANA name.
-    pub struct ZoneName, "must be an IANA name, such as Asia/Kolkata",
+    pub struct ZoneName, "must be a zone of the IANA database, such as Asia/Kolkata",
     pattern: "^[A-Za-z][A-Za-z0-9_+-]{0,19}(/[A-Za-z][A-Za-z0-9_+-]{0,20}){0,2}$", domain::tz::is_zone_name
 }
 
@@ -113,8 +115,8 @@ pub struct NewSite {
     capacity: Int<0, MAX_CAPACITY>,
     /// Fewer free spots than this raise an alert; 5 unless it says otherwise.
     low_spots: Option<Int<0, MAX_CAPACITY>>,
-    /// Further limits of the site, kept as they are sent.
-    thresholds: Option<JsonObject>,
+    /// The same number as `low_spots`, and the one that counts when both are sent.
+    thresholds: Option<Thresholds>,
     /// Its prices and refunds; free unless it says otherwise.
     tariff: Option<TariffField>,
 }
@@ -144,8 +146,8 @@ pub struct SiteChange {
     capacity: Option<Int<0, MAX_CAPACITY>>,
     /// Fewer free spots than this raise an alert.
     low_spots: Option<Int<0, MAX_CAPACITY>>,
-    /// Replaces the limits as a whole.
-    thresholds: Option<JsonObject>,
+    /// Replaces the limits as a whole. Its `low_spots` is the same number as the site's, and the one that counts when both are sent.
+    thresholds: Option<Thresholds>,
     /// Replaces the tariff as a whole.
     tariff: Option<TariffField>,
 }
@@ -153,7 +155,7 @@ pub struct SiteChange {
 const INSERT: &str = concatcp!(
     "insert into sites (slug, name, kind, latitude, longitude, time_zone, capacity, low_spots, thresholds, tariff,
         created_at, updated_at, updated_by)
-     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce(?8, ",
+     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce(?9 ->> '$.low_spots', ?8, ",
     DEFAULT_LOW_SPOTS,
     "), coalesce(?9, '{}'), coalesce(?10, '{}'), ?11, ?11, ?12) returning ",
     COLUMNS
@@ -183,7 +185,8 @@ pub async fn create(caller: Caller<Admin>, Now(now): Now, Body(new): Body<NewSit
 const UPDATE: &str = concatcp!(
     "update sites set name = coalesce(?2, name), kind = coalesce(?3, kind), latitude = coalesce(?4, latitude),
         longitude = coalesce(?5, longitude), time_zone = coalesce(?6, time_zone), capacity = coalesce(?7, capacity),
-        low_spots = coalesce(?8, low_spots), thresholds = coalesce(?9, thresholds), tariff = coalesce(?10, tariff),
+        low_spots = coalesce(?9 ->> '$.low_spots', ?8, low_spots),
+        thresholds = coalesce(?9, iif(?8 is null, thresholds, json_replace(thresholds, '$.low_spots', ?8))), tariff = coalesce(?10, tariff),
         updated_at = ?11, updated_by = ?12
      where slug = ?1 returning ",
     COLUMNS

@@ -104,12 +104,17 @@ impl From<SettableStatus> for Status {
     }
 }
 
+kit::text_type! {
+    /// The id of a new spot.
+    pub struct NewSpotId, domain::spot::NEW_ID_RULE, pattern: "^[A-Za-z0-9_.-]{1,64}$", domain::spot::is_new_id
+}
+
 /// A new spot.
 #[derive(Input)]
 #[input(example = r#"{"spot_id": "B1-NEW-1", "site": "city-centre", "zone": "B1", "kind": "ev"}"#)]
 pub struct NewSpot {
-    /// Unique, in any case of its letters.
-    spot_id: Code,
+    /// Unique, in any case of its letters. Not `available`, which is a path of its own.
+    spot_id: NewSpotId,
     /// The slug of its site.
     site: Slug,
     /// The code of its zone.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use domain::refund::{MAX_NOTICE_MINUTES, RefundRule};
 use domain::spot::Kind;
-use domain::tariff::{MAX_FREE_MINUTES, MAX_PRICE};
+use domain::tariff::{self, MAX_FREE_MINUTES, MAX_PRICE};
 use kit::Problem;
 use kit::db::Row;
 use kit::input::{At, Field, Input, Int, SchemaRef, Schemas, Value, one_of, parse, parse_value};
@@ -34,7 +34,8 @@ type Price = Int<0, MAX_PRICE>;
 )]
 #[schema(as = SiteTariff)]
 pub struct Tariff {
-    /// ISO 4217; must be there with any price.
+    /// ISO 4217, one that Stripe charges; must be there with any price. Prices are multiples of 10 in BHD, JOD, KWD, OMR and TND, of 100 in ISK
+    /// and UGX.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
     currency: Option<Currency>,
@@ -57,8 +58,13 @@ pub struct Tariff {
 
 impl Tariff {
     fn check(&self, at: &mut At<'_>) {
-        at.check_field(!self.prices.has_price() || self.currency.is_some(), "currency", "is required with a price");
         at.check_field(self.kinds.is_none() || self.by_kind.is_none(), "by_kind", "is the same as kinds: send one");
+    }
+
+    /// What of it could never be charged, by the rules that count when a stay is priced.
+    fn faults(&self) -> Vec<(String, String)> {
+        let stored = serde_json::to_value(self).and_then(serde_json::from_value::<tariff::Tariff>);
+        stored.map_or_else(|_| vec![("currency".to_owned(), "and prices cannot be read".to_owned())], |tariff| tariff.faults())
     }
 
     /// From the column `tariff`. As where prices are calculated, one that cannot be read is none.
@@ -85,7 +91,7 @@ pub struct Prices {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>, nullable = false)]
     daily_cap: Option<Price>,
-    /// The least for a stay that costs anything.
+    /// The least for a stay that costs anything; what Stripe takes at least when it is not sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>, nullable = false)]
     minimum: Option<Price>,
@@ -98,10 +104,6 @@ pub struct Prices {
 impl Prices {
     fn check(&self, at: &mut At<'_>) {
         at.check_field(self.per_day.is_none() || self.daily_cap.is_none(), "daily_cap", "is the same as per_day: send one");
-    }
-
-    fn has_price(&self) -> bool {
-        [self.per_hour, self.per_day, self.daily_cap, self.minimum].iter().any(Option::is_some)
     }
 }
 
@@ -181,8 +183,12 @@ impl Field for TariffField {
             at.refuse("must be an object");
             return None;
         }
-        match parse_value(value, at.now_ms()) {
-            Ok(tariff) => Some(Self(tariff)),
+        match parse_value::<Tariff>(value, at.now_ms()) {
+            Ok(tariff) => {
+                let faults = tariff.faults();
+                faults.iter().for_each(|(name, reason)| at.refuse(format!("its {name} {reason}")));
+                faults.is_empty().then_some(Self(tariff))
+            }
             Err(errors) => {
                 for (name, reasons) in errors {
                     reasons.iter().for_each(|reason| at.refuse(format!("its {name} {reason}")));
@@ -244,8 +250,10 @@ mod tests {
             "refund": {"late_percent": 10, "started_percent": 20},
         }));
         assert_eq!(found.len(), 8, "{found:#?}");
-        assert_eq!(faults(&json!({"per_hour": 1})), ["currency is required with a price"]);
         assert_eq!(faults(&json!({"kinds": [], "refund": 3})).len(), 2);
+        let unpayable = json!({"currency": "KWD", "daily_cap": 333, "by_kind": {"ev": {"per_hour": 5}}});
+        let unpayable = parse_value::<Tariff>(&unpayable, 0).unwrap().faults();
+        assert_eq!(unpayable.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["per_day", "kinds.ev.per_hour"]);
         let twice = json!({"currency": "INR", "per_day": 1, "daily_cap": 1, "kinds": {}, "by_kind": {}});
         assert_eq!(faults(&twice), ["by_kind is the same as kinds: send one", "daily_cap is the same as per_day: send one"]);
     }

@@ -82,7 +82,7 @@ pub struct PaymentConfirmation {
 #[utoipa::path(post, path = "/api/payments/confirm", responses(
     (status = 402, description = "The payment was declined."),
     (status = 404, description = "There is no such payment, or it is somebody else's."),
-    (status = 409, description = "`reason` is `lapsed`, `paid`, `changed`, `not_possible` or `amount_too_small`."),
+    (status = 409, description = "`reason` is `lapsed`, `paid`, `changed`, `not_possible`, `amount_too_small` or `not_chargeable`."),
     (status = 503, description = "Stripe does not answer, or payments are not set up: come back after `Retry-After`.")
 ))]
 pub async fn confirm(caller: Caller<Person>, Now(now): Now, Body(request): Body<ConfirmationRequest>) -> Answer<Json<PaymentConfirmation>> {

@@ -55,7 +55,7 @@ pub struct PaymentIntent {
 /// The open one of a reservation is given again.
 #[utoipa::path(post, path = "/api/payments/create-intent", responses(
     (status = 404, description = "There is no such reservation, or it is somebody else's."),
-    (status = 409, description = "`reason` is `paid`, `lapsed`, `not_possible` or `amount_too_small`."),
+    (status = 409, description = "`reason` is `paid`, `lapsed`, `not_possible`, `amount_too_small` or `not_chargeable`."),
     (status = 503, description = "Stripe does not answer, or payments are not set up: come back after `Retry-After`.")
 ))]
 pub async fn create(caller: Caller<Person>, Now(now): Now, request: Idempotent<IntentRequest>) -> Answer<Once<PaymentIntent>> {

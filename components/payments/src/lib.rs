@@ -15,6 +15,7 @@ mod schedule;
 mod settle;
 mod signature;
 mod stripe;
+mod taken_over;
 mod view;
 mod webhook;
 

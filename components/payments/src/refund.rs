@@ -4,17 +4,20 @@ use std::time::{Duration, Instant};
 
 use axum::extract::Path;
 use const_format::formatcp;
+use domain::currency;
 use domain::payment::{PaymentState, RefundReason, RefundState};
 use domain::time::{AHEAD_TOLERANCE_MS, HOUR_MS, SECOND_MS};
 use kit::caller::{Caller, Operator};
-use kit::db::{Database, Executor as _, Fetch as _};
+use kit::db::{self, Database, Executor, Fetch as _};
 use kit::idempotency::{Idempotent, Once};
 use kit::input::{Input, Int};
 use kit::request::{Now, OptionalBody};
 use kit::row::FromRow;
 use kit::{Answer, Problem, host, params, refunds};
 
+use crate::model::Payment;
 use crate::stripe::{self, Failure, Stripe};
+use crate::taken_over;
 use crate::view::{PaymentDetail, not_found};
 
 /// How long a run takes up further rows.
@@ -32,6 +35,7 @@ pub struct NewRefund {
 struct Balance {
     state: PaymentState,
     left: i64,
+    currency: String,
     reservation: String,
 }
 
@@ -40,7 +44,7 @@ struct Balance {
 /// Answers with the payment. An empty body gives back all that is left.
 #[utoipa::path(post, path = "/api/payments/{id}/refund", responses((
     status = 409,
-    description = "`reason` is `nothing_left`: the payment has brought in nothing, or less than that is `left` of it."
+    description = "`reason` is `nothing_left`: the payment has brought in nothing, or less than that is `left` of it; what is disputed is not left."
 )))]
 pub async fn create(
     caller: Caller<Operator>,
@@ -50,14 +54,19 @@ pub async fn create(
 ) -> Answer<Once<PaymentDetail>> {
     let refunded = request.once(&caller.0, |tx, OptionalBody(new)| -> Answer<_> {
         let balance: Option<Balance> = tx.fetch_optional(
-            "select state, received - refunded as left, reservation from payment_balances where payment = ?",
+            "select b.state, b.received - b.refunded - b.disputed as left, p.currency, b.reservation
+             from payment_balances b join payments p on p.no = b.no where b.payment = ?",
             params![&id],
         )?;
-        let Balance { state, left, reservation } = balance.ok_or_else(not_found)?;
+        let Balance { state, left, currency, reservation } = balance.ok_or_else(not_found)?;
         if state != PaymentState::Succeeded || left <= 0 {
             return Err(Problem::conflict("nothing of this payment is left to give back").because("nothing_left"));
         }
         let amount = new.amount.map_or(left, |amount| *amount);
+        let step = currency::step(&currency);
+        if amount % step != 0 {
+            return Err(Problem::invalid_field("amount", format!("must be a multiple of {step} in {currency}")));
+        }
         if amount > left {
             let detail = format!("{left} is left of this payment, in minor units");
             return Err(Problem::conflict(detail).because("nothing_left").with("left", left));
@@ -81,6 +90,7 @@ struct Waiting {
     id: String,
     amount: i64,
     refund: Option<String>,
+    payment: String,
     intent: String,
 }
 
@@ -94,7 +104,7 @@ const TAKE: &str = formatcp!(
              and (next_attempt_at <= ?1 or next_attempt_at > ?1 + min(?3, ?2 << min(attempts, 12)) + {AHEAD_TOLERANCE_MS})
          order by next_attempt_at limit 1
      )
-     returning id, amount, refund, (select p.intent from payments p where p.id = payment) as intent"
+     returning id, amount, refund, payment, (select p.intent from payments p where p.id = payment) as intent"
 );
 
 const FAIL: &str = formatcp!(
@@ -141,8 +151,12 @@ async fn send(stripe: &Stripe, waiting: &Waiting) -> Result<Result<(), Failure>,
         Some(refund) => stripe.refund_state(refund).await,
     };
     match answered {
-        Ok(refund) => note(&waiting.id, &refund).map(Ok),
+        Ok(refund) => note(&Database, &waiting.id, &refund).map(Ok),
         Err(failure @ Failure::Refused { .. }) => {
+            match still_waits(stripe, waiting).await? {
+                Ok(true) => {}
+                settled => return Ok(settled.map(drop)),
+            }
             host::log("error", "a refund was refused", serde_json::json!({ "refund_id": waiting.id, "error": failure.summary() }));
             Database.run(FAIL, params![&waiting.id, failure.summary(), host::now_ms()])?;
             Ok(Ok(()))
@@ -154,25 +168,41 @@ async fn send(stripe: &Stripe, waiting: &Waiting) -> Result<Result<(), Failure>,
     }
 }
 
-/// Writes down what Stripe says of a refund.
-fn note(id: &str, refund: &stripe::Refund) -> Result<(), Problem> {
-    let status = refund.status.as_deref().unwrap_or_default();
-    let state = match status {
-        "succeeded" => RefundState::Succeeded,
-        "failed" | "canceled" => RefundState::Failed,
-        _ => RefundState::Submitted,
-    };
-    let error = (state == RefundState::Failed).then(|| format!("Stripe says that it {status}"));
-    Database.run(NOTE, params![id, state, &refund.id, error, host::now_ms()])?;
-    Ok(())
+/// Whether a refund that Stripe has refused is still to be sent. It is not when the money has gone back at Stripe, or the bank has taken it
+/// back: what was done there is looked up first. The inner error is that Stripe is away.
+async fn still_waits(stripe: &Stripe, waiting: &Waiting) -> Result<Result<bool, Failure>, Problem> {
+    if waiting.refund.is_some() {
+        return Ok(Ok(true));
+    }
+    match taken_over::find(stripe, &waiting.intent).await {
+        Ok(found) => {
+            if let Some(payment) = Payment::find(&waiting.payment)? {
+                db::transaction(|tx| found.take_over(tx, &payment, host::now_ms()))?;
+            }
+        }
+        Err(Failure::Refused { .. }) => {}
+        Err(away) => return Ok(Err(away)),
+    }
+    Database.exists(WAITS, params![&waiting.id]).map(Ok)
 }
 
-/// Fetches one that an event is about, if it is ours.
-pub async fn look_up(stripe: &Stripe, refund: &str) -> Result<(), Problem> {
-    let id: Option<String> = Database.fetch_scalar("select id from refunds where refund = ?", params![refund])?;
-    let Some(id) = id else { return Ok(()) };
-    let refund = stripe.refund_state(refund).await.map_err(Failure::problem)?;
-    note(&id, &refund)
+const WAITS: &str = formatcp!("select 1 from refunds where id = ? and state = '{}' and refund is null", RefundState::Pending.into_str());
+
+/// What Stripe's status of a refund is here.
+pub fn state_of(refund: &stripe::Refund) -> RefundState {
+    match refund.status.as_deref() {
+        Some("succeeded") => RefundState::Succeeded,
+        Some("failed" | "canceled") => RefundState::Failed,
+        _ => RefundState::Submitted,
+    }
+}
+
+/// Writes down what Stripe says of a refund.
+pub fn note(db: &dyn Executor, id: &str, refund: &stripe::Refund) -> Result<(), Problem> {
+    let state = state_of(refund);
+    let error = (state == RefundState::Failed).then(|| format!("Stripe says that it {}", refund.status.as_deref().unwrap_or_default()));
+    db.run(NOTE, params![id, state, &refund.id, error, host::now_ms()])?;
+    Ok(())
 }
 
 /// Sends the refunds that wait, after the answer has gone and without delaying it; the scheduled run is the safety net.

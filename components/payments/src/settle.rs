@@ -26,7 +26,8 @@ const FREE: &str = kit::spot_is_unclaimed!(
     spot: "reservations.spot_id", from: "reservations.starts_at", to: "reservations.ends_at", now: "?3", except: "reservations.no"
 );
 
-/// The reservation takes the payment: within its hold; or later, while its spot is still free for it; or as the rest for a longer stay.
+/// The reservation takes the payment: within its hold; or later, while its spot is still free for it; or as the rest for a longer stay. For a
+/// change of another kind there is [`TAKE_CHANGE`].
 /// `?1` is its id, `?2` what was received, `?3` now, `?4` the currency. From which states: `Event::Pay` in `domain::reservation`.
 const TAKE: &str = formatcp!(
     "update reservations set status = iif(status in ('{PENDING}', '{EXPIRED}'), '{CONFIRMED}', status), paid = paid + ?2,
@@ -39,6 +40,17 @@ const TAKE: &str = formatcp!(
             and exists (select 1 from spot_presence s where s.spot_id = reservations.spot_id and {USABLE}) and {FREE})
      ) returning no"
 );
+
+/// A paid reservation becomes what it was to become once the difference is paid, which this is; the parameters are those of [`TAKE`].
+const TAKE_CHANGE: &str = formatcp!(
+    "update reservations set spot_id = c.spot_id, site = c.site, kind = c.kind, starts_at = c.starts_at, ends_at = c.ends_at, price = c.price,
+        paid = paid + ?2, announced = c.starts_at <= ?3, updated_at = ?3, updated_by = 'payment'
+     from reservation_changes c
+     where id = ?1 and c.reservation_no = reservations.no and c.price - paid = ?2 and currency = ?4 and c.due_until > ?3
+        and status in ('{CONFIRMED}', '{ARRIVED}')
+     returning no"
+);
+const FORGET_CHANGE: &str = "delete from reservation_changes where reservation_no = (select no from reservations where id = ?1)";
 
 const SUCCEED: &str = formatcp!(
     "update payments set state = '{SUCCEEDED}', stripe_status = ?2, received = ?3, intent = ?4, succeeded_at = ?5, last_error = null,
@@ -77,7 +89,11 @@ pub fn settle(tx: &Transaction, payment: &Payment, intent: &Intent, now: i64) ->
                 return Ok(false);
             }
             let currency = intent.currency.to_ascii_uppercase();
-            if tx.exists(TAKE, params![&payment.reservation, received, now, currency])? {
+            if tx.exists(TAKE, params![&payment.reservation, received, now, &currency])? {
+                return Ok(false);
+            }
+            if tx.exists(TAKE_CHANGE, params![&payment.reservation, received, now, currency])? {
+                tx.run(FORGET_CHANGE, params![&payment.reservation])?;
                 return Ok(false);
             }
             give_back(tx, payment, received, now)?;

@@ -6,7 +6,12 @@ use http::{HeaderValue, Method, Request, StatusCode};
 use kit::http::{Bounds, send};
 use kit::{Problem, config, host};
 use serde::Deserialize;
-use serde_json::Value;
+
+mod event;
+mod objects;
+
+pub use event::Event;
+pub use objects::{Dispute, Intent, Refund};
 
 /// The version of the API whose words are understood here, whatever the account's own is.
 pub const VERSION: &str = "2026-02-25.clover";
@@ -33,6 +38,8 @@ pub enum Failure {
         kind: String,
         /// `card_declined`, `amount_too_small`, …; empty when it gave none.
         code: String,
+        /// What of the request it is about, such as `amount`; empty when it does not say.
+        param: String,
         /// In words; for a card's holder only when the kind is `card_error`.
         message: String,
     },
@@ -63,6 +70,11 @@ impl Failure {
             Self::Refused { code, .. } if code == "amount_too_small" => {
                 Problem::conflict("the price is less than Stripe takes: the site's tariff needs a minimum").because("amount_too_small")
             }
+            // From before such a tariff was refused: asking again will not help.
+            Self::Refused { kind, param, .. } if kind == "invalid_request_error" && matches!(param.as_str(), "amount" | "currency") => {
+                Problem::conflict(format!("Stripe does not take this {param}: the site's tariff must be corrected"))
+                    .because("not_chargeable")
+            }
             Self::Refused { kind, code, .. } if kind == "invalid_request_error" && code == "resource_missing" => {
                 Problem::invalid_field("payment_method", "is not known to Stripe")
             }
@@ -72,45 +84,10 @@ impl Failure {
     }
 }
 
-/// A payment intent.
-#[derive(Debug, Deserialize)]
-pub struct Intent {
-    /// `pi_…`.
-    pub id: String,
-    /// `requires_payment_method`, `requires_confirmation`, `requires_action`, `processing`, `requires_capture`, `canceled`, `succeeded`.
-    pub status: String,
-    /// What it is to bring in, minor units.
-    pub amount: i64,
-    /// What it brought in.
-    amount_received: Option<i64>,
-    /// Small letters.
-    pub currency: String,
-    /// What the driver's own device confirms it with.
-    pub client_secret: Option<String>,
-    /// Ours: `payment_id`, `reservation_id`.
-    #[serde(default)]
-    pub metadata: std::collections::HashMap<String, String>,
-}
-
-impl Intent {
-    /// What it brought in, once it has succeeded.
-    pub fn received(&self) -> i64 {
-        if self.status == "succeeded" { self.amount_received.unwrap_or(self.amount) } else { 0 }
-    }
-
-    /// Whether it can still be cancelled.
-    pub fn is_open(&self) -> bool {
-        self.status.starts_with("requires_")
-    }
-}
-
-/// A refund.
-#[derive(Debug, Deserialize)]
-pub struct Refund {
-    /// `re_…`.
-    pub id: String,
-    /// `pending`, `requires_action`, `succeeded`, `failed`, `canceled`.
-    pub status: Option<String>,
+/// A page of a list; the longest that there is holds all that one payment has.
+#[derive(Deserialize)]
+struct List<T> {
+    data: Vec<T>,
 }
 
 #[derive(Default, Deserialize)]
@@ -123,6 +100,7 @@ struct Errors {
 struct Described {
     r#type: Option<String>,
     code: Option<String>,
+    param: Option<String>,
     message: Option<String>,
 }
 
@@ -180,6 +158,23 @@ impl Stripe {
         self.call(Method::GET, &format!("/v1/refunds/{id}"), None, None).await
     }
 
+    /// Every refund of an intent, whoever has made it.
+    pub async fn refunds(&self, intent: &str) -> Result<Vec<Refund>, Failure> {
+        let list: List<Refund> = self.call(Method::GET, &format!("/v1/refunds?payment_intent={intent}&limit=100"), None, None).await?;
+        Ok(list.data)
+    }
+
+    /// A dispute as it is now.
+    pub async fn dispute(&self, id: &str) -> Result<Dispute, Failure> {
+        self.call(Method::GET, &format!("/v1/disputes/{id}"), None, None).await
+    }
+
+    /// Every dispute of an intent.
+    pub async fn disputes(&self, intent: &str) -> Result<Vec<Dispute>, Failure> {
+        let list: List<Dispute> = self.call(Method::GET, &format!("/v1/disputes?payment_intent={intent}&limit=100"), None, None).await?;
+        Ok(list.data)
+    }
+
     async fn post<T: for<'a> Deserialize<'a>>(&self, path: &str, form: &[(&str, String)], key: &str) -> Result<T, Failure> {
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         self.call(Method::POST, path, Some(form), Some(key)).await
@@ -234,43 +229,9 @@ fn read_answer<T: for<'a> Deserialize<'a>>(status: StatusCode, body: &[u8]) -> R
         status,
         kind: described.r#type.unwrap_or_default(),
         code: described.code.unwrap_or_default(),
+        param: described.param.unwrap_or_default(),
         message: described.message.unwrap_or_default(),
     })
-}
-
-/// The event in a webhook's body, as far as it is used: it says what to fetch, nothing more.
-#[derive(Debug, Deserialize)]
-pub struct Event {
-    /// `evt_…`.
-    pub id: String,
-    /// `payment_intent.succeeded`, ….
-    pub r#type: String,
-    data: Data,
-}
-
-#[derive(Debug, Deserialize)]
-struct Data {
-    object: Value,
-}
-
-impl Event {
-    /// The intent that it is about, if it is about one.
-    pub fn intent(&self) -> Option<&str> {
-        let member = if self.r#type.starts_with("payment_intent.") {
-            "id"
-        } else if self.r#type.starts_with("charge.") {
-            "payment_intent"
-        } else {
-            return None;
-        };
-        self.data.object.get(member).and_then(Value::as_str).filter(|id| is_id(id))
-    }
-
-    /// The refund that it is about, if it is about one.
-    pub fn refund(&self) -> Option<&str> {
-        let about = self.r#type.starts_with("refund.") || self.r#type.starts_with("charge.refund.");
-        self.data.object.get("id").and_then(Value::as_str).filter(|id| about && is_id(id))
-    }
 }
 
 /// Whether a text may stand in a path for one of Stripe's objects.
@@ -310,18 +271,5 @@ mod tests {
         assert!(matches!(read_answer::<Refund>(StatusCode::BAD_REQUEST, b"nonsense"), Err(Failure::Refused { .. })));
         // Half an answer may be of something that was done.
         assert!(matches!(read_answer::<Refund>(StatusCode::OK, br#"{"id": "re_1", "#), Err(Failure::Away(_))));
-    }
-
-    #[test]
-    fn an_event_says_what_to_fetch() {
-        let event = |kind: &str, object: &str| -> Event {
-            serde_json::from_str(&format!(r#"{{"id": "evt_1", "type": "{kind}", "data": {{"object": {object}}}}}"#)).unwrap()
-        };
-        assert_eq!(event("payment_intent.succeeded", r#"{"id": "pi_1"}"#).intent(), Some("pi_1"));
-        assert_eq!(event("charge.succeeded", r#"{"id": "ch_1", "payment_intent": "pi_1"}"#).intent(), Some("pi_1"));
-        assert_eq!(event("refund.updated", r#"{"id": "re_1", "payment_intent": "pi_1"}"#).refund(), Some("re_1"));
-        assert_eq!(event("customer.created", r#"{"id": "cus_1"}"#).intent(), None);
-        assert_eq!(event("payment_intent.succeeded", r#"{"id": "pi_1/../x"}"#).intent(), None);
-        assert_eq!(event("payment_intent.succeeded", "3").intent(), None);
     }
 }

@@ -1,7 +1,7 @@
 //! Payments and refunds as the routes show them. Money is minor units of `currency`.
 
 use const_format::concatcp;
-use domain::payment::{PaymentState, RefundReason, RefundState};
+use domain::payment::{PaymentState, RefundReason, RefundSource, RefundState};
 use kit::db::{Executor, Fetch as _};
 use kit::input::Timestamp;
 use kit::row::FromRow;
@@ -37,6 +37,8 @@ pub struct PaymentView {
     received: i64,
     /// What of that goes back or has gone; a refund that failed does not count.
     refunded: i64,
+    /// What of it the bank has taken back, since the card's holder disputes it.
+    disputed: i64,
     /// Why the last attempt failed; null when none has.
     last_error: Option<String>,
     /// When it was paid; null until then.
@@ -50,7 +52,7 @@ pub struct PaymentView {
 /// To be followed by a condition on `payments p`.
 pub const SELECT: &str =
     "select p.no, p.id, p.user_id, p.reservation, p.intent, p.amount, p.currency, p.state, p.stripe_status, p.received,
-        b.refunded, p.last_error, p.succeeded_at, p.created_at, p.updated_at
+        b.refunded, b.disputed, p.last_error, p.succeeded_at, p.created_at, p.updated_at
      from payments p join payment_balances b on b.no = p.no";
 
 /// A refund.
@@ -63,6 +65,8 @@ pub struct RefundView {
     amount: i64,
     /// Why it is given back.
     reason: RefundReason,
+    /// Whether it was made here, or at Stripe.
+    source: RefundSource,
     /// How far it is.
     state: RefundState,
     /// Why the last attempt failed; null when none has.
@@ -73,21 +77,46 @@ pub struct RefundView {
     updated_at: Timestamp,
 }
 
-/// A payment with its refunds.
+/// A dispute, as Stripe has it.
+#[derive(Serialize, FromRow, ToSchema)]
+#[schema(as = Dispute)]
+pub struct DisputeView {
+    /// Stripe's id of it.
+    id: String,
+    amount: i64,
+    /// In Stripe's words, such as `fraudulent`.
+    reason: String,
+    /// In Stripe's words: `needs_response`, `under_review`, `won`, `lost`, or `warning_…` while the bank only inquires.
+    status: String,
+    /// Whether the bank has taken the amount back.
+    is_withdrawn: bool,
+    /// Until when the site may answer, at Stripe.
+    evidence_due_by: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// A payment with its refunds and disputes.
 #[derive(Serialize, ToSchema)]
 pub struct PaymentDetail {
     #[serde(flatten)]
     pub payment: PaymentView,
     /// What was given back of it, or is to be.
     refunds: Vec<RefundView>,
+    disputes: Vec<DisputeView>,
 }
 
 impl PaymentDetail {
     /// The one of this id; 404 when there is none.
     pub fn find(db: &dyn Executor, id: &str) -> Result<Self, Problem> {
         let payment = db.fetch_optional(concatcp!(SELECT, " where p.id = ?"), params![id])?;
-        let refunds = "select id, amount, reason, state, last_error, created_at, updated_at from refunds where payment = ? order by no";
-        Ok(Self { payment: payment.ok_or_else(not_found)?, refunds: db.fetch_all(refunds, params![id])? })
+        let refunds =
+            "select id, amount, reason, source, state, last_error, created_at, updated_at from refunds where payment = ? order by no";
+        let disputes =
+            "select id, amount, reason, status, is_withdrawn, evidence_due_by, created_at, updated_at from disputes where payment = ?
+            order by no";
+        let payment = payment.ok_or_else(not_found)?;
+        Ok(Self { payment, refunds: db.fetch_all(refunds, params![id])?, disputes: db.fetch_all(disputes, params![id])? })
     }
 }
 

@@ -17,7 +17,8 @@ use crate::model::Payment;
 use crate::refund;
 use crate::settle::settle;
 use crate::signature::verify;
-use crate::stripe::{Event, Failure, Stripe};
+use crate::stripe::{Event, Failure, Intent, Stripe};
+use crate::taken_over::Found;
 
 /// An event that Stripe has signed over the raw body.
 pub struct Signed(Event);
@@ -75,6 +76,33 @@ impl WebhookReceipt {
     const DUPLICATE: Self = Self { received: true, duplicate: true };
 }
 
+/// What Stripe has of the payment that an event is about.
+struct News {
+    intent: Intent,
+    found: Found,
+}
+
+impl News {
+    /// Fetches it; none when the event is about nothing that is looked at.
+    async fn of(stripe: &Stripe, event: &Event) -> Result<Option<Self>, Failure> {
+        let named = match (event.intent(), event.refund()) {
+            (Some(intent), _) => Some(intent.to_owned()),
+            (None, Some(refund)) => stripe.refund_state(refund).await?.payment_intent,
+            (None, None) => None,
+        };
+        let Some(intent) = named else { return Ok(None) };
+        let intent = stripe.intent(&intent).await?;
+        let refunds = if event.is_about_refunds() { stripe.refunds(&intent.id).await? } else { Vec::new() };
+        let mut disputes = Vec::new();
+        if let Some(id) = event.dispute() {
+            let dispute = stripe.dispute(id).await?;
+            // An event names them together; what Stripe has says whether they belong together.
+            disputes.extend(Some(dispute).filter(|dispute| dispute.payment_intent.as_ref() == Some(&intent.id)));
+        }
+        Ok(Some(Self { intent, found: Found { refunds, disputes } }))
+    }
+}
+
 /// Receives an event of Stripe's.
 ///
 /// Each is taken once; what it is about is fetched from Stripe, so that their order does not matter.
@@ -89,29 +117,26 @@ pub async fn receive(Signed(event): Signed) -> Answer<Json<WebhookReceipt>> {
     let Some(stripe) = Stripe::configured().await? else {
         return Err(Problem::unavailable("stripe_api_key is not set", 3600));
     };
-    let mut news = None;
-    if let Some(id) = event.intent() {
-        match stripe.intent(id).await {
-            Ok(intent) => news = Payment::find_by_intent(&intent)?.map(|payment| (payment, intent)),
-            // Not one of this key's account: nothing of ours.
-            Err(Failure::Refused { .. }) => {}
-            Err(away) => return Err(away.problem()),
-        }
-    }
-    if let Some(id) = event.refund() {
-        refund::look_up(&stripe, id).await?;
-    }
+    let news = match News::of(&stripe, &event).await {
+        Ok(news) => news,
+        // Not one of this key's account: nothing of ours.
+        Err(Failure::Refused { .. }) => None,
+        Err(away) => return Err(away.problem()),
+    };
+    let payment = news.as_ref().map(|news| Payment::find_by_intent(&news.intent)).transpose()?.flatten();
     let now = host::now_ms();
     let (is_new, refunds) = db::transaction(|tx| -> Answer<_> {
         let is_new = tx.exists(
             "insert into stripe_events (id, type, received_at) values (?, ?, ?) on conflict do nothing returning id",
             params![&event.id, &event.r#type, now],
         )?;
-        let refunds = match &news {
-            Some((payment, intent)) if is_new => settle(tx, payment, intent, now)?,
-            _ => false,
-        };
-        Ok((is_new, refunds))
+        let (Some(payment), Some(news)) = (&payment, &news) else { return Ok((is_new, false)) };
+        if !is_new {
+            return Ok((false, false));
+        }
+        let refunds = settle(tx, payment, &news.intent, now)?;
+        news.found.take_over(tx, payment, now)?;
+        Ok((true, refunds))
     })?;
     if refunds {
         refund::spawn();

@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn the_view_of_claims_has_the_live_states() {
-        let view = include_str!("../../../migrations/0016_spot_claims.sql");
+        let view = include_str!("../../../migrations/0027_money.sql");
         assert_eq!(view.matches(&format!("where likely(status in {LIVE})")).count(), 2);
     }
 }

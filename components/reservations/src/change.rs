@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::Path;
 use const_format::formatcp;
+use domain::currency;
 use domain::payment::RefundReason;
 use domain::reservation::{Actor, Event, HOLD_MS, Status, transition};
 use kit::caller::{Caller, Principal, SignedIn};
@@ -15,6 +16,7 @@ use kit::{Answer, Problem, outbox, params};
 use crate::available::{BEST_FIRST, FREE, USABLE};
 use crate::conflict::{Conflict, Refusal};
 use crate::model::Reservation;
+use crate::pending::{self, Terms};
 use crate::pricing::Priced;
 use crate::refunds::{PAYMENTS, give_back};
 use crate::request::{Plate, SpotChoice, Target, check_length, check_start};
@@ -83,14 +85,18 @@ const BEST: &str = formatcp!(
      order by s.spot_id <> ?1, {BEST_FIRST} limit 1"
 );
 
+/// What changes neither its time nor its spot: the price and all else stay, whatever the tariff says now, and whatever is still due.
+const CHANGE_PLATE: &str = "update reservations set plate = ?3, updated_at = ?4, updated_by = ?5 where no = ?1 and status = ?2";
+
 /// Changes a reservation.
 ///
-/// The price is that of the new stay. Of what was paid, what is too much is given back by the site's refund rule. What a longer stay costs
-/// more is `due` until `due_until`: unpaid by then, the stay ends as it did before.
+/// A change of neither time nor spot changes no price. Else the price is that of the new stay. Of what was paid, what is too much is given back
+/// by the site's refund rule. What it costs more is `due` until `due_until`: until it is paid the reservation stays what it is, with `change` as
+/// what it becomes (a longer stay on the same spot shows as such at once, with `paid_until`); unpaid by then, it stays so.
 #[utoipa::path(method(put, patch), path = "/api/reservations/{id}", responses((
     status = 409,
-    description = "`reason` is `taken` (with `next_free_at`), `out_of_service`, `costs_more` (with `difference`: cancel it, and reserve anew), \
-        `due` (the rest for a longer stay is to be paid first), `too_late` or `not_possible`."
+    description = "`reason` is `taken` (with `next_free_at`), `out_of_service`, `due` (the difference for the last change is to be paid first), \
+        `too_late` or `not_possible`."
 )))]
 pub async fn change(
     caller: Caller<SignedIn>,
@@ -115,12 +121,18 @@ fn apply(tx: &Transaction, caller: &Principal, id: &str, change: &ReservationCha
     if transition(Event::Change, old.status, actor).is_none() {
         return Err(old.not_possible(": it cannot be changed").into());
     }
-    if old.due_until.is_some() {
-        return Err(Problem::conflict("pay the rest for the longer stay first, or wait until it lapses").because("due").into());
-    }
     let (start, end) = (change.start.map_or(old.starts_at, |at| at.0), change.end.map_or(old.ends_at, |at| at.0));
     let conflict = |target| Refusal::Conflict(Conflict { target, except: old.no, start, end });
-    let priced = match change.spot.target() {
+    let target = change.spot.target();
+    let stays = |spot: &str| start == old.starts_at && end == old.ends_at && spot.eq_ignore_ascii_case(&old.spot_id);
+    let is_named = |target: &Target| matches!(target, Target::Spot(spot) if stays(spot));
+    if target.as_ref().map_or_else(|| stays(&old.spot_id), is_named) {
+        return change_plate(tx, caller, &old, change, now);
+    }
+    if old.due_until.is_some() || old.change(now).is_some() {
+        return Err(Problem::conflict("pay the difference for the last change first, or wait until it lapses").because("due").into());
+    }
+    let priced = match target {
         None => Priced::spot(tx, &old.spot_id)?,
         Some(Target::Spot(spot)) => Priced::spot(tx, &spot)?,
         Some(Target::Kind { site, kind }) => {
@@ -133,10 +145,20 @@ fn apply(tx: &Transaction, caller: &Principal, id: &str, change: &ReservationCha
         }
     };
     let spot = priced.spot_id.as_deref().unwrap_or(&old.spot_id);
+    if stays(spot) {
+        return change_plate(tx, caller, &old, change, now);
+    }
     let is_same_spot = spot.eq_ignore_ascii_case(&old.spot_id);
     let new = New { is_same_spot, start, end, priced: &priced };
     new.check(&old, now)?;
     let money = new.money(&old, actor, now)?;
+    if money.waits {
+        let terms = Terms { spot, site: &priced.site, kind: priced.kind, start, end, price: money.price };
+        if !pending::propose(tx, &old, &terms, is_same_spot, now, &caller.id)? {
+            return Err(conflict(Target::Spot(spot.to_owned())));
+        }
+        return change_plate(tx, caller, &old, change, now);
+    }
     let rows = tx.run(
         CHANGE,
         params![
@@ -166,6 +188,20 @@ fn apply(tx: &Transaction, caller: &Principal, id: &str, change: &ReservationCha
     Ok((ReservationView::new(Reservation::find(tx, id)?, now), money.refund))
 }
 
+/// The one with another plate, or as it is.
+fn change_plate(
+    tx: &Transaction,
+    caller: &Principal,
+    old: &Reservation,
+    change: &ReservationChange,
+    now: i64,
+) -> Result<(ReservationView, i64), Refusal> {
+    if let Some(plate) = &change.vehicle_plate {
+        tx.run(CHANGE_PLATE, params![old.no, old.status, plate, now, &caller.id])?;
+    }
+    Ok((ReservationView::new(Reservation::find(tx, &old.id)?, now), 0))
+}
+
 /// The stay that it is to become.
 struct New<'a> {
     is_same_spot: bool,
@@ -178,8 +214,18 @@ struct New<'a> {
 struct Money {
     price: i64,
     status: Status,
+    /// Of a longer stay, which is kept meanwhile: until when the difference is to be paid.
     due_until: Option<i64>,
+    /// Whether it stays what it is until the difference is paid.
+    waits: bool,
     refund: i64,
+}
+
+impl Money {
+    /// Nothing is due and nothing goes back.
+    fn settled(price: i64, status: Status) -> Self {
+        Self { price, status, due_until: None, waits: false, refund: 0 }
+    }
 }
 
 impl New<'_> {
@@ -205,28 +251,29 @@ impl New<'_> {
 
     fn money(&self, old: &Reservation, actor: Actor, now: i64) -> Result<Money, Problem> {
         let refund_rule = &self.priced.tariff.refund;
-        let price = self.priced.price(self.start, self.end);
+        let price = self.priced.price(self.start, self.end)?;
         if old.status == Status::PendingPayment {
             let status = if price > 0 { Status::PendingPayment } else { Status::Confirmed };
-            return Ok(Money { price, status, due_until: None, refund: 0 });
+            return Ok(Money::settled(price, status));
         }
         // Else who may not have it all back any more would move it far ahead, and cancel then.
-        if actor == Actor::Owner && self.start != old.starts_at && refund_rule.refund(100, old.starts_at, now) < 100 {
+        if actor == Actor::Owner && self.start != old.starts_at && refund_rule.percent(old.starts_at, now) < 100 {
             return Err(Problem::conflict("it is too close to its start to be moved").because("too_late"));
         }
-        if price > old.paid {
-            let is_longer = self.start == old.starts_at && self.end > old.ends_at && self.is_same_spot;
-            if !is_longer {
-                let more = price - old.paid;
-                let detail = format!("it would cost {more} more, in minor units: cancel, and reserve anew");
-                return Err(Problem::conflict(detail).because("costs_more").with("difference", more));
+        // What staff gave back of it is not asked for again, unless the new terms are dearer.
+        if price > old.paid && price > old.price {
+            // Less than can be charged is not asked for by itself: it counts with the next change.
+            if price - old.paid < currency::least_charge(&old.currency) {
+                return Ok(Money::settled(price, old.status));
             }
-            return Ok(Money { price, status: old.status, due_until: Some(now + HOLD_MS), refund: 0 });
+            let is_longer = self.start == old.starts_at && self.end > old.ends_at && self.is_same_spot;
+            let settled = Money::settled(price, old.status);
+            return Ok(if is_longer { Money { due_until: Some(now + HOLD_MS), ..settled } } else { Money { waits: true, ..settled } });
         }
         let less = (old.paid - price).min(old.price - price).max(0);
         // What staff changes is not the driver's doing.
-        let refund = if actor == Actor::Operator { less } else { refund_rule.refund(less, old.starts_at, now) };
-        Ok(Money { price, status: old.status, due_until: None, refund })
+        let refund = if actor == Actor::Operator { less } else { refund_rule.refund(less, &old.currency, old.starts_at, now) };
+        Ok(Money { refund, ..Money::settled(price, old.status) })
     }
 }
 

@@ -8,6 +8,7 @@ mod change;
 mod conflict;
 mod list;
 mod model;
+mod pending;
 mod pricing;
 mod read;
 mod refunds;

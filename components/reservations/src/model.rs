@@ -6,8 +6,9 @@ use domain::role::Role;
 use domain::spot::Kind;
 use kit::caller::Principal;
 use kit::db::{Executor, Fetch as _};
-use kit::row::FromRow;
+use kit::row::{FromRow, Json};
 use kit::{Problem, params};
+use serde::Deserialize;
 
 /// The states in which a reservation keeps others off its spot, as the partial indexes have them.
 pub const LIVE: &str = formatcp!("('{}', '{}', '{}')", Status::LIVE[0].into_str(), Status::LIVE[1].into_str(), Status::LIVE[2].into_str());
@@ -15,7 +16,9 @@ pub const LIVE: &str = formatcp!("('{}', '{}', '{}')", Status::LIVE[0].into_str(
 /// The columns of [`Reservation`].
 pub const COLUMNS: &str = "no, id, user_id, spot_id, site, kind, starts_at, ends_at, plate, status, price, currency, paid, hold_expires_at,
     due_until, paid_ends_at, arrived_at, left_at, ended_at, created_at, updated_at,
-    (select s.zone from spot_presence s where s.spot_id = reservations.spot_id) as zone";
+    (select s.zone from spot_presence s where s.spot_id = reservations.spot_id) as zone,
+    (select json_object('spot_id', c.spot_id, 'site', c.site, 'kind', c.kind, 'starts_at', c.starts_at, 'ends_at', c.ends_at, 'price', c.price,
+        'due_until', c.due_until) from reservation_changes c where c.reservation_no = reservations.no) as change";
 
 /// To be followed by a condition.
 pub const SELECT: &str = concatcp!("select ", COLUMNS, " from reservations");
@@ -45,6 +48,19 @@ pub struct Reservation {
     pub ended_at: Option<i64>,
     pub created_at: i64,
     pub updated_at: i64,
+    change: Option<Json<Change>>,
+}
+
+/// What a paid reservation becomes once the difference is paid: a row of `reservation_changes`.
+#[derive(Deserialize)]
+pub struct Change {
+    pub spot_id: String,
+    pub site: String,
+    pub kind: Kind,
+    pub starts_at: i64,
+    pub ends_at: i64,
+    pub price: i64,
+    pub due_until: i64,
 }
 
 impl Reservation {
@@ -57,6 +73,11 @@ impl Reservation {
     pub fn find_for(db: &dyn Executor, caller: &Principal, id: &str) -> Result<Self, Problem> {
         let found = Self::find(db, id)?;
         if found.user_id == caller.id || caller.role.holds(Role::Operator) { Ok(found) } else { Err(not_found()) }
+    }
+
+    /// What it becomes once the difference is paid; none when that has lapsed at `now`.
+    pub fn change(&self, now: i64) -> Option<&Change> {
+        self.change.as_ref().map(|change| &change.0).filter(|change| change.due_until > now)
     }
 
     /// As whom a caller moves it: their own as its owner, somebody else's as staff.

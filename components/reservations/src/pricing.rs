@@ -76,9 +76,14 @@ impl Priced {
         found.stored.try_into()
     }
 
-    /// The price of a stay, minor units.
-    pub fn price(&self, start: i64, end: i64) -> i64 {
-        self.rates.price(self.zone, start, end)
+    /// The price of a stay, minor units; 422 for `end` when it is more than can be charged at once.
+    pub fn price(&self, start: i64, end: i64) -> Result<i64, Problem> {
+        let (price, most) = (self.rates.price(self.zone, start, end), self.tariff.most_charge());
+        if price <= most {
+            return Ok(price);
+        }
+        let reason = format!("makes a stay that costs more than can be paid at once, which is {most} in minor units");
+        Err(Problem::invalid_field("end", reason))
     }
 
     /// What it is paid in; empty where nothing costs anything.

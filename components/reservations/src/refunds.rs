@@ -20,7 +20,7 @@ struct Balance {
 }
 
 const BALANCES: &str = formatcp!(
-    "select payment, received - refunded as left from payment_balances where reservation = ? and +state = '{}' order by no desc",
+    "select payment, received - refunded - disputed as left from payment_balances where reservation = ? and +state = '{}' order by no desc",
     PaymentState::Succeeded.into_str()
 );
 
@@ -51,5 +51,5 @@ pub fn give_back(
 pub fn refundable(db: &dyn Executor, reservation: &Reservation, now: i64) -> Result<i64, Problem> {
     let tariff: Option<String> = db.fetch_scalar("select tariff from site_tariffs where site = ?", params![&reservation.site])?;
     let tariff: Tariff = tariff.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-    Ok(tariff.refund.refund(reservation.paid, reservation.starts_at, now))
+    Ok(tariff.refund.refund(reservation.paid, &reservation.currency, reservation.starts_at, now))
 }

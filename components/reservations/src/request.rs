@@ -1,6 +1,6 @@
 //! What is asked for: a spot, a stay, a plate.
 
-use domain::reservation::{HORIZON_MS, MAX_START_AGE_MS, MAX_STAY_MS, MIN_STAY_MS};
+use domain::reservation::{end_fault, start_fault};
 use domain::spot::Kind;
 use kit::db::Value;
 use kit::input::{At, Input, Object, Property, Schemas, Text, TextField, Timestamp, pattern};
@@ -79,15 +79,16 @@ impl Stay {
 
 /// Refuses a `start` at which no stay is offered.
 pub fn check_start(start: i64, at: &mut At<'_>) {
-    let now = at.now_ms();
-    at.check_field(start >= now - MAX_START_AGE_MS, "start", "is past");
-    at.check_field(start <= now + HORIZON_MS, "start", "must be within 120 days");
+    if let Some(fault) = start_fault(start, at.now_ms()) {
+        at.refuse_field("start", fault);
+    }
 }
 
 /// Refuses an `end` that makes a stay shorter or longer than is offered.
 pub fn check_length(start: i64, end: i64, at: &mut At<'_>) {
-    at.check_field(end - start >= MIN_STAY_MS, "end", "must come at least 15 minutes after the start");
-    at.check_field(end - start <= MAX_STAY_MS, "end", "must come within 30 days of the start");
+    if let Some(fault) = end_fault(start, end) {
+        at.refuse_field("end", fault);
+    }
 }
 
 /// A number plate as it is kept, however it was typed.

@@ -81,7 +81,7 @@ fn insert(db: &dyn Executor, new: NewReservation, caller: &Principal, now: i64) 
         Target::Spot(spot) => Priced::spot(db, spot)?,
         Target::Kind { site, kind } => Priced::kind(db, site, *kind)?,
     };
-    let price = priced.price(start, end);
+    let price = priced.price(start, end)?;
     // What costs nothing needs no payment.
     let (status, hold) = if price > 0 { (Status::PendingPayment, Some(now + HOLD_MS)) } else { (Status::Confirmed, None) };
     let rows = db.run(

@@ -11,6 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::model::LIVE;
+use crate::pending::{DROP_ALL, DROP_ONE};
 
 /// How many reservations the run has moved, by what happened to them.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -20,6 +21,8 @@ pub struct Summary {
     expired: usize,
     /// They are as long as before: the rest was not paid.
     shortened: usize,
+    /// They stay as they are: the difference for a change was not paid.
+    unchanged: usize,
     /// Their drivers did not come.
     no_shows: usize,
     /// Their drivers have left.
@@ -115,9 +118,11 @@ const BEGIN_ALL: &str = formatcp!(
      ) returning no"
 );
 
-/// Writes down what has lapsed of this reservation, as the scheduled run would: an unpaid hold, and a longer stay whose rest was not paid.
+/// Writes down what has lapsed of this reservation, as the scheduled run would: an unpaid hold, a longer stay whose rest was not paid,
+/// and a change whose difference was not.
 pub fn settle_lapsed(db: &dyn Executor, id: &str, now: i64) -> Result<(), DbError> {
     db.run(SHORTEN_ONE, params![now, id])?;
+    db.run(DROP_ONE, params![now, id])?;
     db.run(EXPIRE_ONE, params![now, id])?;
     Ok(())
 }
@@ -133,6 +138,7 @@ impl Work for Summary {
         }
         Ok(Summary {
             shortened: change(SHORTEN_ALL)?,
+            unchanged: change(DROP_ALL)?,
             expired: change(EXPIRE_ALL)?,
             completed: change(COMPLETE_ALL)?,
             no_shows: change(MISS_ALL)?,

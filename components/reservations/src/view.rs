@@ -42,10 +42,12 @@ pub struct ReservationView {
     due: i64,
     /// Until when it is held unpaid.
     hold_expires_at: Option<Timestamp>,
-    /// Until when the rest for a longer stay is to be paid.
+    /// Until when the difference for a longer stay, or for `change`, is to be paid.
     due_until: Option<Timestamp>,
     /// Where it ends if that rest is not paid.
     paid_until: Option<Timestamp>,
+    /// What it becomes when the difference is paid; until then it stays as it is, and so it does when it is not.
+    change: Option<ChangeView>,
     /// When the vehicle came; null until then.
     arrived_at: Option<Timestamp>,
     /// Since when the spot is empty again.
@@ -56,6 +58,18 @@ pub struct ReservationView {
     created_at: Timestamp,
     /// When it last changed.
     updated_at: Timestamp,
+}
+
+/// The terms that a dearer change asks for.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PendingChange)]
+pub struct ChangeView {
+    spot_id: String,
+    site: String,
+    kind: Kind,
+    start: Timestamp,
+    end: Timestamp,
+    price: i64,
 }
 
 /// A reservation that was cancelled.
@@ -70,11 +84,22 @@ pub struct CancelledReservation {
 impl ReservationView {
     /// As seen at `now`. What has lapsed shows so from the moment it does, before the scheduled run has written it down.
     pub fn new(reservation: Reservation, now: i64) -> Self {
+        let change = reservation.change(now).map(|change| ChangeView {
+            spot_id: change.spot_id.clone(),
+            site: change.site.clone(),
+            kind: change.kind,
+            start: Timestamp(change.starts_at),
+            end: Timestamp(change.ends_at),
+            price: change.price,
+        });
+        let change_due_until = reservation.change(now).map(|change| change.due_until);
         let it = reservation;
+        let due_for = change.as_ref().map_or(it.price, |change| change.price);
         let has_lapsed = it.status == Status::PendingPayment && it.hold_expires_at.is_some_and(|at| at <= now);
         let status = if has_lapsed { Status::Expired } else { it.status };
         let is_held = status == Status::PendingPayment;
-        let is_due = is_held || it.due_until.is_some_and(|at| at > now);
+        let due_until = it.due_until.or(change_due_until);
+        let is_due = is_held || due_until.is_some_and(|at| at > now);
         Self {
             id: it.id,
             user_id: it.user_id,
@@ -89,10 +114,11 @@ impl ReservationView {
             price: it.price,
             currency: Some(it.currency).filter(|currency| !currency.is_empty()),
             paid: it.paid,
-            due: if is_due { (it.price - it.paid).max(0) } else { 0 },
+            due: if is_due { (due_for - it.paid).max(0) } else { 0 },
             hold_expires_at: it.hold_expires_at.filter(|_| is_held).map(Timestamp),
-            due_until: it.due_until.map(Timestamp),
+            due_until: due_until.map(Timestamp),
             paid_until: it.paid_ends_at.map(Timestamp),
+            change,
             arrived_at: it.arrived_at.map(Timestamp),
             left_at: it.left_at.map(Timestamp),
             ended_at: it.ended_at.map(Timestamp),

@@ -160,13 +160,18 @@ pub async fn read(Now(now): Now, Path(id): Path<String>) -> Answer<Json<Shuttle>
     Shuttle::find(&id, now).map(Json)
 }
 
+kit::text_type! {
+    /// The id of a new shuttle.
+    pub struct NewShuttleId, domain::transit::NEW_ID_RULE, pattern: "^[A-Za-z0-9_.-]{1,64}$", domain::transit::is_new_id
+}
+
 /// A new shuttle.
 #[derive(Input)]
 #[input(example = r#"{"temple_id": "somnath", "name": "Shuttle 105", "plate": "GJ32T4105", "capacity": 32}"#)]
 pub struct NewShuttle {
-    /// Its code; a UUID unless it says otherwise.
+    /// Its code; a UUID unless it says otherwise. Not `routes`, `shuttles` or `stops`, which are paths of their own.
     #[input(alias("shuttle_id"))]
-    id: Option<Code>,
+    id: Option<NewShuttleId>,
     /// The temple's slug.
     #[input(alias("site"))]
     temple_id: Slug,

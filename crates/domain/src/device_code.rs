@@ -21,6 +21,12 @@ pub fn is_spot_id(id: &str) -> bool {
     is_device_code(id)
 }
 
+/// Whether this can be the code of something new that is read under a path where `words`, in small letters, lead elsewhere: none of them, in
+/// any case of its letters.
+pub fn is_new_code(code: &str, words: &[&str]) -> bool {
+    is_device_code(code) && !words.iter().any(|word| word.eq_ignore_ascii_case(code))
+}
+
 /// Whether this can be a site's or a zone's slug, such as `city-centre`: 1–64 lowercase letters, digits and hyphens.
 pub fn is_slug(slug: &str) -> bool {
     is_key(slug, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')

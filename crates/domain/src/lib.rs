@@ -17,6 +17,7 @@ pub mod booking_slot;
 pub mod booking_ticket;
 pub mod bucket;
 pub mod crowd;
+pub mod currency;
 pub mod device_code;
 pub mod dispatch;
 pub mod email;

@@ -83,6 +83,24 @@ impl RefundReason {
     }
 }
 
+/// Who made a refund.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum RefundSource {
+    /// It was made here, and sent to Stripe.
+    Gatehouse,
+    /// It was made at Stripe, and taken over.
+    Stripe,
+}
+
+/// Whether the bank has taken the amount of a dispute back from the site, by its status in Stripe's words. It has not while it only inquires
+/// (`warning_…`), and has given it back when the dispute is won.
+pub fn is_withdrawn(dispute_status: &str) -> bool {
+    matches!(dispute_status, "needs_response" | "under_review" | "lost")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +109,7 @@ mod tests {
     fn words_are_read_as_they_are_written() {
         assert!(PaymentState::VARIANTS.iter().all(|state| state.into_str().parse() == Ok(*state)));
         assert!(RefundState::VARIANTS.iter().all(|state| state.into_str().parse() == Ok(*state)));
+        assert!(RefundSource::VARIANTS.iter().all(|source| source.into_str().parse() == Ok(*source)));
         assert!(RefundReason::VARIANTS.iter().all(|reason| reason.into_str().parse() == Ok(*reason)));
     }
 
@@ -108,5 +127,20 @@ mod tests {
         ] {
             assert_eq!(RefundReason::of_useless(status, due_by, 10), reason, "{status:?} {due_by:?}");
         }
+    }
+
+    #[test]
+    fn a_dispute_takes_money_until_it_is_won() {
+        let words = [
+            "needs_response",
+            "under_review",
+            "lost",
+            "won",
+            "prevented",
+            "warning_needs_response",
+            "warning_under_review",
+            "warning_closed",
+        ];
+        assert_eq!(words.map(is_withdrawn), [true, true, true, false, false, false, false, false]);
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::currency;
 use crate::time::MINUTE_MS;
 
 /// The longest time before the start that a rule may ask for, minutes.
@@ -26,21 +27,24 @@ impl Default for RefundRule {
 }
 
 impl RefundRule {
-    /// What is given back of `paid`, minor units, when a reservation that starts at `start` is given back at `now`. Rounded half up; from
-    /// 0 to `paid`, whatever the rule says.
-    pub fn refund(&self, paid: i64, start: i64, now: i64) -> i64 {
+    /// The share of what was paid, percent, that is given back for a reservation that starts at `start` when it is given back at `now`.
+    pub fn percent(&self, start: i64, now: i64) -> i64 {
         let notice = self.full_until_minutes.clamp(0, MAX_NOTICE_MINUTES) * MINUTE_MS;
         let late = self.late_percent.clamp(0, 100);
-        let percent = if now <= start.saturating_sub(notice) {
+        if now <= start.saturating_sub(notice) {
             100
         } else if now < start {
             late
         } else {
             self.started_percent.clamp(0, late)
-        };
-        let paid = paid.max(0);
-        let share = (i128::from(paid) * i128::from(percent) + 50) / 100;
-        i64::try_from(share).unwrap_or(paid).min(paid)
+        }
+    }
+
+    /// What is given back of `paid`, minor units of `currency`. Rounded half up to an amount that the currency has; from 0 to `paid`,
+    /// whatever the rule says.
+    pub fn refund(&self, paid: i64, currency: &str, start: i64, now: i64) -> i64 {
+        let (paid, percent) = (paid.max(0), self.percent(start, now));
+        currency::divide_rounded(i128::from(paid) * i128::from(percent), 100, currency::step(currency)).min(paid)
     }
 }
 
@@ -56,27 +60,32 @@ mod tests {
     #[test]
     fn the_earlier_the_more() {
         let rule = RefundRule { full_until_minutes: 60, late_percent: 50, started_percent: 10 };
-        assert_eq!(rule.refund(4_001, START, START - HOUR_MS), 4_001);
-        assert_eq!(rule.refund(4_001, START, START - HOUR_MS + 1), 2_001);
-        assert_eq!(rule.refund(4_001, START, START), 400);
-        assert_eq!(rule.refund(0, START, 0), 0);
+        assert_eq!(rule.refund(4_001, "INR", START, START - HOUR_MS), 4_001);
+        assert_eq!(rule.refund(4_001, "INR", START, START - HOUR_MS + 1), 2_001);
+        assert_eq!(rule.refund(4_001, "INR", START, START), 400);
+        assert_eq!(rule.refund(0, "INR", START, 0), 0);
+        // A tenth of 4.050 dinars: cards know two of the three decimals.
+        assert_eq!(rule.refund(4_050, "KWD", START, START), 410);
+        assert_eq!(rule.refund(500, "ISK", START, START - HOUR_MS + 1), 300);
     }
 
     proptest! {
         #[test]
         fn it_is_never_more_than_was_paid_and_never_grows(
             full: i64, late: i64, started: i64, paid in 0..1_000_000_000_i64, a in -100 * HOUR_MS..100 * HOUR_MS, b in 0..100 * HOUR_MS,
+            code in prop::sample::select(vec!["INR", "KWD", "UGX"]),
         ) {
             let rule = RefundRule { full_until_minutes: full, late_percent: late, started_percent: started };
-            let sooner = rule.refund(paid, START, START + a);
+            let sooner = rule.refund(paid, code, START, START + a);
             prop_assert!((0..=paid).contains(&sooner));
-            prop_assert!(rule.refund(paid, START, START + a + b) <= sooner);
+            prop_assert!(sooner == paid || sooner % currency::step(code) == 0);
+            prop_assert!(rule.refund(paid, code, START, START + a + b) <= sooner);
         }
 
         #[test]
         fn nothing_panics(full: i64, late: i64, started: i64, paid: i64, start: i64, now: i64) {
             let rule = RefundRule { full_until_minutes: full, late_percent: late, started_percent: started };
-            prop_assert!(rule.refund(paid, start, now) >= 0);
+            prop_assert!(rule.refund(paid, "INR", start, now) >= 0);
         }
     }
 }

@@ -29,6 +29,29 @@ pub const DEPARTURE_DELAY_MS: i64 = 5 * MINUTE_MS;
 /// Of spots that are free for a stay the one with the smallest gaps around it is taken; a gap counts for no more than this, milliseconds.
 pub const MAX_GAP_MS: i64 = DAY_MS;
 
+/// What is wrong with the start of a stay, milliseconds, as seen at `now`: nothing, or the reason.
+pub fn start_fault(start: i64, now: i64) -> Option<&'static str> {
+    if start < now.saturating_sub(MAX_START_AGE_MS) {
+        Some("is past: a stay may have begun 5 minutes ago at most")
+    } else if start > now.saturating_add(HORIZON_MS) {
+        Some("must be within 120 days")
+    } else {
+        None
+    }
+}
+
+/// What is wrong with the end of a stay, milliseconds, that begins at `start`: nothing, or the reason.
+pub fn end_fault(start: i64, end: i64) -> Option<&'static str> {
+    let length = end.saturating_sub(start);
+    if length < MIN_STAY_MS {
+        Some("must come at least 15 minutes after the start")
+    } else if length > MAX_STAY_MS {
+        Some("must come within 30 days of the start")
+    } else {
+        None
+    }
+}
+
 /// The state of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[derive(EnumString, IntoStaticStr, VariantArray, strum::VariantNames, ToSchema)]
@@ -196,6 +219,22 @@ mod tests {
         assert_eq!(sources(Event::Cancel, Owner), [PendingPayment, Confirmed]);
         assert_eq!(sources(Event::Depart, Sensor), [Arrived, Overstayed]);
         assert!(sources(Event::Arrive, Owner).is_empty());
+    }
+
+    #[test]
+    fn a_stay_is_judged_at_its_bounds() {
+        let now = 1_770_201_000_000;
+        for (start, is_good) in [(-MAX_START_AGE_MS - 1, false), (-MAX_START_AGE_MS, true), (HORIZON_MS, true), (HORIZON_MS + 1, false)] {
+            assert_eq!(start_fault(now + start, now).is_none(), is_good, "{start}");
+        }
+        for (length, is_good) in [(MIN_STAY_MS - 1, false), (MIN_STAY_MS, true), (MAX_STAY_MS, true), (MAX_STAY_MS + 1, false)] {
+            assert_eq!(end_fault(now, now + length).is_none(), is_good, "{length}");
+        }
+        let (minutes, days) = (|ms: i64| format!("{} minutes", ms / MINUTE_MS), |ms: i64| format!("{} days", ms / DAY_MS));
+        assert!(start_fault(0, now).is_some_and(|fault| fault.contains(&minutes(MAX_START_AGE_MS))));
+        assert!(start_fault(i64::MAX, now).is_some_and(|fault| fault.contains(&days(HORIZON_MS))));
+        assert!(end_fault(i64::MAX, i64::MIN).is_some_and(|fault| fault.contains(&minutes(MIN_STAY_MS))));
+        assert!(end_fault(i64::MIN, i64::MAX).is_some_and(|fault| fault.contains(&days(MAX_STAY_MS))));
     }
 
     #[test]

@@ -9,6 +9,16 @@ use utoipa::ToSchema;
 
 use crate::time::{MINUTE_MS, SECOND_MS};
 
+/// Words that stand in a path where a shuttle's id may stand: its position could not be sent or read. In small letters.
+pub const RESERVED_IDS: [&str; 3] = ["routes", "shuttles", "stops"];
+/// What a new shuttle's id looks like, for an error's text.
+pub const NEW_ID_RULE: &str = "must be 1 to 64 characters of A–Z, a–z, 0–9, '-', '_' and '.', and not 'routes', 'shuttles' or 'stops'";
+
+/// Whether a new shuttle may have this id: one of [`RESERVED_IDS`] is refused, in any case of its letters.
+pub fn is_new_id(id: &str) -> bool {
+    crate::device_code::is_new_code(id, &RESERVED_IDS)
+}
+
 /// Metres in a degree of latitude.
 const DEGREE_M: f64 = 111_194.926_644_558_74;
 /// The most points of a polyline.

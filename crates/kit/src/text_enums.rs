@@ -20,6 +20,7 @@ crate::text_enum! {
     domain::overview::SpotState,
     domain::payment::PaymentState,
     domain::payment::RefundReason,
+    domain::payment::RefundSource,
     domain::payment::RefundState,
     domain::reservation::Status,
     domain::resource::BusyReason,

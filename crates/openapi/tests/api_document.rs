@@ -211,3 +211,38 @@ fn every_operation_says_what_people_need() {
         }
     }
 }
+
+/// Ids that people choose, where a fixed segment of another path stands beside them: the words that no new one may be.
+const CHOSEN: [(&str, &[&str]); 2] =
+    [("/api/spots/{spot_id}", &domain::spot::RESERVED_IDS), ("/api/transport/{id}", &domain::transit::RESERVED_IDS)];
+
+/// The same for ids that Gatehouse makes, UUIDs, or codes that look like no word: nothing can be named like the segment.
+const MADE: [&str; 7] = [
+    "/api/alerts/{id}",
+    "/api/bookings/{id}",
+    "/api/emergency/{id}",
+    "/api/payments/{id}",
+    "/api/reservations/{id}",
+    "/api/resources/{id}",
+    "/api/sites/{site}/slots/{id}",
+];
+
+#[test]
+fn nothing_can_be_named_like_a_segment_of_a_path() {
+    let document = document().unwrap_or_else(|faults| panic!("{faults}"));
+    let paths: Vec<Vec<&str>> = document["paths"].as_object().unwrap().keys().map(|path| path.split('/').collect()).collect();
+    // By the path of an id, the fixed segments that stand where the id may stand.
+    let mut beside: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for (id, other) in paths.iter().flat_map(|id| paths.iter().map(move |other| (id, other))) {
+        for at in 0..id.len().min(other.len()) {
+            if id[..at] == other[..at] && id[at].starts_with('{') && !other[at].starts_with('{') {
+                beside.entry(id[..=at].join("/")).or_default().insert(other[at]);
+            }
+        }
+    }
+    let known: BTreeSet<_> = CHOSEN.iter().map(|(path, _)| *path).chain(MADE).collect();
+    assert_eq!(beside.keys().map(String::as_str).collect::<BTreeSet<_>>(), known, "{beside:?}");
+    for (path, words) in CHOSEN {
+        assert_eq!(beside[path], words.iter().copied().collect(), "{path}");
+    }
+}

@@ -41,6 +41,37 @@ async fn an_unpaid_one_is_priced_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_moves_neither_time_nor_spot_changes_no_price() {
+    let app = App::start().await;
+    let place = car_park(&app, 2).await;
+    let driver = app.visitor().await;
+    let paid = reserve_and_pay(&app, &driver, reservation_body(&app, &place.spots[0], 90, 60)).await;
+    let held = reserve(&driver, reservation_body(&app, &place.spots[1], 90, 60)).await;
+    // Dearer, and in another currency: what was agreed stays.
+    let path_of_site = format!("/api/sites/{}", place.site);
+    for tariff in [json!({"currency": "INR", "per_hour": 9_000}), json!({"currency": "EUR", "per_hour": 100})] {
+        app.admin().await.patch(&path_of_site, json!({"tariff": tariff})).await.expect(200);
+        for made in [&paid, &held] {
+            let same = json!({"vehicle_plate": "MH 12 X 1", "spot_id": made["spot_id"], "start": made["start"], "end": made["end"]});
+            let by_kind = json!({"vehicle_plate": "MH12X1", "site": place.site, "kind": "standard"});
+            for body in [json!({"vehicle_plate": "MH12X1"}), same, by_kind] {
+                let fixed = driver.put(&path(made), body).await.expect(200);
+                assert_eq!(fixed["vehicle_plate"], "MH12X1");
+                for field in ["spot_id", "start", "end", "price", "currency", "paid", "due", "status", "hold_expires_at"] {
+                    assert_eq!(fixed[field], made[field], "{field}");
+                }
+            }
+        }
+    }
+    assert_eq!(refunded(&app, &paid), 0);
+    // Also while the rest for a longer stay is due.
+    app.admin().await.patch(&path_of_site, json!({"tariff": super::support::tariff()})).await.expect(200);
+    let longer = driver.put(&path(&paid), json!({"end": app.time(240 * 60)})).await.expect(200);
+    let fixed = driver.put(&path(&paid), json!({"vehicle_plate": "MH12X2"})).await.expect(200);
+    assert_eq!((&fixed["vehicle_plate"], &fixed["due"], &fixed["due_until"]), (&json!("MH12X2"), &longer["due"], &longer["due_until"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_change_never_takes_what_is_anothers() {
     let app = App::start().await;
     let place = car_park(&app, 2).await;
@@ -73,10 +104,11 @@ async fn a_paid_one_that_costs_less_gives_the_rest_back() {
     assert_eq!(shorter["paid"].as_i64().unwrap() + back, 8000);
     assert_eq!(shorter["paid"], shorter["price"]);
     assert_eq!(shorter["status"], "confirmed");
-    // What costs more is cancelled and reserved anew, unless it is a longer stay.
-    let refused = driver.put(&path(&made), json!({"start": app.time(90 * 60)})).await.expect_problem(409);
-    assert_eq!(refused["reason"], "costs_more");
-    assert!(refused["difference"].as_i64().unwrap() > 0, "{refused}");
+    // What costs more waits for the difference, and is what it is meanwhile.
+    let dearer = driver.put(&path(&made), json!({"start": app.time(90 * 60)})).await.expect(200);
+    assert_eq!((&dearer["start"], &dearer["price"]), (&shorter["start"], &shorter["price"]));
+    assert_eq!(dearer["due"].as_i64().unwrap(), dearer["change"]["price"].as_i64().unwrap() - shorter["paid"].as_i64().unwrap());
+    assert!(dearer["due"].as_i64().unwrap() > 0, "{dearer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

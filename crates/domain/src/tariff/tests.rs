@@ -12,7 +12,7 @@ fn at(text: &str) -> i64 {
 }
 
 fn rates(per_hour: i64, per_day: Option<i64>, free_minutes: i64) -> Rates {
-    Rates { per_hour, per_day, free_minutes, minimum: 0 }
+    Rates { per_hour, per_day, free_minutes, minimum: 0, step: 1 }
 }
 
 fn price(rates: Rates, zone_name: &str, start: &str, end: &str) -> i64 {
@@ -76,16 +76,62 @@ fn a_kind_has_its_own_prices_or_the_sites() {
         r#"{"currency": "INR", "per_hour": 4000, "per_day": 30000, "kinds": {"ev": {"per_hour": 5000}, "accessible": {"per_hour": 0}}}"#,
     )
     .unwrap();
-    assert_eq!(tariff.rates("standard"), rates(4_000, Some(30_000), 0));
-    assert_eq!(tariff.rates("ev"), rates(5_000, Some(30_000), 0));
-    assert_eq!(tariff.rates("accessible"), rates(0, Some(30_000), 0));
+    // Less than half a rupee cannot be charged.
+    let rates = |per_hour, per_day| Rates { minimum: 50, ..rates(per_hour, per_day, 0) };
+    assert_eq!(tariff.rates("standard"), rates(4_000, Some(30_000)));
+    assert_eq!(tariff.rates("ev"), rates(5_000, Some(30_000)));
+    assert_eq!(tariff.rates("accessible"), rates(0, Some(30_000)));
     assert_eq!(tariff.refund, RefundRule::default());
     for none in ["{}", r#"{"per_hour": 1}"#, r#"{"currency": "INR"}"#] {
-        assert_eq!(serde_json::from_str::<Tariff>(none).unwrap().rates("standard"), rates(0, None, 0), "{none}");
+        assert_eq!(serde_json::from_str::<Tariff>(none).unwrap().rates("standard").per_hour, 0, "{none}");
     }
     let other: Tariff =
         serde_json::from_str(r#"{"currency": "INR", "per_hour": 1, "daily_cap": 9, "by_kind": {"ev": {"daily_cap": 8}}}"#).unwrap();
-    assert_eq!((other.rates("vip"), other.rates("ev")), (rates(1, Some(9), 0), rates(1, Some(8), 0)));
+    assert_eq!((other.rates("vip"), other.rates("ev")), (rates(1, Some(9)), rates(1, Some(8))));
+}
+
+#[test]
+fn what_a_stay_costs_can_be_charged() {
+    let price = |tariff: &str, start, end| {
+        let tariff: Tariff = serde_json::from_str(tariff).unwrap();
+        tariff.rates("standard").price(zone("UTC"), at(start), at(end))
+    };
+    // A third of an hour in dinars, in crowns without decimals, and of next to nothing.
+    let (start, end) = ("2026-02-04T10:00:00Z", "2026-02-04T10:20:00Z");
+    assert_eq!(price(r#"{"currency": "KWD", "per_hour": 1000}"#, start, end), 330);
+    assert_eq!(price(r#"{"currency": "ISK", "per_hour": 50000}"#, start, end), 16_700);
+    assert_eq!(price(r#"{"currency": "GBP", "per_hour": 30}"#, start, end), 30);
+    // From before such prices were refused.
+    assert_eq!(price(r#"{"currency": "KWD", "per_hour": 333, "per_day": 105, "minimum": 103}"#, start, end), 100);
+    assert_eq!(price(r#"{"currency": "KWD", "per_hour": 333, "per_day": 105}"#, start, "2026-02-04T12:00:00Z"), 100);
+}
+
+#[test]
+fn what_can_never_be_charged_is_a_fault() {
+    let faults = |tariff: &str| -> Vec<String> {
+        let tariff: Tariff = serde_json::from_str(tariff).unwrap();
+        tariff.faults().into_iter().map(|(path, reason)| format!("{path} {reason}")).collect()
+    };
+    for good in [
+        "{}",
+        r#"{"currency": "EUR"}"#,
+        r#"{"currency": "INR", "per_hour": 4000, "per_day": 0}"#,
+        r#"{"currency": "ISK", "per_hour": 15000, "kinds": {"ev": {"per_hour": 20000, "minimum": 100}}}"#,
+    ] {
+        assert_eq!(faults(good), Vec::<String>::new(), "{good}");
+    }
+    assert_eq!(faults(r#"{"currency": "XXQ", "per_hour": 1}"#), ["currency is not a currency that can be charged"]);
+    assert_eq!(faults(r#"{"kinds": {"ev": {"per_hour": 1}}}"#), ["currency is required with a price"]);
+    assert_eq!(faults(r#"{"currency": "KWD", "per_hour": 333}"#), ["per_hour must be a multiple of 10 in KWD"]);
+    assert_eq!(
+        faults(r#"{"currency": "UGX", "per_hour": 150, "minimum": 50, "kinds": {"vip": {"daily_cap": 250}}}"#),
+        [
+            "per_hour must be a multiple of 100 in UGX",
+            "minimum must be a multiple of 100 in UGX",
+            "kinds.vip.per_day must be a multiple of 100 in UGX"
+        ]
+    );
+    assert_eq!(faults(r#"{"currency": "HUF", "minimum": 17000}"#), ["minimum must be 0 or at least 17500 in HUF: less cannot be charged"]);
 }
 
 fn zones() -> impl Strategy<Value = Zone> {
@@ -95,8 +141,9 @@ fn zones() -> impl Strategy<Value = Zone> {
 }
 
 fn any_rates() -> impl Strategy<Value = Rates> {
-    (0..1_000_000_i64, prop::option::of(0..3_000_000_i64), 0..300_i64, 0..10_000_i64)
-        .prop_map(|(per_hour, per_day, free_minutes, minimum)| Rates { per_hour, per_day, free_minutes, minimum })
+    let steps = prop::sample::select(vec![1_i64, 10, 100]);
+    (0..1_000_000_i64, prop::option::of(0..3_000_000_i64), 0..300_i64, 0..10_000_i64, steps)
+        .prop_map(|(per_hour, per_day, free_minutes, minimum, step)| Rates { per_hour, per_day, free_minutes, minimum, step })
 }
 
 /// Years with leaps of every zone above.
@@ -124,6 +171,18 @@ proptest! {
         let price = i128::from(rates(per_hour, None, 0).price(zone, start, start + ms));
         // Half a minor unit a day, either way.
         prop_assert!((price - exact).abs() <= i128::from(ms / (22 * HOUR_MS)) / 2 + 2, "{} {}", price, exact);
+    }
+
+    #[test]
+    fn a_price_is_an_amount_that_its_currency_has(
+        code in prop::sample::select(&currency::CODES[..]), per_hour in 0..1_000_000_i64, per_day in prop::option::of(0..3_000_000_i64),
+        minimum in prop::option::of(0..10_000_i64), zone in zones(), start in FROM..UNTIL, ms in 0..3 * DAY_MS,
+    ) {
+        let prices = Prices { per_hour: Some(per_hour), per_day, free_minutes: None, minimum };
+        let tariff = Tariff { currency: Some(code.to_owned()), prices, ..Tariff::default() };
+        let price = tariff.rates("standard").price(zone, start, start + ms);
+        prop_assert_eq!(price % currency::step(code), 0);
+        prop_assert!(price == 0 || price >= currency::least_charge(code));
     }
 
     #[test]
