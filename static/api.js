@@ -14,15 +14,6 @@ export class ApiError extends Error {
   }
 }
 
-function asDataUrl(blob) {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(reader.result);
-    reader.onerror = () => reject(reader.error);
-    reader.readAsDataURL(blob);
-  });
-}
-
 /** The API as one user. `onSignedOut` is called when the session has ended for good. */
 export function createApi({ onSignedOut }) {
   let access = null;
@@ -32,8 +23,8 @@ export function createApi({ onSignedOut }) {
   // Counts sessions, so that an answer which was under way when one ended is not taken into the next.
   let session = 0;
 
-  async function send(method, path, body, token, { key, within, picture } = {}) {
-    const headers = { accept: picture ? "image/*, application/json" : "application/json" };
+  async function send(method, path, body, token, { key, within } = {}) {
+    const headers = { accept: "application/json" };
     if (body !== undefined) headers["content-type"] = "application/json";
     if (token) headers.authorization = `Bearer ${token}`;
     if (key) headers["idempotency-key"] = key;
@@ -42,7 +33,6 @@ export function createApi({ onSignedOut }) {
       const response = await fetch(path, {
         method, headers, body: body === undefined ? undefined : JSON.stringify(body), credentials: "omit", signal,
       });
-      if (picture && response.ok) return await asDataUrl(await response.blob());
       const document = response.status === 204 ? null : await response.json().catch(() => null);
       if (!response.ok) throw new ApiError(response.status, document, Number(response.headers.get("retry-after")) || 0);
       return document;
@@ -114,9 +104,6 @@ export function createApi({ onSignedOut }) {
     post: (path, body, options) => request("POST", path, body, options),
     patch: (path, body) => request("PATCH", path, body),
     delete: (path) => request("DELETE", path),
-
-    /** A picture as a `data:` address, which an `<img>` can show: it sends no token itself. */
-    picture: (path) => request("GET", path, undefined, { picture: true }),
 
     /** Every item of a list, page by page, at most `most` of them. */
     async all(path, most = 5000, options) {

@@ -12,8 +12,8 @@ export function isAhead(booking, now) {
   return ["confirmed", "waitlisted", "checked_in"].includes(booking.status) && Date.parse(booking.ends_at) > now;
 }
 
-/** The card; `picture(path)` gives a picture as a `data:` address, `onCancel(booking)` gives the booking back. */
-export function bookingCard({ picture, templeName, onCancel }) {
+/** The card; `onCancel(booking)` gives the booking back. */
+export function bookingCard({ templeName, onCancel }) {
   const place = h("h3", { class: "ticket-place" });
   const when = h("p", { class: "ticket-when" });
   const status = h("span", { class: "ticket-status" });
@@ -50,17 +50,13 @@ export function bookingCard({ picture, templeName, onCancel }) {
     }
   }
 
-  async function show(path) {
-    try {
-      const data = await picture(path);
-      if (drawn !== path) return;
-      image.src = data;
-      image.hidden = false;
-    } catch {
-      // The code below it opens the gate as well; the next draw tries again.
-      drawn = null;
-    }
-  }
+  image.addEventListener("load", () => {
+    image.hidden = false;
+  });
+  // The code below it opens the gate as well; the next draw tries again, by an address that is good for longer.
+  image.addEventListener("error", () => {
+    drawn = null;
+  });
 
   return {
     element,
@@ -74,10 +70,11 @@ export function bookingCard({ picture, templeName, onCancel }) {
       text(status, STATUS[booking.status] ?? words(booking.status));
       text(code, booking.booking_code);
       image.alt = `QR code of booking ${booking.booking_code}`;
-      const ticket = booking.status === "confirmed" ? booking.qr_svg : null;
+      // The same ticket is not loaded anew whenever its address changes: the network may be gone by then.
+      const ticket = booking.status === "confirmed" ? booking.ticket : null;
       if (ticket && drawn !== ticket) {
         drawn = ticket;
-        show(ticket);
+        image.src = booking.qr_svg_url;
       } else if (!ticket) {
         drawn = null;
         image.hidden = true;

@@ -7,7 +7,8 @@ import { bookingCard, isAhead } from "./booking.js";
 
 const REFRESH_MS = 10_000;
 const AHEAD_DAYS = 120;
-const FULLNESS = { available: "Available", filling: "Filling up", full: "Full", past: "Past" };
+const FULLNESS = { full: "Full", past: "Past", closed: "Booking closed", not_open: "Not open yet" };
+const BOOKABLE = ["available", "filling", "full"];
 
 /** The page. */
 export function darshanPage({ store, api, serverNow, toasts, hub }) {
@@ -137,7 +138,7 @@ export function darshanPage({ store, api, serverNow, toasts, hub }) {
       if (!ahead.some((one) => one.id === key)) cards.delete(key);
     }
     for (const one of ahead) {
-      if (!cards.has(one.id)) cards.set(one.id, bookingCard({ picture: api.picture, templeName: nameOf, onCancel: cancel }));
+      if (!cards.has(one.id)) cards.set(one.id, bookingCard({ templeName: nameOf, onCancel: cancel }));
       cards.get(one.id).draw(one, serverNow());
     }
     arrange(mine, ahead.map((one) => cards.get(one.id).element));
@@ -185,10 +186,10 @@ function slotButton(onPick) {
       attribute(element, "data-slot", slot.slot);
       attribute(element, "data-status", slot.status);
       attribute(element, "aria-pressed", String(isPicked));
-      element.disabled = slot.status === "past";
+      element.disabled = !BOOKABLE.includes(slot.status);
       text(time, slot.slot.replace("-", "–"));
       const waiting = slot.waiting ? `, ${slot.waiting} waiting` : "";
-      text(places, slot.status === "past" || slot.status === "full" ? `${FULLNESS[slot.status]}${waiting}` : `${slot.left} of ${slot.capacity} left`);
+      text(places, FULLNESS[slot.status] ? `${FULLNESS[slot.status]}${waiting}` : `${slot.left} of ${slot.capacity} left`);
       fill.style.inlineSize = `${Math.min(100, Math.round((100 * slot.booked) / slot.capacity))}%`;
     },
   };

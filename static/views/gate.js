@@ -88,7 +88,8 @@ export function gatePage({ store, api, toasts, serverNow, temple, chooseSite, hu
       if (!ledger.push(one)) toasts.show({ severity: "warning", title: "Not kept", text: "This device is out of room: do not close this page before the scans are uploaded." });
       since += one.kind === "exit" ? -party : party;
     }
-    say(one, reason, party, known?.code || code, true);
+    const slot = known?.slot ? `Slot ${known.slot}, ${known.date}` : undefined;
+    say(one, reason, party, known?.code || code, true, slot);
     status();
   }
 
@@ -97,7 +98,7 @@ export function gatePage({ store, api, toasts, serverNow, temple, chooseSite, hu
     const title = good ? (one.kind === "exit" ? "Goodbye" : "Come in") : REASONS[reason] ?? message ?? "Refused";
     const people = party ? `Party of ${party}` : "";
     const how = byList ? "judged by the list" : "";
-    view.verdict({ good, title, detail: [good ? people : reason === "invalid" ? message : "", how].filter(Boolean).join(" · "), what: code ?? "" });
+    view.verdict({ good, title, detail: [good ? people : message, how].filter(Boolean).join(" · "), what: code ?? "" });
     attribute(view.element, "data-verdict", reason ?? "in");
   }
 
@@ -149,8 +150,8 @@ export function gatePage({ store, api, toasts, serverNow, temple, chooseSite, hu
     while (ledger.queue.length > 0 && !left) {
       const { kind, scans } = ledger.next();
       const judged = kind === "exit" ? await uploadExit(scans[0]) : await uploadScans(scans);
-      for (const { scan, reason } of judged) {
-        if (reason) view.late({ what: scan.booking, reason: REASONS[reason] ?? reason });
+      for (const { scan, reason, detail } of judged) {
+        if (reason) view.late({ what: scan.booking, reason: [REASONS[reason] ?? reason, detail].filter(Boolean).join(" · ") });
       }
       ledger.done(new Set(judged.map(({ scan }) => scan.nonce)));
       status();
@@ -164,7 +165,7 @@ export function gatePage({ store, api, toasts, serverNow, temple, chooseSite, hu
       scans: scans.map(({ nonce, booking, ticket, scanned_at }) => ({ nonce, booking, ticket, scanned_at })),
     };
     const { results } = await api.post("/api/bookings/checkin/batch", body, { within: 4 * ANSWER_MS });
-    return results.map((result, index) => ({ scan: scans[index], reason: result.outcome === "refused" ? result.reason : null }));
+    return results.map(({ outcome, reason, detail }, index) => ({ scan: scans[index], reason: outcome === "refused" ? reason : null, detail }));
   }
 
   async function uploadExit(scan) {

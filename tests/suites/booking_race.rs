@@ -213,6 +213,44 @@ async fn two_hundred_clients_never_overbook_the_last_places() {
     assert_eq!(usize::try_from(told).unwrap(), counts.promoted);
 }
 
+/// The reason of a refusal is that of the statement which refused: a look at the slot afterwards, when others have come and gone, finds other
+/// ones. Here a slot is emptied and filled all the time, and hardly anybody waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_says_why_it_was_refused_amid_a_race() {
+    let app = App::start().await;
+    let temple = Temple::create(&app, 10).await;
+    let (booker, waiters) = (app.visitor().await, join_all((0..8).map(|_| app.visitor())).await);
+    let over = AtomicBool::new(false);
+    let booking = async {
+        for _ in 0..80 {
+            if let Some((201, mine)) = send(&booker, Method::POST, "/api/bookings/", None, &temple.booking_body(10)).await {
+                send(&booker, Method::PATCH, &format!("{}/cancel", path(&mine)), None, &json!({})).await.expect("an answer");
+            }
+        }
+        over.store(true, Ordering::Relaxed);
+    };
+    let reasons = Mutex::new(BTreeMap::<String, usize>::new());
+    let waiting = waiters.iter().map(|waiter| async {
+        while !over.load(Ordering::Relaxed) {
+            let (status, body) =
+                send(waiter, Method::POST, "/api/bookings/waitlist", None, &temple.booking_body(10)).await.expect("an answer");
+            match status {
+                201 => {
+                    let cancel = format!("{}/cancel", path(&body));
+                    let (status, body) = send(waiter, Method::PATCH, &cancel, None, &json!({})).await.expect("an answer");
+                    assert_eq!(status, 200, "{body}");
+                }
+                409 => *reasons.lock().unwrap().entry(body["reason"].as_str().unwrap().to_owned()).or_default() += 1,
+                _ => panic!("{status}: {body}"),
+            }
+        }
+    });
+    tokio::join!(booking, join_all(waiting));
+    let reasons = reasons.into_inner().unwrap();
+    eprintln!("{reasons:?}");
+    assert_eq!(reasons.keys().collect::<Vec<_>>(), ["places_left"], "{reasons:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_9_loses_no_booking_and_sells_none_twice() {
     if std::env::var("GATEHOUSE_BASE_URL").is_ok() {

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::Path;
-use domain::booking::fullness;
+use domain::booking_offer::slot_status;
 use domain::booking_slot::Date;
 use kit::Answer;
 use kit::db::Database;
@@ -37,6 +37,8 @@ pub struct Availability {
     special: bool,
     /// Why it is not.
     reason: Option<String>,
+    /// Slots of the weekday that are not there on this date, since the clocks go forward over them.
+    skipped: Vec<String>,
     /// In the order of the clock.
     items: Vec<AvailableSlot>,
     /// What to send as `cursor` for the next page; null on the last.
@@ -64,7 +66,12 @@ pub struct AvailableSlot {
     left: i64,
     /// The people on the waitlist.
     waiting: i64,
-    /// `available`, `filling` (a fifth or less is left), `full`, or `past` once it has begun.
+    /// How many bookings of it one person may have.
+    bookings_per_person: i64,
+    /// From when on it cannot be booked: when it ends, unless it closes earlier.
+    closes_at: Timestamp,
+    /// `available`, `filling` (a fifth or less is left) or `full`; or, when it cannot be booked, `not_open` (further ahead than can be
+    /// booked), `closed` (before its end) or `past`.
     status: &'static str,
 }
 
@@ -74,23 +81,31 @@ pub async fn list(Now(now): Now, Path(temple): Path<String>, listing: Listing<Av
     let temple = Temple::at_path(&Database, &temple)?;
     let date = listing.filters.date.unwrap_or_else(|| temple.today(now));
     let day = Day::load(&Database, &temple.site, date)?;
+    let today = temple.today(now);
     let closed = day.is_closed();
     let after = listing.after_int(0).unwrap_or(-1);
-    let slots = day.slots.into_iter().filter(|it| i64::from(it.slot.starts()) > after).map(|it| {
-        let (starts_at, ends_at) = it.slot.moments(date, temple.zone);
-        AvailableSlot {
+    let (mut slots, mut skipped) = (Vec::new(), Vec::new());
+    for it in day.slots {
+        let Some(times) = it.times(date, temple.zone) else {
+            skipped.push(it.slot.to_string());
+            continue;
+        };
+        slots.push(AvailableSlot {
             slot: it.slot.to_string(),
             start: ClockTime(it.slot.starts()),
             end: ClockTime(it.slot.ends()),
-            starts_at: Timestamp(starts_at),
-            ends_at: Timestamp(ends_at),
+            starts_at: Timestamp(times.starts_at),
+            ends_at: Timestamp(times.ends_at),
             capacity: it.capacity,
             booked: it.booked,
             left: (it.capacity - it.booked).max(0),
             waiting: it.waiting,
-            status: if starts_at <= now { "past" } else { fullness(it.capacity, it.booked) },
-        }
-    });
-    let Page { items, next_cursor } = listing.page(slots.collect(), |it: &AvailableSlot| [it.start.0]);
-    Ok(Json(Availability { temple_id: temple.site, date, closed, special: day.special, reason: day.reason, items, next_cursor }))
+            bookings_per_person: it.bookings_per_person,
+            closes_at: Timestamp(times.closes_at),
+            status: slot_status(date, today, times, now, it.capacity, it.booked),
+        });
+    }
+    slots.retain(|it| i64::from(it.start.0) > after);
+    let Page { items, next_cursor } = listing.page(slots, |it: &AvailableSlot| [it.start.0]);
+    Ok(Json(Availability { temple_id: temple.site, date, closed, special: day.special, reason: day.reason, skipped, items, next_cursor }))
 }

@@ -1,18 +1,19 @@
 //! Booking a slot, and joining the waitlist of one that is full.
 
-use const_format::formatcp;
-use domain::booking::{MAX_PARTY, MAX_WAITING, Status, code};
+use domain::booking::MAX_PARTY;
+use domain::booking_offer::{Shut, last_date, may_claim};
 use domain::booking_slot::{Date, HORIZON_DAYS};
+use domain::role::Role;
 use kit::caller::{Caller, Person, Principal};
-use kit::db::{DbError, Executor};
+use kit::db::Executor;
 use kit::idempotency::{Idempotent, Once};
 use kit::input::{At, Field, Input, Int, List, SchemaRef, Schemas, Slug, Text, Value, any_of_schemas};
 use kit::request::Now;
-use kit::{Answer, Problem, host, params};
+use kit::{Answer, Problem, host};
 
-use crate::day::{Day, DaySlot};
+use crate::claim::{Claim, Kind, Refused};
+use crate::day::Day;
 use crate::model::{Booking, TicketedBooking, Visitor};
-use crate::sql::{BOOKED, CAPACITY, WAITLISTED};
 use crate::temple::Temple;
 use crate::ticket;
 
@@ -86,12 +87,15 @@ impl Field for Visitor {
     }
 }
 
-/// Books places in a slot.
+/// Books places in a slot, until it ends unless it closes earlier.
 #[utoipa::path(
     post,
     path = "/api/bookings",
     responses(
-        (status = 409, description = "Not to be had: `reason` is `full`, `closed` (the temple is, on that day) or `begun` (the slot has)."),
+        (
+            status = 409,
+            description = "Not to be had: `reason` is `full`, `per_person` (the caller has as many bookings of the slot as one person may have), `closed` (the temple is, on that day), `booking_closed` (before the slot's end) or `over` (the slot is)."
+        ),
     )
 )]
 pub async fn book(caller: Caller<Person>, Now(now): Now, request: Idempotent<BookingRequest>) -> Answer<Once<TicketedBooking>> {
@@ -107,7 +111,7 @@ pub async fn book(caller: Caller<Person>, Now(now): Now, request: Idempotent<Boo
     responses(
         (
             status = 409,
-            description = "Not to be joined: `reason` is `places_left`, `waitlist_full`, `closed` (the temple is, on that day) or `begun` (the slot has)."
+            description = "Not to be joined: `reason` is `places_left`, `waitlist_full`, `per_person` (the caller has as many bookings of the slot as one person may have), `closed` (the temple is, on that day), `booking_closed` (before the slot begins), `begun` or `over` (the slot has, or is)."
         ),
     )
 )]
@@ -115,38 +119,41 @@ pub async fn join_waitlist(caller: Caller<Person>, Now(now): Now, request: Idemp
     place(&caller.0, now, &request, Kind::Waiting).await
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    Booking,
-    Waiting,
-}
-
 async fn place(caller: &Principal, now: i64, request: &Idempotent<BookingRequest>, kind: Kind) -> Answer<Once<TicketedBooking>> {
     let keys = ticket::keys().await?;
-    request.once_single_statement(caller, |db, wish| insert(db, &wish, caller, now, kind)?.with_ticket(&keys))
+    request.once_single_statement(caller, |db, wish| book_slot(db, &wish, caller, now, kind)?.with_ticket(&keys, now))
 }
 
-/// The insert up to its condition, into the slot `s`.
-const INSERT: &str = "insert into bookings (id, code, user_id, site, date, slot, starts_at, ends_at, party_size, visitors, status,
-        created_at, updated_at, updated_by)
-     select ?1, ?2, ?3, s.site, s.date, s.slot, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?3
-     from (select ?4 as site, ?5 as date, ?6 as slot) s
-     where ?7 > ?12 and ";
+/// Times that a booking is judged anew because the temple's time zone was changed meanwhile.
+const ATTEMPTS: usize = 3;
 
-const BOOK: &str = formatcp!("{INSERT}?9 + {BOOKED} <= {CAPACITY} returning no");
+fn book_slot(db: &dyn Executor, wish: &BookingRequest, caller: &Principal, now: i64, kind: Kind) -> Result<Booking, Problem> {
+    let id = host::new_id(now)?;
+    for _ in 0..ATTEMPTS {
+        match attempt(db, wish, &id, caller, now, kind)? {
+            Ok(()) => return Booking::get(db, &id),
+            Err(Refused::ClockChanged) => {}
+            Err(refused) => return Err(refused.into_problem()),
+        }
+    }
+    Err(Refused::ClockChanged.into_problem())
+}
 
-const WAIT: &str = formatcp!(
-    "{INSERT}?9 <= {CAPACITY} and ?9 + {BOOKED} > {CAPACITY} and (select count(*) from bookings where site = s.site and date = s.date and slot = s.slot and status = '{WAITLISTED}') < {MAX_WAITING} returning no"
-);
-
-/// Inserts the booking if there are places, or if there are none and it is to wait.
-fn insert(db: &dyn Executor, wish: &BookingRequest, caller: &Principal, now: i64, kind: Kind) -> Result<Booking, Problem> {
+/// Judges the wish by the temple's clock and claims the places.
+fn attempt(
+    db: &dyn Executor,
+    wish: &BookingRequest,
+    id: &str,
+    caller: &Principal,
+    now: i64,
+    kind: Kind,
+) -> Result<Result<(), Refused>, Problem> {
     let temple = Temple::in_body(db, &wish.temple_id)?;
     let today = temple.today(now);
     if wish.date < today {
         return Err(Problem::invalid_field("date", "is past"));
     }
-    if wish.date > today.plus_days(HORIZON_DAYS) {
+    if wish.date > last_date(today) {
         return Err(Problem::invalid_field("date", format!("must be within {HORIZON_DAYS} days")));
     }
     let day = Day::load(db, &temple.site, wish.date)?;
@@ -155,67 +162,43 @@ fn insert(db: &dyn Executor, wish: &BookingRequest, caller: &Principal, now: i64
         return Err(Problem::conflict(format!("the temple is closed on that day{why}")).because("closed"));
     }
     let slot = day.find(&wish.slot).ok_or_else(|| {
-        let offered: Vec<_> = day.slots.iter().map(|it| it.slot.to_string()).collect();
+        let there = day.slots.iter().filter(|it| it.times(wish.date, temple.zone).is_some());
+        let offered: Vec<_> = there.map(|it| it.slot.to_string()).collect();
         let offered = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
         Problem::invalid_field("slot", format!("is not one of that day: {offered}"))
     })?;
-    let (starts_at, ends_at) = slot.slot.moments(wish.date, temple.zone);
+    let skipped = || Problem::invalid_field("slot", "is not there on that day: the clocks go forward over it");
+    let times = slot.times(wish.date, temple.zone).ok_or_else(skipped)?;
+    may_claim(wish.date, today, times, now, kind == Kind::Waiting).map_err(shut)?;
     let visitors = serde_json::to_string(&wish.visitors[..]).map_err(Problem::internal)?;
-    let (statement, status) = match kind {
-        Kind::Booking => (BOOK, Status::Confirmed),
-        Kind::Waiting => (WAIT, Status::Waitlisted),
-    };
-    let id = host::new_id(now)?;
-    let insert = || -> Result<_, Problem> {
-        let params = params![
-            &id,
-            code(host::random()?),
-            &caller.id,
-            &temple.site,
-            wish.date,
-            slot.slot.to_string(),
-            starts_at,
-            ends_at,
-            wish.party_size,
-            &visitors,
-            status,
-            now,
-        ];
-        Ok(db.run(statement, params))
-    };
-    let mut inserted = insert()?;
-    for _ in 0..3 {
-        // A code has 40 random bits: two will be the same one day.
-        match inserted {
-            Err(DbError::Unique(column)) if column == "bookings.code" => inserted = insert()?,
-            _ => break,
-        }
+    let slot = slot.slot.to_string();
+    let party_size = *wish.party_size;
+    // Who sits at a counter books for many.
+    let is_limited = !caller.role.holds(Role::Operator);
+    Claim {
+        id,
+        user_id: &caller.id,
+        temple: &temple,
+        date: wish.date,
+        slot: &slot,
+        times,
+        party_size,
+        visitors: &visitors,
+        is_limited,
+        now,
     }
-    if inserted?.is_empty() {
-        // As it is now: between the look and the insert somebody else may have come.
-        let day = Day::load(db, &temple.site, wish.date)?;
-        let Some(slot) = day.find(&wish.slot) else { return Err(Problem::conflict("the slot is not offered any more").because("closed")) };
-        return Err(refusal(slot, *wish.party_size, starts_at <= now, kind));
-    }
-    Booking::get(db, &id)
+    .take(db, kind)
 }
 
-/// Why the insert did not take place.
-fn refusal(slot: &DaySlot, party_size: i64, begun: bool, kind: Kind) -> Problem {
-    let left = (slot.capacity - slot.booked).max(0);
-    if begun {
-        return Problem::conflict("the slot has begun already").because("begun");
-    }
-    match kind {
-        Kind::Booking => Problem::conflict(format!("the slot has {left} places left: join its waitlist")).because("full"),
-        Kind::Waiting if party_size > slot.capacity => {
-            Problem::invalid_field("party_size", format!("is more than the slot ever holds, which is {}", slot.capacity))
-        }
-        Kind::Waiting if party_size <= left => {
-            Problem::conflict(format!("the slot has {left} places left: book them")).because("places_left")
-        }
-        Kind::Waiting => Problem::conflict("the waitlist of the slot is full").because("waitlist_full"),
-    }
+/// 409: time does not allow it.
+fn shut(shut: Shut) -> Problem {
+    let (detail, reason) = match shut {
+        Shut::NotOpen => ("the slot is not open for booking yet", "not_open"),
+        Shut::Closed => ("the booking of the slot has closed", "booking_closed"),
+        Shut::Begun => ("the slot has begun already: nobody waits for it any more", "begun"),
+        Shut::Over => ("the slot is over", "over"),
+    };
+    Problem::conflict(detail).because(reason)
 }
 
 #[cfg(test)]

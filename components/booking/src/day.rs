@@ -1,7 +1,8 @@
 //! A day of a temple: which slots it offers, and how full they are.
 
 use const_format::formatcp;
-use domain::booking_slot::{Date, Slot, parse_minute};
+use domain::booking_offer::Times;
+use domain::booking_slot::{Date, Slot, Zone, parse_minute};
 use kit::db::{Executor, Fetch as _, Row};
 use kit::row::FromRow;
 use kit::{Problem, params};
@@ -20,6 +21,18 @@ pub struct DaySlot {
     pub booked: i64,
     /// The people who wait.
     pub waiting: i64,
+    /// How many bookings of it one person may have.
+    pub bookings_per_person: i64,
+    /// In which minute after its beginning it can no longer be booked; at its end when it does not say.
+    pub closes_after_minutes: Option<i64>,
+}
+
+impl DaySlot {
+    /// When it is on a date. None when the clocks leap over it on that date.
+    pub fn times(&self, date: Date, zone: Zone) -> Option<Times> {
+        let (starts_at, ends_at) = self.slot.moments(date, zone)?;
+        Some(Times::new(starts_at, ends_at, self.closes_after_minutes))
+    }
 }
 
 /// A day of a temple.
@@ -32,12 +45,12 @@ pub struct Day {
     pub slots: Vec<DaySlot>,
 }
 
-/// How full the slots `s (site, date, slot, starts, ends, capacity)` are, which are to follow.
-const FULLNESS: &str = formatcp!("select starts, ends, capacity, {BOOKED} as booked,
+/// How full the slots `s (site, date, slot, starts, ends, capacity, …)` are, which are to follow, and on what terms they are offered.
+const FULLNESS: &str = formatcp!("select starts, ends, capacity, bookings_per_person, closes_after_minutes, {BOOKED} as booked,
         (select coalesce(sum(party_size), 0) from bookings where site = s.site and date = s.date and slot = s.slot and status = '{WAITLISTED}') as waiting from ");
 
 const OF_WEEKDAY: &str = formatcp!(
-    "{FULLNESS}(select site, ?2 as date, slot, starts, ends, capacity from slot_templates where site = ?1 and weekday = ?3) s order by starts"
+    "{FULLNESS}(select site, ?2 as date, slot, starts, ends, capacity, bookings_per_person, closes_after_minutes from slot_templates where site = ?1 and weekday = ?3) s order by starts"
 );
 
 const OF_SPECIAL_DAY: &str = formatcp!("{FULLNESS}slot_day_slots s where site = ?1 and date = ?2 order by starts");

@@ -4,4 +4,5 @@ pub mod batch;
 pub mod check_in;
 pub mod exit;
 pub mod inside;
+mod refused;
 mod scans;

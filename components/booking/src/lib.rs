@@ -4,17 +4,20 @@
 //! transaction of what freed the places.
 
 mod availability;
+mod claim;
 mod clock;
 mod create;
 mod day;
 mod gate;
 mod model;
+mod picture_address;
 mod qr;
 mod read;
 mod schedule;
 mod special_days;
 mod sql;
 mod temple;
+mod terms;
 mod ticket;
 mod transitions;
 mod weekly_slots;

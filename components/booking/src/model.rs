@@ -14,6 +14,7 @@ use kit::{Problem, params};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::picture_address;
 use crate::sql::WAITLISTED;
 use crate::ticket::Keys;
 
@@ -56,9 +57,9 @@ pub struct Booking {
     /// When it left the waitlist.
     promoted_at: Option<Timestamp>,
     /// When the party came in; null until then.
-    checked_in_at: Option<Timestamp>,
+    pub checked_in_at: Option<Timestamp>,
     /// The gate that it came in by.
-    gate: Option<String>,
+    pub gate: Option<String>,
     /// When the party went out; null until then.
     pub exited_at: Option<Timestamp>,
     /// When it was cancelled, revoked, missed or had waited in vain.
@@ -87,10 +88,23 @@ pub struct TicketedBooking {
     pub booking: Booking,
     /// What its QR code says, see docs/reference/tickets.md; null while it has no ticket, as `qr_svg` and `qr_png` are.
     ticket: Option<String>,
-    /// Where its QR code is as SVG.
+    /// Where its QR code is as SVG, for who sends their token.
     qr_svg: Option<String>,
-    /// Where its QR code is as PNG.
+    /// Where its QR code is as PNG, for who sends their token.
     qr_png: Option<String>,
+    /// The SVG for an `<img>`, which sends no token: good until `qr_urls_expire_at`, and for this ticket alone.
+    qr_svg_url: Option<String>,
+    /// The PNG, likewise.
+    qr_png_url: Option<String>,
+    /// Read the booking again for addresses that are good for longer.
+    qr_urls_expire_at: Option<Timestamp>,
+}
+
+/// The person who made a booking.
+#[derive(Serialize, FromRow, ToSchema)]
+pub struct Pilgrim {
+    name: String,
+    phone: Option<String>,
 }
 
 /// The bookings `b`, to be followed by a condition.
@@ -149,10 +163,20 @@ impl Booking {
     }
 
     /// With its ticket.
-    pub fn with_ticket(self, keys: &Keys) -> Result<TicketedBooking, Problem> {
+    pub fn with_ticket(self, keys: &Keys, now: i64) -> Result<TicketedBooking, Problem> {
         let ticket = self.ticket_text(keys)?;
         let picture = |kind: &str| ticket.as_ref().map(|_| format!("/api/bookings/{}/qr.{kind}", self.id));
         let (qr_svg, qr_png) = (picture("svg"), picture("png"));
-        Ok(TicketedBooking { booking: self, ticket, qr_svg, qr_png })
+        let expires_s = picture_address::expiry_s(now);
+        let query = picture_address::query(keys, &self, expires_s);
+        let signed = |path: &Option<String>| path.as_ref().map(|path| format!("{path}?{query}"));
+        let (qr_svg_url, qr_png_url) = (signed(&qr_svg), signed(&qr_png));
+        let qr_urls_expire_at = ticket.as_ref().map(|_| Timestamp(expires_s * 1000));
+        Ok(TicketedBooking { booking: self, ticket, qr_svg, qr_png, qr_svg_url, qr_png_url, qr_urls_expire_at })
+    }
+
+    /// Who made it.
+    pub fn pilgrim(&self, db: &dyn Executor) -> Result<Option<Pilgrim>, Problem> {
+        db.fetch_optional("select name, phone from user_contacts where id = ?", params![&self.user_id])
     }
 }

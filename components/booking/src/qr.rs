@@ -4,12 +4,15 @@ use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use kit::caller::{Caller, SignedIn};
+use kit::db::Database;
+use kit::request::{Now, Query};
 use kit::{Answer, Problem};
 use png::{BitDepth, ColorType, Encoder, EncodingError};
 use qrcode::render::{Canvas, Pixel, svg};
 use qrcode::{Color, EcLevel, QrCode};
 
 use crate::model::Booking;
+use crate::picture_address::{self, PictureAddress};
 use crate::ticket;
 
 /// A pixel of a PNG; true is white.
@@ -74,10 +77,20 @@ fn draw_png(code: &QrCode) -> Result<Vec<u8>, Problem> {
     code.render::<Bit>().build().map_err(Problem::internal)
 }
 
-/// The ticket of a booking that the caller may see, and the booking's code.
-async fn ticket(caller: &Caller<SignedIn>, id: &str) -> Result<(QrCode, String), Problem> {
+/// The ticket of a booking that the caller may see, or whoever has the address; and the booking's code.
+async fn ticket(
+    caller: Result<Caller<SignedIn>, Problem>,
+    id: &str,
+    address: &PictureAddress,
+    now: i64,
+) -> Result<(QrCode, String), Problem> {
     let keys = ticket::keys().await?;
-    let booking = Booking::visible_to(&caller.0, id)?;
+    let booking = if address.is_signed() {
+        let found = Booking::find(&Database, id)?.filter(|booking| address.admits(&keys, booking, now));
+        found.ok_or_else(picture_address::refused)?
+    } else {
+        Booking::visible_to(&caller?.0, id)?
+    };
     let text = booking
         .ticket_text(&keys)?
         .ok_or_else(|| Problem::conflict(format!("the booking is {}: it has no ticket", booking.status.into_str())).because("no_ticket"))?;
@@ -89,31 +102,43 @@ fn picture(media_type: &'static str, body: impl IntoResponse) -> Response {
     ([(CONTENT_TYPE, media_type), (CACHE_CONTROL, "private, no-store")], body).into_response()
 }
 
-/// Returns the QR code of a booking's ticket as SVG.
+/// Returns the QR code of a booking's ticket as SVG, to its owner, to operators, and to who has its signed address.
 #[utoipa::path(
     get,
     path = "/api/bookings/{id}/qr.svg",
     responses(
         (status = 200, description = "The picture.", content_type = "image/svg+xml", body = String),
+        (status = 403, description = "The signed address is not good, or not any more."),
         (status = 409, description = "The booking has no ticket (any more): `reason` is `no_ticket`."),
     )
 )]
-pub async fn svg(caller: Caller<SignedIn>, Path(id): Path<String>) -> Answer<Response> {
-    let (code, booking_code) = ticket(&caller, &id).await?;
+pub async fn svg(
+    caller: Result<Caller<SignedIn>, Problem>,
+    Now(now): Now,
+    Path(id): Path<String>,
+    Query(address): Query<PictureAddress>,
+) -> Answer<Response> {
+    let (code, booking_code) = ticket(caller, &id, &address, now).await?;
     Ok(picture("image/svg+xml", draw_svg(&code, &format!("Ticket {booking_code}"))))
 }
 
-/// Returns the QR code of a booking's ticket as PNG.
+/// Returns the QR code of a booking's ticket as PNG, to its owner, to operators, and to who has its signed address.
 #[utoipa::path(
     get,
     path = "/api/bookings/{id}/qr.png",
     responses(
         (status = 200, description = "The picture.", content_type = "image/png", body = String),
+        (status = 403, description = "The signed address is not good, or not any more."),
         (status = 409, description = "The booking has no ticket (any more): `reason` is `no_ticket`."),
     )
 )]
-pub async fn png(caller: Caller<SignedIn>, Path(id): Path<String>) -> Answer<Response> {
-    let (code, _) = ticket(&caller, &id).await?;
+pub async fn png(
+    caller: Result<Caller<SignedIn>, Problem>,
+    Now(now): Now,
+    Path(id): Path<String>,
+    Query(address): Query<PictureAddress>,
+) -> Answer<Response> {
+    let (code, _) = ticket(caller, &id, &address, now).await?;
     Ok(picture("image/png", draw_png(&code)?))
 }
 

@@ -5,6 +5,7 @@ use axum::extract::Path;
 use const_format::formatcp;
 use domain::booking::Status;
 use domain::booking_slot::Date;
+use domain::role::Role;
 use kit::caller::{Caller, Operator, SignedIn};
 use kit::db::Database;
 use kit::input::{Input, Slug, Text};
@@ -15,7 +16,7 @@ use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::model::{Booking, SELECT, TicketedBooking};
+use crate::model::{Booking, Pilgrim, SELECT, TicketedBooking};
 use crate::temple::{Temple, UNKNOWN_TIME_ZONE};
 use crate::ticket;
 
@@ -32,7 +33,7 @@ pub struct OwnBookingFilters {
 
 /// Lists the caller's own bookings with their tickets, newest first.
 #[utoipa::path(get, path = "/api/bookings/my-bookings")]
-pub async fn mine(caller: Caller<SignedIn>, listing: Listing<OwnBookingFilters>) -> Answer<Page<TicketedBooking>> {
+pub async fn mine(caller: Caller<SignedIn>, Now(now): Now, listing: Listing<OwnBookingFilters>) -> Answer<Page<TicketedBooking>> {
     let keys = ticket::keys().await?;
     let filters = &listing.filters;
     let start = formatcp!("{SELECT} where b.user_id = ? and b.no < coalesce(?, 9223372036854775807)");
@@ -42,15 +43,27 @@ pub async fn mine(caller: Caller<SignedIn>, listing: Listing<OwnBookingFilters>)
         .and_if("+b.site = ?", filters.temple_id.as_ref())
         .and_if("+b.date = ?", filters.date)
         .fetch(&Database, "b.no desc", listing.fetch())?;
-    let bookings = bookings.into_iter().map(|booking| booking.with_ticket(&keys)).collect::<Result<Vec<_>, Problem>>()?;
+    let bookings = bookings.into_iter().map(|booking| booking.with_ticket(&keys, now)).collect::<Result<Vec<_>, Problem>>()?;
     Ok(listing.page(bookings, |ticketed| [ticketed.booking.no]))
 }
 
-/// Returns a booking with its ticket, by its id or its code: the caller's own, or any for an operator.
+/// A booking with its ticket, and for operators with who made it.
+#[derive(Serialize, ToSchema)]
+pub struct BookingDetail {
+    #[serde(flatten)]
+    booking: TicketedBooking,
+    /// Who made it, for operators alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pilgrim: Option<Pilgrim>,
+}
+
+/// Returns a booking with its ticket, by its id or its code: the caller's own, or any for an operator, who also sees the pilgrim's name and phone.
 #[utoipa::path(get, path = "/api/bookings/{id}")]
-pub async fn detail(caller: Caller<SignedIn>, Path(id): Path<String>) -> Answer<Json<TicketedBooking>> {
+pub async fn detail(caller: Caller<SignedIn>, Now(now): Now, Path(id): Path<String>) -> Answer<Json<BookingDetail>> {
     let keys = ticket::keys().await?;
-    Ok(Json(Booking::visible_to(&caller.0, &id)?.with_ticket(&keys)?))
+    let booking = Booking::visible_to(&caller.0, &id)?;
+    let pilgrim = if caller.0.role.holds(Role::Operator) { booking.pilgrim(&Database)? } else { None };
+    Ok(Json(BookingDetail { booking: booking.with_ticket(&keys, now)?, pilgrim }))
 }
 
 /// Which bookings of a day.

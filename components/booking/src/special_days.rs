@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 use crate::clock::{ClockTime, SlotTimes};
 use crate::sql::{CANCELLABLE, CAPACITY, LIVE, REVOKED, WAITLISTED};
 use crate::temple::{Temple, UNKNOWN_TIME_ZONE, date_at_path};
+use crate::terms::Terms;
 
 /// A day that is not as its weekday.
 #[derive(Serialize, ToSchema)]
@@ -46,6 +47,10 @@ pub struct SpecialDaySlot {
     end: ClockTime,
     /// How many people it may hold.
     capacity: i64,
+    /// How many bookings of it one person may have.
+    bookings_per_person: i64,
+    /// In which minute after its beginning (negative: before) its booking closes; null: when it ends.
+    closes_after_minutes: Option<i64>,
 }
 
 #[derive(FromRow)]
@@ -64,7 +69,7 @@ fn not_found() -> Problem {
 fn with_slots(db: &dyn Executor, site: &str, days: Vec<StoredDay>) -> Result<Vec<SpecialDay>, Problem> {
     let (Some(first), Some(last)) = (days.first(), days.last()) else { return Ok(Vec::new()) };
     let slots: Vec<SpecialDaySlot> = db.fetch_all(
-        "select date, slot, starts as start, ends as \"end\", capacity from slot_day_slots
+        "select date, slot, starts as start, ends as \"end\", capacity, bookings_per_person, closes_after_minutes from slot_day_slots
          where site = ? and date between ? and ? order by date, starts",
         params![site, first.date, last.date],
     )?;
@@ -134,6 +139,8 @@ pub struct PlannedSlot {
     times: SlotTimes,
     /// How many people it may hold.
     capacity: Int<1, MAX_CAPACITY>,
+    #[input(flatten)]
+    terms: Terms,
 }
 
 impl SpecialDayPlan {
@@ -191,10 +198,24 @@ pub async fn replace(
             params![&temple.site, date, plan.reason.as_deref(), now, &caller.0.id],
         )?;
         db.run("delete from slot_day_slots where site = ? and date = ?", params![&temple.site, date])?;
-        for PlannedSlot { times: SlotTimes(slot), capacity } in plan.slots() {
+        for (index, PlannedSlot { times: SlotTimes(slot), capacity, terms }) in plan.slots().iter().enumerate() {
+            if slot.moments(date, temple.zone).is_none() {
+                let skipped = "is not there on that day: the clocks go forward over it";
+                return Err(Problem::invalid_field(&format!("slots[{index}]"), skipped));
+            }
             db.run(
-                "insert into slot_day_slots (site, date, slot, starts, ends, capacity) values (?, ?, ?, ?, ?, ?)",
-                params![&temple.site, date, slot.to_string(), slot.starts(), slot.ends(), *capacity],
+                "insert into slot_day_slots (site, date, slot, starts, ends, capacity, bookings_per_person, closes_after_minutes)
+                 values (?, ?, ?, ?, ?, ?, ?, ?)",
+                params![
+                    &temple.site,
+                    date,
+                    slot.to_string(),
+                    slot.starts(),
+                    slot.ends(),
+                    *capacity,
+                    terms.bookings_per_person(),
+                    terms.closes_after_minutes,
+                ],
             )?;
         }
         let reason = plan.reason.as_deref();
@@ -255,7 +276,7 @@ struct Change<'a> {
 const BOOKED_SLOTS: &str = formatcp!("select s.slot, s.sold, s.cancellable, {CAPACITY} as capacity from (
         select site, date, slot, coalesce(sum(party_size) filter (where status in {LIVE}), 0) as sold, count(*) filter (where status in {CANCELLABLE}) as cancellable
         from bookings
-        where site = ?1 and date = ?2 and starts_at > ?3 and (status in {LIVE} or status = '{WAITLISTED}')
+        where site = ?1 and date = ?2 and ends_at > ?3 and (status in {LIVE} or status = '{WAITLISTED}')
         group by site, date, slot
      ) s");
 
@@ -268,7 +289,7 @@ struct BookedSlot {
 }
 
 const REVOKE: &str = formatcp!("update bookings set status = '{REVOKED}', reason = coalesce(?4, 'the slot is no longer offered'), ended_at = ?3, updated_at = ?3, updated_by = ?5
-     where site = ?1 and date = ?2 and starts_at > ?3 and slot in (select value from json_each(?6)) and status in {CANCELLABLE} returning no");
+     where site = ?1 and date = ?2 and ends_at > ?3 and slot in (select value from json_each(?6)) and status in {CANCELLABLE} returning no");
 
 /// Gives the places that are free now to those who wait.
 const MOVE_WAITLISTS_UP: &str = formatcp!(

@@ -16,6 +16,8 @@ pub struct Temple {
     pub site: String,
     /// Its time zone.
     pub zone: Zone,
+    /// The name of its time zone, as it is stored.
+    pub zone_name: String,
 }
 
 #[derive(FromRow)]
@@ -32,7 +34,8 @@ impl Temple {
         let stored = db.fetch_optional(TEMPLE, params![site])?;
         let Some(StoredTemple { slug, time_zone }) = stored else { return Ok(None) };
         let unknown = || Problem::conflict(format!("the temple's time zone {time_zone} is not known: an administrator must correct it"));
-        Ok(Some(Self { site: slug, zone: Zone::parse(&time_zone).ok_or_else(unknown)? }))
+        let zone = Zone::parse(&time_zone).ok_or_else(unknown)?;
+        Ok(Some(Self { site: slug, zone, zone_name: time_zone }))
     }
 
     /// The temple that a path names; 404 when there is no such temple.

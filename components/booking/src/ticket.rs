@@ -13,6 +13,8 @@ use kit::{Answer, Problem, config, host};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::picture_address::KEY_USE;
+
 /// The name of the format, with its version.
 const FORMAT: &str = "GHT1";
 
@@ -21,6 +23,8 @@ pub struct Keys {
     pair: KeyPair,
     own: [u8; 4],
     public: Vec<([u8; 4], PublicKey)>,
+    /// Signs the addresses of pictures.
+    pub picture_key: [u8; 32],
 }
 
 thread_local! {
@@ -56,7 +60,7 @@ impl Keys {
         if !public.iter().any(|(_, key)| *key == pair.pk) {
             return Err(Problem::internal("the public key of ticket_signing_key is not in ticket_public_keys"));
         }
-        Ok(Self { pair, own, public })
+        Ok(Self { picture_key: host::sha256(&[KEY_USE, &*pair.sk.seed()].concat()), pair, own, public })
     }
 
     /// The text of a ticket; its `key` is filled in.

@@ -102,5 +102,5 @@ pub async fn reissue(caller: Caller<SignedIn>, Now(now): Now, Path(id): Path<Str
     if !reissued {
         return Err(Problem::conflict(format!("the booking is {}: it gets no new ticket", after.status.into_str())).because("no_ticket"));
     }
-    Ok(Json(after.with_ticket(&keys)?))
+    Ok(Json(after.with_ticket(&keys, now)?))
 }

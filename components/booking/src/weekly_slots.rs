@@ -3,11 +3,12 @@
 use axum::Json;
 use axum::extract::Path;
 use const_format::formatcp;
-use domain::booking_slot::{MAX_CAPACITY, MAX_SLOTS, Slot};
+use domain::booking_offer::{EARLIEST_CLOSE_MINUTES, LATEST_CLOSE_MINUTES, MAX_PER_PERSON};
+use domain::booking_slot::{MAX_CAPACITY, MAX_SLOTS};
 use kit::api::{Created, NoContent};
 use kit::caller::{Admin, Caller};
 use kit::db::{self, Database, Executor, Fetch as _};
-use kit::input::{Immutable, Input, Int, Timestamp};
+use kit::input::{Immutable, Input, Int, Patch, Timestamp};
 use kit::page::{Listing, Page};
 use kit::request::{Body, Now};
 use kit::row::FromRow;
@@ -19,6 +20,7 @@ use utoipa::ToSchema;
 use crate::clock::{ClockTime, SlotTimes, Weekday, Weekdays};
 use crate::sql::{LIVE, WAITLISTED};
 use crate::temple::{Temple, UNKNOWN_TIME_ZONE};
+use crate::terms::Terms;
 
 /// A slot of every week.
 #[derive(Serialize, FromRow, ToSchema)]
@@ -35,13 +37,18 @@ pub struct WeeklySlot {
     end: ClockTime,
     /// How many people it may hold.
     capacity: i64,
+    /// How many bookings of it one person may have on one date.
+    bookings_per_person: i64,
+    /// In which minute after its beginning (negative: before) its booking closes; null: when it ends.
+    closes_after_minutes: Option<i64>,
     /// When it was made.
     created_at: Timestamp,
     /// When it last changed.
     updated_at: Timestamp,
 }
 
-const COLUMNS: &str = "id, weekday, slot, starts as start, ends as \"end\", capacity, created_at, updated_at";
+const COLUMNS: &str =
+    "id, weekday, slot, starts as start, ends as \"end\", capacity, bookings_per_person, closes_after_minutes, created_at, updated_at";
 
 fn not_found() -> Problem {
     Problem::not_found("slot template")
@@ -74,7 +81,7 @@ pub async fn read(Path((site, id)): Path<(String, String)>) -> Answer<Json<Weekl
 
 /// A slot for one weekday or several.
 #[derive(Input)]
-#[input(example = r#"{"weekdays": ["saturday", "sunday"], "start": "04:00", "end": "05:00", "capacity": 250}"#)]
+#[input(example = r#"{"weekdays": ["saturday", "sunday"], "start": "04:00", "end": "05:00", "capacity": 250, "bookings_per_person": 2}"#)]
 pub struct NewWeeklySlots {
     #[input(flatten)]
     weekdays: Weekdays,
@@ -82,6 +89,8 @@ pub struct NewWeeklySlots {
     times: SlotTimes,
     /// How many people it may hold.
     capacity: Int<1, MAX_CAPACITY>,
+    #[input(flatten)]
+    terms: Terms,
 }
 
 /// The new slots, one for each weekday.
@@ -105,31 +114,36 @@ pub async fn create(
 ) -> Answer<Created<CreatedWeeklySlots>> {
     let items = db::transaction(|db| {
         let temple = Temple::at_path(db, &site)?;
-        let insert = |weekday: &Weekday| insert(db, &temple.site, *weekday, new.times.0, *new.capacity, &caller.0.id, now);
+        let insert = |weekday: &Weekday| insert(db, &temple.site, *weekday, &new, &caller.0.id, now);
         new.weekdays.0.iter().map(insert).collect::<Result<Vec<_>, Problem>>()
     })?;
     Ok(Created(CreatedWeeklySlots { items }))
 }
 
 const INSERT: &str = formatcp!(
-    "insert into slot_templates (id, site, weekday, slot, starts, ends, capacity, created_at, updated_at, updated_by)
-     select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9
+    "insert into slot_templates (id, site, weekday, slot, starts, ends, capacity, created_at, updated_at, updated_by, bookings_per_person, closes_after_minutes)
+     select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11
      where not exists (select 1 from slot_templates where site = ?2 and weekday = ?3 and starts < ?6 and ends > ?5)
         and (select count(*) from slot_templates where site = ?2 and weekday = ?3) < {MAX_SLOTS} returning {COLUMNS}"
 );
 
-fn insert(
-    db: &dyn Executor,
-    site: &str,
-    weekday: Weekday,
-    slot: Slot,
-    capacity: i64,
-    actor: &str,
-    now: i64,
-) -> Result<WeeklySlot, Problem> {
+fn insert(db: &dyn Executor, site: &str, weekday: Weekday, new: &NewWeeklySlots, actor: &str, now: i64) -> Result<WeeklySlot, Problem> {
     let id = host::new_id(now)?;
-    let inserted =
-        db.fetch_optional(INSERT, params![id, site, weekday, slot.to_string(), slot.starts(), slot.ends(), capacity, now, actor])?;
+    let SlotTimes(slot) = new.times;
+    let params = params![
+        id,
+        site,
+        weekday,
+        slot.to_string(),
+        slot.starts(),
+        slot.ends(),
+        new.capacity,
+        now,
+        actor,
+        new.terms.bookings_per_person(),
+        new.terms.closes_after_minutes,
+    ];
+    let inserted = db.fetch_optional(INSERT, params)?;
     let overlaps = || Problem::conflict(format!("{} has a slot at that time, or {MAX_SLOTS} already", weekday.name())).because("overlaps");
     inserted.ok_or_else(overlaps)
 }
@@ -137,7 +151,7 @@ fn insert(
 /// Dates to come on which the slot of a weekday is sold beyond ?4 people (or, for 0, has anyone at all who holds places or waits).
 const SOLD_BEYOND: &str = formatcp!(
     "select b.date from bookings b
-     where b.site = ?1 and b.slot = ?2 and b.date >= ?5 and b.starts_at > ?6 and (strftime('%w', b.date) + 6) % 7 + 1 = ?3
+     where b.site = ?1 and b.slot = ?2 and b.date >= ?5 and b.ends_at > ?6 and (strftime('%w', b.date) + 6) % 7 + 1 = ?3
         and (b.status in {LIVE} or (?4 = 0 and b.status = '{WAITLISTED}'))
         and not exists (select 1 from slot_days d where d.site = b.site and d.date = b.date)
      group by b.date having sum(b.party_size) > ?4 order by b.date limit 10"
@@ -169,8 +183,7 @@ fn require_capacity_covers_bookings(db: &dyn Executor, site: &str, id: &str, cap
 
 /// A change of a slot: delete it and add another to change when it is.
 #[derive(Input)]
-#[input(read_only("id", "created_at", "updated_at"))]
-#[input(example = r#"{"capacity": 300}"#)]
+#[input(example = r#"{"capacity": 300, "bookings_per_person": 2, "closes_after_minutes": -60}"#)]
 #[allow(dead_code, reason = "what cannot be changed is only refused")]
 pub struct WeeklySlotChange {
     weekday: Immutable,
@@ -179,11 +192,18 @@ pub struct WeeklySlotChange {
     start: Immutable,
     end: Immutable,
     /// How many people it may hold.
-    capacity: Int<1, MAX_CAPACITY>,
+    capacity: Option<Int<1, MAX_CAPACITY>>,
+    /// How many bookings of it one person may have on one date. Bookings that were made stay.
+    bookings_per_person: Option<Int<1, MAX_PER_PERSON>>,
+    /// In which minute after its beginning (negative: before) its booking closes; null: when it ends.
+    closes_after_minutes: Patch<Int<EARLIEST_CLOSE_MINUTES, LATEST_CLOSE_MINUTES>>,
 }
 
-const UPDATE: &str =
-    formatcp!("update slot_templates set capacity = ?3, updated_at = ?4, updated_by = ?5 where id = ?1 and site = ?2 returning {COLUMNS}");
+const UPDATE: &str = formatcp!(
+    "update slot_templates set capacity = coalesce(?3, capacity), bookings_per_person = coalesce(?6, bookings_per_person),
+        closes_after_minutes = iif(?7, ?8, closes_after_minutes), updated_at = ?4, updated_by = ?5
+     where id = ?1 and site = ?2 returning {COLUMNS}"
+);
 
 /// Gives the places that are free now to those who wait, on each date of the slot to come.
 const MOVE_WAITLISTS_UP: &str = formatcp!(
@@ -192,7 +212,7 @@ const MOVE_WAITLISTS_UP: &str = formatcp!(
      where status = '{WAITLISTED}' and starts_at > ?3 and site = ?1 and slot = ?2"
 );
 
-/// Changes the capacity of a slot. What grows goes to those who wait.
+/// Changes the capacity of a slot, and on what terms it is booked. What grows goes to those who wait.
 #[utoipa::path(
     patch,
     path = "/api/sites/{site}/slots/{id}",
@@ -205,8 +225,12 @@ pub async fn update(
     Body(change): Body<WeeklySlotChange>,
 ) -> Answer<Json<WeeklySlot>> {
     db::transaction(|db| {
-        require_capacity_covers_bookings(db, &site, &id, *change.capacity, now)?;
-        let updated = db.fetch_optional(UPDATE, params![&id, &site, change.capacity, now, &caller.0.id])?;
+        if let Some(capacity) = change.capacity {
+            require_capacity_covers_bookings(db, &site, &id, *capacity, now)?;
+        }
+        let closes = change.closes_after_minutes;
+        let params = params![&id, &site, change.capacity, now, &caller.0.id, change.bookings_per_person, closes.is_sent(), closes];
+        let updated = db.fetch_optional(UPDATE, params)?;
         let slot: WeeklySlot = updated.ok_or_else(not_found)?;
         db.run(MOVE_WAITLISTS_UP, params![&site, &slot.slot, now])?;
         Ok(Json(slot))

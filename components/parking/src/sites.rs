@@ -7,7 +7,7 @@ use domain::anomaly::DEFAULT_LOW_SPOTS;
 use domain::site::Kind;
 use kit::api::Created;
 use kit::caller::{Admin, Caller};
-use kit::db::{Database, Fetch as _};
+use kit::db::{self, Database, Fetch as _};
 use kit::input::{Input, Int, Number, Object, Slug, Text, Timestamp};
 use kit::page::{Listing, Page};
 use kit::request::{Body, Now};
@@ -182,21 +182,28 @@ pub async fn create(caller: Caller<Admin>, Now(now): Now, Body(new): Body<NewSit
     site.map(Created).ok_or_else(|| Problem::internal("the insert gave no row"))
 }
 
+/// Slots that are booked are named by the site's clock, and their moments were reckoned by it: another time zone would move the names and
+/// not the moments.
 const UPDATE: &str = concatcp!(
     "update sites set name = coalesce(?2, name), kind = coalesce(?3, kind), latitude = coalesce(?4, latitude),
         longitude = coalesce(?5, longitude), time_zone = coalesce(?6, time_zone), capacity = coalesce(?7, capacity),
         low_spots = coalesce(?9 ->> '$.low_spots', ?8, low_spots),
         thresholds = coalesce(?9, iif(?8 is null, thresholds, json_replace(thresholds, '$.low_spots', ?8))), tariff = coalesce(?10, tariff),
         updated_at = ?11, updated_by = ?12
-     where slug = ?1 returning ",
+     where slug = ?1 and (coalesce(?6, time_zone) = time_zone
+        or not exists (select 1 from upcoming_bookings where +site = ?1 and until > ?11)) returning ",
     COLUMNS
 );
 
 /// Changes a site.
-#[utoipa::path(patch, path = "/api/sites/{site}")]
+#[utoipa::path(
+    patch,
+    path = "/api/sites/{site}",
+    responses((status = 409, description = "The time zone cannot be changed while bookings of the site are to come: `reason` is `booked`."))
+)]
 pub async fn update(caller: Caller<Admin>, Now(now): Now, Path(slug): Path<String>, Body(change): Body<SiteChange>) -> Answer<Json<Site>> {
     let params = params![
-        slug,
+        &slug,
         change.name,
         change.kind,
         change.latitude,
@@ -209,5 +216,16 @@ pub async fn update(caller: Caller<Admin>, Now(now): Now, Path(slug): Path<Strin
         now,
         caller.0.id
     ];
-    Database.fetch_optional(UPDATE, params)?.map(Json).ok_or_else(not_found)
+    // In one transaction, so that what is told is what the update found.
+    db::transaction(|db| {
+        if let Some(site) = db.fetch_optional(UPDATE, params)? {
+            return Ok(Json(site));
+        }
+        if !kit::sites::exists(db, &slug)? {
+            return Err(not_found());
+        }
+        let detail =
+            "bookings of this site are to come: their slots are by its present time zone, which stays until they are over or revoked";
+        Err(Problem::conflict(detail).because("booked"))
+    })
 }

@@ -47,6 +47,8 @@ pub enum Status {
 impl Status {
     /// The states whose parties take places ([`Self::is_live`]).
     pub const LIVE: [Self; 4] = [Self::Confirmed, Self::CheckedIn, Self::Exited, Self::NoShow];
+    /// The states that count against the bookings that one person may have of a slot.
+    pub const HELD: [Self; 5] = [Self::Waitlisted, Self::Confirmed, Self::CheckedIn, Self::Exited, Self::NoShow];
     /// The states that a pilgrim or the temple can cancel.
     pub const CANCELLABLE: [Self; 2] = [Self::Confirmed, Self::Waitlisted];
     /// The states that a scan at the gate can check in.
@@ -91,7 +93,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The sentence for the gate.
+    /// The sentence for the gate, of a booking that nothing more is known of; [`Self::explain`] names its slot and its check-in.
     pub const fn detail(self) -> &'static str {
         match self {
             Self::BadSignature => "the ticket is not genuine, or belongs to another booking",
@@ -218,7 +220,7 @@ mod tests {
 
     fn booked(status: Status) -> Booked<'static> {
         let date = Date::parse("2026-02-05").unwrap();
-        let (starts_at, ends_at) = Slot::parse("06:00-07:00").unwrap().moments(date, zone());
+        let (starts_at, ends_at) = Slot::parse("06:00-07:00").unwrap().moments(date, zone()).unwrap();
         Booked { site: "somnath", date, starts_at, ends_at, status, ticket: 1 }
     }
 

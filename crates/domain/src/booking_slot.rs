@@ -44,8 +44,7 @@ impl Date {
 
     /// The date on the wall of a zone at a moment.
     pub fn at(moment_ms: i64, zone: Zone) -> Self {
-        let utc = chrono::DateTime::from_timestamp_millis(moment_ms.clamp(0, MAX_MS - DAY_MS)).unwrap_or_default();
-        Self(utc.with_timezone(&zone.0).date_naive())
+        Self(zone.local(moment_ms).date_naive())
     }
 
     /// From 1, Monday, to 7, Sunday.
@@ -89,6 +88,17 @@ impl Zone {
         }
         midnight.and_utc().timestamp_millis() + i64::from(minute) * MINUTE_MS
     }
+
+    /// What the clocks of the zone show at a moment (milliseconds): the date, and the time such as `06:00`.
+    pub fn wall(self, moment_ms: i64) -> (Date, String) {
+        let local = self.local(moment_ms);
+        (Date(local.date_naive()), local.format("%H:%M").to_string())
+    }
+
+    fn local(self, moment_ms: i64) -> chrono::DateTime<Tz> {
+        let utc = chrono::DateTime::from_timestamp_millis(moment_ms.clamp(0, MAX_MS - DAY_MS)).unwrap_or_default();
+        utc.with_timezone(&self.0)
+    }
 }
 
 /// When a slot begins and ends, in minutes since midnight by the site's clock.
@@ -125,10 +135,10 @@ impl Slot {
         self.starts < other.ends && other.starts < self.ends
     }
 
-    /// Its beginning and its end on a date, milliseconds.
-    pub fn moments(self, date: Date, zone: Zone) -> (i64, i64) {
-        let starts = zone.moment(date, self.starts);
-        (starts, zone.moment(date, self.ends).max(starts + MINUTE_MS))
+    /// Its beginning and its end on a date, milliseconds. None on a date on which the clocks leap over all of it: there it lasts no time.
+    pub fn moments(self, date: Date, zone: Zone) -> Option<(i64, i64)> {
+        let (starts, ends) = (zone.moment(date, self.starts), zone.moment(date, self.ends));
+        (starts < ends).then_some((starts, ends))
     }
 }
 
@@ -205,19 +215,23 @@ mod tests {
     #[test]
     fn a_slot_s_moments_follow_the_site_s_clock() {
         let slot = Slot::parse("06:00-07:00").unwrap();
-        let (starts, ends) = slot.moments(date("2026-02-05"), zone("Asia/Kolkata"));
+        let (starts, ends) = slot.moments(date("2026-02-05"), zone("Asia/Kolkata")).unwrap();
         assert_eq!((starts, ends), (moment("2026-02-05T00:30:00Z"), moment("2026-02-05T01:30:00Z")));
-        let last = Slot::parse("23:00-24:00").unwrap().moments(date("2026-02-05"), zone("Asia/Kolkata"));
+        let last = Slot::parse("23:00-24:00").unwrap().moments(date("2026-02-05"), zone("Asia/Kolkata")).unwrap();
         assert_eq!(last.1, moment("2026-02-05T18:30:00Z"));
     }
 
     #[test]
-    fn clocks_that_leap_lose_no_slot() {
+    fn a_slot_that_the_clocks_leap_over_is_not_there() {
         let berlin = zone("Europe/Berlin");
         // 02:00 to 03:00 is not there on 2026-03-29, and there twice on 2026-10-25.
-        let gap = Slot::parse("02:00-02:30").unwrap().moments(date("2026-03-29"), berlin);
-        assert_eq!(gap.0, moment("2026-03-29T01:00:00Z"));
-        assert!(gap.1 > gap.0);
+        let moments = |slot| Slot::parse(slot).unwrap().moments(date("2026-03-29"), berlin);
+        for slot in ["02:00-03:00", "02:00-02:30", "02:15-02:45"] {
+            assert_eq!(moments(slot), None, "{slot}");
+        }
+        // What of a slot is there, is offered.
+        assert_eq!(moments("02:30-03:30"), Some((moment("2026-03-29T01:00:00Z"), moment("2026-03-29T01:30:00Z"))));
+        assert_eq!(moments("01:30-02:30"), Some((moment("2026-03-29T00:30:00Z"), moment("2026-03-29T01:00:00Z"))));
         assert_eq!(berlin.moment(date("2026-10-25"), 150), moment("2026-10-25T00:30:00Z"));
     }
 
@@ -226,8 +240,18 @@ mod tests {
         fn what_is_written_is_read_again(starts in 0..DAY_MINUTES, length in 1..DAY_MINUTES) {
             if let Some(slot) = Slot::new(starts, starts + length) {
                 prop_assert_eq!(Slot::parse(&slot.to_string()), Some(slot));
-                let (from, to) = slot.moments(date("2026-02-05"), zone("Asia/Kolkata"));
+                let (from, to) = slot.moments(date("2026-02-05"), zone("Asia/Kolkata")).unwrap();
                 prop_assert_eq!(to - from, i64::from(length) * MINUTE_MS);
+            }
+        }
+
+        #[test]
+        fn a_slot_lasts_some_time_or_is_not_there(day in 0..400_u64, starts in 0..DAY_MINUTES, length in 1..DAY_MINUTES, index in 0..4_usize) {
+            let zone = zone(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"][index]);
+            if let Some(slot) = Slot::new(starts, starts + length) {
+                let moments = slot.moments(date("2026-01-01").plus_days(day), zone);
+                prop_assert!(moments.is_none_or(|(from, to)| from < to));
+                prop_assert!(moments.is_some() || length <= 60);
             }
         }
 

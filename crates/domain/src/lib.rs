@@ -13,6 +13,8 @@ pub mod alert;
 pub mod alert_group;
 pub mod anomaly;
 pub mod booking;
+pub mod booking_gate;
+pub mod booking_offer;
 pub mod booking_slot;
 pub mod booking_ticket;
 pub mod bucket;

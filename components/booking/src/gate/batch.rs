@@ -13,6 +13,7 @@ use kit::{Answer, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::refused::{Refused, RefusedBooking};
 use super::scans::{self, EntryScan, NONCE_USED, Nonce, Unanswered, Verdict};
 use crate::temple::{Temple, UNKNOWN_TIME_ZONE};
 use crate::ticket::{self, Keys};
@@ -113,10 +114,14 @@ pub struct ScanResult {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     scanned_at: Option<Timestamp>,
-    /// Of one that could not be decided: why, in a sentence.
+    /// Why it was refused, in a sentence, with the slot's time, and the time and the gate of an earlier check-in.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     detail: Option<String>,
+    /// The booking that was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<RefusedBooking>)]
+    booking: Option<serde_json::Value>,
     /// Of one that could not be decided: the reasons by field.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -172,17 +177,23 @@ fn decide(
 ) -> Result<ScanResult, Problem> {
     let nonce = || Some(entry.nonce.clone());
     match scans::decide_entry(db, keys, temple, entry, actor, now) {
-        Ok(Verdict { outcome, booking, replayed }) => Ok(ScanResult {
-            index,
-            nonce: nonce(),
-            outcome: if outcome.is_ok() { ScanOutcome::CheckedIn } else { ScanOutcome::Refused },
-            reason: outcome.err().map(|refusal| refusal.into_str()),
-            booking_id: booking,
-            replayed,
-            scanned_at: Some(Timestamp(entry.at)),
-            detail: None,
-            errors: None,
-        }),
+        Ok(Verdict { outcome, booking, replayed }) => {
+            let refused = outcome.err();
+            let (reason, told) = refused.map_or((None, None), |Refused { reason, told }| (Some(reason.into_str()), Some(told)));
+            let (detail, refused_booking) = told.map_or((None, None), |told| (Some(told.detail), told.booking));
+            Ok(ScanResult {
+                index,
+                nonce: nonce(),
+                outcome: if reason.is_none() { ScanOutcome::CheckedIn } else { ScanOutcome::Refused },
+                reason,
+                booking_id: booking,
+                replayed,
+                scanned_at: Some(Timestamp(entry.at)),
+                detail,
+                booking: refused_booking,
+                errors: None,
+            })
+        }
         Err(Unanswered::Failed(problem)) => Err(problem),
         Err(Unanswered::NonceUsed) => Ok(undecided(index, nonce(), "invalid", Problem::invalid_field("nonce", NONCE_USED))),
         Err(unknown @ Unanswered::UnknownBooking) => Ok(undecided(index, nonce(), "unknown_booking", unknown.into())),
@@ -199,6 +210,7 @@ fn undecided(index: usize, nonce: Option<String>, reason: &'static str, problem:
         replayed: false,
         scanned_at: None,
         detail: Some(problem.detail().to_owned()),
+        booking: None,
         errors: Some(problem.errors().clone()),
     }
 }

@@ -36,7 +36,7 @@ pub struct CheckIn {
     responses(
         (
             status = 409,
-            description = "Not let in: `reason` is `wrong_temple`, `revoked`, `cancelled`, `not_confirmed`, `already_checked_in`, `wrong_day`, `too_early` or `too_late`."
+            description = "Not let in: `reason` is `wrong_temple`, `revoked`, `cancelled`, `not_confirmed`, `already_checked_in`, `wrong_day`, `too_early` or `too_late`; `booking` has its slot's time, and the time and the gate of an earlier check-in. `replayed` is true when it is the first answer to this nonce again."
         ),
         (status = 422, description = "Invalid: `errors` names every bad field; or the ticket is not genuine: `reason` is `bad_signature`."),
     )

@@ -2,6 +2,7 @@
 
 use axum::extract::Path;
 use const_format::formatcp;
+use domain::booking_gate::Scanned;
 use kit::caller::{Caller, Operator};
 use kit::db::{self, Fetch as _};
 use kit::input::Input;
@@ -39,9 +40,10 @@ pub async fn exit(
     let verdict = db::transaction(|db| {
         let booking = Booking::get(db, &id)?;
         if let Some(nonce) = &sent.nonce
-            && let Some(answered) = scans::find_answered(db, nonce, Way::Out, &booking.id, &booking.temple_id)?
+            && let Some(stored) = scans::find_stored(db, nonce)?
         {
-            return Ok(answered);
+            let scanned = Scanned { booking: Some(&booking.id), ticket: None };
+            return Ok(stored.replay(Way::Out, &booking.temple_id, &scanned)?);
         }
         if !db.exists(EXIT, params![booking.no, now, &caller.0.id])? {
             let reason = if booking.exited_at.is_some() { "exited" } else { "not_inside" };

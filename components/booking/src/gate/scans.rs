@@ -5,6 +5,7 @@
 use axum::response::{IntoResponse, Response};
 use const_format::formatcp;
 use domain::booking::{Booked, Refusal, Scan, Status, admit};
+use domain::booking_gate::Scanned;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use kit::api::{Request, Respond, answers_json};
@@ -12,6 +13,7 @@ use kit::db::{DbError, Executor, Fetch as _};
 use kit::row::FromRow;
 use kit::{Problem, params};
 
+use super::refused::Refused;
 use crate::model::{self, Booking};
 use crate::sql::{ADMISSIBLE, CHECKED_IN};
 use crate::temple::Temple;
@@ -40,7 +42,7 @@ pub struct EntryScan {
 }
 
 impl EntryScan {
-    /// What must be the same when its nonce comes again.
+    /// As it is kept beside its answer: the booking as it was named, and the ticket.
     fn asked(&self) -> String {
         format!("{} {}", self.booking.as_deref().unwrap_or_default(), self.ticket.as_deref().unwrap_or_default())
     }
@@ -49,7 +51,7 @@ impl EntryScan {
 /// What the gate is answered.
 pub struct Verdict {
     /// The [`Booking`] as JSON, as it was when it was let in or out; or why it was not.
-    pub outcome: Result<String, Refusal>,
+    pub outcome: Result<String, Refused>,
     /// The booking's id, when the scan led to one.
     pub booking: Option<String>,
     /// Whether the answer is that of an earlier scan with this nonce.
@@ -100,27 +102,31 @@ pub fn decide_entry(
     actor: &str,
     now: i64,
 ) -> Result<Verdict, Unanswered> {
-    let asked = scan.asked();
-    if let Some(answered) = find_answered(db, &scan.nonce, Way::In, &asked, &temple.site)? {
-        return Ok(answered);
-    }
-    let booking = match (&scan.booking, &scan.ticket) {
-        (Some(id), _) => Some(Booking::find(db, id)?.ok_or(Unanswered::UnknownBooking)?),
+    let stored = find_stored(db, &scan.nonce)?;
+    let found = match (&scan.booking, &scan.ticket) {
+        (Some(id), _) => Booking::find(db, id)?,
         (None, Some(text)) => match keys.verify(text) {
             Some(ticket) => Booking::find(db, &booking_id(ticket.booking))?,
             None => None,
         },
         (None, None) => None,
     };
-    let outcome = match &booking {
+    if let Some(stored) = stored {
+        let scanned = Scanned { booking: found.as_ref().map(|booking| booking.id.as_str()), ticket: scan.ticket.as_deref() };
+        return stored.replay(Way::In, &temple.site, &scanned);
+    }
+    if scan.booking.is_some() && found.is_none() {
+        return Err(Unanswered::UnknownBooking);
+    }
+    let outcome = match &found {
         Some(booking) => match may_enter(keys, temple, scan, booking) {
-            Ok(()) => check_in(db, booking, scan, actor, now)?,
-            Err(refusal) => Err(refusal),
+            Ok(()) => check_in(db, booking, temple, scan, actor, now)?,
+            Err(refusal) => Err(Refused::of(refusal, booking, temple)?),
         },
-        None => Err(Refusal::BadSignature),
+        None => Err(Refused::unknown(Refusal::BadSignature)),
     };
-    let verdict = Verdict { outcome, booking: booking.map(|booking| booking.id), replayed: false };
-    let scan = Answered { nonce: &scan.nonce, way: Way::In, asked: &asked, site: &temple.site, at: scan.at };
+    let verdict = Verdict { outcome, booking: found.map(|booking| booking.id), replayed: false };
+    let scan = Answered { nonce: &scan.nonce, way: Way::In, asked: &scan.asked(), site: &temple.site, at: scan.at };
     keep(db, &scan, &verdict, actor, now)?;
     Ok(verdict)
 }
@@ -152,11 +158,20 @@ fn may_enter(keys: &Keys, temple: &Temple, scan: &EntryScan, booking: &Booking) 
 const CHECK_IN: &str = formatcp!("update bookings set status = '{CHECKED_IN}', checked_in_at = ?2, checked_in_by = ?3, gate = ?4, ended_at = null, updated_at = ?5, updated_by = ?3
      where no = ?1 and status in {ADMISSIBLE} returning no");
 
-fn check_in(db: &dyn Executor, booking: &Booking, scan: &EntryScan, actor: &str, now: i64) -> Result<Result<String, Refusal>, Problem> {
-    if !db.exists(CHECK_IN, params![booking.no, scan.at, actor, scan.gate.as_deref(), now])? {
-        return Ok(Err(Refusal::AlreadyCheckedIn));
+fn check_in(
+    db: &dyn Executor,
+    booking: &Booking,
+    temple: &Temple,
+    scan: &EntryScan,
+    actor: &str,
+    now: i64,
+) -> Result<Result<String, Refused>, Problem> {
+    let let_in = db.exists(CHECK_IN, params![booking.no, scan.at, actor, scan.gate.as_deref(), now])?;
+    let after = Booking::get(db, &booking.id)?;
+    if !let_in {
+        return Refused::of(Refusal::AlreadyCheckedIn, &after, temple).map(Err);
     }
-    to_json(&Booking::get(db, &booking.id)?).map(Ok)
+    to_json(&after).map(Ok)
 }
 
 /// As it is answered and kept.
@@ -189,36 +204,46 @@ impl Way {
     }
 }
 
+/// What was answered to a nonce before, and to which question.
 #[derive(FromRow)]
-struct StoredAnswer {
-    is_same: bool,
+pub struct StoredAnswer {
+    kind: String,
+    asked: String,
+    site: String,
     outcome: String,
     answer: Option<String>,
     booking: Option<String>,
 }
 
 /// What was answered to this nonce before.
-pub fn find_answered(db: &dyn Executor, nonce: &str, way: Way, asked: &str, site: &str) -> Result<Option<Verdict>, Unanswered> {
-    let stored: Option<StoredAnswer> = db.fetch_optional(
-        "select kind = ?2 and asked = ?3 and site = ?4 as is_same, outcome, answer, booking from booking_scans where nonce = ?1",
-        params![nonce, way.kind(), asked, site],
-    )?;
-    let Some(StoredAnswer { is_same, outcome, answer, booking }) = stored else { return Ok(None) };
-    if !is_same {
-        return Err(Unanswered::NonceUsed);
+pub fn find_stored(db: &dyn Executor, nonce: &str) -> Result<Option<StoredAnswer>, Problem> {
+    db.fetch_optional("select kind, asked, site, outcome, answer, booking from booking_scans where nonce = ?", params![nonce])
+}
+
+impl StoredAnswer {
+    /// The first answer again, when it was the same scan: however the booking was named, by its id, its code or its ticket.
+    pub fn replay(self, way: Way, site: &str, scanned: &Scanned<'_>) -> Result<Verdict, Unanswered> {
+        let ticket = self.asked.split_once(' ').map(|(_, ticket)| ticket).filter(|ticket| !ticket.is_empty());
+        let first = Scanned { booking: self.booking.as_deref(), ticket };
+        if self.kind != way.kind() || self.site != site || !first.is_same(scanned) {
+            return Err(Unanswered::NonceUsed);
+        }
+        let outcome = match self.outcome.parse::<Refusal>() {
+            Ok(reason) => {
+                let told = self.answer.map(|answer| serde_json::from_str(&answer)).transpose().map_err(Problem::internal)?;
+                Err(told.map_or_else(|| Refused::unknown(reason), |told| Refused { reason, told }))
+            }
+            Err(_) => Ok(self.answer.ok_or_else(|| Problem::internal("a scan that was let through has no answer"))?),
+        };
+        Ok(Verdict { outcome, booking: self.booking, replayed: true })
     }
-    let outcome = match outcome.parse::<Refusal>() {
-        Ok(refusal) => Err(refusal),
-        Err(_) => Ok(answer.ok_or_else(|| Problem::internal("a scan that was let through has no answer"))?),
-    };
-    Ok(Some(Verdict { outcome, booking, replayed: true }))
 }
 
 /// A scan that has its verdict.
 pub struct Answered<'a> {
     pub nonce: &'a str,
     pub way: Way,
-    /// What must be the same when the nonce comes again.
+    /// As the booking was named, then a space and the ticket, if any.
     pub asked: &'a str,
     pub site: &'a str,
     /// When it was scanned, milliseconds.
@@ -228,8 +253,8 @@ pub struct Answered<'a> {
 /// Keeps the answer for a retry.
 pub fn keep(db: &dyn Executor, scan: &Answered<'_>, verdict: &Verdict, actor: &str, now: i64) -> Result<(), Problem> {
     let (outcome, answer) = match &verdict.outcome {
-        Ok(booking) => (scan.way.outcome().into_str(), Some(booking)),
-        Err(refusal) => (refusal.into_str(), None),
+        Ok(booking) => (scan.way.outcome().into_str(), booking.clone()),
+        Err(refused) => (refused.reason.into_str(), serde_json::to_string(&refused.told).map_err(Problem::internal)?),
     };
     db.run(
         "insert into booking_scans (nonce, kind, asked, booking, site, at, outcome, answer, judged_at, judged_by)
@@ -239,17 +264,23 @@ pub fn keep(db: &dyn Executor, scan: &Answered<'_>, verdict: &Verdict, actor: &s
     Ok(())
 }
 
-/// The answer for the gate: the booking; or 422 for what is no ticket of ours, else 409, with the refusal as `reason`.
+/// The answer for the gate: the booking; or 422 for what is no ticket of ours, else 409, with the refusal as `reason` and the
+/// [`RefusedBooking`](super::refused::RefusedBooking) as `booking`. A repeated refusal has `replayed`.
 pub fn answer(verdict: Verdict) -> Result<GateAnswer, Problem> {
-    let refused = |refusal: Refusal| {
-        let status = match refusal {
+    let replayed = verdict.replayed;
+    let refused = |Refused { reason, told }: Refused| {
+        let status = match reason {
             Refusal::BadSignature => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::CONFLICT,
         };
-        Problem::new(status, "refused-at-gate", refusal.detail()).because(refusal.into_str())
+        let mut problem = Problem::new(status, "refused-at-gate", told.detail).because(reason.into_str());
+        if let Some(booking) = told.booking {
+            problem = problem.with("booking", booking);
+        }
+        if replayed { problem.with("replayed", true) } else { problem }
     };
     let booking = verdict.outcome.map_err(refused)?;
-    Ok(GateAnswer { booking, replayed: verdict.replayed })
+    Ok(GateAnswer { booking, replayed })
 }
 
 /// 200 with the [`Booking`], now or when its nonce first came. A repeated answer carries `Idempotent-Replayed: true`.

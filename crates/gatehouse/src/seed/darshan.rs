@@ -62,14 +62,16 @@ pub(super) async fn create_bookings(base_url: &str, credentials: &Credentials) -
     Ok(created)
 }
 
-/// Books the first open slot of a day. Late in the evening there may be none.
+/// Books the first open slot of a day that has not begun. Late in the evening there may be none.
 async fn book(visitor: &Api, temple: &str, plus_days: i64, party: i64, visitors: &Value) -> anyhow::Result<bool> {
-    let date = date(now_ms(), plus_days);
+    let now = now_ms();
+    let date = date(now, plus_days);
     let day = visitor.get(&format!("/api/bookings/temple/{temple}/slots?date={date}")).await?.expect(&[200])?;
-    let open = |slot: &&Value| matches!(slot["status"].as_str(), Some("available" | "filling"));
+    let starts_at = |slot: &Value| DateTime::parse_from_rfc3339(slot["starts_at"].as_str()?).ok().map(|at| at.timestamp_millis());
+    let open = |slot: &&Value| matches!(slot["status"].as_str(), Some("available" | "filling")) && starts_at(slot) > Some(now);
     let Some(slot) = day["items"].as_array().and_then(|slots| slots.iter().find(open)) else { return Ok(false) };
     let body = json!({"temple_id": temple, "date": date, "slot": slot["slot"], "party_size": party, "visitors": visitors});
-    // The slot may have begun a moment ago.
+    // The last places may have gone a moment ago.
     visitor.create("/api/bookings/", &body).await
 }
 
