@@ -79,6 +79,7 @@ async fn the_cron_trigger_runs_it() {
         .state_dir(state.path())
         .cache_dir(cache_directory())
         .listen("127.0.0.1:0")
+        .clock(gatehouse_tests::clock_at_start())
         .cron(false)
         .build_components(true)
         .start()

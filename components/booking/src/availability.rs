@@ -84,6 +84,6 @@ pub async fn list(Now(now): Now, Path(temple): Path<String>, listing: Listing<Av
             status: if starts_at <= now { "past" } else { fullness(it.capacity, it.booked) },
         }
     });
-    let Page { items, next_cursor } = listing.page(slots.collect(), |it: &AvailableSlot| [it.start.0]);
+    let Page { items, next_cursor, .. } = listing.page(slots.collect(), |it: &AvailableSlot| [it.start.0]);
     Ok(Json(Availability { temple_id: temple.site, date, closed, special: day.special, reason: day.reason, items, next_cursor }))
 }

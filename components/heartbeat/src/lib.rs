@@ -13,6 +13,7 @@ mod escalation;
 mod health;
 mod queue;
 mod settings;
+mod setup;
 mod tick;
 mod wake;
 
@@ -21,8 +22,11 @@ use kit::routes;
 
 /// The routes.
 pub fn api() -> Api {
-    Api::new("heartbeat", "The scheduled run and the dispatcher, for schedulers that know `tick_secret`.")
-        .routes(routes![tick::tick, wake::dispatch])
+    Api::new("heartbeat", "The scheduled run and the dispatcher, for schedulers that know `tick_secret`.").routes(routes![
+        tick::tick,
+        wake::dispatch,
+        setup::demo_done
+    ])
 }
 
 kit::component!(api, scheduled: tick::run);

@@ -10,7 +10,7 @@ use kit::db::{Database, Fetch as _};
 use kit::input::Timestamp;
 use kit::request::Now;
 use kit::row::FromRow;
-use kit::{Problem, host, migrate, params};
+use kit::{Problem, config, host, migrate, params};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -36,6 +36,8 @@ struct Checks {
     migrations: Migrations,
     key_value: &'static str,
     scheduled_run: LastScheduledRun,
+    /// `ok`, or `pending` until the demo data is whole, where the variable `await_demo` is on.
+    demo: &'static str,
 }
 
 /// Versions of the database schema.
@@ -75,9 +77,11 @@ impl Respond for Readiness {
 
 const READY: &str = "ready";
 
-/// Returns 200 when the stores answer, the migrations are done and the last scheduled run was on time; else 503.
+/// Returns 200 when the stores answer, the migrations are done, the last scheduled run was on time and a demo that is awaited is whole; else 503.
 #[utoipa::path(get, path = "/ready")]
 pub async fn ready(Now(now): Now) -> Readiness {
+    // A variable that cannot be read is a failure of its own: better not ready than ready with half a demo.
+    let demo_is_awaited = config::flag("await_demo").await.unwrap_or(true);
     let found = database().unwrap_or_else(|problem| {
         host::log("error", "the database does not answer", json!({ "cause": problem.cause().unwrap_or(problem.detail()) }));
         None
@@ -89,9 +93,10 @@ pub async fn ready(Now(now): Now) -> Readiness {
     let age_ms = found.as_ref().map_or(0, |found| now - found.finished_at.unwrap_or(found.migrated_at));
     let on_time = found.is_some() && age_ms <= LATE_MS;
     let migrated = current.is_some_and(|current| current >= migrate::latest());
+    let demo = !demo_is_awaited || found.as_ref().is_some_and(|found| found.demo_done);
     let word = |holds: bool| if holds { "ok" } else { "failed" };
     Readiness {
-        status: if migrated && key_value && on_time { READY } else { "not_ready" },
+        status: if migrated && key_value && on_time && demo { READY } else { "not_ready" },
         checks: Checks {
             database: word(found.is_some()),
             migrations: Migrations { current, latest: migrate::latest() },
@@ -101,6 +106,7 @@ pub async fn ready(Now(now): Now) -> Readiness {
                 age_s: finished_at.map(|_| age_ms / 1000),
                 on_time,
             },
+            demo: if demo { "ok" } else { "pending" },
         },
     }
 }
@@ -111,12 +117,14 @@ struct Found {
     version: i64,
     migrated_at: i64,
     finished_at: Option<i64>,
+    demo_done: bool,
 }
 
 fn database() -> Result<Option<Found>, Problem> {
     Database.fetch_optional(
         "select max(version) as version, min(applied_at) as migrated_at,
-            (select finished_at from leases where name = 'tick') as finished_at
+            (select finished_at from leases where name = 'tick') as finished_at,
+            exists (select 1 from setup_steps where name = 'demo') as demo_done
          from schema_migrations",
         params![],
     )

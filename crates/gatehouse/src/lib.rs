@@ -35,6 +35,7 @@ mod stdio;
 pub mod tls;
 pub mod up;
 mod variables;
+mod welcome;
 
 pub use app::App;
 pub use builder::Builder;
