@@ -90,6 +90,7 @@ impl Browser {
         let session = client.session_id().await.expect("a session").expect("a session's id");
         let browser = Self { client, session, http, driver, _turn: turn };
         browser.resize(width, height).await;
+        browser.set_clock().await;
         browser
     }
 
@@ -115,6 +116,16 @@ impl Browser {
         let tab = self.client.new_window(true).await.expect("a tab opens");
         self.client.switch_to_window(tab.handle).await.expect("the tab is there");
         self.resize(width, height).await;
+        self.set_clock().await;
+    }
+
+    /// The tab's pages see the time of an application that starts now, rather than the machine's.
+    async fn set_clock(&self) {
+        if std::env::var_os("GATEHOUSE_BASE_URL").is_some() {
+            return;
+        }
+        let script = include_str!("clock.js").replace("AHEAD_MS", &format!("{:.0}", crate::seconds_ahead() * 1000.0));
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
     }
 
     /// Goes to the tab of this index, in the order in which they were opened.

@@ -1,12 +1,13 @@
 //! What the black-box suites share: a running application, callers who are signed in, and answers that explain themselves.
 //!
 //! A suite speaks HTTP to a base URL. By default each test starts the application on the embedded host, inside its own process, on a
-//! free port, in a state directory of its own. With `GATEHOUSE_BASE_URL` set, the same suites run against that application
+//! free port, in a state directory of its own, with a clock that starts at a fixed moment ([`clock_at_start`]): what a test finds
+//! does not depend on when it runs. With `GATEHOUSE_BASE_URL` set, the same suites run against that application
 //! (`spin up`, say), with `GATEHOUSE_ADMIN_EMAIL`, `GATEHOUSE_ADMIN_PASSWORD`, `GATEHOUSE_TICK_SECRET` and, for those that look at
 //! the database, `GATEHOUSE_DATABASE`. What needs the host in hand (to move the clock, to set variables) is then skipped, and says so.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use reqwest::Method;
@@ -25,19 +26,41 @@ pub mod stripe;
 pub use client::Client;
 pub use response::Response;
 
+/// Where the application's clock starts: a Wednesday at 10:30 in India, with no change of clocks near. Another moment (RFC 3339) is taken from
+/// the environment's `GATEHOUSE_TEST_MOMENT`.
+const MOMENT: &str = "2026-11-25T05:00:00Z";
+
+/// A clock that starts at the fixed moment.
+pub fn clock_at_start() -> gatehouse::Clock {
+    clock_at(&std::env::var("GATEHOUSE_TEST_MOMENT").unwrap_or_else(|_| MOMENT.to_owned()))
+}
+
+fn clock_at(moment: &str) -> gatehouse::Clock {
+    let moment = chrono::DateTime::parse_from_rfc3339(moment).expect("a moment").timestamp_millis();
+    gatehouse::Clock::starting_at(Duration::from_millis(u64::try_from(moment).expect("a moment after 1970")))
+}
+
+/// How far a clock that starts now at the fixed moment is ahead of the machine's, seconds: for programs of their own, which have no [`gatehouse::Clock`].
+pub(crate) fn seconds_ahead() -> f64 {
+    clock_at_start().since_epoch().as_secs_f64() - gatehouse::Clock::new().since_epoch().as_secs_f64()
+}
+
+/// The clock of what is shared by more than one start of the application: it goes on where another begins anew.
+pub(crate) static SHARED_CLOCK: LazyLock<gatehouse::Clock> = LazyLock::new(clock_at_start);
+
 /// A running application.
 pub struct App {
     base: String,
     admin: (String, String),
     tick_secret: String,
     database: Option<PathBuf>,
+    clock: gatehouse::Clock,
     host: Option<Host>,
     http: reqwest::Client,
 }
 
 struct Host {
     app: gatehouse::App,
-    clock: gatehouse::Clock,
     directory: Arc<tempfile::TempDir>,
     variables: Vec<(String, String)>,
 }
@@ -77,8 +100,7 @@ impl App {
             eprintln!("skipped: this test needs the embedded host");
             return None;
         }
-        let moment = chrono::DateTime::parse_from_rfc3339(moment).expect("a moment").timestamp_millis();
-        let clock = gatehouse::Clock::starting_at(Duration::from_millis(u64::try_from(moment).expect("a moment after 1970")));
+        let clock = clock_at(moment);
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Some(Self::start_embedded(variables, Arc::new(temporary_directory()), clock).await)
     }
@@ -90,6 +112,7 @@ impl App {
             admin: (needed("GATEHOUSE_ADMIN_EMAIL"), needed("GATEHOUSE_ADMIN_PASSWORD")),
             tick_secret: needed("GATEHOUSE_TICK_SECRET"),
             database: std::env::var_os("GATEHOUSE_DATABASE").map(PathBuf::from),
+            clock: gatehouse::Clock::new(),
             host: None,
             http: http_client(),
         }
@@ -97,12 +120,12 @@ impl App {
 
     /// An application in another process of this machine, see [`process`].
     pub(crate) fn in_process(base: String, admin: (String, String), tick_secret: String, database: PathBuf) -> Self {
-        Self { base, admin, tick_secret, database: Some(database), host: None, http: http_client() }
+        Self { base, admin, tick_secret, database: Some(database), clock: SHARED_CLOCK.clone(), host: None, http: http_client() }
     }
 
     async fn new_embedded(variables: &[(&str, &str)], directory: Arc<tempfile::TempDir>) -> Self {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self::start_embedded(variables, directory, gatehouse::Clock::new()).await
+        Self::start_embedded(variables, directory, clock_at_start()).await
     }
 
     async fn start_embedded(variables: Vec<(String, String)>, directory: Arc<tempfile::TempDir>, clock: gatehouse::Clock) -> Self {
@@ -126,7 +149,8 @@ impl App {
             admin: (variable("admin_email"), variable("admin_password")),
             tick_secret: variable("tick_secret"),
             database: Some(directory.path().join("default.db")),
-            host: Some(Host { app, clock, directory, variables }),
+            clock,
+            host: Some(Host { app, directory, variables }),
             http: http_client(),
         }
     }
@@ -135,7 +159,7 @@ impl App {
     pub async fn restart(self) -> Self {
         let host = self.host.expect("only the embedded host is restarted");
         host.app.shutdown().await;
-        Self::start_embedded(host.variables, host.directory, host.clock).await
+        Self::start_embedded(host.variables, host.directory, self.clock).await
     }
 
     /// Stops the application, in order.
@@ -168,7 +192,8 @@ impl App {
 
     /// Moves the guests' clock ahead. Access tokens issued before may be past their end afterwards: sign in again.
     pub fn advance(&self, by: Duration) {
-        self.host.as_ref().expect("only the embedded host's clock moves").clock.advance(by);
+        assert!(self.host.is_some(), "only the embedded host's clock moves");
+        self.clock.advance(by);
     }
 
     /// Sets the guests' clock back. Access tokens issued before are of the future afterwards: sign in again.
@@ -178,11 +203,12 @@ impl App {
 
     /// The time as the guests see it, milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
-        let since_epoch = match &self.host {
-            Some(host) => host.clock.since_epoch(),
-            None => std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock after 1970"),
-        };
-        i64::try_from(since_epoch.as_millis()).expect("a time in this era")
+        i64::try_from(self.clock.since_epoch().as_millis()).expect("a time in this era")
+    }
+
+    /// The application's clock, for what acts beside it (the seeder, the simulated fleet).
+    pub fn clock(&self) -> gatehouse::Clock {
+        self.clock.clone()
     }
 
     /// The guests' time plus `plus_s` seconds, as RFC 3339.

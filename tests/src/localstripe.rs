@@ -14,9 +14,12 @@ const ENVIRONMENT: Environment = Environment { requirements: &["localstripe==1.1
 /// It takes any secret key.
 pub const KEY: &str = "sk_test_localstripe";
 
-/// Its own entry listens on IPv6 and keeps everything in one file of the machine: here it is the same application, on IPv4 and in memory.
+/// Its own entry listens on IPv6 and keeps everything in one file of the machine: here it is the same application, on IPv4 and in memory, and
+/// with the clock of the application under test, since it signs its webhooks with the time.
 const SERVE: &str = "
-import sys
+import sys, time
+machine, ahead = time.time, float(sys.argv[2])
+time.time = lambda: machine() + ahead
 from aiohttp import web
 from localstripe import resources
 resources.Store.dump_to_disk = lambda self: None
@@ -46,7 +49,7 @@ impl LocalStripe {
         let port = listener.local_addr().expect("its address").port();
         drop(listener);
         let process = Command::new(python)
-            .args(["-c", SERVE, &port.to_string()])
+            .args(["-c", SERVE, &port.to_string(), &crate::seconds_ahead().to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::{App, cache_directory, root};
+use crate::{App, SHARED_CLOCK, cache_directory, root};
 
 const STATE_DIR: &str = "GATEHOUSE_TEST_STATE_DIR";
 const VARIABLES: &str = "GATEHOUSE_TEST_VARIABLES";
 const CRON: &str = "GATEHOUSE_TEST_CRON";
+/// What the application's clock shows when the machine's shows another time, both in milliseconds since 1970.
+const CLOCK: &str = "GATEHOUSE_TEST_CLOCK";
 
 /// A running server process; killed when dropped.
 pub struct Process {
@@ -41,6 +43,7 @@ impl Process {
             .env(STATE_DIR, state_dir)
             .env(VARIABLES, serde_json::to_string(variables).expect("texts are JSON"))
             .env(CRON, cron.to_string())
+            .env(CLOCK, format!("{} {}", SHARED_CLOCK.since_epoch().as_millis(), gatehouse::Clock::new().since_epoch().as_millis()))
             .stdout(Stdio::null())
             .spawn()
             .expect("this program runs again");
@@ -83,6 +86,14 @@ fn ready_file(state_dir: &Path) -> PathBuf {
     state_dir.join("server-process.json")
 }
 
+/// The clock of the program that started this one.
+fn clock_of_parent() -> gatehouse::Clock {
+    let clock = std::env::var(CLOCK).expect("a clock");
+    let mut times = clock.split(' ').map(|ms| Duration::from_millis(ms.parse().expect("milliseconds")));
+    let (shown, machine) = (times.next().expect("a time"), times.next().expect("a time"));
+    gatehouse::Clock::starting_at(shown + gatehouse::Clock::new().since_epoch().saturating_sub(machine))
+}
+
 /// Serves until it is killed, when [`Process::start`] started this program; otherwise returns at once.
 pub async fn serve_if_asked() {
     let Some(state_dir) = std::env::var_os(STATE_DIR).map(PathBuf::from) else { return };
@@ -92,6 +103,7 @@ pub async fn serve_if_asked() {
         .state_dir(&state_dir)
         .cache_dir(cache_directory())
         .listen("127.0.0.1:0")
+        .clock(clock_of_parent())
         .cron(std::env::var(CRON).is_ok_and(|cron| cron == "true"))
         .build_components(true);
     for (name, value) in &variables {

@@ -45,15 +45,9 @@ async fn device(app: &App, place: &Place, spot: usize, name: &str) -> (String, I
     (code, Identity { name: name.to_owned(), credentials: Credentials::Key(key) })
 }
 
-/// The temple that the document's examples name, with a zone and slots, and an alert, a resource and an emergency.
+/// Slots of the temple that the document's examples name, and an alert, a resource and an emergency.
 async fn create_records(app: &App, place: &Place) {
     let admin = app.admin().await;
-    let temple = json!({
-        "slug": TEMPLE, "name": "Somnath", "kind": "temple", "latitude": 20.888, "longitude": 70.401, "time_zone": "Asia/Kolkata", "capacity": 5000,
-    });
-    admin.post("/api/sites", temple).await.expect(201);
-    let zone = json!({"code": "mainDarshan", "name": "Main darshan", "capacity": 500, "area_m2": 400});
-    admin.post(&format!("/api/sites/{TEMPLE}/zones"), zone).await.expect(201);
     let days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
     let slots = json!({"weekdays": days, "start": "06:00", "end": "07:00", "capacity": 50});
     admin.post(&format!("/api/sites/{TEMPLE}/slots"), slots).await.expect(201);

@@ -23,6 +23,41 @@ async fn a_path_works_with_and_without_its_trailing_slash() {
     }
 }
 
+/// Lists that answer an object whatever `plain_lists` says, and why.
+const NEVER_PLAIN: [(&str, &str); 1] = [("/api/parking-data", "its old clients read the fields of one lot beside the list")];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_knows_no_paging_gets_bare_arrays_where_the_variable_says_so() {
+    let Some(app) = App::embedded(&[("plain_lists", "true")]).await else { return };
+    let admin = app.admin().await;
+    let document = std::fs::read_to_string(gatehouse_tests::root().join("docs/reference/openapi.json")).expect("the API document");
+    let document: Value = serde_json::from_str(&document).expect("JSON");
+    let is_list = |operation: &Value| operation["parameters"].as_array().into_iter().flatten().any(|it| it["name"] == "cursor");
+    let paths = document["paths"].as_object().expect("paths").iter();
+    // Those that can be asked for without anything else.
+    let needs = |operation: &Value| operation["parameters"].as_array().into_iter().flatten().any(|it| it["required"] == true);
+    let plain = |path: &str, operation: &Value| is_list(operation) && !needs(operation) && !path.contains('{');
+    let lists: Vec<_> = paths.filter(|(path, item)| plain(path, &item["get"])).map(|(path, _)| path).collect();
+    assert!(lists.len() > 15, "{lists:?}");
+    for path in lists {
+        let plain = admin.get(path).await.expect(200);
+        assert_eq!(plain.is_array(), NEVER_PLAIN.iter().all(|(name, _)| name != path), "{path}: {plain}");
+        let page = admin.get(&format!("{path}?limit=2")).await.expect(200);
+        assert!(page["items"].is_array(), "who names a limit knows pages: {path}: {page}");
+    }
+
+    // More than a page of them, and the filters hold.
+    let place = app.place(60).await;
+    app.place(1).await;
+    let spots = app.anonymous().get(&format!("/api/spots?site={}", place.site)).await.expect(200);
+    assert_eq!(spots.as_array().map(Vec::len), Some(60));
+    let page = app.anonymous().get(&format!("/api/spots?site={}&limit=50", place.site)).await.expect(200);
+    let cursor = page["next_cursor"].as_str().expect("a next page");
+    let rest = app.anonymous().get(&format!("/api/spots?site={}&cursor={cursor}", place.site)).await.expect(200);
+    assert_eq!(rest["items"].as_array().map(Vec::len), Some(10));
+    app.anonymous().get("/api/spots?colour=red").await.expect_invalid(&["colour"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_refusal_is_a_problem_document() {
     let app = App::start().await;

@@ -22,6 +22,7 @@ impl Faulty {
             .state_dir(state.path())
             .cache_dir(cache_directory())
             .listen("127.0.0.1:0")
+            .clock(gatehouse_tests::clock_at_start())
             .cron(false)
             .request_timeout(Duration::from_secs(2))
             .build_components(true);

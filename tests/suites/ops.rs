@@ -94,6 +94,21 @@ async fn a_component_whose_scheduled_work_stops_is_named() {
     assert_eq!(late["checks"]["scheduled_run"]["late"], json!(["heartbeat"]));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_that_awaits_its_demo_is_not_ready_before_it_is_whole() {
+    let Some(app) = App::embedded(&[("await_demo", "true")]).await else { return };
+    let anonymous = app.anonymous();
+    let waiting = anonymous.get("/ready").await.expect(503);
+    assert_eq!((&waiting["status"], &waiting["checks"]["demo"]), (&json!("not_ready"), &json!("pending")));
+    anonymous.send(Method::POST, "/internal/setup/demo", None).await.expect_problem(401);
+    for _ in 0..2 {
+        assert_eq!(app.internal("/internal/setup/demo").await.status, 204);
+        assert_eq!(anonymous.get("/ready").await.expect(200)["checks"]["demo"], "ok");
+    }
+    let app = app.restart().await;
+    app.anonymous().get("/ready").await.expect(200);
+}
+
 /// The samples by name and labels; panics where a line is not in the format.
 fn parse(text: &str) -> BTreeMap<String, f64> {
     let mut samples = BTreeMap::new();

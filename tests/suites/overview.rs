@@ -206,6 +206,47 @@ async fn a_lot_is_counted_and_its_newest_count_is_the_latest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_knows_one_lot_reads_the_one_that_was_counted_last() {
+    let app = App::start().await;
+    let (operator, anonymous) = (app.operator().await, app.anonymous());
+    let (first, second) = (format!("A {}", unique("lot")), format!("B {}", unique("lot")));
+    for (lot, free, plus_s) in [(&second, 7, -30), (&first, 41, -60)] {
+        let body = json!({"parking_lot": lot, "available_spots": free, "timestamp": app.time(plus_s)});
+        operator.post("/api/parking-data/add/", body).await.expect(201);
+    }
+    let latest = anonymous.get("/api/parking-data/").await.expect(200);
+    let counts = items(&latest);
+    let newest = counts.iter().max_by_key(|count| count["timestamp"].as_str().map(str::to_owned)).expect("a count");
+    for field in ["parking_lot", "available_spots", "timestamp"] {
+        assert_eq!(latest[field], newest[field], "{field}: {latest}");
+    }
+    assert!(counts.iter().any(|count| count["parking_lot"] == json!(first)), "the list is there as well");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_monitoring_client_sees_the_car_parks_and_not_the_temples() {
+    let app = App::start().await;
+    let place = app.place(2).await;
+    let client = app.operator().await;
+    let zones = client.get("/api/zones/?limit=500").await.expect(200);
+    let sites: Vec<_> = items(&zones).iter().filter_map(|zone| zone["site"].as_str()).collect();
+    assert!(sites.contains(&place.site.as_str()), "{sites:?}");
+    assert!(["somnath", "dwarka", "ambaji", "pavagadh"].iter().all(|temple| !sites.contains(temple)), "{sites:?}");
+    let slots = client.get("/api/slots/?limit=500").await.expect(200);
+    assert!(items(&slots).iter().all(|slot| slot["site"] != "somnath"), "{slots}");
+
+    // A temple's own car park is one.
+    let admin = app.admin().await;
+    let code = unique("p").to_uppercase();
+    admin.post("/api/sites/pavagadh/zones", json!({"code": code, "name": "Foot of the hill", "capacity": 1})).await.expect(201);
+    assert!(items(&client.get("/api/zones/?site=pavagadh").await.expect(200)).is_empty(), "without spots nobody parks there");
+    let spot = json!({"spot_id": format!("{code}-1"), "site": "pavagadh", "zone": code, "kind": "standard"});
+    admin.post("/api/spots", spot).await.expect(201);
+    let zones = client.get("/api/zones/?site=pavagadh").await.expect(200);
+    assert_eq!((items(&zones).len(), &items(&zones)[0]["total"]), (1, &json!(1)), "{zones}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bad_count_is_refused_and_only_senders_may_send() {
     let app = App::start().await;
     let place = app.place(1).await;

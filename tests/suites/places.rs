@@ -59,6 +59,28 @@ async fn a_site_is_made_read_listed_and_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_four_temples_and_their_zones_are_in_every_installation() {
+    let app = App::start().await;
+    let (operator, anonymous) = (app.operator().await, app.anonymous());
+    for temple in ["somnath", "dwarka", "ambaji", "pavagadh"] {
+        let site = anonymous.get(&format!("/api/sites/{temple}")).await.expect(200);
+        assert_eq!((&site["kind"], &site["time_zone"]), (&json!("temple"), &json!("Asia/Kolkata")));
+        let zones = anonymous.get(&format!("/api/sites/{temple}/zones")).await.expect(200);
+        assert!(items(&zones).iter().all(|zone| zone["capacity"].is_number() && zone["area_m2"].is_number()), "{zones}");
+        let crowd = anonymous.get(&format!("/api/crowd/temple/{temple}/current")).await.expect(200);
+        assert_eq!(crowd["zones"].as_array().map(Vec::len), Some(4), "{crowd}");
+        anonymous.get(&format!("/api/bookings/temple/{temple}/slots")).await.expect(200);
+        operator.get(&format!("/api/emergency/temple/{temple}")).await.expect(200);
+    }
+    let zones = anonymous.get("/api/sites/somnath/zones").await.expect(200);
+    let codes: Vec<_> = items(&zones).iter().map(|zone| &zone["code"]).collect();
+    assert_eq!(codes, ["mainDarshan", "garbhaGriha", "pradakshina", "museum"]);
+    // A pilgrim's app counts a zone by the name that it knows.
+    let count = json!({"zone": "mainDarshan", "count": 1200, "timestamp": app.time(-5)});
+    operator.post("/api/crowd/temple/somnath/update", count).await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bad_site_is_refused_with_every_bad_field_named() {
     let app = App::start().await;
     let (admin, anonymous) = (app.admin().await, app.anonymous());

@@ -57,16 +57,17 @@ struct Tally {
 /// Sends Stripe's webhooks.
 struct WebhookSender {
     anonymous: Client,
+    clock: gatehouse::Clock,
 }
 
 impl WebhookSender {
     fn from_app(app: &App) -> Self {
-        Self { anonymous: app.anonymous() }
+        Self { anonymous: app.anonymous(), clock: app.clock() }
     }
-}
 
-fn now_s() -> i64 {
-    i64::try_from(std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap()
+    fn now_s(&self) -> i64 {
+        i64::try_from(self.clock.since_epoch().as_secs()).unwrap()
+    }
 }
 
 /// What the drivers of a race share.
@@ -158,7 +159,7 @@ async fn follow_up(sender: &WebhookSender, stripe: &Stripe, driver: &Client, id:
         1 => {
             stripe.pay(&intent);
             let event = event(&unique("evt").replace('-', "_"), "payment_intent.succeeded", &stripe.intent(&intent)).to_string();
-            let signature = sign(event.as_bytes(), now_s(), &[WEBHOOK_SECRET]);
+            let signature = sign(event.as_bytes(), sender.now_s(), &[WEBHOOK_SECRET]);
             let told = sender.anonymous.header("stripe-signature", &signature);
             let sent =
                 told.request(Method::POST, "/api/webhooks/stripe").header("content-type", "application/json").body(event).send().await;

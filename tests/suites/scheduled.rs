@@ -96,7 +96,7 @@ fn until(clock: &gatehouse::Clock, second: u64) {
 async fn the_cron_trigger_runs_it() {
     gatehouse::tls::install();
     let state = tempfile::tempdir().unwrap();
-    let clock = gatehouse::Clock::new();
+    let clock = gatehouse_tests::clock_at_start();
     let app = gatehouse::App::builder()
         .manifest(root().join("spin.toml"))
         .state_dir(state.path())
@@ -133,7 +133,7 @@ async fn the_dead_man_s_switch_is_not_told_while_a_component_is_late() {
     gatehouse::tls::install();
     let receiver = Receiver::start().await;
     let state = tempfile::tempdir().unwrap();
-    let clock = gatehouse::Clock::new();
+    let clock = gatehouse_tests::clock_at_start();
     let app = gatehouse::App::builder()
         .manifest(root().join("spin.toml"))
         .state_dir(state.path())

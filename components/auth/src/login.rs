@@ -5,7 +5,7 @@ use domain::role::Role;
 use domain::{email, password};
 use kit::db::{self, Database, Executor as _};
 use kit::input::{Input, Secret, Text};
-use kit::request::{Body, Now};
+use kit::request::{BodyOrForm, Now};
 use kit::{Answer, Problem, config, host, params};
 use subtle::ConstantTimeEq as _;
 
@@ -37,6 +37,8 @@ pub struct LoginRequest {
 
 /// Logs in with an e-mail address and a password.
 ///
+/// The fields may come as a form as well, as OAuth 2 clients send them.
+///
 /// Ten failed attempts for one address from one client within 15 minutes lock the two out for 15 minutes.
 #[utoipa::path(
     post,
@@ -46,7 +48,7 @@ pub struct LoginRequest {
         (status = 429, description = "Too many attempts failed, or too many came from this address; come back after `Retry-After`."),
     )
 )]
-pub async fn login(client: LimitedAddress<Logins>, Now(now): Now, Body(request): Body<LoginRequest>) -> Answer<Json<Session>> {
+pub async fn login(client: LimitedAddress<Logins>, Now(now): Now, BodyOrForm(request): BodyOrForm<LoginRequest>) -> Answer<Json<Session>> {
     let password = &*request.password;
     let pair = Pair { account: request.email.to_lowercase(), address: client.address };
     pair.refuse_locked(&Database, now)?;

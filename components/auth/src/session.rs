@@ -13,6 +13,8 @@ use crate::tokens::{self, Subject};
 pub struct Session {
     /// The access token, for `Authorization: Bearer`.
     access: String,
+    /// The same, by the name that OAuth 2 gives it.
+    access_token: String,
     /// Good for one use; the answer to that has the next one.
     refresh: String,
     /// `Bearer`.
@@ -42,6 +44,13 @@ impl Session {
         let subject = Subject { id: &user.id, role: user.role, device: user.device_code.as_deref(), session: family };
         let access = tokens::sign(subject, now).await?;
         let user = SessionUser { id: user.id, email: user.email, name: user.name, role: user.role };
-        Ok(Self { access: access.token, refresh, token_type: "Bearer", expires_in: access.expires_in, user })
+        Ok(Self {
+            access_token: access.token.clone(),
+            access: access.token,
+            refresh,
+            token_type: "Bearer",
+            expires_in: access.expires_in,
+            user,
+        })
     }
 }

@@ -106,6 +106,6 @@ pub async fn list(Now(now): Now, Path(temple): Path<String>, listing: Listing<Av
         });
     }
     slots.retain(|it| i64::from(it.start.0) > after);
-    let Page { items, next_cursor } = listing.page(slots, |it: &AvailableSlot| [it.start.0]);
+    let Page { items, next_cursor, .. } = listing.page(slots, |it: &AvailableSlot| [it.start.0]);
     Ok(Json(Availability { temple_id: temple.site, date, closed, special: day.special, reason: day.reason, skipped, items, next_cursor }))
 }

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use domain::booking_slot::{Date, Zone};
 use domain::forecast::{Booked, Context, Special};
-use domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, parse_rfc3339};
-use domain::transit_clock::offset_ms;
+use domain::time::{DAY_MS, HOUR_MS};
 use kit::db::{Database, Fetch as _};
 use kit::row::FromRow;
 use kit::{Answer, params};
@@ -24,20 +23,17 @@ struct SpecialDay {
 }
 
 fn special_hours(temple: &Temple, from: i64, to: i64) -> Answer<HashMap<i64, Special>> {
-    let zone = temple.time_zone.as_str();
-    let date = |at: i64| Zone::parse(zone).map(|zone| Date::at(at, zone));
+    // A site whose zone this build does not know has the days of UTC.
+    let Some(zone) = Zone::parse(&temple.time_zone).or_else(|| Zone::parse("UTC")) else { return Ok(HashMap::new()) };
+    let date = |at: i64| Date::at(at, zone);
     let days: Vec<SpecialDay> = Database.fetch_all(
         "select date, is_closed from special_days where site = ?1 and date between ?2 and ?3",
         params![&temple.slug, date(from), date(to)],
     )?;
     let mut hours = HashMap::new();
     for day in days {
-        let Some(midnight) = parse_rfc3339(&format!("{}T00:00:00Z", day.date)) else { continue };
-        let begins = midnight - offset_ms(zone, midnight);
-        // An hour that is half of one day and half of another is the later one's.
-        let first = (begins + 30 * MINUTE_MS).div_euclid(HOUR_MS);
         let kind = if day.is_closed { Special::Closed } else { Special::Festival };
-        hours.extend((first..first + 24).map(|hour| (hour, kind)));
+        hours.extend(zone.hours_of(day.date).map(|hour| (hour, kind)));
     }
     Ok(hours)
 }

@@ -16,6 +16,7 @@ mod health;
 mod intake;
 mod queue;
 mod settings;
+mod setup;
 mod tick;
 mod urgent_watch;
 mod wake;
@@ -26,8 +27,11 @@ use kit::routes;
 
 /// The routes.
 pub fn api() -> Api {
-    Api::new("heartbeat", "The scheduled run and the dispatcher, for schedulers that know `tick_secret`.")
-        .routes(routes![tick::tick, wake::dispatch])
+    Api::new("heartbeat", "The scheduled run and the dispatcher, for schedulers that know `tick_secret`.").routes(routes![
+        tick::tick,
+        wake::dispatch,
+        setup::demo_done
+    ])
 }
 
 kit::component!(api, cron: tick::event);

@@ -10,8 +10,9 @@ use kit::api::{Request, Respond, answers_json};
 use kit::db::{Database, Fetch as _};
 use kit::input::Timestamp;
 use kit::request::Now;
+use kit::row::FromRow;
 use kit::scheduled::{self, LastRun};
-use kit::{Problem, host, migrate, params};
+use kit::{Problem, config, host, migrate, params};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -36,6 +37,8 @@ struct Checks {
     key_value: &'static str,
     /// When the scheduled work last ran.
     scheduled_run: ScheduledRuns,
+    /// `ok`, or `pending` until the demo data is whole, where the variable `await_demo` is on.
+    demo: &'static str,
 }
 
 /// Versions of the database schema.
@@ -78,9 +81,12 @@ impl Respond for Readiness {
 
 const READY: &str = "ready";
 
-/// Returns 200 when the stores answer, the migrations are done and no component's scheduled work is late; else 503.
+/// Returns 200 when the stores answer, the migrations are done, no component's scheduled work is late, and a demo that is awaited is whole;
+/// else 503.
 #[utoipa::path(get, path = "/ready")]
 pub async fn ready(Now(now): Now) -> Readiness {
+    // A variable that cannot be read is a failure of its own: better not ready than ready with half a demo.
+    let demo_is_awaited = config::flag("await_demo").await.unwrap_or(true);
     let found = database(now).unwrap_or_else(|problem| {
         host::log("error", "the database does not answer", json!({ "cause": problem.cause().unwrap_or(problem.detail()) }));
         None
@@ -89,14 +95,16 @@ pub async fn ready(Now(now): Now) -> Readiness {
     let current = found.as_ref().map(|found| found.version);
     let scheduled_run = found.as_ref().map(|found| ScheduledRuns::of(&found.runs)).unwrap_or_default();
     let migrated = current.is_some_and(|current| current >= migrate::latest());
+    let demo = !demo_is_awaited || found.as_ref().is_some_and(|found| found.demo_done);
     let word = |holds: bool| if holds { "ok" } else { "failed" };
     Readiness {
-        status: if migrated && key_value && scheduled_run.on_time { READY } else { "not_ready" },
+        status: if migrated && key_value && scheduled_run.on_time && demo { READY } else { "not_ready" },
         checks: Checks {
             database: word(found.is_some()),
             migrations: Migrations { current, latest: migrate::latest() },
             key_value: word(key_value),
             scheduled_run,
+            demo: if demo { "ok" } else { "pending" },
         },
     }
 }
@@ -115,15 +123,26 @@ impl ScheduledRuns {
     }
 }
 
-/// The version of the schema, and how it stands with the scheduled work.
+#[derive(FromRow)]
+struct Setup {
+    version: Option<i64>,
+    demo_done: bool,
+}
+
+/// The version of the schema, whether the demo data is whole, and how it stands with the scheduled work.
 struct Found {
     version: i64,
+    demo_done: bool,
     runs: Vec<LastRun>,
 }
 
 fn database(now: i64) -> Result<Option<Found>, Problem> {
-    let Some(version) = Database.fetch_scalar("select max(version) from schema_migrations", params![])? else { return Ok(None) };
-    Ok(Some(Found { version, runs: scheduled::last_runs(now)?.to_vec() }))
+    let setup: Option<Setup> = Database.fetch_optional(
+        "select max(version) as version, exists (select 1 from setup_steps where name = 'demo') as demo_done from schema_migrations",
+        params![],
+    )?;
+    let Some(Setup { version: Some(version), demo_done }) = setup else { return Ok(None) };
+    Ok(Some(Found { version, demo_done, runs: scheduled::last_runs(now)?.to_vec() }))
 }
 
 #[cfg(target_family = "wasm")]

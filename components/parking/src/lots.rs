@@ -16,6 +16,7 @@ use kit::system_alerts::{self, SystemAlert};
 use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 
 /// A count of a lot's free spots.
 #[derive(Serialize, FromRow, ToSchema)]
@@ -36,10 +37,23 @@ pub struct Filters {
     parking_lot: Option<Text<1, 100>>,
 }
 
-/// A page of counts, or one count when a lot was named.
+/// The latest count of each lot, and that of the lot which was counted last.
+///
+/// A client of the parking security server reads the three fields of one lot, and knows no list: here they stand beside it, also where
+/// `plain_lists` is on.
+#[derive(Serialize)]
+pub struct AllLots {
+    #[serde(flatten)]
+    page: Page<LotCount>,
+    /// None when no lot was counted yet, and beyond the first page.
+    #[serde(flatten)]
+    newest: Option<LotCount>,
+}
+
+/// The counts of all lots, or one count when a lot was named.
 pub enum LatestCounts {
     /// Of all lots.
-    Page(Page<LotCount>),
+    All(AllLots),
     /// Of the lot that was named.
     One(LotCount),
 }
@@ -47,7 +61,7 @@ pub enum LatestCounts {
 impl IntoResponse for LatestCounts {
     fn into_response(self) -> Response {
         match self {
-            Self::Page(page) => page.into_response(),
+            Self::All(all) => Json(all).into_response(),
             Self::One(count) => Json(count).into_response(),
         }
     }
@@ -55,13 +69,21 @@ impl IntoResponse for LatestCounts {
 
 impl Respond for LatestCounts {
     fn describe(request: &mut Request<'_>) {
-        let page = Page::<LotCount>::schema(request.schemas).into();
+        let text = |description: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(description));
+        let page = Page::<LotCount>::schema(request.schemas)
+            .property("parking_lot", text("Of the lot that was counted last, like the two that follow; on the first page."))
+            .property("available_spots", ObjectBuilder::new().schema_type(Type::Integer))
+            .property("timestamp", text("").format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))));
         let one = utoipa::openapi::Ref::from_schema_name(LotCount::name()).into();
-        answers_schema(request, 200, "A page of the list; with `parking_lot`, the count of that lot.", any_of_schemas([page, one]));
+        let description =
+            "A page of the list, beside the count of the lot that was counted last; with `parking_lot`, the count of that lot.";
+        answers_schema(request, 200, description, any_of_schemas([page.into(), one]));
     }
 }
 
 /// Lists the latest count of each lot by `parking_lot`; with `parking_lot`, returns that of this lot alone.
+///
+/// Beside the list stand the fields of the lot that was counted last.
 #[utoipa::path(get, path = "/api/parking-data", responses((status = 404, description = "There is no lot of this name.")))]
 pub async fn read_latest(listing: Listing<Filters>) -> Answer<LatestCounts> {
     if let Some(lot) = listing.filters.parking_lot.as_deref() {
@@ -69,8 +91,16 @@ pub async fn read_latest(listing: Listing<Filters>) -> Answer<LatestCounts> {
         return count.map(LatestCounts::One).ok_or_else(|| Problem::not_found("parking lot"));
     }
     let start = "select parking_lot, available_spots, at from lots where parking_lot > coalesce(?, '')";
-    let counts = Select::new(start, params![listing.after_text(0)]).fetch(&Database, "parking_lot", listing.fetch())?;
-    Ok(LatestCounts::Page(listing.page(counts, |count: &LotCount| [count.parking_lot.clone()])))
+    let after = listing.after_text(0);
+    let counts: Vec<LotCount> = Select::new(start, params![after]).fetch(&Database, "parking_lot", listing.fetch())?;
+    let newest = match after {
+        None => {
+            Database.fetch_optional("select parking_lot, available_spots, at from lots order by at desc, parking_lot limit 1", params![])?
+        }
+        Some(_) => None,
+    };
+    let page = listing.page(counts, |count: &LotCount| [count.parking_lot.clone()]);
+    Ok(LatestCounts::All(AllLots { page, newest }))
 }
 
 /// A count of a lot's free spots.

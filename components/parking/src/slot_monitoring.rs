@@ -2,6 +2,7 @@
 
 use const_format::concatcp;
 use domain::overview::SpotState;
+use domain::site::Kind as SiteKind;
 use domain::spot::Kind;
 use kit::caller::{Caller, SignedIn};
 use kit::db::{Database, Row};
@@ -44,10 +45,15 @@ const SELECT_ZONES: &str = concatcp!(
     " where s.site = z.site and s.zone = z.code and ",
     IS_FREE,
     ") as available
-     from zones z where (z.site, z.code) > (coalesce(?, ''), coalesce(?, ''))"
+     from zones z where (z.site, z.code) > (coalesce(?, ''), coalesce(?, ''))
+        and (exists (select 1 from sites p where p.slug = z.site and p.kind <> '",
+    SiteKind::Temple.into_str(),
+    "') or exists (select 1 from spots s where s.site = z.site and s.zone = z.code))"
 );
 
-/// Lists zones by site and `zone_code`, with the number of their slots.
+/// Lists the zones where vehicles park, by site and `zone_code`, with the number of their slots.
+///
+/// A temple's zones are left out, except those with spots.
 #[utoipa::path(get, path = "/api/zones")]
 pub async fn list_zones(_: Caller<SignedIn>, Now(now): Now, listing: Listing<ZoneFilters>) -> Answer<Page<SlotZone>> {
     let zones = Select::new(SELECT_ZONES, params![now, listing.after_text(0), listing.after_text(1)])

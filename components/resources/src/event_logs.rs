@@ -182,7 +182,7 @@ fn next_address(uri: &Uri, format: Format, last: &AuditLine, now: i64) -> Result
     pairs.push(format!("format={}", format.into_str()));
     let query = pairs.join("&");
     // The cursor belongs to the question as it will be asked.
-    let cursor = Listing::<Filters>::parse(uri.path(), &query, now)?.cursor_after(&key(last));
+    let cursor = Listing::<Filters>::parse(uri.path(), &query, now, false)?.cursor_after(&key(last));
     Ok(format!("{}?{query}&cursor={cursor}", uri.path()))
 }
 
@@ -277,7 +277,7 @@ mod tests {
         };
         let address = next_address(&Uri::from_static("/api/event-logs?actor=a"), Format::Csv, &last, 0).unwrap();
         let (path, query) = address.split_once('?').unwrap();
-        let next = Listing::<Filters>::parse(path, query, 0).unwrap();
+        let next = Listing::<Filters>::parse(path, query, 0, false).unwrap();
         assert_eq!((next.filters.format, next.after_int(0), next.after_int(1)), (Some(Format::Csv), Some(5), Some(7)));
     }
 }

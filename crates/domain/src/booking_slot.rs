@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::time::{DAY_MS, MAX_MS, MINUTE_MS};
+use crate::time::{DAY_MS, HOUR_MS, MAX_MS, MINUTE_MS};
 
 /// The minutes of a day.
 pub const DAY_MINUTES: u16 = 24 * 60;
@@ -98,6 +98,13 @@ impl Zone {
     fn local(self, moment_ms: i64) -> chrono::DateTime<Tz> {
         let utc = chrono::DateTime::from_timestamp_millis(moment_ms.clamp(0, MAX_MS - DAY_MS)).unwrap_or_default();
         utc.with_timezone(&self.0)
+    }
+
+    /// The hours, counted since 1970 in UTC, that lie in this date for the most part; one that is half of one date and half of the next is the
+    /// next one's. A day on which the clocks change has 23 or 25 of them.
+    pub fn hours_of(self, date: Date) -> std::ops::Range<i64> {
+        let first = |date| (self.moment(date, 0) + HOUR_MS / 2 - 1).div_euclid(HOUR_MS);
+        first(date)..first(date.plus_days(1))
     }
 }
 
@@ -189,6 +196,19 @@ mod tests {
             ["", "06:00", "07:00-06:00", "06:00-06:00", "6:00-7:00", "06:60-07:00", "23:00-24:01", "+6:00-07:00", "06:00-07:00-08:00"]
         {
             assert_eq!(Slot::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_hour_belongs_to_one_date_and_a_halved_one_to_the_later() {
+        // Midnight in India is at half past an hour of UTC: that hour is the new day's.
+        let india = zone("Asia/Kolkata").hours_of(date("2026-02-05"));
+        assert_eq!(india.start * HOUR_MS, moment("2026-02-04T18:00:00Z"));
+        assert_eq!(zone("Asia/Kathmandu").hours_of(date("2026-02-05")).start * HOUR_MS, moment("2026-02-04T18:00:00Z"));
+        assert_eq!(zone("UTC").hours_of(date("2026-02-05")).start * HOUR_MS, moment("2026-02-05T00:00:00Z"));
+        for (day, hours) in [("2026-03-28", 24), ("2026-03-29", 23), ("2026-10-25", 25), ("2028-02-29", 24), ("2026-12-31", 24)] {
+            let (today, tomorrow) = (zone("Europe/Berlin").hours_of(date(day)), zone("Europe/Berlin").hours_of(date(day).plus_days(1)));
+            assert_eq!((today.end - today.start, today.end), (hours, tomorrow.start), "{day}");
         }
     }
 

@@ -24,7 +24,7 @@ use crate::problem::AllowedOrigins;
 use crate::router::Router;
 use crate::server::listen;
 use crate::sqlite::{Database, SqliteAccess};
-use crate::stdio::Stdio;
+use crate::stdio::{LineFormat, Stdio};
 use crate::variables::Values;
 use crate::{component_build, cron, secrets};
 
@@ -46,6 +46,7 @@ pub struct Builder {
     cron: bool,
     build: bool,
     pretty: bool,
+    quiet_request_id: Option<String>,
     timeout: Duration,
 }
 
@@ -62,6 +63,7 @@ impl App {
             cron: true,
             build: true,
             pretty: false,
+            quiet_request_id: None,
             timeout: Duration::from_secs(30),
         }
     }
@@ -116,9 +118,15 @@ impl Builder {
         self
     }
 
-    /// Whether each line of a component's output begins with the component's name; it does not unless set.
+    /// Whether components' logs are written for people to read, rather than as JSON; they are not unless set.
     pub fn pretty_logs(mut self, pretty: bool) -> Self {
         self.pretty = pretty;
+        self
+    }
+
+    /// The id of requests of which only warnings and errors are logged: nobody else may know it.
+    pub fn quiet_request_id(mut self, id: impl Into<String>) -> Self {
+        self.quiet_request_id = Some(id.into());
         self
     }
 
@@ -201,7 +209,7 @@ impl Builder {
     fn context(&self, name: &str, component: &manifest::Component, values: &Values, shared: &Shared) -> Result<ComponentContext> {
         let hosts: Vec<_> = component.allowed_outbound_hosts.iter().map(|it| values.expand(it)).collect::<Result<_>>()?;
         let databases = component.sqlite_databases.iter();
-        let prefix = if self.pretty { format!("{name:>10} | ") } else { String::new() };
+        let lines = LineFormat { pretty: self.pretty.then(|| name.to_owned()), quiet_request_id: self.quiet_request_id.clone() };
         Ok(ComponentContext {
             name: name.to_owned(),
             variables: values.expand_all(&component.variables)?,
@@ -212,7 +220,7 @@ impl Builder {
             key_value: KeyValueAccess { granted: component.key_value_stores.iter().cloned().collect(), stores: shared.key_value.clone() },
             outbound: OutboundHttp::new(AllowedHosts::parse(&hosts)?, shared.self_requests.clone()),
             clock: self.clock.clone(),
-            stdio: Stdio::new(prefix.into()),
+            stdio: Stdio::new(lines),
         })
     }
 }

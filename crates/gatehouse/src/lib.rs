@@ -36,6 +36,7 @@ mod stdio;
 pub mod tls;
 pub mod up;
 mod variables;
+mod welcome;
 
 pub use app::App;
 pub use builder::Builder;

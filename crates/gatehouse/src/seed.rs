@@ -1,6 +1,9 @@
 //! `gatehouse seed`: a demo car park, four temples with their darshan slots, three users and weeks of plausible history, over HTTP, into any deployment.
 //!
 //! What exists is left as it is, so that seeding twice changes nothing. Everything but secrets is determined by `--seed`.
+//!
+//! Others' writes get through meanwhile: SQLite has one writer at a time, and a bulk of some hundred rows holds it for some milliseconds, one of
+//! thousands for a tenth of a second, which an emergency would wait for at each of its steps.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -23,12 +26,16 @@ pub(crate) mod pattern;
 mod places;
 pub(crate) mod shuttles;
 
+pub use api::Deployment;
 pub use credentials::{Credentials, User};
 
 use api::{AT_ONCE, Api};
 
 /// How many bulk requests are sent at once: while one is stored, the next is read.
 const BULKS_AT_ONCE: usize = 2;
+
+/// The most readings or counts of one request, unless it is set: some milliseconds of the database's one writer.
+pub const DEFAULT_BATCH: u16 = 250;
 
 /// Options of `gatehouse seed`.
 #[derive(Clone, Debug, clap::Args)]
@@ -54,6 +61,16 @@ pub struct Args {
     /// Minutes from one reading of a device to its next.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=60))]
     pub every_minutes: u32,
+    /// The most readings or counts of one request. Others' writes wait as long as one takes to be stored.
+    #[arg(long, default_value_t = DEFAULT_BATCH, value_parser = clap::value_parser!(u16).range(1..=5_000))]
+    pub batch: u16,
+    /// The secret of `/internal/` (the variable `tick_secret`): with it, the deployment is told when the demo is whole. One whose variable
+    /// `await_demo` is on is not ready before.
+    #[arg(long, env = "GATEHOUSE_TICK_SECRET", hide_env_values = true)]
+    pub tick_secret: Option<String>,
+    /// How the deployment is spoken to.
+    #[arg(skip)]
+    pub deployment: Deployment,
 }
 
 /// How many records were created. Those that existed are not counted, except as `duplicates`.
@@ -125,12 +142,13 @@ impl fmt::Display for Summary {
 /// If the deployment does not respond, refuses the administrator, or responds with an unexpected status, or if the credentials file
 /// cannot be read or written. What was created until then stays: it may be run again.
 pub async fn run(args: Args) -> anyhow::Result<Summary> {
-    let admin =
-        Api::sign_in(&args.base_url, &args.admin_email, &args.admin_password).await.context("signing in as the bootstrap administrator")?;
+    let admin = Api::sign_in(&args.base_url, &args.admin_email, &args.admin_password, &args.deployment)
+        .await
+        .context("signing in as the bootstrap administrator")?;
     let mut summary = Summary { credentials: args.credentials.clone(), ..Summary::default() };
     seed_places(&admin, &mut summary).await?;
 
-    let mut credentials = Credentials::load_for(&args.credentials, &args.base_url).await?;
+    let mut credentials = Credentials::load_for(&args.credentials, &args.base_url, &args.deployment).await?;
     summary.users = credentials::create_users(&admin, &mut credentials).await?;
     credentials.save(&args.credentials)?;
     let issued = issue_keys(&admin, &mut credentials).await;
@@ -138,20 +156,36 @@ pub async fn run(args: Args) -> anyhow::Result<Summary> {
     credentials.save(&args.credentials)?;
     summary.keys = issued?;
     summary.slots = darshan::create_templates(&admin).await?;
-    summary.bookings = darshan::create_bookings(&args.base_url, &credentials).await?;
+    summary.bookings = darshan::create_bookings(&args.base_url, &credentials, &args.deployment).await?;
 
-    let history = history::History::until(api::now_ms(), args.seed, args.history_days, args.every_minutes);
+    let history = history::History::until(admin.now_ms(), args.seed, args.history_days, args.every_minutes, usize::from(args.batch));
     seed_readings(&admin, &history, &mut summary).await?;
     summary.lot_counts = lots::send_counts(&admin, &history).await?;
     summary.lot_counts += lots::send_sample(&admin, &history).await?;
     summary.cameras = alerts::create_cameras(&admin).await?;
     summary.alerts = alerts::create_alerts(&admin).await?;
-    summary.crowd_counts = crowd::send_counts(&admin, args.seed, api::now_ms(), args.history_days).await?;
+    summary.crowd_counts = crowd::send_counts(&admin, args.seed, admin.now_ms(), args.history_days, usize::from(args.batch)).await?;
     (summary.routes, summary.shuttles) = shuttles::create(&admin).await?;
     let created = emergencies::create(&admin).await?;
     summary.alerts += created.broadcasts;
     (summary.resources, summary.emergencies, summary.incidents) = (created.resources, created.emergencies, created.incidents);
+    if let Some(secret) = &args.tick_secret {
+        tell_done(&args.base_url, secret, &args.deployment).await?;
+    }
     Ok(summary)
+}
+
+/// Tells the deployment that its demo is whole.
+pub(crate) async fn tell_done(base_url: &str, tick_secret: &str, deployment: &Deployment) -> anyhow::Result<()> {
+    let url = format!("{}/internal/setup/demo", api::trim(base_url));
+    let tell = api::http_client(base_url, deployment)?.post(url).header("x-tick-secret", tick_secret);
+    let answer = tell.send().await.and_then(reqwest::Response::error_for_status);
+    answer.context("telling that the demo is whole").map(drop)
+}
+
+/// Whether this is the slug of a temple that each installation has by itself.
+pub(crate) fn is_temple(slug: &str) -> bool {
+    places::SITES.iter().any(|site| site.kind == "temple" && site.slug == slug)
 }
 
 async fn seed_places(admin: &Api, summary: &mut Summary) -> anyhow::Result<()> {

@@ -11,8 +11,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::seed::Credentials;
 use crate::seed::api::{self, Api};
+use crate::seed::{Credentials, Deployment};
 
 mod faults;
 mod fleet;
@@ -56,6 +56,9 @@ pub struct Args {
     /// The seed of arrivals, departures and faults.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// How the deployment is spoken to.
+    #[arg(skip)]
+    pub deployment: Deployment,
 }
 
 /// Drives the deployment until the duration has passed or Ctrl-C is pressed.
@@ -83,6 +86,7 @@ pub async fn run(args: Args) -> anyhow::Result<Summary> {
         seed: args.seed,
         fast_start: false,
         progress: true,
+        deployment: args.deployment,
     };
     let summary = drive(&base_url, &credentials, plan, stop).await;
     interrupt.abort();
@@ -94,7 +98,12 @@ pub async fn run(args: Args) -> anyhow::Result<Summary> {
 ///
 /// # Errors
 /// As [`run`].
-pub async fn run_gentle(base_url: &str, credentials: &Credentials, stop: CancellationToken) -> anyhow::Result<Summary> {
+pub async fn run_gentle(
+    base_url: &str,
+    credentials: &Credentials,
+    deployment: &Deployment,
+    stop: CancellationToken,
+) -> anyhow::Result<Summary> {
     let devices = credentials.devices.len();
     let plan = Plan {
         rate: (devices as f64 / 60.0).max(3.0),
@@ -104,14 +113,15 @@ pub async fn run_gentle(base_url: &str, credentials: &Credentials, stop: Cancell
         silent: Vec::new(),
         concurrency: 8,
         // Different traffic after each start.
-        seed: api::now_ms().cast_unsigned(),
+        seed: deployment.now_ms().cast_unsigned(),
         fast_start: true,
         progress: false,
+        deployment: deployment.clone(),
     };
     // Its tasks are aborted when this function returns.
     let mut temples = tokio::task::JoinSet::new();
     if let Some(user) = credentials.users.get("operator")
-        && let Ok(operator) = Api::sign_in(base_url, &user.email, &user.password).await
+        && let Ok(operator) = Api::sign_in(base_url, &user.email, &user.password, deployment).await
     {
         temples.spawn(temples::send_updates(operator, stop.clone()));
     }
@@ -130,6 +140,7 @@ struct Plan {
     fast_start: bool,
     /// Whether to show a progress line.
     progress: bool,
+    deployment: Deployment,
 }
 
 /// Readings per second of the first round of a [`Plan`] with `fast_start`.
@@ -149,7 +160,7 @@ async fn drive(base_url: &str, credentials: &Credentials, plan: Plan, stop: Canc
         bail!("there is no device to simulate");
     }
     let operator = match credentials.users.get("operator") {
-        Some(user) => Api::sign_in(base_url, &user.email, &user.password).await.ok(),
+        Some(user) => Api::sign_in(base_url, &user.email, &user.password, &plan.deployment).await.ok(),
         None => None,
     };
     let known = match &operator {
@@ -158,11 +169,11 @@ async fn drive(base_url: &str, credentials: &Credentials, plan: Plan, stop: Canc
     };
     let devices = keys.iter().map(|(code, key)| {
         let occupied = known.iter().find(|(other, _)| other == *code).and_then(|(_, occupied)| *occupied);
-        Device::new(code, key, occupied, plan.seed)
+        Device::new(code, key, occupied, plan.seed, plan.deployment.now_ms())
     });
     let fleet = Fleet::new(devices.collect(), plan.faults, plan.seed);
     let sender = Arc::new(Sender {
-        http: api::http_client(base_url)?,
+        http: api::http_client(base_url, &plan.deployment)?,
         url: format!("{}/api/telemetry/", api::trim(base_url)),
         operator,
         stats: Stats::default(),
@@ -222,7 +233,7 @@ async fn send_at_rate(mut fleet: Fleet, sender: &Arc<Sender>, plan: &Plan, stop:
         }
         // After a delay of more than a second, the missed readings are not sent in a burst.
         due = due.max(tokio::time::Instant::now() - Duration::from_secs(1));
-        let message = fleet.next_message(api::now_ms());
+        let message = fleet.next_message(plan.deployment.now_ms());
         if let Some(bar) = &bar {
             bar.set_message(sender.stats.line(started.elapsed()));
         }

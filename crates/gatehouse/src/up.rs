@@ -1,6 +1,7 @@
 //! `gatehouse up`: serves the whole application in one process.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -9,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::manifest::Manifest;
-use crate::seed::{self, Credentials};
-use crate::{secrets, simulate};
+use crate::seed::api::Api;
+use crate::seed::{self, Credentials, Deployment};
+use crate::{secrets, simulate, welcome};
 
 /// Builds what is stale, migrates, seeds a small demo on the first start, and serves until Ctrl-C.
 #[derive(Args, Clone, Debug)]
@@ -33,9 +35,9 @@ pub struct Up {
     /// The value of a variable (also SPIN_VARIABLE_NAME)
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     variable: Vec<(String, String)>,
-    /// The format of the log
-    #[arg(long, value_enum, default_value_t = Log::Json)]
-    log: Log,
+    /// The format of the log; by default, pretty on a terminal and else JSON
+    #[arg(long, value_enum)]
+    log: Option<Log>,
     /// How long a request may wait for its response, in seconds
     #[arg(long, default_value_t = 30)]
     request_timeout: u64,
@@ -88,32 +90,37 @@ impl Up {
 
     /// The format of the log.
     pub fn log(&self) -> Log {
-        self.log
+        self.log.unwrap_or_else(|| if std::io::stderr().is_terminal() { Log::Pretty } else { Log::Json })
     }
 }
 
 /// Runs `gatehouse up`.
 pub async fn run(args: Up) -> Result<()> {
+    let request_id = demo_request_id()?;
     let mut builder = App::builder()
         .manifest(&args.from)
         .state_dir(&args.state_dir)
         .listen(&args.listen)
         .build_components(!args.no_build)
-        .pretty_logs(args.log == Log::Pretty)
+        .pretty_logs(args.log() == Log::Pretty)
+        // Its own requests, by an id that nobody else knows, would drown all others in the log.
+        .quiet_request_id(&request_id)
+        .variable("await_demo", (args.demo != Demo::None).to_string())
         .request_timeout(std::time::Duration::from_secs(args.request_timeout));
     for (name, value) in args.variable {
         builder = builder.variable(name, value);
     }
     let app = builder.start().await?;
     println!("Gatehouse serves {}", app.base_url());
+    let deployment = Deployment { request_id: Some(request_id), ..Deployment::default() };
     let stop = CancellationToken::new();
     tokio::select! {
-        started = start_demo(&app, args.demo, &stop) => match started {
+        started = start_demo(&app, args.demo, &deployment, &stop) => match started {
             Ok(()) => wait_for_stop_signal().await?,
             Err(error) => {
-                // The application works without the demo.
+                // The application works without the demo, and is not ready until it is started again and has it.
                 tracing::error!("the demo could not be started: {error:#}");
-                print_welcome(&app, None);
+                welcome::print(&app, None);
                 wait_for_stop_signal().await?;
             }
         },
@@ -125,21 +132,28 @@ pub async fn run(args: Up) -> Result<()> {
     Ok(())
 }
 
+/// The id that the demo's own requests carry: random, as whoever knows it can keep requests out of the log.
+fn demo_request_id() -> Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("the system gives no randomness: {error}"))?;
+    Ok(format!("demo-{}", const_hex::encode(bytes)))
+}
+
 /// Seeds the demo data, prints how to sign in, and starts the simulated fleet.
-async fn start_demo(app: &App, demo: Demo, stop: &CancellationToken) -> Result<()> {
-    let credentials = app.state_dir().join("demo-credentials.json");
+async fn start_demo(app: &App, demo: Demo, deployment: &Deployment, stop: &CancellationToken) -> Result<()> {
+    let file = app.state_dir().join("demo-credentials.json");
     if demo != Demo::None {
-        seed_once(app, &credentials).await?;
+        seed_once(app, &file, deployment).await?;
+        seed::tell_done(&app.base_url(), app.variable("tick_secret").unwrap_or_default(), deployment).await?;
     }
-    let credentials = (demo != Demo::None && credentials.exists()).then_some(credentials);
-    print_welcome(app, credentials.as_deref());
+    let credentials = if demo != Demo::None && file.exists() { Some(Credentials::load(&file)?) } else { None };
+    welcome::print(app, credentials.as_ref().map(|credentials| (file.as_path(), credentials)));
     if demo == Demo::Live
         && let Some(credentials) = credentials
     {
-        let (base_url, credentials) = (app.base_url(), Credentials::load(&credentials)?);
-        let stop = stop.clone();
+        let (base_url, deployment, stop) = (app.base_url(), deployment.clone(), stop.clone());
         tokio::spawn(async move {
-            if let Err(error) = simulate::run_gentle(&base_url, &credentials, stop).await {
+            if let Err(error) = simulate::run_gentle(&base_url, &credentials, &deployment, stop).await {
                 tracing::error!("the simulated fleet has stopped: {error:#}");
             }
         });
@@ -147,10 +161,10 @@ async fn start_demo(app: &App, demo: Demo, stop: &CancellationToken) -> Result<(
     Ok(())
 }
 
-/// Seeds the application if it has no sites, or if an earlier seeding was interrupted.
-async fn seed_once(app: &App, credentials: &Path) -> Result<()> {
+/// Seeds the application if it is new, or if an earlier seeding was interrupted.
+async fn seed_once(app: &App, credentials: &Path, deployment: &Deployment) -> Result<()> {
     let unfinished = app.state_dir().join("demo-unfinished");
-    if !unfinished.exists() && has_sites(app).await? {
+    if !unfinished.exists() && !is_new(app, deployment).await? {
         return Ok(());
     }
     std::fs::write(&unfinished, "The demo data is not complete: `gatehouse up` begins again.\n")?;
@@ -163,6 +177,10 @@ async fn seed_once(app: &App, credentials: &Path) -> Result<()> {
         seed: 1,
         history_days: 14,
         every_minutes: 20,
+        batch: seed::DEFAULT_BATCH,
+        // It is told when the file that says so is gone as well.
+        tick_secret: None,
+        deployment: deployment.clone(),
     };
     let summary = seed::run(args).await.context("seeding the demo")?;
     eprintln!("Demo: {summary}");
@@ -170,23 +188,22 @@ async fn seed_once(app: &App, credentials: &Path) -> Result<()> {
     Ok(())
 }
 
-async fn has_sites(app: &App) -> Result<bool> {
-    let url = format!("{}/api/sites?limit=1", app.base_url());
-    let sites: serde_json::Value = reqwest::get(url).await?.error_for_status()?.json().await?;
-    let items = sites.get("items").and_then(serde_json::Value::as_array);
-    Ok(items.is_none_or(|it| !it.is_empty()))
-}
-
-fn print_welcome(app: &App, credentials: Option<&Path>) {
-    println!("  console   {}/console/", app.base_url());
-    match credentials {
-        Some(file) => println!("  sign in   with a user of {}", file.display()),
-        None => println!(
-            "  sign in   as {} with the `admin_password` of {}",
-            app.variable("admin_email").unwrap_or("the administrator"),
-            app.state_dir().join(secrets::FILE).display(),
-        ),
+/// Whether nobody has used the application: it has no sites but the temples that each has, and no users but its first administrator.
+async fn is_new(app: &App, deployment: &Deployment) -> Result<bool> {
+    let base_url = app.base_url();
+    let sites = seed::api::http_client(&base_url, deployment)?.get(format!("{base_url}/api/sites?limit=500")).send().await?;
+    let sites: serde_json::Value = sites.error_for_status()?.json().await?;
+    let mut slugs = sites["items"].as_array().into_iter().flatten().map(|site| site["slug"].as_str().unwrap_or_default());
+    if !slugs.all(seed::is_temple) {
+        return Ok(false);
     }
+    let variable = |name: &str| app.variable(name).unwrap_or_default();
+    // Whoever has changed the first administrator's password is somebody.
+    let Ok(admin) = Api::sign_in(&base_url, variable("admin_email"), variable("admin_password"), deployment).await else {
+        return Ok(false);
+    };
+    let users = admin.get("/v0/api/users/users/?limit=2").await?.expect(&[200])?;
+    Ok(users["items"].as_array().is_some_and(|users| users.len() < 2))
 }
 
 /// Runs `gatehouse secrets`.

@@ -24,6 +24,12 @@ pub async fn number(name: &'static str, default: i64) -> Result<i64, Problem> {
     Ok(get(name).await?.trim().parse().unwrap_or(default))
 }
 
+/// Whether a variable is on: `true`, `on`, `yes` or `1`, in any case.
+pub async fn flag(name: &'static str) -> Result<bool, Problem> {
+    let value = get(name).await?;
+    Ok(["true", "on", "yes", "1"].iter().any(|word| value.trim().eq_ignore_ascii_case(word)))
+}
+
 /// The comma-separated parts of a variable, trimmed, without empty ones.
 pub async fn list(name: &'static str) -> Result<Vec<String>, Problem> {
     Ok(get(name).await?.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect())

@@ -230,6 +230,14 @@ pub fn parse_at<T: Input>(bytes: &[u8], now_ms: i64, path_values: &[(String, Str
     finish(input, errors)
 }
 
+/// Reads the fields of a form (`application/x-www-form-urlencoded`); unknown ones are left alone, as in a JSON body.
+pub fn parse_form<T: Input>(bytes: &[u8], now_ms: i64) -> Result<T, Problem> {
+    let object = form_urlencoded::parse(bytes).map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect();
+    let mut errors = FieldErrors::new();
+    let input = T::read(&object, &mut At::top(&mut errors, now_ms, true));
+    finish(input, errors)
+}
+
 /// Reads a value that is part of something larger; the error names every bad field.
 pub fn parse_value<T: Input>(value: &Value, now_ms: i64) -> Result<T, FieldErrors> {
     let mut errors = FieldErrors::new();

@@ -16,13 +16,20 @@ use crate::api::{Describe, Request, Respond, answer_schema};
 use crate::input::{self, Field as _, Input, Int, Object};
 use crate::problem::FieldErrors;
 use crate::request::{self, Query};
-use crate::{Problem, host};
+use crate::{Problem, config, host};
 
 const DEFAULT_LIMIT: i64 = 50;
 const MAX_LIMIT: i64 = 500;
+/// The most items of a bare array.
+const MAX_PLAIN: i64 = 5_000;
+/// The variable that turns bare arrays on.
+const PLAIN_LISTS: &str = "plain_lists";
 
 /// What a query string asks of a list: its filters `F`, `limit`, and the `cursor` that the page before gave. 422 names every bad
 /// parameter at once; a cursor of another list or of other filters is refused.
+///
+/// Where the variable `plain_lists` is on, who sends neither `limit` nor `cursor` is taken for a client that knows no paging, and is answered
+/// a bare array.
 #[derive(Debug)]
 pub struct Listing<F> {
     /// The filters.
@@ -30,6 +37,7 @@ pub struct Listing<F> {
     limit: i64,
     scope: String,
     after: Vec<Json>,
+    plain: bool,
 }
 
 /// `order`: of lists that can run both ways.
@@ -47,24 +55,25 @@ pub enum Order {
 pub struct NoFilters {}
 
 impl<F: Input> Listing<F> {
-    /// Reads the query string of the list at `path`.
-    pub fn parse(path: &str, query: &str, now_ms: i64) -> Result<Self, Problem> {
+    /// Reads the query string of the list at `path`. With `plain_lists`, one that asks for no page is for a bare array.
+    pub fn parse(path: &str, query: &str, now_ms: i64, plain_lists: bool) -> Result<Self, Problem> {
         let mut object = input::query_object(query);
         let mut errors = FieldErrors::new();
         let (limit, cursor) = (object.remove("limit"), object.remove("cursor"));
+        let plain = plain_lists && limit.is_none() && cursor.is_none();
         let scope = scope(path, &object);
         input::refuse_unknown::<F>(&object, &mut errors);
         let mut at = input::At::top(&mut errors, now_ms, true);
         let limit = match limit {
             Some(limit) => at.inside("limit", |at| Int::<1, MAX_LIMIT>::read(&limit, at)).map(|limit| *limit),
-            None => Some(DEFAULT_LIMIT),
+            None => Some(if plain { MAX_PLAIN } else { DEFAULT_LIMIT }),
         };
         let after = match &cursor {
             Some(cursor) => at.inside("cursor", |at| after(cursor.as_str().unwrap_or_default(), &scope, at)),
             None => Some(Vec::new()),
         };
         let filters = F::read(&object, &mut at);
-        let listing = (|| Some(Self { filters: filters?, limit: limit?, scope, after: after? }))();
+        let listing = (|| Some(Self { filters: filters?, limit: limit?, scope, after: after?, plain }))();
         input::finish(listing, errors)
     }
 
@@ -91,7 +100,7 @@ impl<F: Input> Listing<F> {
         items.truncate(limit);
         let last = items.last().filter(|_| more);
         let next_cursor = last.map(|item| self.cursor_after(&key(item)));
-        Page { items, next_cursor }
+        Page { items, next_cursor, plain: self.plain }
     }
 
     /// The cursor of what comes after this key, for an export that is longer than a page.
@@ -134,7 +143,8 @@ impl<F: Input, S: Sync> FromRequestParts<S> for Listing<F> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        Self::parse(parts.uri.path(), parts.uri.query().unwrap_or_default(), request::now(parts).0)
+        let plain_lists = config::flag(PLAIN_LISTS).await?;
+        Self::parse(parts.uri.path(), parts.uri.query().unwrap_or_default(), request::now(parts).0, plain_lists)
     }
 }
 
@@ -162,12 +172,15 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// What to send as `cursor` for the next page; null on the last.
     pub next_cursor: Option<String>,
+    /// Whether the answer is a bare array of the items.
+    #[serde(skip)]
+    plain: bool,
 }
 
 impl<T> Page<T> {
     /// The page of what `view` makes of each item.
     pub fn map<U>(self, view: impl FnMut(T) -> U) -> Page<U> {
-        Page { items: self.items.into_iter().map(view).collect(), next_cursor: self.next_cursor }
+        Page { items: self.items.into_iter().map(view).collect(), next_cursor: self.next_cursor, plain: self.plain }
     }
 }
 
@@ -189,15 +202,19 @@ impl<T: ToSchema> Page<T> {
 
 impl<T: Serialize> axum::response::IntoResponse for Page<T> {
     fn into_response(self) -> axum::response::Response {
-        axum::Json(self).into_response()
+        if self.plain { axum::Json(self.items).into_response() } else { axum::Json(self).into_response() }
     }
 }
+
+/// What the API document says of a list's answer.
+const PAGE: &str = "A page of the list. Where the variable `plain_lists` is on and neither `limit` nor `cursor` is sent, a bare array of up to \
+    5,000 items instead.";
 
 impl<T: ToSchema> Respond for Page<T> {
     fn describe(request: &mut Request<'_>) {
         let page = Self::schema(request.schemas);
         let content = ContentBuilder::new().schema(Some(page)).build();
-        request.answers(200, ResponseBuilder::new().description("A page of the list.").content("application/json", content).build());
+        request.answers(200, ResponseBuilder::new().description(PAGE).content("application/json", content).build());
     }
 }
 
@@ -212,7 +229,7 @@ mod tests {
     }
 
     fn parse(path: &str, query: &str) -> Result<Listing<Filters>, Problem> {
-        Listing::parse(path, query, 0)
+        Listing::parse(path, query, 0, false)
     }
 
     #[test]
@@ -233,6 +250,23 @@ mod tests {
             assert!(problem.errors().contains_key("cursor"), "{path}?{query}");
         }
         assert!(first.page(vec!["k1"], |key| (*key,)).next_cursor.is_none());
+    }
+
+    #[test]
+    fn only_who_asks_for_no_page_gets_a_bare_array() {
+        use axum::response::IntoResponse as _;
+
+        let answer = |query: &str, plain_lists: bool| {
+            let listing = Listing::<Filters>::parse("/a", query, 0, plain_lists).unwrap();
+            let fetch = listing.fetch();
+            let response = listing.page(vec![7], |it| [*it]).map(|it| it + 1).into_response();
+            let body = futures::executor::block_on(axum::body::to_bytes(response.into_body(), 1000)).unwrap();
+            (fetch, serde_json::from_slice::<Json>(&body).unwrap())
+        };
+        let page = serde_json::json!({ "items": [8], "next_cursor": null });
+        assert_eq!(answer("site=x", true), (5001, serde_json::json!([8])));
+        assert_eq!(answer("site=x", false), (51, page.clone()));
+        assert_eq!(answer("limit=2", true), (3, page));
     }
 
     #[test]

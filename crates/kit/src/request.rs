@@ -104,6 +104,37 @@ impl<T: Input, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
+/// The same, or the same fields as a form (`application/x-www-form-urlencoded`), as OAuth 2 clients send a password (RFC 6749 §4.3).
+pub struct BodyOrForm<T>(pub T);
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+impl<T: Input, S: Send + Sync> FromRequest<S> for BodyOrForm<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let kind = request.headers().get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if !kind.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(FORM)) {
+            return Body::from_request(request, state).await.map(|Body(input)| Self(input));
+        }
+        let now_ms = request.extensions().get::<Now>().map_or_else(host::now_ms, |now| now.0);
+        let bytes = axum::body::to_bytes(request.into_body(), MAX_BODY).await;
+        let bytes = bytes.map_err(|_| Problem::unreadable("the body did not arrive whole"))?;
+        input::parse_form(&bytes, now_ms).map(Self)
+    }
+}
+
+impl<T: Input> Describe for BodyOrForm<T> {
+    fn describe(request: &mut Operation<'_>) {
+        Body::<T>::describe(request);
+        if let Some(RefOr::T(body)) = &mut request.operation.request_body
+            && let Some(json) = body.content.get("application/json").cloned()
+        {
+            body.content.insert(FORM.to_owned(), json);
+        }
+    }
+}
+
 /// The parameters of the path by their names in the route, of a request that must not contradict them.
 pub(crate) async fn path_values(are_named: bool, request: &mut Request) -> PathValues {
     if !are_named {

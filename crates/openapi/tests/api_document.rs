@@ -192,6 +192,24 @@ fn every_property_and_parameter_is_described() {
     assert!(found.is_empty(), "write a doc comment on what says nothing of itself:\n{}", found.join("\n"));
 }
 
+/// A list that is not granted `plain_lists` would answer pages whatever the variable says.
+#[test]
+fn each_component_with_a_list_is_granted_plain_lists() {
+    let document = document().unwrap_or_else(|faults| panic!("{faults}"));
+    let (_, manifest) = manifest();
+    let mut lists = 0;
+    for (path, method, operation) in operations(&document) {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        if parameters.into_iter().any(|parameter| parameter["name"] == "cursor") {
+            let component = operation["tags"][0].as_str().unwrap();
+            let granted = manifest["component"][component]["variables"].get("plain_lists").and_then(toml::Value::as_str);
+            assert_eq!(granted, Some("{{ plain_lists }}"), "{method} {path} of {component}");
+            lists += 1;
+        }
+    }
+    assert!(lists > 20, "{lists}");
+}
+
 #[test]
 fn every_operation_says_what_people_need() {
     let document = document().unwrap_or_else(|faults| panic!("{faults}"));

@@ -30,7 +30,7 @@ async fn a_refresh_answers_as_a_sign_in_does_and_rotates() {
     let session = refresh(&app, &first).await.expect(200);
     let mut fields: Vec<_> = session.as_object().expect("an object").keys().collect();
     fields.sort();
-    assert_eq!(fields, ["access", "expires_in", "refresh", "token_type", "user"]);
+    assert_eq!(fields, ["access", "access_token", "expires_in", "refresh", "token_type", "user"]);
     let second = text(&session, "refresh").to_owned();
     assert_ne!(second, first);
     assert_ne!(text(&session, "access"), access);

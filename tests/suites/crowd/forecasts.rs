@@ -118,7 +118,25 @@ async fn the_days_bookings_enter_and_leave_the_forecast() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_festival_and_a_closure_are_marked() {
-    let app = App::start().await;
+    festival_and_closure_at(None).await;
+}
+
+/// An hour of UTC is half of one of India's days and half of the next: it is marked as the next one's, whatever the hour of the test.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hour_of_midnight_is_marked_as_the_new_day() {
+    for moment in ["2026-02-04T17:05:00Z", "2026-02-04T17:45:00Z", "2026-02-04T18:15:00Z", "2026-02-04T18:31:00Z"] {
+        festival_and_closure_at(Some(moment)).await;
+    }
+}
+
+async fn festival_and_closure_at(moment: Option<&str>) {
+    let app = match moment {
+        None => App::start().await,
+        Some(moment) => match App::embedded_at(moment, &[]).await {
+            Some(app) => app,
+            None => return,
+        },
+    };
     let temple = Temple::create(&app).await;
     insert_history(&app, &temple, "HALL", 21);
     // The day, by the clocks of India, of the most of the next hour.

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::api::{Api, now_ms};
+use super::api::Api;
 use super::pattern::{DAY_MS, HOUR_MS, rfc3339};
 use super::places;
 
@@ -33,7 +33,7 @@ pub(super) async fn create_alerts(admin: &Api) -> anyhow::Result<usize> {
     if present["items"].as_array().is_some_and(|items| !items.is_empty()) {
         return Ok(0);
     }
-    let now = now_ms();
+    let now = admin.now_ms();
     let resolved = admin
         .post(
             "/api/alerts/",
@@ -54,7 +54,7 @@ pub(super) async fn create_alerts(admin: &Api) -> anyhow::Result<usize> {
             "vehicle_id": "GJ01KR2210", "camera": "Basement 1 ramp", "camera_id": "CAM-B1-01", "timestamp": rfc3339(now - 2 * HOUR_MS),
         }),
         json!({
-            "site": "somnath", "zones": ["queue"], "severity": "warning", "alert_type": "crowd", "is_public": true,
+            "site": "somnath", "zones": ["mainDarshan"], "severity": "warning", "alert_type": "crowd", "is_public": true,
             "message": "Long queue at Somnath: about 90 minutes to darshan", "expires_at": rfc3339(now + DAY_MS / 2),
         }),
     ];

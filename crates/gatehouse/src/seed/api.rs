@@ -1,11 +1,30 @@
 //! A client of the application's API, signed in as a user.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use reqwest::{Method, StatusCode, header::RETRY_AFTER};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
+
+use crate::clock::Clock;
+
+/// How a deployment is spoken to.
+#[derive(Clone, Debug, Default)]
+pub struct Deployment {
+    /// Its clock; this machine's unless it is a test's.
+    pub clock: Clock,
+    /// The id that requests carry (`X-Request-Id`), so that the host knows its own demo's; one of the deployment's for each otherwise.
+    pub request_id: Option<String>,
+}
+
+impl Deployment {
+    /// Its time in milliseconds since 1970.
+    pub(crate) fn now_ms(&self) -> i64 {
+        i64::try_from(self.clock.since_epoch().as_millis()).unwrap_or(i64::MAX)
+    }
+}
 
 /// How many small requests are sent at once.
 pub(crate) const AT_ONCE: usize = 16;
@@ -14,24 +33,22 @@ const ATTEMPTS: u32 = 5;
 /// The longest wait before sending again, whatever `Retry-After` says.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
-/// The current time in milliseconds since 1970.
-pub(crate) fn now_ms() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
-}
-
 /// A base URL without a trailing slash.
 pub(crate) fn trim(base_url: &str) -> &str {
     base_url.trim_end_matches('/')
 }
 
 /// An HTTP client for this base URL. It ignores the environment's proxy if that is a loopback address.
-pub(crate) fn http_client(base_url: &str) -> anyhow::Result<reqwest::Client> {
+pub(crate) fn http_client(base_url: &str, deployment: &Deployment) -> anyhow::Result<reqwest::Client> {
     crate::tls::install();
     let url = reqwest::Url::parse(base_url).with_context(|| format!("{base_url:?} is no URL"))?;
     let mut builder = reqwest::Client::builder().timeout(Duration::from_secs(60)).tcp_nodelay(true);
     if matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")) {
         builder = builder.no_proxy();
+    }
+    if let Some(id) = &deployment.request_id {
+        let id = HeaderValue::from_str(id).context("the id of the requests")?;
+        builder = builder.default_headers(HeaderMap::from_iter([(HeaderName::from_static("x-request-id"), id)]));
     }
     builder.build().context("making an HTTP client")
 }
@@ -43,6 +60,7 @@ pub(crate) struct Api {
     email: String,
     password: String,
     token: RwLock<String>,
+    deployment: Deployment,
 }
 
 /// A response with its body.
@@ -68,16 +86,22 @@ impl Reply {
 
 impl Api {
     /// Signs in.
-    pub async fn sign_in(base_url: &str, email: &str, password: &str) -> anyhow::Result<Self> {
+    pub async fn sign_in(base_url: &str, email: &str, password: &str, deployment: &Deployment) -> anyhow::Result<Self> {
         let api = Self {
-            http: http_client(base_url)?,
+            http: http_client(base_url, deployment)?,
             base: trim(base_url).to_owned(),
             email: email.to_owned(),
             password: password.to_owned(),
             token: RwLock::new(String::new()),
+            deployment: deployment.clone(),
         };
         api.refresh_token().await?;
         Ok(api)
+    }
+
+    /// The deployment's time in milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        self.deployment.now_ms()
     }
 
     async fn refresh_token(&self) -> anyhow::Result<()> {

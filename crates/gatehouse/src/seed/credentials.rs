@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::api::{self, Api};
+use super::api::{self, Api, Deployment};
 use crate::file::write_atomically;
 
 /// What the credentials file holds.
@@ -64,7 +64,7 @@ impl Credentials {
     }
 
     /// Loads the file if it is for this deployment: its users can sign in there. Otherwise, and without a file, returns empty credentials.
-    pub(super) async fn load_for(path: &Path, base_url: &str) -> anyhow::Result<Self> {
+    pub(super) async fn load_for(path: &Path, base_url: &str, deployment: &Deployment) -> anyhow::Result<Self> {
         let base = api::trim(base_url).to_owned();
         if !path.exists() {
             return Ok(Self { base_url: base, ..Self::default() });
@@ -72,7 +72,7 @@ impl Credentials {
         let mut credentials = Self::load(path)?;
         let user = credentials.users.get("operator").or_else(|| credentials.users.values().next());
         let ours = match user {
-            Some(user) => Api::sign_in(&base, &user.email, &user.password).await.is_ok(),
+            Some(user) => Api::sign_in(&base, &user.email, &user.password, deployment).await.is_ok(),
             None => false,
         };
         if !ours {

@@ -4,7 +4,7 @@ use chrono::{DateTime, FixedOffset};
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 
-use super::api::{AT_ONCE, Api, now_ms};
+use super::api::{AT_ONCE, Api, Deployment};
 use super::credentials::Credentials;
 
 /// Slots of every day: temple, times, and capacity of each.
@@ -43,9 +43,9 @@ pub(super) async fn create_templates(admin: &Api) -> anyhow::Result<usize> {
 }
 
 /// Creates bookings of the demo visitor, unless there are some. Returns how many.
-pub(super) async fn create_bookings(base_url: &str, credentials: &Credentials) -> anyhow::Result<usize> {
+pub(super) async fn create_bookings(base_url: &str, credentials: &Credentials, deployment: &Deployment) -> anyhow::Result<usize> {
     let Some(visitor) = credentials.users.get("visitor") else { return Ok(0) };
-    let visitor = Api::sign_in(base_url, &visitor.email, &visitor.password).await?;
+    let visitor = Api::sign_in(base_url, &visitor.email, &visitor.password, deployment).await?;
     let present = visitor.get("/api/bookings/my-bookings?limit=1").await?.expect(&[200])?;
     if present["items"].as_array().is_some_and(|items| !items.is_empty()) {
         return Ok(0);
@@ -64,7 +64,7 @@ pub(super) async fn create_bookings(base_url: &str, credentials: &Credentials) -
 
 /// Books the first open slot of a day that has not begun. Late in the evening there may be none.
 async fn book(visitor: &Api, temple: &str, plus_days: i64, party: i64, visitors: &Value) -> anyhow::Result<bool> {
-    let now = now_ms();
+    let now = visitor.now_ms();
     let date = date(now, plus_days);
     let day = visitor.get(&format!("/api/bookings/temple/{temple}/slots?date={date}")).await?.expect(&[200])?;
     let starts_at = |slot: &Value| DateTime::parse_from_rfc3339(slot["starts_at"].as_str()?).ok().map(|at| at.timestamp_millis());

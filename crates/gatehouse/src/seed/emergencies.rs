@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 
-use super::api::{AT_ONCE, Api, now_ms};
+use super::api::{AT_ONCE, Api};
 use super::pattern::{DAY_MS, HOUR_MS, MINUTE_MS, rfc3339};
 
 /// How many records were created.
@@ -203,7 +203,7 @@ pub(super) async fn create(admin: &Api) -> anyhow::Result<Created> {
     let requests = futures::stream::iter(RESOURCES).map(|resource| async move { admin.create("/api/resources/", &resource.body()).await });
     let resources: Vec<bool> = requests.buffer_unordered(AT_ONCE).try_collect().await?;
     let mut created = Created { resources: resources.into_iter().filter(|created| *created).count(), ..Created::default() };
-    let now = now_ms();
+    let now = admin.now_ms();
     for temple in ["somnath", "dwarka", "ambaji", "pavagadh"] {
         let present = admin.get(&format!("/api/emergency/temple/{temple}?status=resolved&limit=1")).await?.expect(&[200])?;
         if present["items"].as_array().is_some_and(|items| !items.is_empty()) {

@@ -6,9 +6,6 @@ use fastrand::Rng;
 use super::pattern::{DAY_MS, MINUTE_MS, Reading, Sensor};
 use super::places;
 
-/// The most readings of one bulk request.
-const BULK: usize = 2_500;
-
 /// The history of every device up to a time.
 pub(super) struct History {
     sensors: Vec<Sensor>,
@@ -17,10 +14,12 @@ pub(super) struct History {
     until_ms: i64,
     step_ms: i64,
     seed: u64,
+    /// The most readings of one body.
+    batch: usize,
 }
 
 impl History {
-    pub fn until(now_ms: i64, seed: u64, days: u32, every_minutes: u32) -> Self {
+    pub fn until(now_ms: i64, seed: u64, days: u32, every_minutes: u32, batch: usize) -> Self {
         let step_ms = i64::from(every_minutes) * MINUTE_MS;
         Self {
             sensors: places::spots().iter().map(|spot| Sensor::new(&spot.device_code(), seed)).collect(),
@@ -28,6 +27,7 @@ impl History {
             until_ms: now_ms,
             step_ms,
             seed,
+            batch: batch.max(1),
         }
     }
 
@@ -69,8 +69,9 @@ impl History {
         readings.retain(|(at, reading)| *at >= self.from_ms && !newest.contains(&(reading.device_code.clone(), reading.timestamp.clone())));
         readings.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         let readings: Vec<_> = readings.into_iter().map(|(_, reading)| reading).collect();
-        let count = readings.len().div_ceil(BULK);
-        (0..count).map(move |index| readings.iter().skip(index * BULK).take(BULK).cloned().collect())
+        let count = readings.len().div_ceil(self.batch);
+        let batch = self.batch;
+        (0..count).map(move |index| readings.iter().skip(index * batch).take(batch).cloned().collect())
     }
 
     /// One UTC day of one device in order of time, up to now.
@@ -104,23 +105,23 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_history_and_another_gives_another() {
-        let readings = all(&History::until(NOW, 1, 2, 20));
-        assert_eq!(readings, all(&History::until(NOW, 1, 2, 20)));
-        assert_ne!(readings, all(&History::until(NOW, 2, 2, 20)));
+        let readings = all(&History::until(NOW, 1, 2, 20, 500));
+        assert_eq!(readings, all(&History::until(NOW, 1, 2, 20, 500)));
+        assert_ne!(readings, all(&History::until(NOW, 2, 2, 20, 500)));
     }
 
     #[test]
     fn seeding_an_hour_later_sends_what_was_sent_again() {
         let before: std::collections::HashSet<_> =
-            all(&History::until(NOW, 1, 1, 20)).into_iter().map(|reading| format!("{reading:?}")).collect();
-        let after = all(&History::until(NOW + 60 * MINUTE_MS, 1, 1, 20));
+            all(&History::until(NOW, 1, 1, 20, 500)).into_iter().map(|reading| format!("{reading:?}")).collect();
+        let after = all(&History::until(NOW + 60 * MINUTE_MS, 1, 1, 20, 500));
         let again = after.iter().filter(|reading| before.contains(&format!("{reading:?}"))).count();
         assert!(again * 10 > before.len() * 9);
     }
 
     #[test]
     fn each_device_and_time_occurs_once_and_the_newest_come_first() {
-        let history = History::until(NOW, 1, 2, 20);
+        let history = History::until(NOW, 1, 2, 20, 500);
         let readings = all(&history);
         let keys: std::collections::HashSet<_> =
             readings.iter().map(|reading| (reading.device_code.clone(), reading.timestamp.clone())).collect();
@@ -138,7 +139,7 @@ mod tests {
 
     #[test]
     fn no_days_is_the_newest_alone() {
-        let history = History::until(NOW, 1, 0, 20);
+        let history = History::until(NOW, 1, 0, 20, 500);
         assert_eq!(all(&history).len(), 180);
     }
 }

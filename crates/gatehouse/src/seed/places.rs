@@ -1,4 +1,4 @@
-//! The demo's places: a car park with its spots and devices, and the four temples.
+//! The demo's places: a car park with its spots and devices, and the four temples, which an installation has by itself.
 
 use serde_json::{Value, json};
 
@@ -50,10 +50,10 @@ pub(super) const SITES: &[Site] = &[
         longitude: 70.4013,
         capacity: 10_000,
         zones: &[
-            area("gate", "Main gate", 900.0, 2_000),
-            area("queue", "Queue complex", 1_600.0, 4_000),
-            area("sanctum", "Sanctum hall", 450.0, 1_000),
-            area("promenade", "Sea promenade", 2_400.0, 3_000),
+            area("mainDarshan", "Main darshan", 1_600.0, 4_000),
+            area("garbhaGriha", "Garbha griha", 450.0, 1_000),
+            area("pradakshina", "Pradakshina path", 2_400.0, 3_000),
+            area("museum", "Museum", 900.0, 2_000),
         ],
     },
     Site {

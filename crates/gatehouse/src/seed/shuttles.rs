@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::api::{Api, now_ms};
+use super::api::Api;
 use super::pattern::{DAY_MS, HOUR_MS, LOCAL_OFFSET_MS, rfc3339};
 
 /// The temple that they serve.
@@ -201,7 +201,7 @@ pub(super) async fn create(admin: &Api) -> anyhow::Result<(usize, usize)> {
         shuttles += 1;
         // A speed is computed from several positions.
         for ago_ms in [40_000, 20_000, 0] {
-            admin.create(&format!("/api/transport/shuttles/{}/location", shuttle.id), &shuttle.position(now_ms() - ago_ms)).await?;
+            admin.create(&format!("/api/transport/shuttles/{}/location", shuttle.id), &shuttle.position(admin.now_ms() - ago_ms)).await?;
         }
     }
     Ok((routes, shuttles))

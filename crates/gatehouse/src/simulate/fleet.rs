@@ -24,9 +24,9 @@ pub(super) struct Device {
 
 impl Device {
     /// A device whose spot is `occupied`, or, if that is unknown, as likely as it is at this hour.
-    pub fn new(code: &str, key: &str, occupied: Option<bool>, seed: u64) -> Self {
+    pub fn new(code: &str, key: &str, occupied: Option<bool>, seed: u64, now_ms: i64) -> Self {
         let sensor = Sensor::new(code, seed);
-        let likely = || Rng::with_seed(sensor.identity).f64() < sensor.occupied_share(crate::seed::api::now_ms());
+        let likely = || Rng::with_seed(sensor.identity).f64() < sensor.occupied_share(now_ms);
         let occupied = occupied.unwrap_or_else(likely);
         Self { sensor, key: key.to_owned(), occupied, last_ms: None, last: None, surge: 0 }
     }
@@ -139,7 +139,7 @@ mod tests {
 
     fn fleet(faults: &str) -> Fleet {
         let devices = ["PARK-B1-S001", "PARK-B1-S002", "PARK-VIP-S001"];
-        let devices = devices.iter().map(|code| Device::new(code, "key", Some(false), 1)).collect();
+        let devices = devices.iter().map(|code| Device::new(code, "key", Some(false), 1, 0)).collect();
         Fleet::new(devices, faults.parse().unwrap(), 1)
     }
 

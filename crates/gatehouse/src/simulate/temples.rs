@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::seed::api::{Api, now_ms};
+use crate::seed::api::Api;
 use crate::seed::{crowd, shuttles};
 
 /// From one update to the next. Each counts one temple and half of the shuttles.
@@ -22,7 +22,7 @@ pub(super) async fn send_updates(operator: Api, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = clock.tick() => {}
         }
-        let now = now_ms();
+        let now = operator.now_ms();
         // All at the start, then in turn.
         for (_, temple) in temples.iter().enumerate().filter(|(index, _)| step == 0 || step % temples.len() == *index) {
             let Some(site) = temple.first().map(|zone| zone.site) else { continue };
