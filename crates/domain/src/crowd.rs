@@ -1,7 +1,8 @@
 //! How crowded a zone is: levels by share of capacity and by density, with hysteresis (docs/reference/crowd.md).
 //!
 //! A level is a step on a scale of three bounds. [`judge`] says where one reading lies; [`Scale::next`] says where the zone's level goes
-//! from what it was: only as far as two readings in a row agree, or as one alone lies beyond a bound by [`MARGIN`] of it.
+//! from what it was: only as far as two readings in a row agree, or as one alone lies beyond a bound by [`MARGIN_PERCENT`] of it. All of it in
+//! whole numbers: 0.8 · 1.05 in floating point is above 0.84, and a reading on a bound would not count.
 
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
@@ -9,14 +10,12 @@ use utoipa::ToSchema;
 
 use crate::time::{MINUTE_MS, SECOND_MS};
 
-/// Share of capacity from which a zone is moderate, high and critical.
-pub const SHARE_BOUNDS: [f64; 3] = [0.30, 0.60, 0.80];
-/// Persons per square metre from which density is a warning.
-pub const DENSITY_WARNING: f64 = 3.5;
-/// Persons per square metre from which density is critical.
-pub const DENSITY_CRITICAL: f64 = 5.5;
-/// How far beyond a bound, as a part of it, one reading alone must lie to change a level.
-pub const MARGIN: f64 = 0.05;
+/// Share of capacity from which a zone is moderate, high and critical, per cent.
+pub const SHARE_BOUNDS_PERCENT: [i64; 3] = [30, 60, 80];
+/// Density from which it is a warning and critical, persons in 10 m².
+const DENSITY_BOUNDS_TENTHS: [i64; 2] = [35, 55];
+/// How far beyond a bound, as a part of it, one reading alone must lie to change a level, per cent.
+pub const MARGIN_PERCENT: i64 = 5;
 /// The largest count that is taken from anybody.
 pub const MAX_COUNT: i64 = 1_000_000;
 /// A zone not counted for so long is shown as stale, milliseconds.
@@ -70,40 +69,56 @@ impl Density {
     }
 }
 
+/// `count` of `of`, as it is: bounds are compared with it in whole numbers, so that a reading on a bound lies on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ratio {
+    count: i128,
+    of: i128,
+}
+
+impl Ratio {
+    /// Whether it is at least `bound / scale` with `percent` of 100 applied to the bound.
+    fn reaches(self, bound: i64, scale: i64, percent: i64) -> bool {
+        let scaled = self.count.saturating_mul(i128::from(scale) * 100);
+        scaled >= self.of.saturating_mul(i128::from(bound) * i128::from(percent))
+    }
+}
+
 /// The steps of a scale and their bounds, in order.
 pub trait Scale: Copy + Ord {
-    /// The step at which `value` lies when every bound is multiplied by `factor`. A value that is no number lies at the first.
-    fn from_value(value: f64, factor: f64) -> Self;
+    /// The step at which `value` lies when every bound is `percent` of itself.
+    fn from_ratio(value: Ratio, percent: i64) -> Self;
 
     /// The step after a reading of `value`. `before` is the step so far with the one at which the reading before this one lay by itself;
     /// none at the first reading, which is taken as it is.
-    fn next(before: Option<(Self, Self)>, value: f64) -> Self {
-        let alone = Self::from_value(value, 1.0);
+    fn next(before: Option<(Self, Self)>, value: Ratio) -> Self {
+        let alone = Self::from_ratio(value, 100);
         let Some((step, previous)) = before else { return alone };
         // As far up as both readings reach or this one does with room to spare; as far down likewise. `up` is never above `down`.
-        let up = previous.min(alone).max(Self::from_value(value, 1.0 + MARGIN));
-        let down = previous.max(alone).min(Self::from_value(value, 1.0 - MARGIN));
+        let up = previous.min(alone).max(Self::from_ratio(value, 100 + MARGIN_PERCENT));
+        let down = previous.max(alone).min(Self::from_ratio(value, 100 - MARGIN_PERCENT));
         step.min(down).max(up)
     }
 }
 
 impl Scale for Level {
-    fn from_value(value: f64, factor: f64) -> Self {
-        let [moderate, high, critical] = SHARE_BOUNDS.map(|bound| bound * factor);
-        match value {
-            it if it >= critical => Self::Critical,
-            it if it >= high => Self::High,
-            it if it >= moderate => Self::Moderate,
+    fn from_ratio(value: Ratio, percent: i64) -> Self {
+        let [moderate, high, critical] = SHARE_BOUNDS_PERCENT.map(|bound| value.reaches(bound, 100, percent));
+        match (moderate, high, critical) {
+            (_, _, true) => Self::Critical,
+            (_, true, _) => Self::High,
+            (true, ..) => Self::Moderate,
             _ => Self::Low,
         }
     }
 }
 
 impl Scale for Density {
-    fn from_value(value: f64, factor: f64) -> Self {
-        match value {
-            it if it >= DENSITY_CRITICAL * factor => Self::Critical,
-            it if it >= DENSITY_WARNING * factor => Self::Warning,
+    fn from_ratio(value: Ratio, percent: i64) -> Self {
+        let [warning, critical] = DENSITY_BOUNDS_TENTHS.map(|bound| value.reaches(bound, 10, percent));
+        match (warning, critical) {
+            (_, true) => Self::Critical,
+            (true, _) => Self::Warning,
             _ => Self::Normal,
         }
     }
@@ -118,22 +133,38 @@ pub struct Size {
     pub area_m2: Option<f64>,
 }
 
+/// Areas are compared to the square millimetre: `8.2` is meant as that decimal, not as the binary fraction nearest to it.
+const PER_M2: f64 = 1_000_000.0;
+
 impl Size {
     /// `count` as a part of the capacity; none when that is not known. A capacity of 0 is full with anybody in it.
     #[expect(clippy::cast_precision_loss, reason = "counts and capacities are far below 2^52")]
     pub fn share(&self, count: i64) -> Option<f64> {
-        let capacity = self.capacity?;
-        Some(match (capacity, count) {
-            (..=0, ..=0) => 0.0,
-            (..=0, _) => 1.0,
-            _ => count as f64 / capacity as f64,
-        })
+        self.share_ratio(count).map(|ratio| ratio.count as f64 / ratio.of as f64)
     }
 
     /// Persons per square metre; none when the area is not known.
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
     pub fn density(&self, count: i64) -> Option<f64> {
         self.area_m2.filter(|area| *area > 0.0).map(|area| count as f64 / area)
+    }
+
+    fn share_ratio(&self, count: i64) -> Option<Ratio> {
+        let ratio = |count: i64, of: i64| Ratio { count: count.into(), of: of.into() };
+        self.capacity.map(|capacity| match (capacity, count) {
+            (..=0, ..=0) => ratio(0, 1),
+            (..=0, _) => ratio(1, 1),
+            _ => ratio(count, capacity),
+        })
+    }
+
+    fn density_ratio(&self, count: i64) -> Option<Ratio> {
+        let area = self.area_m2.filter(|area| *area > 0.0)?;
+        #[expect(clippy::cast_possible_truncation, reason = "`as` holds to the limits of the type")]
+        let of = ((area * PER_M2).round() as i128).max(1);
+        #[expect(clippy::cast_possible_truncation, reason = "a whole number")]
+        let count = i128::from(count) * PER_M2 as i128;
+        Some(Ratio { count, of })
     }
 }
 
@@ -158,8 +189,8 @@ impl State {
     #[must_use]
     pub fn after(self, count: i64, size: &Size) -> Self {
         Self {
-            share: size.share(count).map(|share| (Level::next(self.share, share), Level::from_value(share, 1.0))),
-            density: size.density(count).map(|density| (Density::next(self.density, density), Density::from_value(density, 1.0))),
+            share: size.share_ratio(count).map(|share| (Level::next(self.share, share), Level::from_ratio(share, 100))),
+            density: size.density_ratio(count).map(|density| (Density::next(self.density, density), Density::from_ratio(density, 100))),
         }
     }
 }

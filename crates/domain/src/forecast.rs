@@ -13,6 +13,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 mod context;
+mod interval;
 
 pub use context::{Booked, Context, MAX_LEAD, Special};
 
@@ -45,6 +46,10 @@ const RECENT: i64 = 3;
 pub const COVERAGE: f64 = 0.8;
 /// Hours that are held out to measure the error: a week, or as much as there is, but not less than [`MIN_HELD_OUT`].
 const HELD_OUT: i64 = WEEK;
+/// Hours whose errors make intervals.
+const CALIBRATED: i64 = 4 * WEEK;
+/// The furthest lead whose errors are known; further ones are taken to be as good.
+const MAX_LEAD_HOURS: i64 = MAX_HORIZON as i64;
 /// Fewer forecasts than this measure nothing.
 const MIN_HELD_OUT: usize = 24;
 
@@ -272,6 +277,18 @@ struct Backtest {
     actual: f64,
 }
 
+impl Backtest {
+    /// Whether what came lay within these bounds.
+    fn is_within(&self, (low, high): (f64, f64)) -> bool {
+        low <= self.actual && self.actual <= high
+    }
+
+    /// Whether this tells anything of errors: that nobody comes while nobody is expected, as at night when the temple is closed, does not.
+    fn tells(&self) -> bool {
+        self.value >= 0.5 || self.actual >= 0.5
+    }
+}
+
 fn backtest(model: &Model, horizon: i64, from: i64, to: i64) -> Vec<Backtest> {
     let mut backtest = Vec::new();
     for origin in from..to {
@@ -289,22 +306,6 @@ fn backtest(model: &Model, horizon: i64, from: i64, to: i64) -> Vec<Backtest> {
     backtest
 }
 
-/// The interval's bounds around a forecast so far ahead, of errors that were made that far ahead, by their scale.
-fn quantiles(errors: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    let mut errors: Vec<f64> = errors.collect();
-    if errors.len() < MIN_HELD_OUT {
-        return None;
-    }
-    errors.sort_by(f64::total_cmp);
-    let tail = (1.0 - COVERAGE) / 2.0;
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a short list")]
-    let place = |part: f64| ((errors.len() - 1) as f64 * part) as usize;
-    let low = errors.get(place(tail)).copied()?;
-    let high = errors.iter().rev().nth(place(tail)).copied()?;
-    // An interval always holds its own forecast.
-    Some((low.min(0.0), high.max(0.0)))
-}
-
 #[expect(clippy::cast_precision_loss, reason = "a count of some thousands")]
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = values.fold((0.0, 0_usize), |(sum, count), value| (sum + value, count + 1));
@@ -318,27 +319,23 @@ pub fn predict(series: &Series, context: &Context, now: i64, horizon: usize) -> 
     let Some(last) = series.last() else {
         return Forecast { basis: None, points: Vec::new(), accuracy: None };
     };
-    // Errors of the last fortnight: the older half makes intervals whose worth is measured on the newer, held-out half.
     let end = last.min(now);
     let split = end.saturating_sub(HELD_OUT);
+    // From the newest known hour, which is `now` unless the counter has been silent.
+    let silent = now.saturating_sub(end);
+    let leads = horizon.saturating_add(silent).min(MAX_LEAD_HOURS);
     let model = Model::fitted(series, context, split);
-    let all = backtest(&model, horizon, split.saturating_sub(HELD_OUT).max(series.first), end);
-    let (older, held_out): (Vec<&Backtest>, Vec<&Backtest>) = all.iter().partition(|trial| trial.origin < split);
-    // Errors grow with what is expected, though not as fast: nights are surer than noons.
-    let base = mean(all.iter().map(|trial| trial.actual)).max(1.0) / 10.0;
-    let scale = |value: f64| (value.max(0.0) + base).sqrt();
-    let error_bounds = |backtest: &[&Backtest], ahead: i64| {
-        quantiles(backtest.iter().filter(|trial| trial.ahead == ahead).map(|trial| trial.error / scale(trial.value)))
-    };
-    let around = |value: f64, (low, high): (f64, f64)| ((value + low * scale(value)).max(0.0), value + high * scale(value));
-
-    let old_bounds: Vec<_> = (1..=horizon).map(|ahead| error_bounds(&older, ahead)).collect();
-    let hits = held_out.iter().filter_map(|trial| {
-        let bounds = usize::try_from(trial.ahead - 1).ok().and_then(|index| old_bounds.get(index).copied().flatten());
-        let (low, high) = around(trial.value, bounds?);
-        Some(f64::from(u8::from(low <= trial.actual && trial.actual <= high)))
-    });
-    let hits: Vec<f64> = hits.collect();
+    let trials = backtest(&model, leads, end.saturating_sub(CALIBRATED).max(series.first), end);
+    let mut hits = Vec::new();
+    let mut calibrations = Vec::new();
+    for lead in 1..=leads {
+        let of_lead: Vec<&Backtest> = trials.iter().filter(|trial| trial.ahead == lead).collect();
+        let (intervals, calibration) = interval::calibrate(&of_lead);
+        let held_out = of_lead.iter().zip(intervals).filter(|(trial, _)| lead <= horizon && trial.origin >= split && trial.tells());
+        hits.extend(held_out.filter_map(|(trial, interval)| Some(f64::from(u8::from(trial.is_within(interval?))))));
+        calibrations.push(calibration);
+    }
+    let held_out: Vec<&Backtest> = trials.iter().filter(|trial| trial.origin >= split && trial.ahead <= horizon).collect();
     let accuracy = (held_out.len() >= MIN_HELD_OUT).then(|| Accuracy {
         forecasts: held_out.len(),
         mae: mean(held_out.iter().map(|trial| trial.error.abs())),
@@ -346,7 +343,6 @@ pub fn predict(series: &Series, context: &Context, now: i64, horizon: usize) -> 
         coverage: (!hits.is_empty()).then(|| mean(hits.iter().copied())),
     });
 
-    let everything: Vec<&Backtest> = all.iter().collect();
     let model = Model::fitted(series, context, end);
     let departure = model.departure(end);
     let newest = series.at(last).unwrap_or_default().max(0.0);
@@ -354,11 +350,11 @@ pub fn predict(series: &Series, context: &Context, now: i64, horizon: usize) -> 
     let mut points = Vec::new();
     for ahead in 1..=horizon {
         let hour = now.saturating_add(ahead);
-        // From the newest known hour, which is `now` unless the counter has been silent.
         let distance = hour.saturating_sub(end);
         let point = match model.expected(end, departure, distance) {
             Some((value, basis, by_bookings)) => {
-                let interval = error_bounds(&everything, ahead).map(|bounds| around(value, bounds));
+                let calibration = usize::try_from(distance.min(leads) - 1).ok().and_then(|index| calibrations.get(index));
+                let interval = calibration.and_then(|calibration| calibration.interval(value));
                 Point { hour, value, interval, basis, by_bookings }
             }
             None => {
@@ -378,3 +374,7 @@ pub fn predict(series: &Series, context: &Context, now: i64, horizon: usize) -> 
 #[cfg(test)]
 #[path = "forecast/tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "forecast/coverage_tests.rs"]
+mod coverage_tests;

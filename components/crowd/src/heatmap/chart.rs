@@ -1,6 +1,6 @@
 //! The heat map as a picture: zones down, hours across, and what the colours mean.
 
-use domain::crowd::{Level, SHARE_BOUNDS};
+use domain::crowd::{Level, SHARE_BOUNDS_PERCENT};
 use domain::time::format_rfc3339;
 use domain::transit_clock::offset_ms;
 use strum::VariantArray as _;
@@ -106,7 +106,7 @@ pub fn draw(map: &HeatMap, canvas: &mut impl Canvas) {
 /// Where the levels begin and end, per cent of the capacity.
 #[expect(clippy::cast_possible_truncation, reason = "0 to 100")]
 fn level_bounds() -> [i32; 5] {
-    let [moderate, high, critical] = SHARE_BOUNDS.map(|bound| (bound * 100.0).round() as i32);
+    let [moderate, high, critical] = SHARE_BOUNDS_PERCENT;
     [0, moderate, high, critical, 100]
 }
 

@@ -75,35 +75,87 @@ fn step() -> impl Strategy<Value = Level> {
     (0_usize..4).prop_map(|index| Level::VARIANTS[index])
 }
 
+/// A share that lies beyond a bound by so many ten thousandths of it.
+fn beyond(bound: usize, by: i128) -> Ratio {
+    Ratio { count: i128::from(SHARE_BOUNDS_PERCENT[bound]) * (10_000 + by), of: 1_000_000 }
+}
+
+/// The first whole count at which `count / of >= bound` with the margin, by rational arithmetic: the least `count` with
+/// `count * denominator >= of * numerator`.
+fn first(of: i128, numerator: i128, denominator: i128) -> i64 {
+    i64::try_from((of * numerator + denominator - 1).div_euclid(denominator)).unwrap()
+}
+
+#[test]
+fn a_reading_on_a_bound_with_its_margin_changes_the_level_at_each_bound() {
+    use Level::{Critical, High, Low, Moderate};
+    assert_eq!(run(&HALL, &[0, 315]), [Low, Moderate]);
+    assert_eq!(run(&HALL, &[500, 630]), [Moderate, High]);
+    assert_eq!(run(&HALL, &[700, 839]), [High, High]);
+    assert_eq!(run(&HALL, &[700, 840]), [High, Critical]);
+    // Downwards the margin is below the bound.
+    assert_eq!(run(&HALL, &[900, 760]), [Critical, Critical]);
+    assert_eq!(run(&HALL, &[900, 759]), [Critical, High]);
+    // 5.5 · 1.05 = 5.775 persons/m², 3.5 · 1.05 = 3.675; an area is the decimal that was written.
+    let plaza = Size { capacity: None, area_m2: Some(8.2) };
+    assert_eq!(judge(first(82, 35, 100), &plaza), Some(High));
+    assert_eq!(judge(first(82, 35, 100) - 1, &plaza), Some(Low));
+    let yard = Size { capacity: None, area_m2: Some(1000.0) };
+    assert_eq!(run(&yard, &[0, 3674, 0, 3675]), [Low, Low, Low, High]);
+    assert_eq!(run(&yard, &[4000, 5774, 0, 5775]), [High, High, Low, Critical]);
+}
+
 proptest! {
     #[test]
+    fn every_bound_is_where_rational_arithmetic_puts_it(capacity in 1_i64..=1_000_000, deci_area in 1_i64..=10_000_000) {
+        let hall = Size { capacity: Some(capacity), area_m2: None };
+        for (index, bound) in SHARE_BOUNDS_PERCENT.into_iter().enumerate() {
+            let (below, above) = (Level::VARIANTS[index], Level::VARIANTS[index + 1]);
+            let at = first(capacity.into(), bound.into(), 100);
+            prop_assert!(judge(at, &hall) >= Some(above) && judge(at - 1, &hall) <= Some(below));
+            let jump = first(capacity.into(), i128::from(bound) * 105, 10_000);
+            let calm = State { share: Some((below, below)), density: None };
+            prop_assert!(calm.after(jump, &hall).level() >= Some(above));
+            prop_assert!(calm.after(jump - 1, &hall).level() <= Some(below));
+        }
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let square = Size { capacity: None, area_m2: Some(deci_area as f64 / 10.0) };
+        for (index, bound) in DENSITY_BOUNDS_TENTHS.into_iter().enumerate() {
+            let above = Density::VARIANTS[index + 1];
+            let at = first(deci_area.into(), bound.into(), 100);
+            let density = |count: i64| State::default().after(count, &square).density.unwrap().0;
+            prop_assert!(density(at) >= above && density(at - 1) < above);
+        }
+    }
+
+    #[test]
     fn noise_around_a_bound_that_never_holds_does_not_flap(
-        bound in 0_usize..3, start in prop::bool::ANY, noise in prop::collection::vec(0.0..0.049_f64, 1..200),
+        bound in 0_usize..3, start in prop::bool::ANY, noise in prop::collection::vec(1..500_i128, 1..200),
     ) {
         let mut level = if start { Level::VARIANTS[bound + 1] } else { Level::VARIANTS[bound] };
         let mut previous = level;
         let first = level;
         for (index, noise) in noise.into_iter().enumerate() {
-            let sign = if (index % 2 == 0) == start { -1.0 } else { 1.0 };
-            let share = SHARE_BOUNDS[bound] * (1.0 + sign * noise);
+            let sign = if (index % 2 == 0) == start { -1 } else { 1 };
+            let share = beyond(bound, sign * noise);
             level = Level::next(Some((level, previous)), share);
-            previous = Level::from_value(share, 1.0);
+            previous = Level::from_ratio(share, 100);
             prop_assert_eq!(level, first);
         }
     }
 
     #[test]
     fn whatever_the_noise_within_the_margin_a_level_never_changes_twice_in_a_row(
-        bound in 0_usize..3, noise in prop::collection::vec(-0.049..0.049_f64, 2..300),
+        bound in 0_usize..3, noise in prop::collection::vec(-499..500_i128, 2..300),
     ) {
         let (mut state, mut changed) = (None, false);
         for noise in noise {
-            let share = SHARE_BOUNDS[bound] * (1.0 + noise);
+            let share = beyond(bound, noise);
             let level = Level::next(state, share);
             let changes = state.is_some_and(|(before, _)| before != level);
             prop_assert!(!(changes && changed));
             changed = changes;
-            state = Some((level, Level::from_value(share, 1.0)));
+            state = Some((level, Level::from_ratio(share, 100)));
         }
     }
 
