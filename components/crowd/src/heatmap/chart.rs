@@ -106,7 +106,7 @@ pub fn draw(map: &HeatMap, canvas: &mut impl Canvas) {
 /// Where the levels begin and end, per cent of the capacity.
 #[expect(clippy::cast_possible_truncation, reason = "0 to 100")]
 fn level_bounds() -> [i32; 5] {
-    let [moderate, high, critical] = SHARE_BOUNDS_PERCENT;
+    let [moderate, high, critical] = SHARE_BOUNDS_PERCENT.map(|bound| bound as i32);
     [0, moderate, high, critical, 100]
 }
 
