@@ -103,7 +103,9 @@ pub struct TicketedBooking {
 /// The person who made a booking.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct Pilgrim {
+    /// The name in their account.
     name: String,
+    /// The phone in their account; null for none.
     phone: Option<String>,
 }
 

@@ -31,6 +31,7 @@ pub struct ImportedEmergency {
     /// As of a report: a word that nobody knows is filed as `other`.
     #[input(rename = "type", alias("emergency_type"))]
     kind: ReportedKind,
+    /// What was the matter.
     description: Text<1, 2000>,
     /// Where it was.
     location: Location,

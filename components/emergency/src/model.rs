@@ -65,6 +65,7 @@ pub struct Emergency {
     resolved_by: Option<String>,
     /// When its reporter cancelled it, or an operator closed it as a false alarm.
     closed_at: Option<TimestampMillis>,
+    /// The id of the user who did; null until then.
     closed_by: Option<String>,
     /// How it ended, in the words of who ended it.
     resolution: Option<String>,

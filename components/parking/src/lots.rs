@@ -72,8 +72,11 @@ impl Respond for LatestCounts {
         let text = |description: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(description));
         let page = Page::<LotCount>::schema(request.schemas)
             .property("parking_lot", text("Of the lot that was counted last, like the two that follow; on the first page."))
-            .property("available_spots", ObjectBuilder::new().schema_type(Type::Integer))
-            .property("timestamp", text("").format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))));
+            .property(
+                "available_spots",
+                ObjectBuilder::new().schema_type(Type::Integer).description(Some("How many of its spots were free.")),
+            )
+            .property("timestamp", text("When it was counted.").format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))));
         let one = utoipa::openapi::Ref::from_schema_name(LotCount::name()).into();
         let description =
             "A page of the list, beside the count of the lot that was counted last; with `parking_lot`, the count of that lot.";

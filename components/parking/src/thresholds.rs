@@ -1,6 +1,7 @@
 //! Limits of a site as they are sent under `thresholds`.
 
 use kit::input::{At, Field, Int, SchemaRef, Schemas, Value};
+use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
 
 use crate::sites::MAX_CAPACITY;
@@ -36,7 +37,11 @@ impl Field for Thresholds {
     fn schema(schemas: &mut Schemas) -> SchemaRef {
         let object =
             ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)));
-        object.property(NAMES[0], LowSpots::schema(schemas)).into()
+        let mut low_spots = LowSpots::schema(schemas);
+        if let RefOr::T(Schema::Object(number)) = &mut low_spots {
+            number.description = Some("Fewer free spots than this raise an alert.".to_owned());
+        }
+        object.property(NAMES[0], low_spots).into()
     }
 }
 

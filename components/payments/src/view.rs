@@ -83,6 +83,7 @@ pub struct RefundView {
 pub struct DisputeView {
     /// Stripe's id of it.
     id: String,
+    /// What is disputed, minor units of the payment's currency.
     amount: i64,
     /// In Stripe's words, such as `fraudulent`.
     reason: String,
@@ -103,6 +104,7 @@ pub struct PaymentDetail {
     pub payment: PaymentView,
     /// What was given back of it, or is to be.
     refunds: Vec<RefundView>,
+    /// What its card's holder disputes of it.
     disputes: Vec<DisputeView>,
 }
 

@@ -64,11 +64,17 @@ pub struct ReservationView {
 #[derive(Serialize, ToSchema)]
 #[schema(as = PendingChange)]
 pub struct ChangeView {
+    /// The spot's code.
     spot_id: String,
+    /// The site's slug.
     site: String,
+    /// What the spot is for.
     kind: Kind,
+    /// When it is to begin.
     start: Timestamp,
+    /// When it is to end.
     end: Timestamp,
+    /// What it is to cost in all, minor units.
     price: i64,
 }
 

@@ -31,14 +31,23 @@ pub struct Told {
 /// A booking that was refused at a gate.
 #[derive(Serialize, ToSchema)]
 pub struct RefusedBooking<'a> {
+    /// The booking's id.
     id: &'a str,
+    /// The booking's code.
     booking_code: &'a str,
+    /// The temple's slug.
     temple_id: &'a str,
+    /// The date of its slot.
     date: Date,
+    /// Its slot, by the temple's clock.
     slot: &'a str,
+    /// When the slot begins.
     starts_at: Timestamp,
+    /// When the slot ends.
     ends_at: Timestamp,
+    /// How many people it is for.
     party_size: i64,
+    /// How it stands.
     status: Status,
     /// When it came in before.
     checked_in_at: Option<Timestamp>,
