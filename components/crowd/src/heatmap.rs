@@ -4,16 +4,17 @@ mod canvas;
 mod chart;
 mod model;
 mod palette;
+mod raster;
 
 use axum::Json;
 use axum::extract::Path;
 use axum::response::{IntoResponse as _, Response};
 use http::header::CONTENT_TYPE;
+use kit::Answer;
 use kit::caller::{Caller, Operator};
 use kit::request::{Now, Query};
-use kit::{Answer, Problem};
 
-use canvas::{Bitmap, Svg};
+use canvas::Canvas;
 use model::{HeatMap, HeatMapFilters};
 
 /// Returns the heat map of a temple as data.
@@ -36,10 +37,13 @@ pub async fn json(
     responses((status = 200, description = "The drawing.", content_type = "image/svg+xml", body = String))
 )]
 pub async fn svg(_: Caller<Operator>, Now(now): Now, Path(site): Path<String>, Query(filters): Query<HeatMapFilters>) -> Answer<Response> {
-    let map = HeatMap::load(&site, &filters, now)?;
-    let mut canvas = Svg::new(chart::size(&map));
-    chart::draw(&map, &mut canvas);
-    Ok(([(CONTENT_TYPE, "image/svg+xml")], canvas.finish()).into_response())
+    Ok(([(CONTENT_TYPE, "image/svg+xml")], draw(&HeatMap::load(&site, &filters, now)?)).into_response())
+}
+
+fn draw(map: &HeatMap) -> String {
+    let mut canvas = Canvas::new(chart::size(map));
+    chart::draw(map, &mut canvas);
+    canvas.finish()
 }
 
 /// Draws the heat map of a temple as PNG.
@@ -49,8 +53,6 @@ pub async fn svg(_: Caller<Operator>, Now(now): Now, Path(site): Path<String>, Q
     responses((status = 200, description = "The drawing.", content_type = "image/png", body = String))
 )]
 pub async fn png(_: Caller<Operator>, Now(now): Now, Path(site): Path<String>, Query(filters): Query<HeatMapFilters>) -> Answer<Response> {
-    let map = HeatMap::load(&site, &filters, now)?;
-    let mut canvas = Bitmap::new(chart::size(&map));
-    chart::draw(&map, &mut canvas);
-    Ok(([(CONTENT_TYPE, "image/png")], canvas.finish().map_err(Problem::internal)?).into_response())
+    let picture = raster::png(&draw(&HeatMap::load(&site, &filters, now)?))?;
+    Ok(([(CONTENT_TYPE, "image/png")], picture).into_response())
 }

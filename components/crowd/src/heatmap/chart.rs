@@ -65,7 +65,7 @@ fn moment(map: &HeatMap, at: i64) -> String {
     local.chars().take(16).map(|c| if c == 'T' { ' ' } else { c }).collect()
 }
 
-pub fn draw(map: &HeatMap, canvas: &mut impl Canvas) {
+pub fn draw(map: &HeatMap, canvas: &mut Canvas) {
     let title = format!("{}: how full its zones are through the day", map.name);
     canvas.text((24, 28), Anchor::Start, true, INK, &shortened(&title, TITLE));
     let span = format!("Mean of the counts from {} to {} ({})", moment(map, map.from.0), moment(map, map.to.0), map.time_zone);
@@ -111,7 +111,7 @@ fn level_bounds() -> [i32; 5] {
 }
 
 /// The bar from 0 to 100 %, with the bounds of the levels, and the grey of what is not known.
-fn legend(map: &HeatMap, canvas: &mut impl Canvas, y: i32) {
+fn legend(map: &HeatMap, canvas: &mut Canvas, y: i32) {
     const HEIGHT: i32 = 16;
     canvas.text((LEFT - 12, y + HEIGHT / 2), Anchor::End, false, INK, "% of capacity");
     for step in 0..STEPS {
