@@ -241,11 +241,11 @@ begin
     values ('devices', new.code,
         json_object(
             'site', old.site, 'zone', old.zone, 'spot_id', old.spot_id, 'name', old.name, 'firmware', old.firmware,
-            'is_active', old.is_active
+            'is_active', old.is_active, 'is_panic_button', old.is_panic_button
         ),
         json_object(
             'site', new.site, 'zone', new.zone, 'spot_id', new.spot_id, 'name', new.name, 'firmware', new.firmware,
-            'is_active', new.is_active
+            'is_active', new.is_active, 'is_panic_button', new.is_panic_button
         ));
 end;
 
@@ -255,7 +255,7 @@ begin
     values ('devices', old.code,
         json_object(
             'site', old.site, 'zone', old.zone, 'spot_id', old.spot_id, 'name', old.name, 'firmware', old.firmware,
-            'is_active', old.is_active
+            'is_active', old.is_active, 'is_panic_button', old.is_panic_button
         ));
 end;
 

@@ -62,6 +62,12 @@ begin
     update alerts set status = 'resolved', resolved_at = new.updated_at, resolved_by = 'system', updated_at = new.updated_at, updated_by = 'system'
     where source = 'system' and status <> 'resolved' and alert_type = 'payment_disputed' and subject = new.id
         and new.status not in ('needs_response', 'warning_needs_response');
+    insert into system_alerts (alert_type, subject, site, severity, message, at)
+    select 'payment_disputed', new.id, r.site, 'warning',
+        printf('%d %s (minor units) for reservation %s are disputed (%s): answer at Stripe', new.amount, p.currency, r.id, new.reason),
+        new.updated_at
+    from payments p join reservations r on r.id = p.reservation
+    where p.id = new.payment and new.status in ('needs_response', 'warning_needs_response');
 end;
 
 -- As before, and what banks have taken back of it in disputes.

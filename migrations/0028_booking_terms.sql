@@ -13,12 +13,33 @@ alter table slot_day_slots add column closes_after_minutes integer check (closes
 -- How many bookings a person has of a slot, which each new one asks.
 create index bookings_by_person on bookings (user_id, site, date, slot);
 
-create trigger slot_templates_terms_updated after update of bookings_per_person, closes_after_minutes on slot_templates
-when new.bookings_per_person <> old.bookings_per_person or new.closes_after_minutes is not old.closes_after_minutes
+-- The audit trail names the terms as it does the other fields.
+drop trigger slot_templates_change_noted;
+
+drop trigger slot_templates_removal_noted;
+
+create trigger slot_templates_change_noted before update on slot_templates
 begin
-    insert into audit_log (at, actor, action, entity, subject, detail)
-    values (new.updated_at, new.updated_by, 'updated', 'slot_templates', new.id,
-        json_object('bookings_per_person', new.bookings_per_person, 'closes_after_minutes', new.closes_after_minutes));
+    insert into row_changes (entity, subject, was, becomes)
+    values ('slot_templates', new.id,
+        json_object(
+            'weekday', old.weekday, 'slot', old.slot, 'capacity', old.capacity, 'bookings_per_person', old.bookings_per_person,
+            'closes_after_minutes', old.closes_after_minutes
+        ),
+        json_object(
+            'weekday', new.weekday, 'slot', new.slot, 'capacity', new.capacity, 'bookings_per_person', new.bookings_per_person,
+            'closes_after_minutes', new.closes_after_minutes
+        ));
+end;
+
+create trigger slot_templates_removal_noted after delete on slot_templates
+begin
+    insert into row_removals (entity, subject, was)
+    values ('slot_templates', old.id,
+        json_object(
+            'weekday', old.weekday, 'slot', old.slot, 'capacity', old.capacity, 'bookings_per_person', old.bookings_per_person,
+            'closes_after_minutes', old.closes_after_minutes
+        ));
 end;
 
 -- Bookings whose holders are still expected, until the end of their slot, or who wait, until it begins: what bookings tell places, whose

@@ -1,4 +1,4 @@
--- The four temples (contract §5), in every installation: a production system without the demo answers for them too. What an administrator has
+-- The four temples, in every installation: a production system without the demo answers for them too. What an administrator has
 -- made or changed before stays as it is. The time is that of the migrations, since this file has no clock of its own.
 insert into sites (slug, name, kind, latitude, longitude, time_zone, capacity, created_at, updated_at, updated_by)
 select t.slug, t.name, 'temple', t.latitude, t.longitude, 'Asia/Kolkata', t.capacity, m.at, m.at, 'system'

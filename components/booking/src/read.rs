@@ -54,6 +54,7 @@ pub struct BookingDetail {
     booking: TicketedBooking,
     /// Who made it, for operators alone.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pilgrim: Option<Pilgrim>,
 }
 

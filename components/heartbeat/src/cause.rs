@@ -237,7 +237,10 @@ fn over(document: &str) -> Option<Box<RawValue>> {
     let text = |name: &str| document_value.get(name).and_then(Value::as_str);
     let words = match (text("message"), text("type")) {
         (Some(message), _) => format!("Over: {message}"),
-        (None, Some(kind)) => format!("Over: SOS, {}: {}", kind.replace('_', " "), text("description").unwrap_or_default()),
+        (None, Some(kind)) => {
+            let said = text("description").map(|words| format!(": {words}")).unwrap_or_default();
+            format!("Over: SOS, {}{said}", kind.replace('_', " "))
+        }
         (None, None) => return None,
     };
     reworded(document, &words, Some("info"))

@@ -6,9 +6,10 @@ use domain::anomaly::Kind;
 use domain::health::{HEALTHY_MS, Health, OFFLINE_MS};
 use domain::time::{AHEAD_TOLERANCE_MS, MINUTE_MS};
 use domain::watch::{Finding, Watch};
+use kit::caller::SYSTEM;
 use kit::db::{self, Database, Executor, Fetch as _};
 use kit::row::FromRow;
-use kit::{Problem, params};
+use kit::{Problem, params, system_alerts};
 
 /// What the alert about a gap is about.
 const SUBJECT: &str = "devices";
@@ -98,12 +99,7 @@ fn tell(db: &dyn Executor, what: &str, now: i64) -> Result<(), Problem> {
 }
 
 fn resolve(db: &dyn Executor, now: i64) -> Result<(), Problem> {
-    db.run(
-        "update alerts set status = 'resolved', resolved_at = ?3, resolved_by = 'system', updated_at = ?3, updated_by = 'system'
-         where source = 'system' and status <> 'resolved' and alert_type = ?1 and subject = ?2",
-        params![Kind::MonitoringGap, SUBJECT, now],
-    )?;
-    Ok(())
+    system_alerts::resolve(db, &[Kind::MonitoringGap], &[SUBJECT], SYSTEM, now)
 }
 
 #[cfg(test)]

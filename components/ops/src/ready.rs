@@ -81,8 +81,9 @@ impl Respond for Readiness {
 
 const READY: &str = "ready";
 
-/// Returns 200 when the stores answer, the migrations are done, no component's scheduled work is late, and a demo that is awaited is whole;
-/// else 503.
+/// Returns 200 when the application may be sent requests, else 503 with the failed check.
+///
+/// It may when the stores answer, the migrations are done, no component's scheduled work is late, and a demo that is awaited is whole.
 #[utoipa::path(get, path = "/ready")]
 pub async fn ready(Now(now): Now) -> Readiness {
     // A variable that cannot be read is a failure of its own: better not ready than ready with half a demo.

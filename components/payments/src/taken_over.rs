@@ -2,10 +2,10 @@
 //! as Stripe has it, so that no money is promised or asked for twice.
 
 use const_format::formatcp;
-use domain::payment::{RefundReason, RefundSource, RefundState, is_withdrawn};
+use domain::payment::{RefundReason, RefundSource, RefundState, is_decided, is_withdrawn};
 use kit::db::{Executor as _, Fetch as _, Transaction};
 use kit::row::FromRow;
-use kit::{Problem, host, params};
+use kit::{Problem, host, params, refunds};
 
 use crate::model::Payment;
 use crate::refund::{note, state_of};
@@ -87,9 +87,6 @@ const WAITING_OF: &str = formatcp!("select id, amount, reason from refunds where
 const DROP: &str = formatcp!("delete from refunds where id = ?1 and {WAITING}");
 /// Who deletes a row is who changed it last.
 const SIGN: &str = "update refunds set updated_at = ?2, updated_by = 'stripe' where id = ?1";
-const REPLACE: &str = "insert into refunds (id, payment, amount, reason, next_attempt_at, created_at, updated_at, updated_by)
-     values (?1, ?2, ?3, ?4, ?5, ?5, ?5, 'stripe')";
-
 /// Drops what waits to be sent of a payment, so far as `amount` and it are more than is left. What remains of one is a new one, since Stripe
 /// takes no other amount under the same key. How much was dropped.
 fn make_room(tx: &Transaction, payment: &Payment, amount: i64, now: i64) -> Result<i64, Problem> {
@@ -104,7 +101,7 @@ fn make_room(tx: &Transaction, payment: &Payment, amount: i64, now: i64) -> Resu
         tx.run(SIGN, params![&waiting.id, now])?;
         tx.run(DROP, params![&waiting.id])?;
         if waiting.amount > part {
-            tx.run(REPLACE, params![host::new_id(now)?, &payment.id, waiting.amount - part, waiting.reason, now])?;
+            refunds::insert(tx, &payment.id, waiting.amount - part, waiting.reason, "stripe", now)?;
         }
         lacking -= part;
         dropped += part;
@@ -114,11 +111,12 @@ fn make_room(tx: &Transaction, payment: &Payment, amount: i64, now: i64) -> Resu
 
 #[derive(FromRow)]
 struct KnownDispute {
+    status: String,
     is_withdrawn: bool,
     deducted: i64,
 }
 
-const KNOWN_DISPUTE: &str = "select is_withdrawn, deducted from disputes where id = ?";
+const KNOWN_DISPUTE: &str = "select status, is_withdrawn, deducted from disputes where id = ?";
 
 const NOTE_DISPUTE: &str = "insert into disputes (id, payment, amount, reason, status, is_withdrawn, deducted, evidence_due_by, created_at,
         updated_at, updated_by)
@@ -135,13 +133,19 @@ fn take_over_dispute(tx: &Transaction, payment: &Payment, dispute: &Dispute, now
         return Ok(());
     }
     let known: Option<KnownDispute> = tx.fetch_optional(KNOWN_DISPUTE, params![&dispute.id])?;
-    let KnownDispute { is_withdrawn: was_withdrawn, deducted } = known.unwrap_or(KnownDispute { is_withdrawn: false, deducted: 0 });
+    if known.as_ref().is_some_and(|known| is_decided(&known.status)) && !is_decided(&dispute.status) {
+        // Two events came side by side, and the one that looked first writes last.
+        return Ok(());
+    }
+    let (was_withdrawn, deducted) = known.map_or((false, 0), |known| (known.is_withdrawn, known.deducted));
     let withdrawn = is_withdrawn(&dispute.status);
     let deducted = match (was_withdrawn, withdrawn) {
         (false, true) => {
+            // What went back of this payment already was taken from the reservation then, and what others paid is not this one's.
+            let left: i64 = tx.fetch_scalar(LEFT, params![&payment.id])?.unwrap_or(0);
             let dropped = make_room(tx, payment, dispute.amount, now)?;
-            let paid = tx.fetch_scalar("select paid from reservations where id = ?", params![&payment.reservation])?.unwrap_or(0);
-            let deducted = (dispute.amount - dropped).clamp(0, paid);
+            let paid: i64 = tx.fetch_scalar("select paid from reservations where id = ?", params![&payment.reservation])?.unwrap_or(0);
+            let deducted = (dispute.amount - dropped).min(paid).min(left).max(0);
             tx.run(KEEP_LESS, params![&payment.reservation, deducted, now])?;
             deducted
         }

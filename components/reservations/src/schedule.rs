@@ -50,6 +50,11 @@ const TAKE_DUES_AS_NEW: &str = formatcp!(
     "update reservations set due_until = ?1 + {HOLD_MS}
      where no in (select no from reservations where due_until > ?1 + {HOLD_MS} + {AHEAD_TOLERANCE_MS} limit ?2) returning no"
 );
+const TAKE_CHANGES_AS_NEW: &str = formatcp!(
+    "update reservation_changes set due_until = ?1 + {HOLD_MS}
+     where reservation_no in (select reservation_no from reservation_changes where due_until > ?1 + {HOLD_MS} + {AHEAD_TOLERANCE_MS} limit ?2)
+     returning reservation_no"
+);
 const TAKE_DEPARTURES_AS_NOW: &str = formatcp!(
     "update reservations set left_at = ?1
      where no in (
@@ -133,7 +138,7 @@ impl Work for Summary {
     /// Brings all reservations up to now. Each step's condition is in its statement: two runs at once do it once.
     async fn run(now: i64) -> Result<Self, Problem> {
         let change = |sql: &str| Database.run(sql, params![now, BATCH]).map(|rows| rows.len());
-        for as_now in [TAKE_HOLDS_AS_NEW, TAKE_DUES_AS_NEW, TAKE_DEPARTURES_AS_NOW] {
+        for as_now in [TAKE_HOLDS_AS_NEW, TAKE_DUES_AS_NEW, TAKE_CHANGES_AS_NEW, TAKE_DEPARTURES_AS_NOW] {
             change(as_now)?;
         }
         Ok(Summary {

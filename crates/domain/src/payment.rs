@@ -101,6 +101,11 @@ pub fn is_withdrawn(dispute_status: &str) -> bool {
     matches!(dispute_status, "needs_response" | "under_review" | "lost")
 }
 
+/// Whether a dispute is over, by its status in Stripe's words.
+pub fn is_decided(dispute_status: &str) -> bool {
+    matches!(dispute_status, "won" | "lost" | "prevented" | "warning_closed")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,5 +147,6 @@ mod tests {
             "warning_closed",
         ];
         assert_eq!(words.map(is_withdrawn), [true, true, true, false, false, false, false, false]);
+        assert_eq!(words.map(is_decided), [false, false, true, true, true, false, false, true]);
     }
 }

@@ -39,12 +39,10 @@ pub(crate) async fn negotiate(mut response: Response, preferences: &Preferences)
     let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json" || kind == "application/geo+json");
     let length = response.body().size_hint().exact().and_then(|length| usize::try_from(length).ok());
     let Some(length) = length.filter(|length| *length > 0 && *length <= MAX_HELD) else { return response };
-    let is_tagged = preferences.is_get
-        && response.status() == StatusCode::OK
-        && !response.headers().contains_key(ETAG)
-        && response.extensions().get::<Quiet>().is_none();
+    let is_tagged = preferences.is_get && response.status() == StatusCode::OK && response.extensions().get::<Quiet>().is_none();
     let is_large = length > MIN_COMPRESSED;
-    if !is_json || response.headers().contains_key(CONTENT_ENCODING) || !(is_tagged || is_large) {
+    let has_its_form = response.headers().contains_key(CONTENT_ENCODING) || response.headers().contains_key(ETAG);
+    if !is_json || has_its_form || !(is_tagged || is_large) {
         return response;
     }
     let body = std::mem::replace(response.body_mut(), Body::empty());

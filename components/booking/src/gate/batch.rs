@@ -120,7 +120,7 @@ pub struct ScanResult {
     detail: Option<String>,
     /// The booking that was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<RefusedBooking>)]
+    #[schema(value_type = Option<RefusedBooking>, nullable = false)]
     booking: Option<serde_json::Value>,
     /// Of one that could not be decided: the reasons by field.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -41,9 +41,9 @@ fn assert_held(what: &str, points: &[(i64, f64)]) {
 /// The share of its capacity at which the demo's generator puts a zone (crates/gatehouse/src/seed/crowd.rs).
 fn demo_share(seed: u64, site: &str, code: &str, hours: i64) -> f64 {
     let (fullness, lag, evening) = match code {
-        "queue" => (0.62, 0.3, 1.0),
-        "sanctum" => (0.66, 0.7, 1.05),
-        "promenade" | "ghat" | "chachar" => (0.42, 0.9, 1.35),
+        "queue" | "mainDarshan" => (0.62, 0.3, 1.0),
+        "sanctum" | "garbhaGriha" => (0.66, 0.7, 1.05),
+        "pradakshina" | "ghat" | "chachar" => (0.42, 0.9, 1.35),
         _ => (0.48, 0.0, 1.0),
     };
     let random = |identity: &str, step: i64| {
@@ -70,10 +70,10 @@ fn demo_share(seed: u64, site: &str, code: &str, hours: i64) -> f64 {
 
 /// The demo's zones and their capacities (crates/gatehouse/src/seed/places.rs).
 const DEMO: [(&str, &str, f64); 16] = [
-    ("somnath", "gate", 2_000.0),
-    ("somnath", "queue", 4_000.0),
-    ("somnath", "sanctum", 1_000.0),
-    ("somnath", "promenade", 3_000.0),
+    ("somnath", "mainDarshan", 4_000.0),
+    ("somnath", "garbhaGriha", 1_000.0),
+    ("somnath", "pradakshina", 3_000.0),
+    ("somnath", "museum", 2_000.0),
     ("dwarka", "gate", 1_600.0),
     ("dwarka", "queue", 3_200.0),
     ("dwarka", "sanctum", 900.0),
