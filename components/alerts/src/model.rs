@@ -136,6 +136,7 @@ pub struct AlertStepDetail {
     escalation: i64,
     /// The fields that it changed, as `{"field": {"from": …, "to": …}}`; of a deletion, each that the alert had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     changes: Option<BTreeMap<String, FieldChange>>,
 }
 

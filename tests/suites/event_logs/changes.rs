@@ -88,6 +88,10 @@ async fn a_change_names_its_fields_before_and_after() {
     let gone = newest(&admin, "devices", &device).await;
     assert_eq!((&gone["action"], &gone["detail"]["changes"]["name"]), (&json!("deleted"), &change("By the lift", Value::Null)));
 
+    let button = app.new_device(&place, None).await;
+    admin.patch(&format!("/api/devices/{button}"), json!({"is_panic_button": true})).await.expect(200);
+    assert_eq!(changes("devices", &button).await, json!({"is_panic_button": change(false, true)}));
+
     let (email, _) = app.new_user("visitor", json!({})).await;
     let found = admin.get(&format!("/v0/api/users/users/?email={email}")).await.expect(200);
     let user = text(&found["items"][0], "id");
@@ -106,6 +110,24 @@ async fn a_change_names_its_fields_before_and_after() {
     assert_eq!(changes("cameras", &camera).await, json!({"location": change("Gate 1", "Gate 2")}));
     operator.delete(&format!("/api/cameras/{camera}")).await.expect(204);
     assert_eq!(changes("cameras", &camera).await["location"], change("Gate 2", Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_terms_of_a_slot_are_one_line_that_names_them() {
+    let app = App::start().await;
+    let (admin, temple) = (app.admin().await, unique("temple"));
+    let site = json!({
+        "slug": temple, "name": "A temple", "kind": "temple", "latitude": 20.9, "longitude": 70.4, "time_zone": "Asia/Kolkata", "capacity": 10,
+    });
+    admin.post("/api/sites", site).await.expect(201);
+    let template = json!({"weekday": "monday", "start": "06:00", "end": "07:00", "capacity": 10});
+    let made = admin.post(&format!("/api/sites/{temple}/slots"), template).await.expect(201);
+    let made = if made["items"].is_array() { made["items"][0].clone() } else { made };
+    let id = text(&made, "id");
+    admin.patch(&format!("/api/sites/{temple}/slots/{id}"), json!({"bookings_per_person": 3})).await.expect(200);
+    let lines = items(&admin, &format!("?entity=slot_templates&subject={id}")).await;
+    assert_eq!(lines.iter().map(|line| text(line, "action")).collect::<Vec<_>>(), ["updated", "created"]);
+    assert_eq!(lines[0]["detail"]["changes"], json!({"bookings_per_person": change(1, 3)}));
 }
 
 #[tokio::test(flavor = "multi_thread")]
