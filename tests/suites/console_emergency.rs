@@ -47,6 +47,8 @@ impl Fixture {
 
     async fn enter(&self, browser: &Browser, who: &(String, String), page: &str) {
         browser.open(&format!("{}/console/#/{page}", self.app.base_url())).await;
+        // Every installation has other temples too: this is the one that they chose when they were here before.
+        browser.execute(&format!("localStorage.setItem('gatehouse.site', '{}')", self.temple)).await;
         browser.sign_in(&who.0, &who.1).await;
         browser.wait_visible(".connection[data-state='live']").await;
         browser.execute("window.sameDocument = true").await;
