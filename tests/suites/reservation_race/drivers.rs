@@ -27,8 +27,9 @@ pub fn sign_in(app: &App, signing_key: &str, count: usize) -> Vec<Client> {
                 (&id, now),
             )
             .expect("a user");
-        let claims =
-            json!({"iss": "gatehouse", "aud": "gatehouse", "sub": id, "iat": now / 1000, "exp": now / 1000 + 86_400, "role": "visitor"});
+        let claims = json!({
+            "iss": "gatehouse", "aud": "gatehouse", "sub": id, "sid": id, "iat": now / 1000, "exp": now / 1000 + 86_400, "role": "visitor",
+        });
         let signed = format!("{}.{}", BASE64.encode(header.to_string()), BASE64.encode(claims.to_string()));
         let signature = BASE64.encode(pair.sk.sign(&signed, None).as_ref());
         made.push(app.with_token(&format!("{signed}.{signature}")));
