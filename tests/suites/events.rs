@@ -367,14 +367,14 @@ async fn a_stream_ends_with_its_session_or_when_its_holder_sees_less() {
     let (visitor, visit) = signed_in(&app, "visitor").await;
     let stayer = app.operator().await;
     let ticket = new_ticket(&leaver).await;
-    let mut ending = vec![
+    let mut ending = [
         ("a token", Feed::open(&leaver, "?channels=crowd").await),
         ("a ticket", Feed::open(&app.anonymous(), &format!("?channels=crowd&ticket={ticket}")).await),
         ("a dismissal", Feed::open(&dismissed, "?channels=crowd").await),
         ("a demotion", Feed::open(&demoted, "?channels=crowd").await),
         ("a visitor", Feed::open(&visitor, "?channels=crowd").await),
     ];
-    let mut staying = vec![Feed::open(&stayer, "?channels=crowd").await, Feed::open(&app.anonymous(), "?channels=crowd").await];
+    let mut staying = [Feed::open(&stayer, "?channels=crowd").await, Feed::open(&app.anonymous(), "?channels=crowd").await];
     for session in [&session, &visit] {
         app.anonymous().post("/api/auth/logout", json!({ "refresh": session["refresh"] })).await.expect(204);
     }
