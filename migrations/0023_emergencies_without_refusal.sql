@@ -1,4 +1,4 @@
--- Emergencies of which only the type is known (contract §6): what is missing or was not understood is noted, never refused; a position
+-- Emergencies of which only the type is known: what is missing or was not understood is noted, never refused; a position
 -- says how exact it is; a reporter cancels, an operator closes a false alarm; a panic button speaks for its own site.
 
 -- A device that raises emergencies for its own site. Any other device raises none.

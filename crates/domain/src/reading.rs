@@ -7,9 +7,6 @@ use utoipa::ToSchema;
 use crate::time::{AHEAD_TOLERANCE_MS, YEAR_2000_MS, format_rfc3339, parse_rfc3339};
 use crate::{FieldErrors, device_code};
 
-/// How far ahead of the host's clock a reading's timestamp may be: five minutes, in milliseconds.
-pub const FUTURE_TOLERANCE_MS: i64 = AHEAD_TOLERANCE_MS;
-
 /// The highest voltage that is accepted, in volts; the lowest is 0.
 pub const MAX_VOLTAGE: f64 = 500.0;
 /// The highest current that is accepted, in amperes; the lowest is 0.
@@ -100,7 +97,7 @@ pub fn power_w(voltage: f64, current: f64, power_factor: f64) -> f64 {
 ///
 /// Refused are: a missing field, a malformed device code, a value outside its physical range (voltage 0–500 V, current
 /// 0–1,000 A, power factor −1–1, battery 0–1) or not finite, a timestamp that is not RFC 3339, more than
-/// [`FUTURE_TOLERANCE_MS`] ahead, or before the year 2000.
+/// [`AHEAD_TOLERANCE_MS`] ahead, or before the year 2000.
 pub fn check(raw: &RawReading<'_>, now_ms: i64) -> Result<Reading, FieldErrors> {
     let mut errors = FieldErrors::new();
     let device_code = check_device_code(raw.device_code, &mut errors);
@@ -129,7 +126,7 @@ pub fn check_timestamp(text: Option<&str>, now_ms: i64, errors: &mut FieldErrors
         errors.push(("timestamp", "must be an RFC 3339 time such as 2026-02-04T10:30:00Z".to_owned()));
         return None;
     };
-    if at > now_ms.saturating_add(FUTURE_TOLERANCE_MS) {
+    if at > now_ms.saturating_add(AHEAD_TOLERANCE_MS) {
         errors.push(("timestamp", format!("is more than 5 minutes ahead of the server's clock, which shows {}", format_rfc3339(now_ms))));
         return None;
     }

@@ -125,7 +125,7 @@ macro_rules! bounded_timestamp {
     };
 }
 
-bounded_timestamp!(Recent, |at, now| at <= now + domain::reading::FUTURE_TOLERANCE_MS, "must not be over 5 minutes ahead");
+bounded_timestamp!(Recent, |at, now| at <= now + domain::time::AHEAD_TOLERANCE_MS, "must not be over 5 minutes ahead");
 bounded_timestamp!(Future, |at, now| at > now, "must lie ahead");
 
 impl TextField for domain::booking_slot::Date {
