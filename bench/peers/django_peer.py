@@ -6,6 +6,7 @@ five seconds an instance for readings and at each request elsewhere.
 """
 
 import os
+import re
 
 import django
 from django.conf import settings
@@ -53,8 +54,18 @@ from rest_framework.permissions import BasePermission, IsAuthenticated  # noqa: 
 from rest_framework.response import Response  # noqa: E402
 from rest_framework.views import APIView  # noqa: E402
 
-# Django's placeholder is `%s`.
-SINGLE, BULK, DEVICES = (sql.replace("?", "%s") for sql in (rules.SINGLE, rules.BULK, rules.DEVICES))
+def placed(sql):
+    """With Django's placeholders: `%s` for each parameter of a statement that names them once and in order."""
+    return re.sub(r"\?\d+", "%s", sql)
+
+
+def named(sql):
+    """The same for one that names `?1` alone, as often as it likes."""
+    return sql.replace("?1", "%(now)s")
+
+
+SINGLE, BULK = placed(rules.SINGLE), placed(rules.BULK)
+BY_ZONE, DEVICES = named(rules.BY_ZONE), named(rules.DEVICES)
 
 
 class MaySend(BasePermission):
@@ -128,8 +139,8 @@ class Overview(APIView):
             return Response({"detail": "sign in first"}, status=status.HTTP_401_UNAUTHORIZED)
         now = rules.now_ms()
         with connection.cursor() as cursor:
-            zones = cursor.execute(rules.BY_ZONE).fetchall()
-            devices = cursor.execute(DEVICES, rules.device_parameters(now)).fetchone()
+            zones = cursor.execute(BY_ZONE, {"now": now}).fetchall()
+            devices = cursor.execute(DEVICES, {"now": now}).fetchone()
         return Response(rules.overview(zones, devices, now))
 
 

@@ -1,18 +1,21 @@
-"""What both peers share: the product's rules on a reading, and its statements.
+"""What both peers share: the product's rules on a reading, its answers, and the statements, which the limit has too (bench/statements).
 
 The schema, with its triggers, is the product's own (migrations/*.sql), so a peer's insert does in the database what the product's
-does. `SINGLE` is the statement of components/telemetry.
+does.
 """
 
+import base64
 import json
 import re
 import threading
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 SECRET = "benchmark-secret-of-32-bytes-or-more"
 ISSUER = AUDIENCE = "gatehouse"
-SENDERS = {"device", "operator", "developer", "admin", "super_admin"}
+OPERATORS = {"operator", "developer", "admin", "super_admin"}
+SENDERS = {"device"} | OPERATORS
 
 DEVICE_CODE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
 AHEAD = timedelta(minutes=5)
@@ -24,47 +27,15 @@ WRITER = threading.Lock()
 
 PRAGMAS = "pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on;"
 
-COLUMNS = "device_id, at, received_at, voltage, current, power_factor, power_w, battery, occupied, flags"
-SINGLE = (
-    f"insert into readings ({COLUMNS}) "
-    "values ((select id from devices where code = ? and is_active = 1), ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-BULK = SINGLE + " on conflict do nothing"
+STATEMENTS = Path(__file__).resolve().parent.parent / "statements"
 
-BY_ZONE = """
-select s.site, s.zone, z.name, count(*), sum(s.status = 'out_of_service'),
-    sum(s.status <> 'out_of_service' and t.occupied is 1), sum(s.status = 'reserved' and t.occupied is not 1)
-from spots s
-    join zones z on z.site = s.site and z.code = s.zone
-    left join devices d on d.spot_id = s.spot_id and d.is_active = 1
-    left join device_state t on t.device_id = d.id
-group by s.site, s.zone order by s.site, z.position, s.zone
-"""
-DEVICES = """
-select coalesce(sum(t.last_seen_at >= ?), 0), coalesce(sum(t.last_seen_at < ? and t.last_seen_at >= ?), 0),
-    coalesce(sum(t.last_seen_at < ?), 0), coalesce(sum(t.last_seen_at is null), 0)
-from devices d join device_state t on t.device_id = d.id where d.is_active = 1
-"""
 
-# What keeps a spot, as crates/kit/src/spots.rs has it: from :start to :end, as seen at :now.
-IS_FREE = """
-s.status = 'in_service'
-and (:start > :now + 900000 or not exists (
-    select 1 from devices v join device_state t on t.device_id = v.id where v.spot_id = s.spot_id and v.is_active = 1 and t.occupied = 1))
-and not exists (
-    select 1 from reservations r
-    where r.spot_id = s.spot_id and r.status in ('pending_payment', 'confirmed', 'arrived') and r.ends_at > :start and r.starts_at < :end
-        and (r.status <> 'pending_payment' or r.hold_expires_at > :now)
-        and (r.due_until is null or r.due_until > :now or r.paid_ends_at > :start))
-"""
-RESERVE = f"""
-insert into reservations (id, user_id, spot_id, site, kind, starts_at, ends_at, plate, status, price, currency, hold_expires_at,
-    created_at, updated_at, updated_by)
-select :id, 'bench', s.spot_id, s.site, s.kind, :start, :end, :plate, 'pending_payment', :price, 'INR', :now + 900000, :now, :now, 'bench'
-from spots s where s.spot_id = :spot_id and {IS_FREE}
-"""
-AVAILABLE = f"select s.spot_id, s.zone, s.kind from spots s where s.site = :site and {IS_FREE} order by s.spot_id limit :limit"
-TERMS = "select tariff, time_zone from sites where slug = ?"
+def statement(name):
+    return (STATEMENTS / f"{name}.sql").read_text()
+
+
+SINGLE, BULK = statement("single"), statement("bulk")
+BY_ZONE, DEVICES = statement("overview_zones"), statement("overview_devices")
 PLATE = re.compile(r"^[A-Z0-9]{2,16}$")
 DAY = timedelta(days=1)
 
@@ -92,6 +63,10 @@ def to_ms(time):
 
 def rfc3339(time):
     return time.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def from_ms(ms):
+    return rfc3339(datetime.fromtimestamp(ms / 1000, timezone.utc))
 
 
 def timestamp_problem(time):
@@ -141,7 +116,7 @@ def stored(parameters, time):
         "current": current,
         "power_factor": power_factor,
         "power_w": power_w,
-        "received_at": rfc3339(datetime.fromtimestamp(now / 1000, timezone.utc)),
+        "received_at": from_ms(now),
         "electrical_state": "Critical" if bits & 2 else "Warning" if bits & 1 else "Normal",
     }
     if occupied is not None:
@@ -155,22 +130,50 @@ def overview(zones, devices, now):
     """The answer of the overview, from the rows of `BY_ZONE` and the row of `DEVICES`."""
     by_zone = []
     sums = [0, 0, 0, 0]
-    for site, zone, name, total, out_of_service, occupied, reserved in zones:
+    for site, zone, name, total, occupied, reserved, out_of_service in zones:
         by_zone.append({
             "site": site, "zone": zone, "name": name, "total": total, "free": total - occupied - reserved - out_of_service,
             "occupied": occupied, "reserved": reserved, "out_of_service": out_of_service,
         })
         sums = [a + b for a, b in zip(sums, (total, occupied, reserved, out_of_service))]
     total, occupied, reserved, out_of_service = sums
+    free = total - occupied - reserved - out_of_service
     healthy, warning, offline, unknown = devices
     return {
-        "total": total, "free": total - occupied - reserved - out_of_service, "occupied": occupied, "reserved": reserved,
-        "out_of_service": out_of_service, "by_zone": by_zone,
+        "total": total, "free": free, "occupied": occupied, "reserved": reserved, "out_of_service": out_of_service, "by_zone": by_zone,
         "devices": {"healthy": healthy, "warning": warning, "offline": offline, "unknown": unknown},
-        "as_of": rfc3339(datetime.fromtimestamp(now / 1000, timezone.utc)),
+        "as_of": from_ms(now), "total_slots": total, "available_slots": free, "occupied_slots": total - free,
+        "healthy_devices": healthy, "warning_devices": warning, "critical_devices": offline,
     }
 
 
-def device_parameters(now):
-    healthy, offline = now - 120_000, now - 600_000
-    return (healthy, healthy, offline, offline)
+# What a column holds, where JSON writes it in another way than SQLite: it says so after a colon of its name.
+HOLDS = {"bool": bool, "json": json.loads}
+
+
+def items(cursor):
+    """The rows as the product answers them, and a column that only says where the next page begins."""
+    columns = []
+    for name, *_ in cursor.description:
+        name, _, holds = name.partition(":")
+        columns.append((name, from_ms if holds == "time" else HOLDS.get(holds)))
+    return [
+        {name: read(value) if read and value is not None else value for (name, read), value in zip(columns, row)} for row in cursor
+    ]
+
+
+def page(found, limit, key):
+    """A page of what was asked for with one more than the page holds."""
+    cursor = None
+    if len(found) > limit:
+        found = found[:limit]
+        cursor = base64.urlsafe_b64encode(json.dumps(found[-1][key]).encode()).decode().rstrip("=")
+    if key.startswith("_"):
+        for item in found:
+            del item[key]
+    return {"items": found, "next_cursor": cursor}
+
+
+def after(cursor):
+    """What a page begins after; a ValueError when the cursor is none of ours."""
+    return None if cursor is None else json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))

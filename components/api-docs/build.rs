@@ -14,6 +14,7 @@ fn main() {
 
     gatehouse_assets::Files::new()
         .file("openapi.json", "../../docs/reference/openapi.json")
+        .file("asyncapi.json", "../../docs/reference/asyncapi.json")
         .directory("", "pages", &[])
         .directory("assets/", "assets", &[])
         .file("assets/favicon.svg", "../../static/favicon.svg")

@@ -18,6 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         package gatehouse:host;
         world host {{
             import spin:key-value/key-value@3.0.0;
+            import spin:mqtt/mqtt@3.0.0;
             import spin:sqlite/sqlite@3.1.0;
             import spin:variables/variables@3.0.0;
         }}

@@ -7,6 +7,7 @@ use fantoccini::{ClientBuilder, Locator};
 use serde_json::{Value, json};
 
 use crate::eventually;
+use crate::tools::free_port;
 
 const FLAGS: [&str; 10] = [
     "--headless=new",
@@ -321,9 +322,4 @@ fn install() {
     };
     apt(&["update"]);
     apt(&["install", "-y", "--no-install-recommends", "chromium", "chromium-driver"]);
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
 }

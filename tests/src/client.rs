@@ -15,7 +15,8 @@ pub struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(http: reqwest::Client, base: String, token: Option<String>) -> Self {
+    /// Somebody who calls what is at this base URL, by this HTTP client, with this token.
+    pub fn new(http: reqwest::Client, base: String, token: Option<String>) -> Self {
         Self { http, base, token, headers: Vec::new() }
     }
 

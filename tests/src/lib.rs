@@ -4,26 +4,41 @@
 //! free port, in a state directory of its own, with a clock that starts at a fixed moment ([`clock_at_start`]): what a test finds
 //! does not depend on when it runs. With `GATEHOUSE_BASE_URL` set, the same suites run against that application
 //! (`spin up`, say), with `GATEHOUSE_ADMIN_EMAIL`, `GATEHOUSE_ADMIN_PASSWORD`, `GATEHOUSE_TICK_SECRET` and, for those that look at
-//! the database, `GATEHOUSE_DATABASE`. What needs the host in hand (to move the clock, to set variables) is then skipped, and says so.
+//! the database, `GATEHOUSE_DATABASE`. What needs the host in hand (to move the clock, to set variables) is then ignored: the suites are
+//! compiled for it, with `cfg(remote)`.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 pub mod browser;
+pub mod camera;
+pub mod channels;
 mod client;
+pub mod clients;
+pub mod disk;
+pub mod forwarder;
+pub mod gcs;
+pub mod libsql;
 pub mod localstripe;
+pub mod mosquitto;
+mod node;
 pub mod process;
 mod python;
 pub mod receiver;
+pub mod relay;
 mod response;
 pub mod schemathesis;
+pub mod sendgrid;
 pub mod stripe;
+pub mod terminal;
+pub mod tools;
 
 pub use client::Client;
+use libsql::LibSql;
 pub use response::Response;
 
 /// Where the application's clock starts: a Wednesday at 10:30 in India, with no change of clocks near. Another moment (RFC 3339) is taken from
@@ -61,8 +76,39 @@ pub struct App {
 
 struct Host {
     app: gatehouse::App,
-    directory: Arc<tempfile::TempDir>,
+    setup: Setup,
+}
+
+/// What a start of the embedded host is of.
+struct Setup {
     variables: Vec<(String, String)>,
+    directory: Arc<tempfile::TempDir>,
+    clock: gatehouse::Clock,
+    faults: gatehouse::Faults,
+    /// Where the database is, unless it is a file of the host's.
+    libsql: Option<Arc<LibSql>>,
+}
+
+impl Setup {
+    fn new(variables: &[(&str, &str)]) -> Self {
+        Self {
+            variables: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            directory: Arc::new(temporary_directory()),
+            clock: clock_at_start(),
+            faults: gatehouse::Faults::default(),
+            libsql: None,
+        }
+    }
+
+    async fn with_libsql(self) -> Self {
+        let libsql = LibSql::start(&self.directory.path().join("libsql.db")).await;
+        Self { libsql: Some(libsql), ..self }
+    }
+}
+
+fn refuse_remote() {
+    let is_remote = cfg!(remote);
+    assert!(!is_remote, "a test that needs the embedded host carries #[cfg_attr(remote, ignore = …)]");
 }
 
 /// A car park made for one test: its names are its own, so that tests share a database without meeting.
@@ -80,29 +126,44 @@ impl App {
     pub async fn start() -> Self {
         match std::env::var("GATEHOUSE_BASE_URL") {
             Ok(base) => Self::remote(base),
-            Err(_) => Self::new_embedded(&[], Arc::new(temporary_directory())).await,
+            Err(_) => Self::start_embedded(Setup::new(&[])).await,
         }
     }
 
-    /// The application on the embedded host, for tests that move its clock, set its variables or stop it. None, with a line that
-    /// says so, when the suites run against a base URL.
+    /// The application on the embedded host, for tests that move its clock, set its variables or stop it. Such a test carries
+    /// `#[cfg_attr(remote, ignore = "needs the embedded host")]`, so that it is shown as ignored when the suites run against a base URL.
     pub async fn embedded(variables: &[(&str, &str)]) -> Option<Self> {
-        if std::env::var("GATEHOUSE_BASE_URL").is_ok() {
-            eprintln!("skipped: this test needs the embedded host");
-            return None;
-        }
-        Some(Self::new_embedded(variables, Arc::new(temporary_directory())).await)
+        Self::start_unless_remote(Setup::new(variables)).await
     }
 
     /// The same with its clock at this moment (RFC 3339) when it starts.
     pub async fn embedded_at(moment: &str, variables: &[(&str, &str)]) -> Option<Self> {
-        if std::env::var("GATEHOUSE_BASE_URL").is_ok() {
-            eprintln!("skipped: this test needs the embedded host");
-            return None;
-        }
-        let clock = clock_at(moment);
-        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Some(Self::start_embedded(variables, Arc::new(temporary_directory()), clock).await)
+        Self::start_unless_remote(Setup { clock: clock_at(moment), ..Setup::new(variables) }).await
+    }
+
+    /// The same with its database at a double of libSQL, see [`App::libsql`].
+    pub async fn embedded_on_libsql(variables: &[(&str, &str)]) -> Option<Self> {
+        Self::start_unless_remote(Setup::new(variables).with_libsql().await).await
+    }
+
+    async fn start_unless_remote(setup: Setup) -> Option<Self> {
+        refuse_remote();
+        Some(Self::start_embedded(setup).await)
+    }
+
+    /// The same with whatever else the embedded host can be told.
+    pub async fn embedded_with(
+        variables: &[(&str, &str)],
+        configure: impl FnOnce(gatehouse::Builder) -> gatehouse::Builder,
+    ) -> Option<Self> {
+        refuse_remote();
+        Some(Self::start_configured(Setup::new(variables), configure).await)
+    }
+
+    /// The same in a directory of this one, such as one on a small disk.
+    pub async fn embedded_in(parent: &Path, variables: &[(&str, &str)]) -> Option<Self> {
+        let directory = tempfile::Builder::new().prefix("state-").tempdir_in(parent).expect("a temporary directory");
+        Self::start_unless_remote(Setup { directory: Arc::new(directory), ..Setup::new(variables) }).await
     }
 
     fn remote(base: String) -> Self {
@@ -119,28 +180,39 @@ impl App {
     }
 
     /// An application in another process of this machine, see [`process`].
-    pub(crate) fn in_process(base: String, admin: (String, String), tick_secret: String, database: PathBuf) -> Self {
-        Self { base, admin, tick_secret, database: Some(database), clock: SHARED_CLOCK.clone(), host: None, http: http_client() }
+    pub(crate) fn in_process(
+        base: String,
+        admin: (String, String),
+        tick_secret: String,
+        database: PathBuf,
+        clock: gatehouse::Clock,
+    ) -> Self {
+        Self { base, admin, tick_secret, database: Some(database), clock, host: None, http: http_client() }
     }
 
-    async fn new_embedded(variables: &[(&str, &str)], directory: Arc<tempfile::TempDir>) -> Self {
-        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self::start_embedded(variables, directory, clock_at_start()).await
+    async fn start_embedded(setup: Setup) -> Self {
+        Self::start_configured(setup, |builder| builder).await
     }
 
-    async fn start_embedded(variables: Vec<(String, String)>, directory: Arc<tempfile::TempDir>, clock: gatehouse::Clock) -> Self {
+    async fn start_configured(setup: Setup, configure: impl FnOnce(gatehouse::Builder) -> gatehouse::Builder) -> Self {
+        let is_everywhere = std::env::var("GATEHOUSE_TEST_DATABASE").is_ok_and(|database| database == "libsql");
+        let setup = if is_everywhere && setup.libsql.is_none() { setup.with_libsql().await } else { setup };
         let mut builder = gatehouse::App::builder()
             .manifest(root().join("spin.toml"))
-            .state_dir(directory.path())
+            .state_dir(setup.directory.path())
             .cache_dir(cache_directory())
             .listen("127.0.0.1:0")
-            .clock(clock.clone())
+            .clock(setup.clock.clone())
+            .faults(setup.faults.clone())
             .cron(false)
             .build_components(true);
-        for (name, value) in &variables {
+        for (name, value) in &setup.variables {
             builder = builder.variable(name, value);
         }
-        let app = builder.start().await.expect("the application starts");
+        if let Some(libsql) = &setup.libsql {
+            builder = builder.remote_database(libsql.database());
+        }
+        let app = configure(builder).start().await.expect("the application starts");
         // Compiling all of them takes longer than a request may, when the cache is empty and the machine is busy.
         app.load_components().await.expect("the components load");
         let variable = |name: &str| app.variable(name).expect("a variable of the manifest").to_owned();
@@ -148,18 +220,38 @@ impl App {
             base: app.base_url(),
             admin: (variable("admin_email"), variable("admin_password")),
             tick_secret: variable("tick_secret"),
-            database: Some(directory.path().join("default.db")),
-            clock,
-            host: Some(Host { app, directory, variables }),
+            database: Some(setup.directory.path().join(if setup.libsql.is_some() { "libsql.db" } else { "default.db" })),
+            clock: setup.clock.clone(),
+            host: Some(Host { app, setup }),
             http: http_client(),
         }
     }
 
     /// Stops the application and starts it again on the same state, with its clock as far ahead as it was.
     pub async fn restart(self) -> Self {
+        self.restart_after(|| ()).await
+    }
+
+    /// The same with something done to its state in between.
+    pub async fn restart_after(self, work: impl FnOnce()) -> Self {
         let host = self.host.expect("only the embedded host is restarted");
         host.app.shutdown().await;
-        Self::start_embedded(host.variables, host.directory, self.clock).await
+        work();
+        Self::start_embedded(host.setup).await
+    }
+
+    /// Stops the application and starts it again on the same state with these variables in place of its own.
+    pub async fn restart_with(self, variables: &[(&str, &str)]) -> Self {
+        let host = self.host.expect("only the embedded host is restarted");
+        host.app.shutdown().await;
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self::start_embedded(Setup { variables, ..host.setup }).await
+    }
+
+    /// Runs every cron trigger once, as the embedded host's schedule does.
+    pub async fn run_cron(&self) {
+        let host = self.host.as_ref().expect("only the embedded host has its schedule in hand");
+        host.app.run_cron().await.expect("the scheduled runs are good");
     }
 
     /// Stops the application, in order.
@@ -167,6 +259,18 @@ impl App {
         if let Some(host) = self.host {
             host.app.shutdown().await;
         }
+    }
+
+    /// Its state directory on the embedded host.
+    pub fn state_dir(&self) -> &Path {
+        self.host.as_ref().expect("only the embedded host tells its directory").app.state_dir()
+    }
+
+    /// Stops the application, in order; its state stays as long as the directory is held.
+    pub async fn stop_keeping_state(self) -> Arc<tempfile::TempDir> {
+        let host = self.host.expect("only the embedded host keeps its state here");
+        host.app.shutdown().await;
+        host.setup.directory
     }
 
     /// Where it answers, without a slash at the end.
@@ -188,6 +292,17 @@ impl App {
     pub fn variable(&self, name: &str) -> &str {
         let host = self.host.as_ref().expect("only the embedded host tells its variables");
         host.app.variable(name).expect("a variable of the manifest")
+    }
+
+    /// The double of libSQL that the application's database is at, of [`App::embedded_on_libsql`].
+    pub fn libsql(&self) -> &LibSql {
+        let host = self.host.as_ref().expect("only the embedded host is put on the double");
+        host.setup.libsql.as_deref().expect("an application on libSQL")
+    }
+
+    /// What goes wrong beside the application on the embedded host.
+    pub fn faults(&self) -> &gatehouse::Faults {
+        &self.host.as_ref().expect("only the embedded host takes faults").setup.faults
     }
 
     /// Moves the guests' clock ahead. Access tokens issued before may be past their end afterwards: sign in again.
@@ -237,9 +352,14 @@ impl App {
         Client::new(self.http.clone(), self.base.clone(), Some(token.to_owned()))
     }
 
+    /// The statements that the components have run. Only the embedded host knows them.
+    pub fn statements(&self) -> Vec<String> {
+        self.host.as_ref().expect("only the embedded host tells its statements").app.statements()
+    }
+
     /// Signs in.
     pub async fn login(&self, email: &str, password: &str) -> Client {
-        let answer = self.anonymous().post("/api/auth/login", json!({"email": email, "password": password})).await;
+        let answer = post_in_turn(&self.anonymous(), "/api/auth/login", &json!({"email": email, "password": password})).await;
         let access = answer.expect(200)["access"].as_str().expect("an access token").to_owned();
         self.with_token(&access)
     }
@@ -262,7 +382,7 @@ impl App {
         let mut body = json!({"email": email, "password": password, "name": "Somebody", "role": role});
         let (Value::Object(body_fields), Value::Object(further)) = (&mut body, further) else { panic!("further fields are an object") };
         body_fields.extend(further);
-        self.admin().await.post("/v0/api/users/users/", body).await.expect(201);
+        post_in_turn(&self.admin().await, "/v0/api/users/users/", &body).await.expect(201);
         (email, password)
     }
 
@@ -341,6 +461,19 @@ impl App {
     }
 }
 
+/// A request for which a password is hashed: hundreds at once are told to come back, as their turn does not come in time. So are, by the limit of
+/// their one address, those of all suites that run against one application.
+async fn post_in_turn(client: &Client, path: &str, body: &Value) -> Response {
+    for _ in 0..300 {
+        let answer = client.post(path, body.clone()).await;
+        if answer.status != 503 && !(cfg!(remote) && answer.status == 429) {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    client.post(path, body.clone()).await
+}
+
 /// `prefix-` and characters that no other test has.
 pub fn unique(prefix: &str) -> String {
     let id = uuid::Uuid::now_v7().simple().to_string();
@@ -359,6 +492,10 @@ pub fn cache_directory() -> PathBuf {
 
 fn temporary_directory() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("gatehouse-test-").tempdir().expect("a temporary directory")
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn http_client() -> reqwest::Client {

@@ -17,9 +17,21 @@ const CRON: &str = "GATEHOUSE_TEST_CRON";
 /// What the application's clock shows when the machine's shows another time, both in milliseconds since 1970.
 const CLOCK: &str = "GATEHOUSE_TEST_CLOCK";
 
+/// How a server process is started.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Its clock; the one of all processes unless set.
+    pub clock: Option<gatehouse::Clock>,
+    /// Whether its cron triggers run.
+    pub cron: bool,
+    /// The most file descriptors that it may ever have; what the system allows unless set.
+    pub descriptors: Option<u32>,
+}
+
 /// A running server process; killed when dropped.
 pub struct Process {
     child: Child,
+    log: PathBuf,
     /// The application that it serves.
     pub app: App,
 }
@@ -27,24 +39,43 @@ pub struct Process {
 impl Process {
     /// Starts the application on this state directory, without its cron triggers.
     pub fn start(state_dir: &Path, variables: &[(&str, &str)]) -> Self {
-        Self::spawn(state_dir, variables, false)
+        Self::start_with(state_dir, variables, Options::default())
     }
 
     /// The same with its cron triggers.
     pub fn start_with_cron(state_dir: &Path, variables: &[(&str, &str)]) -> Self {
-        Self::spawn(state_dir, variables, true)
+        Self::start_with(state_dir, variables, Options { cron: true, ..Options::default() })
     }
 
-    fn spawn(state_dir: &Path, variables: &[(&str, &str)], cron: bool) -> Self {
+    /// The same with a clock of its own, and its cron triggers.
+    pub fn start_with_clock(state_dir: &Path, variables: &[(&str, &str)], clock: &gatehouse::Clock) -> Self {
+        Self::start_with(state_dir, variables, Options { cron: true, clock: Some(clock.clone()), ..Options::default() })
+    }
+
+    /// The same, started in this way.
+    pub fn start_with(state_dir: &Path, variables: &[(&str, &str)], options: Options) -> Self {
+        let clock = options.clock.unwrap_or_else(|| SHARED_CLOCK.clone());
         let ready = ready_file(state_dir);
         let _ = std::fs::remove_file(&ready);
-        let mut child = Command::new(std::env::current_exe().expect("this program has a path"))
+        let log = state_dir.join("server-process.log");
+        let own = std::env::current_exe().expect("this program has a path");
+        let mut command = match options.descriptors {
+            // The shell's own command sets both limits, which the server cannot raise again.
+            Some(most) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\"")]).arg(own);
+                shell
+            }
+            None => Command::new(own),
+        };
+        let mut child = command
             .args(["--exact", "server_process", "--nocapture"])
             .env(STATE_DIR, state_dir)
             .env(VARIABLES, serde_json::to_string(variables).expect("texts are JSON"))
-            .env(CRON, cron.to_string())
-            .env(CLOCK, format!("{} {}", SHARED_CLOCK.since_epoch().as_millis(), gatehouse::Clock::new().since_epoch().as_millis()))
+            .env(CRON, options.cron.to_string())
+            .env(CLOCK, format!("{} {}", clock.since_epoch().as_millis(), gatehouse::Clock::new().since_epoch().as_millis()))
             .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&log).expect("the state directory takes files"))
             .spawn()
             .expect("this program runs again");
         let deadline = Instant::now() + Duration::from_secs(600);
@@ -53,7 +84,7 @@ impl Process {
                 break ready;
             }
             if let Some(status) = child.try_wait().expect("a child can be asked") {
-                panic!("the server process ended: {status}");
+                panic!("the server process ended: {status}\n{}", std::fs::read_to_string(&log).unwrap_or_default());
             }
             assert!(Instant::now() < deadline, "the server process does not start");
             std::thread::sleep(Duration::from_millis(20));
@@ -64,8 +95,31 @@ impl Process {
             (text("admin_email"), text("admin_password")),
             text("tick_secret"),
             PathBuf::from(text("database")),
+            clock,
         );
-        Self { child, app }
+        Self { child, log, app }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where its log is.
+    pub fn log_path(&self) -> &Path {
+        &self.log
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The most memory that it has had at any time, MiB: `VmHWM` of proc(5).
+    pub fn peak_memory_mib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the process runs on Linux");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        peak.expect("a line of kB") / 1024
     }
 
     /// Kills it at once, as a power cut would end it.
@@ -97,6 +151,7 @@ fn clock_of_parent() -> gatehouse::Clock {
 /// Serves until it is killed, when [`Process::start`] started this program; otherwise returns at once.
 pub async fn serve_if_asked() {
     let Some(state_dir) = std::env::var_os(STATE_DIR).map(PathBuf::from) else { return };
+    tracing_subscriber::fmt().json().with_max_level(tracing_subscriber::filter::LevelFilter::WARN).with_writer(std::io::stderr).init();
     let variables: Vec<(String, String)> = serde_json::from_str(&std::env::var(VARIABLES).expect("variables")).expect("pairs of texts");
     let mut builder = gatehouse::App::builder()
         .manifest(root().join("spin.toml"))

@@ -16,7 +16,7 @@ use hmac::{Hmac, Mac as _};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use hyper::service::service_fn;
 use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -25,6 +25,8 @@ use sha2::Sha256;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::sendgrid;
+
 /// What webhooks under `/hooks` must be signed with.
 pub const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// The one account that Twilio knows.
@@ -32,7 +34,7 @@ pub const TWILIO_ACCOUNT: &str = "AC00000000000000000000000000000001";
 /// Its secret.
 pub const TWILIO_TOKEN: &str = "a-twilio-token";
 /// The one key that SendGrid knows.
-pub const SENDGRID_KEY: &str = "SG.a-sendgrid-key";
+pub use crate::sendgrid::KEY as SENDGRID_KEY;
 /// The one token that ntfy knows.
 pub const NTFY_TOKEN: &str = "tk_antfytoken";
 
@@ -78,10 +80,11 @@ impl Received {
     }
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, PartialEq)]
 enum Mode {
     Normal,
     RespondsWith(u16),
+    Redirects(u16, String),
     RateLimits(u32),
     Stalls,
     Truncates,
@@ -144,6 +147,11 @@ impl Receiver {
         self.state.mode.send_replace(Mode::RespondsWith(status));
     }
 
+    /// Answers everything with this status and address from now on.
+    pub fn redirect(&self, status: u16, location: &str) {
+        self.state.mode.send_replace(Mode::Redirects(status, location.to_owned()));
+    }
+
     /// Answers everything with 429 and this `Retry-After` from now on.
     pub fn rate_limit(&self, seconds: u32) {
         self.state.mode.send_replace(Mode::RateLimits(seconds));
@@ -200,10 +208,15 @@ async fn receive(state: &State, request: hyper::Request<Incoming>) -> HttpRespon
         all.len() - 1
     };
     let mut mode = state.mode.subscribe();
-    let now = *mode.borrow();
-    let mut answer = match now {
+    let now = mode.borrow().clone();
+    let mut answer = match &now {
         Mode::Normal => provider_response(&received),
-        Mode::RespondsWith(status) => response(status, "text/plain", "not now"),
+        Mode::RespondsWith(status) => response(*status, "text/plain", "not now"),
+        Mode::Redirects(status, location) => {
+            let mut answer = response(*status, "text/plain", "elsewhere");
+            answer.headers_mut().insert(LOCATION, location.parse().expect("an address"));
+            answer
+        }
         Mode::RateLimits(_) => response(429, "text/plain", "slow down"),
         Mode::Stalls => {
             let _ = tokio::time::timeout(Duration::from_secs(60), mode.wait_for(|mode| *mode != Mode::Stalls)).await;
@@ -302,32 +315,11 @@ fn twilio(request: &Received, account: &str) -> HttpResponse {
 }
 
 fn sendgrid(request: &Received) -> HttpResponse {
-    let refuse = |status: u16, field: &str, message: &str| {
-        response(status, "application/json", json!({"errors": [{"message": message, "field": field, "help": null}]}).to_string())
-    };
-    if request.header(AUTHORIZATION.as_str()) != format!("Bearer {SENDGRID_KEY}") {
-        return refuse(401, "", "The provided authorization grant is invalid, expired, or revoked");
-    }
-    if request.header("content-type") != "application/json" {
-        return refuse(415, "", "Content-Type should be application/json.");
-    }
-    let Ok(mail) = serde_json::from_slice::<Value>(&request.body) else {
-        return refuse(400, "", "Bad Request");
-    };
-    let address = |value: &Value| value["email"].as_str().is_some_and(|email| email.contains('@'));
-    let text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
-    let people = mail["personalizations"].as_array().filter(|people| !people.is_empty());
-    let addressed = |person: &Value| person["to"].as_array().is_some_and(|to| !to.is_empty() && to.iter().all(address));
-    if !people.is_some_and(|people| people.iter().all(addressed)) {
-        refuse(400, "personalizations", "The personalizations field is required and must have at least one personalization.")
-    } else if !address(&mail["from"]) {
-        refuse(400, "from.email", "The from email does not contain a valid address.")
-    } else if !text(&mail["subject"]) {
-        refuse(400, "subject", "The subject is required.")
-    } else if !text(&mail["content"][0]["type"]) || !text(&mail["content"][0]["value"]) {
-        refuse(400, "content", "The content value must be a string at least one character in length.")
-    } else {
-        response(202, "text/plain", "")
+    match sendgrid::judge(request.header(AUTHORIZATION.as_str()), request.header("content-type"), &request.body) {
+        Ok(()) => response(202, "text/plain", ""),
+        Err((status, field, message)) => {
+            response(status, "application/json", json!({"errors": [{"message": message, "field": field, "help": null}]}).to_string())
+        }
     }
 }
 

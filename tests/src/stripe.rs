@@ -2,7 +2,7 @@
 //! an API that is away. It follows the published API as far as it is used and refuses what the real one refuses.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,6 +19,8 @@ use tokio::net::TcpListener;
 mod ledger;
 
 use ledger::{Ledger, refusal, succeed};
+
+use crate::lock;
 
 /// The one key that it knows: a restricted one.
 pub const KEY: &str = "rk_test_gatehouse";
@@ -50,6 +52,8 @@ enum Mode {
     Stalls,
     /// Carries the request out and closes the connection instead of responding.
     DropsResponses,
+    /// Takes refunds and carries them out when it is in another mode again.
+    DelaysRefunds,
 }
 
 /// A request that came in.
@@ -84,10 +88,6 @@ impl Drop for Stripe {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Stripe {
     /// Starts one on a free port of this machine.
     pub async fn start() -> Self {
@@ -116,6 +116,11 @@ impl Stripe {
     /// Carries requests out from now on, and closes the connection instead of responding.
     pub fn drop_responses(&self) {
         *lock(&self.state.mode) = Mode::DropsResponses;
+    }
+
+    /// Lets refunds wait from now on; once it has recovered, it carries them out.
+    pub fn delay_refunds(&self) {
+        *lock(&self.state.mode) = Mode::DelaysRefunds;
     }
 
     /// Responds normally from now on.
@@ -167,6 +172,15 @@ impl Stripe {
         let (status, refund) = lock(&self.state.ledger).refund(&form);
         assert_eq!(status, StatusCode::OK, "{refund}");
         refund
+    }
+
+    /// What it makes of a request of ours of which nobody heard any more: the refund.
+    pub fn refund_with_metadata(&self, intent: &str, amount: i64, refund_id: &str) -> Value {
+        let refund = self.refund_by_hand(intent, amount);
+        let mut ledger = lock(&self.state.ledger);
+        let refund = ledger.refunds.get_mut(refund["id"].as_str().expect("an id")).expect("a refund");
+        refund["metadata"] = json!({"refund_id": refund_id});
+        refund.clone()
     }
 
     /// The charge of an intent that was paid.
@@ -237,6 +251,9 @@ async fn answer(state: &State, request: hyper::Request<Incoming>) -> Result<Resp
         form: form.clone(),
     });
 
+    while line == "POST /v1/refunds" && *lock(&state.mode) == Mode::DelaysRefunds {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     let mode = *lock(&state.mode);
     let (status, answered) = match mode {
         Mode::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, json!({"error": {"type": "api_error"}})),
@@ -244,10 +261,10 @@ async fn answer(state: &State, request: hyper::Request<Incoming>) -> Result<Resp
             tokio::time::sleep(Duration::from_secs(60)).await;
             (StatusCode::SERVICE_UNAVAILABLE, Value::Null)
         }
-        Mode::Normal | Mode::DropsResponses if header("authorization") != format!("Bearer {KEY}") => {
+        Mode::Normal | Mode::DropsResponses | Mode::DelaysRefunds if header("authorization") != format!("Bearer {KEY}") => {
             (StatusCode::UNAUTHORIZED, json!({"error": {"type": "invalid_request_error", "message": "Invalid API Key provided"}}))
         }
-        Mode::Normal | Mode::DropsResponses => {
+        Mode::Normal | Mode::DropsResponses | Mode::DelaysRefunds => {
             let mut ledger = lock(&state.ledger);
             let asked = format!("{line} {}", String::from_utf8_lossy(&body));
             match ledger.answers.get(&key).filter(|_| !key.is_empty()) {

@@ -36,6 +36,18 @@ async fn the_document_is_the_committed_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_document_of_events_is_the_committed_one() {
+    let app = App::start().await;
+    let committed = std::fs::read(root().join("docs/reference/asyncapi.json")).unwrap();
+    for path in ["/api/asyncapi.json", "/api/asyncapi.json/"] {
+        let answer = app.anonymous().get(path).await;
+        assert_eq!(answer.expect(200)["asyncapi"], "3.0.0");
+        assert!(answer.body == committed, "{path}");
+        assert_eq!(answer.header("content-type"), "application/json", "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everything_is_compressed_and_sent_once() {
     let app = App::start().await;
     let assets = ["/api/docs/assets/swagger-ui/swagger-ui-bundle.js", "/api/docs/assets/redoc/redoc.standalone.js"];
@@ -134,6 +146,7 @@ async fn what_is_not_there_is_a_problem() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn pages_of_allowed_origins_may_read_the_document() {
     let Some(app) = App::embedded(&[("allowed_origins", "https://app.example.com")]).await else { return };
     let from = async |origin: &str| app.anonymous().header("origin", origin).get("/api/openapi.json").await;
@@ -148,7 +161,7 @@ fn the_component_is_granted_nothing() {
     let keys: Vec<&str> = component.keys().map(String::as_str).collect();
     assert_eq!(keys, ["build", "source", "variables"]);
     let variables: Vec<&str> = component["variables"].as_table().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(variables, ["allowed_origins", "log_level"]);
+    assert_eq!(variables, ["allowed_origins", "hsts", "log_level", "max_body_kib", "proxy_header", "trusted_proxies"]);
 }
 
 /// The operations of the document, as `METHOD path`.

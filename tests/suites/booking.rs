@@ -3,6 +3,8 @@
 #[path = "booking/support.rs"]
 mod support;
 
+#[path = "booking/allowance.rs"]
+mod allowance;
 #[path = "booking/calendar.rs"]
 mod calendar;
 #[path = "booking/check_in.rs"]
@@ -322,6 +324,7 @@ async fn no_statement_scans_the_bookings() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_pilgrim_gives_a_booking_back_until_its_slot_begins() {
     let Some(app) = App::embedded(&[]).await else { return };
     let temple = Temple::create(&app, 20).await;

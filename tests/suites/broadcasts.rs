@@ -23,7 +23,10 @@ async fn raise(operator: &Client, further: Value) -> Value {
     let mut body = json!({"severity": "warning", "message": unique("Gate 2 is closed")});
     let (Value::Object(fields), Value::Object(further)) = (&mut body, further) else { panic!("an object") };
     fields.extend(further);
-    operator.post("/api/alerts/", body).await.expect(201)
+    let raised = operator.post("/api/alerts/", body).await.expect(201);
+    // Each in a millisecond of its own: which of two within one comes first is not told.
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    raised
 }
 
 async fn active_alerts(caller: &Client, path: &str) -> Vec<String> {
@@ -43,35 +46,51 @@ async fn everybody_reads_what_is_in_force_and_operators_read_all_of_it() {
     let staff = raise(&operator, json!({"site": here, "is_public": false})).await;
     let camera = raise(&operator, json!({"site": here, "alert_type": "overspeed", "vehicle_id": "GJ01AB1234"})).await;
 
+    // What others tell everybody is in force here as well.
+    let own = [&whole, &zone, &everywhere, &elsewhere, &staff, &camera].map(|alert| id(alert).to_owned());
+    let own_of = async |caller: &Client, path: &str| -> Vec<String> {
+        active_alerts(caller, path).await.into_iter().filter(|alert| own.contains(alert)).collect()
+    };
     let path = format!("/api/alerts/temple/{here}");
     let public = [id(&everywhere), id(&zone), id(&whole)];
     for caller in [&anonymous, &visitor] {
-        assert_eq!(active_alerts(caller, &path).await, public);
-        assert_eq!(active_alerts(caller, &format!("/api/alerts/active/?site={here}")).await, public);
+        assert_eq!(own_of(caller, &path).await, public);
+        assert_eq!(own_of(caller, &format!("/api/alerts/active/?site={here}")).await, public);
         // A wish for what is not for them gives nothing.
-        assert!(active_alerts(caller, &format!("{path}?is_public=false")).await.is_empty());
+        assert!(own_of(caller, &format!("{path}?is_public=false")).await.is_empty());
     }
-    assert_eq!(active_alerts(&operator, &path).await, [id(&camera), id(&staff), id(&everywhere), id(&zone), id(&whole)]);
-    assert_eq!(active_alerts(&operator, &format!("{path}?is_public=true")).await, public);
-    assert_eq!(active_alerts(&operator, &format!("{path}?alert_type=overspeed")).await, [id(&camera)]);
-    assert_eq!(active_alerts(&anonymous, &format!("{path}?zone=Queue")).await, public, "a zone's own, its site's, and everybody's");
-    assert_eq!(active_alerts(&anonymous, &format!("{path}?zone=b1")).await, [id(&everywhere), id(&whole)]);
-    assert_eq!(active_alerts(&anonymous, &format!("{path}?severity=info")).await, [id(&zone)]);
-    let all = active_alerts(&anonymous, "/api/alerts/active?limit=500").await;
+    assert_eq!(own_of(&operator, &path).await, [id(&camera), id(&staff), id(&everywhere), id(&zone), id(&whole)]);
+    assert_eq!(own_of(&operator, &format!("{path}?is_public=true")).await, public);
+    assert_eq!(own_of(&operator, &format!("{path}?alert_type=overspeed")).await, [id(&camera)]);
+    assert_eq!(own_of(&anonymous, &format!("{path}?zone=Queue")).await, public, "a zone's own, its site's, and everybody's");
+    assert_eq!(own_of(&anonymous, &format!("{path}?zone=b1")).await, [id(&everywhere), id(&whole)]);
+    assert_eq!(own_of(&anonymous, &format!("{path}?severity=info")).await, [id(&zone)]);
+    let all = own_of(&anonymous, "/api/alerts/active?limit=500").await;
     assert!(all.contains(&id(&elsewhere).to_owned()) && !all.contains(&id(&staff).to_owned()));
 
     // The public document: nothing of who wrote it, nor of vehicles and cameras.
-    let shown = anonymous.get(&path).await.expect(200)["items"][1].clone();
+    let shown_to = async |caller: &Client| {
+        let page = caller.get(&path).await.expect(200);
+        page["items"].as_array().expect("items").iter().find(|alert| alert["id"] == zone["id"]).expect("the alert").clone()
+    };
+    let shown = shown_to(&anonymous).await;
     let mut fields: Vec<_> = shown.as_object().unwrap().keys().cloned().collect();
     fields.sort_unstable();
     assert_eq!(fields, ["alert_type", "expires_at", "id", "message", "severity", "site", "status", "timestamp", "zones"]);
     assert_eq!((&shown["message"], &shown["zones"]), (&zone["message"], &json!(["queue"])));
-    assert_eq!(operator.get(&path).await.expect(200)["items"][3], operator.get("/api/alerts/?severity=info").await.expect(200)["items"][0]);
+    let listed = operator.get(&format!("/api/alerts/?severity=info&site={here}")).await.expect(200);
+    assert_eq!(shown_to(&operator).await, listed["items"][0]);
 
     // Page by page.
-    let first = anonymous.get(&format!("{path}?limit=2")).await.expect(200);
-    let cursor = first["next_cursor"].as_str().expect("more");
-    assert_eq!(active_alerts(&anonymous, &format!("{path}?limit=2&cursor={cursor}")).await, [id(&whole)]);
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = anonymous.get(&format!("{path}?limit=2{cursor}")).await.expect(200);
+        seen.extend(page["items"].as_array().expect("items").iter().map(|alert| id(alert).to_owned()));
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    seen.retain(|alert| own.contains(alert));
+    assert_eq!(seen, public);
 
     anonymous.get("/api/alerts/temple/atlantis").await.expect_problem(404);
     anonymous.get(&format!("{path}?colour=red")).await.expect_invalid(&["colour"]);
@@ -91,6 +110,7 @@ async fn everybody_reads_what_is_in_force_and_operators_read_all_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn it_is_over_from_the_second_in_which_it_expires() {
     let Some(app) = App::embedded(&[]).await else { return };
     let operator = app.operator().await;
@@ -121,6 +141,7 @@ async fn it_is_over_from_the_second_in_which_it_expires() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn the_scheduled_run_of_alerts_ends_what_is_due_once() {
     let Some(app) = App::embedded(&[]).await else { return };
     let operator = app.operator().await;
@@ -138,6 +159,7 @@ async fn the_scheduled_run_of_alerts_ends_what_is_due_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn what_has_expired_is_neither_acknowledged_nor_changed() {
     let Some(app) = App::embedded(&[]).await else { return };
     let operator = app.operator().await;
@@ -160,6 +182,7 @@ async fn what_has_expired_is_neither_acknowledged_nor_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn the_public_hears_of_it_at_once_and_of_its_end() {
     let Some(app) = App::embedded(&[]).await else { return };
     let operator = app.operator().await;

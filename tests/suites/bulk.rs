@@ -194,7 +194,7 @@ async fn anomalies_and_occupancy_within_a_batch_are_not_lost() {
         })
         .collect();
     assert_eq!(counts(&operator.post(PATH, Value::Array(batch)).await.expect(200)), [5, 0, 0]);
-    let page = operator.get("/api/alerts/?limit=500").await.expect(200);
+    let page = operator.get("/api/alerts/?alert_type=voltage_out_of_range&order=desc&limit=500").await.expect(200);
     let raised: Vec<_> = page["items"].as_array().unwrap().iter().filter(|alert| alert["subject"] == code.as_str()).collect();
     assert_eq!(raised.len(), 1, "{page}");
     assert_eq!((&raised[0]["alert_type"], &raised[0]["status"]), (&json!("voltage_out_of_range"), &json!("resolved")));

@@ -1,7 +1,39 @@
-//! Cameras of docs/reference/clients.md#parking-security, and their alerts.
+//! Cameras (docs/reference/cameras.md): here those of docs/reference/clients.md#parking-security and their alerts, with pictures below.
+
+#[path = "cameras/access.rs"]
+mod access;
+#[path = "cameras/addresses.rs"]
+mod addresses;
+#[path = "cameras/browser.rs"]
+mod browser;
+#[path = "cameras/credentials.rs"]
+mod credentials;
+#[path = "cameras/pictures.rs"]
+mod pictures;
+#[path = "cameras/readme.rs"]
+mod readme;
+#[path = "cameras/real.rs"]
+mod real;
+#[path = "cameras/recordings.rs"]
+mod recordings;
+#[path = "cameras/relayed.rs"]
+mod relayed;
+#[path = "cameras/schedules.rs"]
+mod schedules;
+#[path = "cameras/studio.rs"]
+mod studio;
+#[path = "cameras/support.rs"]
+mod support;
+#[path = "cameras/transfers.rs"]
+mod transfers;
 
 use gatehouse_tests::{App, unique};
 use serde_json::{Value, json};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn server_process() {
+    gatehouse_tests::process::serve_if_asked().await;
+}
 
 fn camera(id: &str) -> Value {
     json!({

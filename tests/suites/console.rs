@@ -199,6 +199,7 @@ async fn a_reading_turns_a_spot_without_a_reload() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn devices_show_their_health_as_it_ages() {
     let Some(app) = App::embedded(&[]).await else { return };
     let fixture = Fixture::create(app).await;
@@ -341,6 +342,7 @@ async fn a_visitor_sees_the_plan_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn tokens_are_renewed_before_and_after_their_end() {
     let Some(app) = App::embedded(&[("access_token_seconds", "6")]).await else { return };
     let fixture = Fixture::create(app).await;
@@ -368,6 +370,7 @@ async fn tokens_are_renewed_before_and_after_their_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn it_comes_back_after_the_application_was_restarted() {
     let Some(app) = App::embedded(&[]).await else { return };
     let mut fixture = Fixture::create(app).await;

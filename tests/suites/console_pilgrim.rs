@@ -80,6 +80,7 @@ async fn type_code(browser: &Browser, code: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_pilgrim_books_shows_the_code_and_comes_in_once() {
     let Some(fixture) = Fixture::create(20).await else { return };
     let browser = Browser::start(1280, 900).await;
@@ -157,6 +158,7 @@ async fn network(browser: &Browser, there: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_gate_works_on_without_the_network_and_uploads_its_scans() {
     let Some(fixture) = Fixture::create(50).await else { return };
     let (typed, scanned, cancelled, late) = (fixture.book(2).await, fixture.book(3).await, fixture.book(1).await, fixture.book(1).await);
@@ -228,6 +230,7 @@ async fn a_gate_works_on_without_the_network_and_uploads_its_scans() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn who_waits_moves_up_and_gives_back_in_the_console() {
     let Some(fixture) = Fixture::create(4).await else { return };
     let other = fixture.app.visitor().await;

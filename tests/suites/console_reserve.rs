@@ -39,6 +39,7 @@ impl Fixture {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_driver_picks_a_spot_pays_and_gives_it_back() {
     let stripe = Stripe::start().await;
     let Some(fixture) = Fixture::create(&stripe).await else { return };
@@ -90,6 +91,7 @@ async fn a_driver_picks_a_spot_pays_and_gives_it_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn who_comes_too_late_for_a_spot_is_told_when_it_is_free() {
     let stripe = Stripe::start().await;
     let Some(fixture) = Fixture::create(&stripe).await else { return };
@@ -111,6 +113,7 @@ async fn who_comes_too_late_for_a_spot_is_told_when_it_is_free() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn an_operator_sees_who_comes_today_and_lets_them_in_and_out() {
     let stripe = Stripe::start().await;
     let Some(fixture) = Fixture::create(&stripe).await else { return };

@@ -213,6 +213,7 @@ async fn crossing_to_high_or_critical_raises_an_alert_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn events_are_public_and_at_most_every_five_seconds_a_zone() {
     let Some(app) = App::embedded(&[]).await else { return };
     let temple = Temple::create(&app).await;
@@ -245,6 +246,7 @@ async fn events_are_public_and_at_most_every_five_seconds_a_zone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn counts_are_kept_for_a_hundred_days_and_their_sums_for_longer() {
     let Some(app) = App::embedded(&[]).await else { return };
     let temple = Temple::create(&app).await;

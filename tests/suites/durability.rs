@@ -9,24 +9,17 @@ use gatehouse_tests::process::{Process, serve_if_asked};
 use reqwest::Method;
 use serde_json::json;
 
+#[path = "durability/mixed.rs"]
+mod mixed;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn server_process() {
     serve_if_asked().await;
 }
 
-fn needs_a_process() -> bool {
-    let elsewhere = std::env::var("GATEHOUSE_BASE_URL").is_ok();
-    if elsewhere {
-        eprintln!("skipped: this test kills the application");
-    }
-    !elsewhere
-}
-
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn kill_9_under_load_loses_no_acknowledged_reading() {
-    if !needs_a_process() {
-        return;
-    }
     let directory = tempfile::tempdir().unwrap();
     let mut acknowledged = BTreeSet::new();
     let mut device = String::new();
@@ -85,10 +78,8 @@ async fn kill_9_under_load_loses_no_acknowledged_reading() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn kill_9_under_load_loses_no_queued_message() {
-    if !needs_a_process() {
-        return;
-    }
     let receiver = gatehouse_tests::receiver::Receiver::start().await;
     receiver.respond_with(503);
     let origin = receiver.origin();

@@ -1,112 +1,23 @@
 //! The event feed over Server-Sent Events.
 
+#[path = "events/feed.rs"]
+mod feed;
+#[path = "events/schemas.rs"]
+mod schemas;
+#[path = "events/sessions.rs"]
+mod sessions;
+#[path = "events/tickets.rs"]
+mod tickets;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use feed::{Feed, SOON};
 use futures::StreamExt as _;
 use gatehouse_tests::{App, Client, unique};
-use reqwest::Method;
 use serde_json::{Value, json};
-
-const SOON: Duration = Duration::from_secs(5);
-
-/// What stands between two empty lines.
-#[derive(Debug, Default)]
-struct Frame {
-    id: Option<i64>,
-    event: Option<String>,
-    data: Value,
-    comment: Option<String>,
-    retry: Option<u64>,
-}
-
-/// A client of the feed, as the HTML standard describes it, that keeps the last id.
-struct Feed {
-    bytes: futures::stream::BoxStream<'static, reqwest::Result<bytes::Bytes>>,
-    buffer: String,
-    last_event_id: i64,
-}
-
-impl Feed {
-    async fn open(caller: &Client, query: &str) -> Self {
-        let response = caller.request(Method::GET, &format!("/api/events{query}")).send().await.unwrap();
-        assert_eq!(response.status(), 200);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        let mut feed = Self { bytes: response.bytes_stream().boxed(), buffer: String::new(), last_event_id: -1 };
-        let greeting = feed.frame(SOON).await.expect("a greeting at once");
-        assert_eq!(greeting.comment.as_deref(), Some("connected"));
-        assert!(greeting.retry.is_some() && greeting.event.is_none());
-        feed
-    }
-
-    async fn resume(caller: &Client, query: &str, last_event_id: i64) -> Self {
-        Self::open(&caller.header("last-event-id", &last_event_id.to_string()), query).await
-    }
-
-    /// The next frame; none when the stream ends or nothing comes in time.
-    async fn frame(&mut self, within: Duration) -> Option<Frame> {
-        let text = tokio::time::timeout(within, async {
-            loop {
-                if let Some((frame, rest)) = self.buffer.split_once("\n\n") {
-                    let frame = frame.to_owned();
-                    self.buffer = rest.to_owned();
-                    return Some(frame);
-                }
-                self.buffer.push_str(std::str::from_utf8(&self.bytes.next().await?.ok()?).expect("whole characters"));
-            }
-        });
-        let mut frame = Frame::default();
-        let mut data = String::new();
-        for line in text.await.ok()??.lines() {
-            match line.split_once(": ").expect("a field") {
-                ("", comment) => frame.comment = Some(comment.to_owned()),
-                ("id", id) => frame.id = Some(id.parse().unwrap()),
-                ("event", kind) => frame.event = Some(kind.to_owned()),
-                ("retry", ms) => frame.retry = Some(ms.parse().unwrap()),
-                ("data", part) => data.push_str(part),
-                (name, _) => panic!("an unknown field {name}"),
-            }
-        }
-        if let Some(id) = frame.id {
-            assert!(id >= self.last_event_id, "ids fall");
-            self.last_event_id = id;
-        }
-        if frame.event.is_some() {
-            assert!(frame.id.is_some(), "an event without id");
-            frame.data = serde_json::from_str(&data).expect("JSON data");
-        }
-        Some(frame)
-    }
-
-    /// Whether the stream ends within this time, whatever comes before.
-    async fn ends(&mut self, within: Duration) -> bool {
-        let end = async { while self.bytes.next().await.is_some_and(|piece| piece.is_ok()) {} };
-        tokio::time::timeout(within, end).await.is_ok()
-    }
-
-    /// The next event, whatever comments come between; none when none comes in time.
-    async fn event(&mut self, within: Duration) -> Option<Frame> {
-        let deadline = tokio::time::Instant::now() + within;
-        loop {
-            let frame = self.frame(deadline - tokio::time::Instant::now()).await?;
-            if frame.event.is_some() {
-                return Some(frame);
-            }
-        }
-    }
-
-    /// The next event whose data has this message.
-    async fn message(&mut self, message: &str) -> Frame {
-        loop {
-            let frame = self.event(SOON).await.unwrap_or_else(|| panic!("no event says {message:?}"));
-            if frame.data["message"] == message {
-                return frame;
-            }
-        }
-    }
-}
 
 async fn raise(caller: &Client, message: &str, further: Value) -> Value {
     let mut body = json!({ "severity": "info", "message": message });
@@ -289,6 +200,7 @@ async fn the_query_resumes_where_no_header_can_be_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn who_comes_back_too_late_is_told_to_begin_again() {
     let Some(app) = App::embedded(&[]).await else { return };
     let operator = app.operator().await;
@@ -315,129 +227,16 @@ async fn who_comes_back_too_late_is_told_to_begin_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ticket_opens_one_stream_within_one_minute() {
-    let app = App::start().await;
-    let operator = app.operator().await;
-    let ticket = async |caller: &Client| {
-        let answer = caller.post("/api/events/ticket", json!({})).await.expect(201);
-        assert!(answer["expires_at"].is_string());
-        answer["ticket"].as_str().expect("a ticket").to_owned()
-    };
-    let anonymous = app.anonymous();
-    let used = ticket(&operator).await;
-    let mut feed = Feed::open(&anonymous, &format!("?ticket={used}")).await;
-    let secret = unique("secret");
-    raise(&operator, &secret, json!({ "is_public": false })).await;
-    feed.message(&secret).await;
-    anonymous.get(&format!("/api/events?ticket={used}")).await.expect_problem(401);
-    anonymous.get("/api/events?ticket=no-such-ticket").await.expect_problem(401);
-    anonymous.post("/api/events/ticket", json!({})).await.expect_problem(401);
-    let kept: i64 =
-        app.db().query_row("select count(*) from event_tickets where ticket_hash = cast(? as blob)", [&used], |row| row.get(0)).unwrap();
-    assert_eq!(kept, 0, "a ticket is kept as it is");
-
-    // A visitor's shows what a visitor may see.
-    let visitors = ticket(&app.visitor().await).await;
-    let mut feed = Feed::open(&anonymous, &format!("?channels=alerts&ticket={visitors}")).await;
-    let (secret, open) = (unique("secret"), unique("open"));
-    raise(&operator, &secret, json!({ "is_public": false })).await;
-    raise(&operator, &open, json!({})).await;
-    assert_eq!(feed.event(SOON).await.unwrap().data["message"], json!(open));
-}
-
-/// A caller with an access token, and the answer of the login.
-async fn signed_in(app: &App, role: &str) -> (Client, Value) {
-    let (email, password) = app.new_user(role, json!({})).await;
-    let session = app.anonymous().post("/api/auth/login", json!({ "email": email, "password": password })).await.expect(200);
-    (app.with_token(session["access"].as_str().expect("a token")), session)
-}
-
-async fn new_ticket(caller: &Client) -> String {
-    let answer = caller.post("/api/events/ticket", json!({})).await.expect(201);
-    answer["ticket"].as_str().expect("a ticket").to_owned()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_ends_with_its_session_or_when_its_holder_sees_less() {
-    let app = App::start().await;
-    let admin = app.admin().await;
-    let (leaver, session) = signed_in(&app, "operator").await;
-    let (dismissed, dismissal) = signed_in(&app, "operator").await;
-    let (demoted, demotion) = signed_in(&app, "operator").await;
-    let (visitor, visit) = signed_in(&app, "visitor").await;
-    let stayer = app.operator().await;
-    let ticket = new_ticket(&leaver).await;
-    let mut ending = [
-        ("a token", Feed::open(&leaver, "?channels=crowd").await),
-        ("a ticket", Feed::open(&app.anonymous(), &format!("?channels=crowd&ticket={ticket}")).await),
-        ("a dismissal", Feed::open(&dismissed, "?channels=crowd").await),
-        ("a demotion", Feed::open(&demoted, "?channels=crowd").await),
-        ("a visitor", Feed::open(&visitor, "?channels=crowd").await),
-    ];
-    let mut staying = [Feed::open(&stayer, "?channels=crowd").await, Feed::open(&app.anonymous(), "?channels=crowd").await];
-    for session in [&session, &visit] {
-        app.anonymous().post("/api/auth/logout", json!({ "refresh": session["refresh"] })).await.expect(204);
-    }
-    let user = |session: &Value| format!("/v0/api/users/users/{}/", session["user"]["id"].as_str().expect("an id"));
-    admin.delete(&user(&dismissal)).await.expect(204);
-    admin.patch(&user(&demotion), json!({ "role": "visitor" })).await.expect(200);
-    let ended =
-        futures::future::join_all(ending.iter_mut().map(|(what, feed)| async move { (*what, feed.ends(Duration::from_secs(18)).await) }))
-            .await;
-    assert!(ended.iter().all(|(_, ended)| *ended), "{ended:?}");
-    for feed in &mut staying {
-        assert!(!feed.ends(Duration::from_millis(200)).await);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_ticket_of_an_ended_session_is_refused() {
-    let app = App::start().await;
-    let (leaver, session) = signed_in(&app, "operator").await;
-    let (dismissed, dismissal) = signed_in(&app, "operator").await;
-    let tickets = [new_ticket(&leaver).await, new_ticket(&dismissed).await];
-    app.anonymous().post("/api/auth/logout", json!({ "refresh": session["refresh"] })).await.expect(204);
-    let user = dismissal["user"]["id"].as_str().expect("an id");
-    app.admin().await.delete(&format!("/v0/api/users/users/{user}/")).await.expect(204);
-    for ticket in tickets {
-        app.anonymous().get(&format!("/api/events?ticket={ticket}")).await.expect_problem(401);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_look_at_the_headers_spends_no_ticket() {
-    let app = App::start().await;
-    let answer = app.operator().await.post("/api/events/ticket", json!({})).await.expect(201);
-    let (path, anonymous) = (format!("?ticket={}", answer["ticket"].as_str().unwrap()), app.anonymous());
-    for _ in 0..2 {
-        let head = anonymous.send(Method::HEAD, &format!("/api/events{path}"), None).await;
-        assert_eq!((head.status, head.header("content-type")), (200, "text/event-stream"));
-    }
-    assert_eq!(anonymous.send(Method::HEAD, "/api/events?ticket=no-such-ticket", None).await.status, 401);
-    Feed::open(&anonymous, &path).await;
-    assert_eq!(anonymous.send(Method::HEAD, &format!("/api/events{path}"), None).await.status, 401);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_site_that_does_not_exist_is_named() {
     let app = App::start().await;
     app.anonymous().get("/api/events?site=somnat").await.expect_invalid(&["site"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ticket_ends_after_a_minute() {
-    let Some(app) = App::embedded(&[]).await else { return };
-    let operator = app.operator().await;
-    let answer = operator.post("/api/events/ticket", json!({})).await.expect(201);
-    app.advance(Duration::from_secs(61));
-    let ticket = answer["ticket"].as_str().unwrap();
-    app.anonymous().get(&format!("/api/events?ticket={ticket}")).await.expect_problem(401);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_comment_comes_every_15_seconds() {
     let app = App::start().await;
-    let mut feed = Feed::open(&app.anonymous(), "?channels=crowd").await;
+    let site = app.place(0).await.site;
+    let mut feed = Feed::open(&app.anonymous(), &format!("?channels=crowd&site={site}")).await;
     let begun = std::time::Instant::now();
     let comment = feed.frame(Duration::from_secs(16)).await.expect("a comment within 16 s");
     assert!(comment.comment.is_some() && comment.event.is_none());

@@ -1,7 +1,9 @@
 //! What the host holds in check: a component that traps, loops or hoards takes no other with it, and nobody reaches what the manifest
 //! does not grant.
 
+use std::io::Write;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gatehouse_tests::{cache_directory, receiver, root};
@@ -15,6 +17,10 @@ struct Faulty {
 
 impl Faulty {
     async fn start(variables: &[(&str, &str)]) -> Self {
+        Self::start_with(variables, |builder| builder).await
+    }
+
+    async fn start_with(variables: &[(&str, &str)], configure: impl FnOnce(gatehouse::Builder) -> gatehouse::Builder) -> Self {
         gatehouse::tls::install();
         let state = tempfile::tempdir().unwrap();
         let mut builder = gatehouse::App::builder()
@@ -29,7 +35,10 @@ impl Faulty {
         for (name, value) in variables {
             builder = builder.variable(*name, *value);
         }
-        Self { app: builder.start().await.unwrap(), http: reqwest::Client::new(), _state: state }
+        let app = configure(builder).start().await.unwrap();
+        // Compiling takes longer than the requests here may.
+        app.load_components().await.unwrap();
+        Self { app, http: reqwest::Client::new(), _state: state }
     }
 
     async fn status(&self, path: &str) -> u16 {
@@ -49,6 +58,32 @@ async fn a_trap_takes_no_other_component_with_it() {
         assert_eq!((panicked, calm), (500, 200));
     }
     assert_eq!(faulty.status("/wild/calm").await, 200, "a fresh instance serves what comes after a trap");
+}
+
+/// What the host logs, of all tests in this program.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trap_leaves_one_short_line_in_the_log() {
+    let log = Log::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt().compact().with_ansi(false).with_writer(move || writer.clone()).init();
+    let faulty = Faulty::start(&[]).await;
+    assert_eq!(faulty.status("/wild/panic").await, 500);
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let line = text.lines().find(|line| line.contains("an instance failed: wasm trap: ")).unwrap_or_else(|| panic!("{text}"));
+    assert!(line.len() < 300 && !text.contains("wasm backtrace"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,6 +130,78 @@ async fn outbound_goes_only_where_the_manifest_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_component_whose_requests_compute_gets_few_at_once() {
+    let faulty = Faulty::start(&[]).await;
+    let begun = std::time::Instant::now();
+    let send = async || {
+        let answer = faulty.http.get(format!("{}/narrow/spin", faulty.app.base_url())).send().await.unwrap();
+        (answer.status().as_u16(), answer.headers().contains_key("retry-after"), begun.elapsed())
+    };
+    // One computes until it is ended, one waits for its turn in vain, one is too many.
+    let (first, second, third) = tokio::join!(
+        send(),
+        async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            send().await
+        },
+        async {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            send().await
+        }
+    );
+    assert_eq!(first.0, 504);
+    assert_eq!((second.0, second.1, third.0, third.1), (503, true, 503, true));
+    assert!(third.2 < second.2, "who would be too many is refused at once: {third:?}, {second:?}");
+    assert_eq!(faulty.status("/narrow/calm").await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_of_requests_that_were_admitted_do_not_wait_behind_others() {
+    // Each request calls its own component: with all turns and all memory given to what comes from outside, each would wait for the others.
+    let faulty = Faulty::start_with(&[], |builder| builder.request_timeout(Duration::from_secs(20)).memory(24 << 20)).await;
+    let answers = futures::future::join_all((0..96).map(|_| faulty.json("/wild/fetch?url=http://self.alt/wild/calm"))).await;
+    assert!(answers.iter().all(|answer| answer["status"] == 200), "{answers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_call_of_an_admitted_request_waits_where_strangers_are_too_many() {
+    let faulty = Faulty::start(&[]).await;
+    let after = async |ms: u64, path: &str| {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+        faulty.status(path).await
+    };
+    let inner = async {
+        tokio::time::sleep(Duration::from_millis(1_800)).await;
+        faulty.json("/wild/fetch?url=http://self.alt/narrow/calm").await
+    };
+    // One computes until it is ended after two seconds, one waits for its turn, one is too many.
+    let (spinning, waiting, one_too_many, inner) =
+        tokio::join!(after(0, "/narrow/spin"), after(1_600, "/narrow/calm"), after(1_700, "/narrow/calm"), inner);
+    assert_eq!((spinning, waiting, one_too_many), (504, 200, 503));
+    assert_eq!(inner["status"], 200, "{inner}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_file_at_the_databases_name_says_is_forgotten_with_it() {
+    let faulty = Faulty::start(&[]).await;
+    let insert = async || faulty.json("/wild/sql?statement=insert%20into%20kept%20values%20(1)").await;
+    faulty.json("/wild/sql?statement=create%20table%20kept%20(x)").await;
+    assert_eq!(insert().await["error"], Value::Null);
+    let database = faulty.app.state_dir().join("default.db");
+    let aside = database.with_extension("aside");
+    std::fs::rename(&database, &aside).unwrap();
+    std::fs::write(&database, "not a database, far from it; ".repeat(1_000)).unwrap();
+    let checked = faulty.json("/wild/sql?statement=pragma%20quick_check(1)").await;
+    assert!(checked["error"].is_string(), "{checked}");
+    assert!(insert().await["error"].is_string());
+    std::fs::rename(&aside, &database).unwrap();
+    gatehouse_tests::eventually("what is sent is stored again", Duration::from_secs(5), async || {
+        insert().await["error"].is_null().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stores_and_variables_are_only_for_whom_they_are_granted() {
     let faulty = Faulty::start(&[]).await;
     assert_eq!(faulty.json("/wild/variable?name=granted").await["value"], "yes");
@@ -122,11 +229,18 @@ fn the_manifest_grants_no_more_than_is_used() {
     let components = manifest["component"].as_table().unwrap();
     for (name, component) in components {
         let has_secret = |secret: &str| component.get("variables").and_then(|variables| variables.get(secret)).is_some();
-        assert_eq!(has_secret("jwt_signing_key"), name == "auth", "{name}");
+        assert_eq!(has_secret("jwt_signing_key"), ["auth", "sign-in"].contains(&name.as_str()), "{name}");
         assert_eq!(has_secret("ticket_signing_key"), name == "booking", "{name}");
-        assert_eq!(has_secret("twilio_auth_token"), name == "heartbeat", "{name}");
+        for of_cameras in ["camera_key", "camera_old_keys", "relay_secret", "gcs_service_account"] {
+            assert_eq!(has_secret(of_cameras), name == "cameras", "{name}");
+        }
+        for of_providers in ["twilio_auth_token", "sendgrid_api_key"] {
+            assert_eq!(has_secret(of_providers), name == "heartbeat", "{name}");
+        }
+        assert_eq!(has_secret("mail_link_key"), name == "mail", "{name}");
         let source = component["source"].as_str().unwrap();
-        assert_eq!(Path::new(source).file_stem().unwrap().to_str(), Some(name.replace('-', "_").as_str()), "as cargo names it");
+        let file = if name == "sign-in" { "auth".to_owned() } else { name.replace('-', "_") };
+        assert_eq!(Path::new(source).file_stem().unwrap().to_str(), Some(file.as_str()), "as cargo names it");
     }
     let console = components["console"].as_table().unwrap();
     assert!(!console.contains_key("sqlite_databases") && !console.contains_key("key_value_stores"));

@@ -102,6 +102,7 @@ async fn the_overview_is_for_those_who_signed_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn devices_are_counted_by_the_age_of_their_heartbeat() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = app.place(2).await;
@@ -228,21 +229,27 @@ async fn a_slot_monitoring_client_sees_the_car_parks_and_not_the_temples() {
     let app = App::start().await;
     let place = app.place(2).await;
     let client = app.operator().await;
-    let zones = client.get("/api/zones/?limit=500").await.expect(200);
-    let sites: Vec<_> = items(&zones).iter().filter_map(|zone| zone["site"].as_str()).collect();
-    assert!(sites.contains(&place.site.as_str()), "{sites:?}");
-    assert!(["somnath", "dwarka", "ambaji", "pavagadh"].iter().all(|temple| !sites.contains(temple)), "{sites:?}");
-    let slots = client.get("/api/slots/?limit=500").await.expect(200);
-    assert!(items(&slots).iter().all(|slot| slot["site"] != "somnath"), "{slots}");
+    let zones_of = async |site: &str| client.get(&format!("/api/zones/?site={site}")).await.expect(200);
+    assert_eq!(items(&zones_of(&place.site).await).len(), 1);
+    // The zones of a temple are halls.
+    let admin = app.admin().await;
+    let temple = unique("temple");
+    let site = json!({
+        "slug": temple, "name": "A temple on a hill", "kind": "temple", "latitude": 22.5, "longitude": 73.5, "time_zone": "Asia/Kolkata",
+        "capacity": 100,
+    });
+    admin.post("/api/sites", site).await.expect(201);
+    admin.post(&format!("/api/sites/{temple}/zones"), json!({"code": "HALL", "name": "Hall", "capacity": 100})).await.expect(201);
+    assert!(items(&zones_of(&temple).await).is_empty());
+    assert!(items(&client.get(&format!("/api/slots/?site={temple}")).await.expect(200)).is_empty());
 
     // A temple's own car park is one.
-    let admin = app.admin().await;
     let code = unique("p").to_uppercase();
-    admin.post("/api/sites/pavagadh/zones", json!({"code": code, "name": "Foot of the hill", "capacity": 1})).await.expect(201);
-    assert!(items(&client.get("/api/zones/?site=pavagadh").await.expect(200)).is_empty(), "without spots nobody parks there");
-    let spot = json!({"spot_id": format!("{code}-1"), "site": "pavagadh", "zone": code, "kind": "standard"});
+    admin.post(&format!("/api/sites/{temple}/zones"), json!({"code": code, "name": "Foot of the hill", "capacity": 1})).await.expect(201);
+    assert!(items(&zones_of(&temple).await).is_empty(), "without spots nobody parks there");
+    let spot = json!({"spot_id": format!("{code}-1"), "site": temple, "zone": code, "kind": "standard"});
     admin.post("/api/spots", spot).await.expect(201);
-    let zones = client.get("/api/zones/?site=pavagadh").await.expect(200);
+    let zones = zones_of(&temple).await;
     assert_eq!((items(&zones).len(), &items(&zones)[0]["total"]), (1, &json!(1)), "{zones}");
 }
 
@@ -264,10 +271,78 @@ async fn a_bad_count_is_refused_and_only_senders_may_send() {
 
     app.anonymous().post(path, body(app.time(0))).await.expect_problem(401);
     app.visitor().await.post(path, body(app.time(0))).await.expect_problem(403);
-    device.post(path, body(app.time(270))).await.expect(201);
+    let own = json!({"parking_lot": place.site, "available_spots": 30, "timestamp": app.time(270)});
+    device.post(path, own).await.expect(201);
     app.admin().await.patch(&format!("/api/devices/{code}"), json!({"is_active": false})).await.expect(200);
     device.post(path, body(app.time(280))).await.expect_problem(403);
     app.admin().await.get(path).await.expect_problem(405);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_counts_the_lots_of_its_own_site_and_makes_none() {
+    let app = App::start().await;
+    let (own, other) = (app.place(0).await, app.place(0).await);
+    let device = app.device(&app.new_device(&own, None).await).await;
+    let operator = app.operator().await;
+    let path = "/api/parking-data/add/";
+    let count = |lot: &str| json!({"parking_lot": lot, "available_spots": 1});
+
+    // What it may count: the lot with its site's slug, in any case, and those that people gave to its site.
+    let made = device.post(path, count(&own.site.to_uppercase())).await.expect(201);
+    assert_eq!(made["site"], json!(own.site));
+    let lot = unique("North Gate");
+    device.post(path, count(&lot)).await.expect_problem(404);
+    let given = json!({"parking_lot": lot, "available_spots": 40, "site": own.site});
+    assert_eq!(operator.post(path, given).await.expect(201)["site"], json!(own.site));
+    device.post(path, count(&lot)).await.expect(201);
+
+    // A hundred forged lots make neither lots nor alerts.
+    let count_of = |sql: &str| -> i64 { app.db().query_row(sql, [format!("{lot} %")], |row| row.get(0)).unwrap() };
+    for number in 0..100 {
+        device.post(path, count(&format!("{lot} {number}"))).await.expect_problem(404);
+    }
+    for sql in ["select count(*) from lots where parking_lot like ?", "select count(*) from alerts where subject like ?"] {
+        assert_eq!(count_of(sql), 0, "{sql}");
+    }
+    device.post(path, count(&other.site)).await.expect_problem(404);
+    let foreign = unique("South Gate");
+    operator.post(path, json!({"parking_lot": foreign, "available_spots": 40, "site": other.site})).await.expect(201);
+    device.post(path, count(&foreign)).await.expect_problem(403);
+    let nobodys = unique("East Gate");
+    operator.post(path, json!({"parking_lot": nobodys, "available_spots": 40})).await.expect(201);
+    device.post(path, count(&nobodys)).await.expect_problem(403);
+
+    // Whose a lot is, people say, and they say it of a site that there is.
+    device.post(path, json!({"parking_lot": lot, "available_spots": 2, "site": own.site})).await.expect_invalid(&["site"]);
+    operator.post(path, json!({"parking_lot": lot, "available_spots": 2, "site": unique("site")})).await.expect_invalid(&["site"]);
+    operator.post(path, json!({"parking_lot": lot, "available_spots": 41, "site": other.site})).await.expect(201);
+    device.post(path, count(&lot)).await.expect_problem(403);
+    let (email, password) = app.new_user("device", json!({"device_code": app.new_device(&own, None).await})).await;
+    let account = app.login(&email, &password).await;
+    account.post(path, count(&own.site)).await.expect(201);
+    account.post(path, count(&lot)).await.expect_problem(403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host: while there are as many as may be, nobody else makes one")]
+async fn lots_have_an_end() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let operator = app.operator().await;
+    let path = "/api/parking-data/add/";
+    let db = app.db();
+    let have: i64 = db.query_row("select count(*) from lots", [], |row| row.get(0)).unwrap();
+    let missing = i64::try_from(domain::site::MAX_LOTS).unwrap() - have;
+    let prefix = unique("lot");
+    db.execute(
+        "with recursive n(n) as (select 1 union all select n + 1 from n where n < ?2)
+         insert into lot_counts (parking_lot, at, available_spots, received_at, sent_by) select ?1 || '-' || n, ?3, 50, ?3, 'x' from n",
+        rusqlite::params![prefix, missing, app.now_ms()],
+    )
+    .unwrap();
+    operator.post(path, json!({"parking_lot": unique("lot"), "available_spots": 9})).await.expect_problem(409);
+    operator.post(path, json!({"parking_lot": format!("{prefix}-1"), "available_spots": 9})).await.expect(201);
+    db.execute("delete from lot_counts where parking_lot like ? || '-%'", [&prefix]).unwrap();
+    db.execute("delete from lots where parking_lot like ? || '-%'", [&prefix]).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -365,7 +440,7 @@ async fn no_read_of_this_section_scans_a_table_that_grows() {
             .to_owned(),
         "select id, exists (select 1 from device_history h where h.device_id = devices.id) from devices where code = ?".to_owned(),
         "select spot_id from spot_claims where starts_at <= ?1 and ends_at > ?1 and expires_at > ?1".to_owned(),
-        "select parking_lot, available_spots, at from lots where parking_lot = ?".to_owned(),
+        "select parking_lot, available_spots, at, site from lots where parking_lot = ?".to_owned(),
         "select id from alerts where source = 'system' and status <> 'resolved' and alert_type in ('device_warning', 'device_offline') and subject = ?"
             .to_owned(),
         "select d.code from device_credentials c join devices d on d.id = c.device_id where c.key_hash = ? and c.revoked_at is null".to_owned(),

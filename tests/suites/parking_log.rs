@@ -85,6 +85,7 @@ async fn the_rules_are_those_of_readings() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_clock_may_be_five_minutes_ahead_and_no_more() {
     let Some(app) = App::embedded(&[]).await else { return };
     app.advance(Duration::from_secs(24 * 3600));
@@ -95,6 +96,7 @@ async fn a_clock_may_be_five_minutes_ahead_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_sensor_that_is_moved_says_nothing_of_its_new_spot_before_it_has_measured_there() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = app.place(2).await;

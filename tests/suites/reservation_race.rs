@@ -243,6 +243,7 @@ fn race_start_ms(app: &App) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn two_hundred_drivers_race_for_the_same_spots() {
     let stripe = Stripe::start().await;
     let Some(app) = App::embedded(&stripe.variables()).await else { return };
@@ -286,6 +287,7 @@ async fn two_hundred_drivers_race_for_the_same_spots() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn one_spot_has_one_winner() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = support::car_park(&app, 1).await;
@@ -306,6 +308,7 @@ async fn one_spot_has_one_winner() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_change_races_like_a_reservation() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = support::car_park(&app, 20).await;
@@ -328,11 +331,8 @@ async fn a_change_races_like_a_reservation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn kill_9_in_the_middle_of_it_loses_nothing() {
-    if std::env::var("GATEHOUSE_BASE_URL").is_ok() {
-        eprintln!("skipped: this test needs a process of its own");
-        return;
-    }
     let stripe = Stripe::start().await;
     let origin = stripe.variables()[0].1.to_owned();
     let variables = [("stripe_api_base", origin.as_str()), ("stripe_api_key", KEY), ("stripe_webhook_secret", WEBHOOK_SECRET)];

@@ -1,5 +1,7 @@
 //! Reservations (docs/reference/reservations.md), from the hold to the departure.
 
+#[path = "reservations/allowance.rs"]
+mod allowance;
 #[path = "reservations/change.rs"]
 mod change;
 #[path = "reservations/presence.rs"]
@@ -225,6 +227,7 @@ async fn the_list_is_paged_newest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_hold_that_is_not_paid_lapses() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = car_park(&app, 1).await;
@@ -243,6 +246,7 @@ async fn a_hold_that_is_not_paid_lapses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_hold_lasts_no_longer_when_the_clock_is_set_back() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = car_park(&app, 1).await;
@@ -257,6 +261,7 @@ async fn a_hold_lasts_no_longer_when_the_clock_is_set_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_cancelled_one_frees_its_spot_and_gives_back_by_the_sites_rule() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = car_park(&app, 3).await;

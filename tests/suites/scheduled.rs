@@ -11,15 +11,10 @@ mod watch;
 use std::time::Duration;
 
 use futures::future::join_all;
-use gatehouse_tests::receiver::{NTFY_TOKEN, Received, Receiver, TWILIO_ACCOUNT, TWILIO_TOKEN, WEBHOOK_SECRET};
-use gatehouse_tests::{App, Client, Place, cache_directory, root, unique};
+use gatehouse_tests::receiver::{Received, Receiver};
+use gatehouse_tests::{App, Client, Place, cache_directory, channels, root, unique};
 use reqwest::Method;
 use serde_json::{Value, json};
-
-async fn with_webhook(receiver: &Receiver) -> Option<App> {
-    let origin = receiver.origin();
-    App::embedded(&[("webhook_origin", &origin), ("webhook_path", "/hooks/in"), ("webhook_secret", WEBHOOK_SECRET)]).await
-}
 
 /// Severity and status of the alerts of this kind about this subject, oldest first.
 fn alerts(app: &App, alert_type: &str, subject: &str) -> Vec<(String, String)> {
@@ -123,7 +118,7 @@ async fn the_cron_trigger_runs_it() {
     let others: i64 = db
         .query_row("select count(*) from leases where runs = 3 and finished_at is not null and name <> 'tick'", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(others, 7, "each component notes its own");
+    assert_eq!(others, 9, "each component notes its own");
     app.shutdown().await;
 }
 
@@ -176,9 +171,10 @@ async fn the_dead_man_s_switch_is_not_told_while_a_component_is_late() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_silent_device_is_told_once_and_resolved_when_it_speaks_again() {
     let receiver = Receiver::start().await;
-    let Some(app) = with_webhook(&receiver).await else { return };
+    let Some(app) = App::with_webhook(&receiver).await else { return };
     let place = app.place(8).await;
     let (device, sender) = live_device(&app, &place, 0).await;
 
@@ -226,6 +222,7 @@ async fn a_silent_device_is_told_once_and_resolved_when_it_speaks_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn an_alert_resolved_by_hand_is_not_raised_again_in_the_same_silence() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = app.place(1).await;
@@ -240,6 +237,7 @@ async fn an_alert_resolved_by_hand_is_not_raised_again_in_the_same_silence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_device_that_is_out_of_use_or_was_never_heard_raises_nothing() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = app.place(2).await;
@@ -255,9 +253,10 @@ async fn a_device_that_is_out_of_use_or_was_never_heard_raises_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn many_devices_fall_silent_at_once() {
     let receiver = Receiver::start().await;
-    let Some(app) = with_webhook(&receiver).await else { return };
+    let Some(app) = App::with_webhook(&receiver).await else { return };
     let place = app.place(1).await;
     let (first, _) = live_device(&app, &place, 0).await;
     let now = app.now_ms();
@@ -286,6 +285,7 @@ async fn many_devices_fall_silent_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn few_free_spots_are_an_anomaly_once_until_there_are_enough() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = app.place(8).await;
@@ -325,6 +325,7 @@ async fn few_free_spots_are_an_anomaly_once_until_there_are_enough() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_spot_that_flaps_is_an_anomaly_once_until_it_calms_down() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = app.place(1).await;
@@ -347,6 +348,7 @@ async fn a_spot_that_flaps_is_an_anomaly_once_until_it_calms_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn an_alert_ends_when_its_time_has_come() {
     let Some(app) = App::embedded(&[]).await else { return };
     let operator = app.operator().await;
@@ -362,24 +364,16 @@ async fn an_alert_ends_when_its_time_has_come() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn what_nobody_acknowledges_climbs_the_ladder() {
     let receiver = Receiver::start().await;
     let origin = receiver.origin();
-    let Some(app) = App::embedded(&[
-        ("twilio_origin", &origin),
-        ("twilio_account_sid", TWILIO_ACCOUNT),
-        ("twilio_auth_token", TWILIO_TOKEN),
-        ("twilio_from", "+15550001111"),
-        ("ntfy_origin", &origin),
-        ("ntfy_token", NTFY_TOKEN),
-        ("ntfy_topic", "everything"),
+    let mut variables = [channels::sms(&origin).to_vec(), channels::push(&origin).to_vec()].concat();
+    variables.extend([
         ("escalation_minutes", "5"),
         ("escalation_contacts", "sms:+911111111111 | sms:+912222222222, ntfy:night-shift | sms:+913333333333"),
-    ])
-    .await
-    else {
-        return;
-    };
+    ]);
+    let Some(app) = App::embedded(&variables).await else { return };
     let operator = app.operator().await;
     let raise = json!({"alert_type": "intrusion", "severity": "critical", "message": "A gate is open"});
     let alert = operator.post("/api/alerts/", raise.clone()).await.expect(201);
@@ -388,7 +382,7 @@ async fn what_nobody_acknowledges_climbs_the_ladder() {
     let numbers = || -> Vec<String> {
         receiver.requests_to("/2010").iter().filter(|sms| sms.accepted()).map(|sms| sms.form()["To"].clone()).collect()
     };
-    assert_eq!((told("/everything"), numbers().len()), (1, 0), "the ground floor has it");
+    assert_eq!((told(channels::PATHS[4]), numbers().len()), (1, 0), "the ground floor has it");
 
     app.advance(Duration::from_secs(290));
     app.tick().await;
@@ -402,7 +396,7 @@ async fn what_nobody_acknowledges_climbs_the_ladder() {
     app.advance(Duration::from_secs(300));
     app.tick().await;
     assert_eq!(numbers(), ["+911111111111", "+912222222222"]);
-    assert_eq!((told("/night-shift"), told("/everything")), (1, 1));
+    assert_eq!((told("/night-shift"), told(channels::PATHS[4])), (1, 1));
 
     // The token is past its end by now.
     let operator = app.operator().await;
@@ -426,6 +420,7 @@ async fn what_nobody_acknowledges_climbs_the_ladder() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn the_dead_man_s_switch_is_told_once_a_good_run() {
     let receiver = Receiver::start().await;
     let origin = receiver.origin();
@@ -450,6 +445,7 @@ async fn the_dead_man_s_switch_is_told_once_a_good_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_run_waits_for_one_at_work_but_not_for_one_that_died() {
     let Some(app) = App::embedded(&[]).await else { return };
     app.tick().await;
@@ -463,9 +459,10 @@ async fn a_run_waits_for_one_at_work_but_not_for_one_that_died() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn what_nobody_needs_any_more_is_removed() {
     let receiver = Receiver::start().await;
-    let Some(app) = with_webhook(&receiver).await else { return };
+    let Some(app) = App::with_webhook(&receiver).await else { return };
     app.tick().await;
     let db = app.db();
     let now = app.now_ms();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatehouse_tests::receiver::{Receiver, WEBHOOK_SECRET};
+use gatehouse_tests::receiver::Receiver;
 use gatehouse_tests::{App, Client, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -230,6 +230,7 @@ async fn a_late_reading_is_stored_and_never_turns_the_state_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_clock_may_be_five_minutes_ahead_and_no_more() {
     let Some(app) = App::embedded(&[]).await else { return };
     app.advance(Duration::from_secs(3 * 24 * 3600));
@@ -326,11 +327,10 @@ async fn an_anomaly_is_raised_once_and_resolves_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_dangerous_voltage_is_told_to_the_world_at_once() {
     let receiver = Receiver::start().await;
-    let origin = receiver.origin();
-    let variables = [("webhook_origin", origin.as_str()), ("webhook_path", "/hooks/in"), ("webhook_secret", WEBHOOK_SECRET)];
-    let Some(app) = App::embedded(&variables).await else { return };
+    let Some(app) = App::with_webhook(&receiver).await else { return };
     let place = app.place(0).await;
     let operator = app.operator().await;
     // No scheduled run: only the reading itself wakes the dispatcher.

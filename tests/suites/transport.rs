@@ -243,6 +243,7 @@ async fn a_position_that_no_shuttle_can_have_got_to_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn positions_are_kept_for_a_week_and_the_newest_for_good() {
     let Some(app) = App::embedded(&[]).await else { return };
     let (line, silent) = (Line::create(&app).await, Line::create(&app).await);
@@ -256,6 +257,7 @@ async fn positions_are_kept_for_a_week_and_the_newest_for_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn arrivals_say_what_they_rest_on() {
     let Some(app) = App::embedded(&[]).await else { return };
     let line = Line::create(&app).await;
@@ -304,6 +306,7 @@ async fn arrivals_say_what_they_rest_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_shuttle_that_drives_away_from_the_last_stop_has_no_arrival_there() {
     let Some(app) = App::embedded(&[]).await else { return };
     let line = Line::create(&app).await;
@@ -330,6 +333,7 @@ async fn a_shuttle_that_drives_away_from_the_last_stop_has_no_arrival_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn events_are_public_and_at_most_every_ten_seconds_a_shuttle() {
     let Some(app) = App::embedded(&[]).await else { return };
     let line = Line::create(&app).await;

@@ -303,6 +303,7 @@ async fn a_deactivated_user_neither_signs_in_nor_refreshes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn who_is_dismissed_or_demoted_loses_their_rights_at_once() {
     let Some(app) = App::embedded(&[]).await else { return };
     let admin = app.admin().await;
@@ -333,6 +334,7 @@ async fn who_is_dismissed_or_demoted_loses_their_rights_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn the_last_super_admin_stays() {
     let Some(app) = App::embedded(&[]).await else { return };
     let (email, password) = app.admin_credentials();
@@ -348,6 +350,7 @@ async fn the_last_super_admin_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn every_change_of_a_user_is_in_the_audit_log() {
     let Some(app) = App::embedded(&[]).await else { return };
     let admin = app.admin().await;

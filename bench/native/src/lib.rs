@@ -1,4 +1,4 @@
-//! What the limit and the load generator share: the readings and reservations that every server gets, and the
+//! What the limit and the load generator share: the readings, reservations and bookings that every server gets, and the
 //! command line's options.
 
 use std::collections::HashMap;
@@ -66,6 +66,38 @@ pub fn write_reservation(out: &mut Vec<u8>, n: u64, base_ms: i64) {
         domain::time::format_rfc3339(start + STAY_MS),
         n % 10_000,
     );
+}
+
+/// How many days bookings are spread over; a slot an hour.
+const BOOKED_DAYS: u64 = 100;
+
+/// Writes booking number `n` as JSON: for two people, the slots of the days in turn, so that none fills up.
+pub fn write_booking(out: &mut Vec<u8>, n: u64, base_ms: i64) {
+    use std::io::Write as _;
+
+    let (hour, day) = (n % 24, n / 24 % BOOKED_DAYS);
+    let midnight = domain::time::format_rfc3339(base_ms + day.cast_signed() * domain::time::DAY_MS);
+    let date = midnight.get(..10).unwrap_or_default();
+    let _ = write!(
+        out,
+        r#"{{"temple_id":"bench-temple","date":"{date}","slot":"{hour:02}:00-{:02}:00","party_size":2,"visitors":["Asha",{{"name":"Ravi","age":7}}]}}"#,
+        hour + 1,
+    );
+}
+
+/// How a client of this name speaks to the broker at `host:port`.
+pub fn broker(address: &str, client_id: &str) -> anyhow::Result<rumqttc::MqttOptions> {
+    let (host, port) = address.rsplit_once(':').context("the broker is at host:port")?;
+    let mut options = rumqttc::MqttOptions::new(client_id, host, port.parse().context("the broker's port")?);
+    options.set_keep_alive(std::time::Duration::from_secs(60));
+    Ok(options)
+}
+
+/// Acknowledgements are small, and must not wait for one another.
+pub fn at_once() -> rumqttc::NetworkOptions {
+    let mut options = rumqttc::NetworkOptions::new();
+    options.set_tcp_nodelay(true);
+    options
 }
 
 /// `--name value` pairs.

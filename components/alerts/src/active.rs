@@ -9,6 +9,7 @@ use http::header::VARY;
 use kit::caller::{MaybeCaller, Principal};
 use kit::db::Database;
 use kit::input::{Code, Input, Slug, Text};
+use kit::kept::{Kept, Made, Sources};
 use kit::page::{Listing, Page};
 use kit::request::Now;
 use kit::select::Select;
@@ -17,6 +18,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::model::{self, Alert, PublicAlert};
+use crate::read::TOPICS;
+use crate::schedule;
 
 /// Which active alerts of one temple.
 #[derive(Input)]
@@ -49,7 +52,7 @@ pub enum ActiveAlert {
 }
 
 /// What a cache keeps for one caller is not for another.
-type PageByCaller = ([(HeaderName, &'static str); 1], Page<ActiveAlert>);
+type PageByCaller = ([(HeaderName, &'static str); 1], Kept<Page<ActiveAlert>>);
 
 /// Lists the alerts that are neither resolved nor expired, the newest first.
 ///
@@ -89,23 +92,28 @@ fn page<F: Input>(
     caller: Option<&Principal>,
     now: i64,
 ) -> Answer<PageByCaller> {
-    let select = |start: &str| {
-        Select::new(start, params![listing.after_text(0), now])
-            .and_if("(site is null or site = ?)", site)
-            .and_if(
-                "(coalesce(alerts.zones, '[]') = '[]' or exists (select 1 from json_each(alerts.zones) z where z.value = ? collate nocase))",
-                filters.zone.as_deref(),
-            )
-            .and_if("severity = ?", filters.severity)
-            .and_if("+alert_type = ?", filters.alert_type.as_deref())
-            .and_if("is_public = ?", filters.is_public)
-    };
-    let page = if caller.is_some_and(|caller| caller.role.holds(Role::Operator)) {
-        let alerts = select(FOR_OPERATORS).fetch(&Database, "id desc", listing.fetch())?;
-        listing.page(alerts, |alert: &Alert| [alert.id.clone()]).map(|alert| ActiveAlert::Operator(Box::new(alert)))
-    } else {
-        let alerts = select(FOR_THE_PUBLIC).fetch(&Database, "id desc", listing.fetch())?;
-        listing.page(alerts, |alert: &PublicAlert| [alert.id.clone()]).map(ActiveAlert::Public)
-    };
+    let is_operator = caller.is_some_and(|caller| caller.role.holds(Role::Operator));
+    let key = listing.request_of(if is_operator { "operator" } else { "public" });
+    let page = Kept::find(&key, Sources::of(TOPICS), now, || {
+        let select = |start: &str| {
+            Select::new(start, params![listing.after_text(0), now])
+                .and_if("(site is null or site = ?)", site)
+                .and_if(
+                    "(coalesce(alerts.zones, '[]') = '[]' or exists (select 1 from json_each(alerts.zones) z where z.value = ? collate nocase))",
+                    filters.zone.as_deref(),
+                )
+                .and_if("severity = ?", filters.severity)
+                .and_if("+alert_type = ?", filters.alert_type.as_deref())
+                .and_if("is_public = ?", filters.is_public)
+        };
+        let page = if is_operator {
+            let alerts = select(FOR_OPERATORS).fetch(&Database, "id desc", listing.fetch())?;
+            listing.page(alerts, |alert: &Alert| [alert.id.clone()]).map(|alert| ActiveAlert::Operator(Box::new(alert)))
+        } else {
+            let alerts = select(FOR_THE_PUBLIC).fetch(&Database, "id desc", listing.fetch())?;
+            listing.page(alerts, |alert: &PublicAlert| [alert.id.clone()]).map(ActiveAlert::Public)
+        };
+        Ok(Made::until(page, [schedule::next_expiry(now)?]))
+    })?;
     Ok(([(VARY, "authorization")], page))
 }

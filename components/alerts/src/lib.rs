@@ -4,7 +4,6 @@
 //! The schema's triggers write history, audit, feed and outbox in the transaction of each change, so nothing here does.
 
 mod active;
-mod cameras;
 mod create;
 mod messages;
 mod model;
@@ -33,11 +32,6 @@ pub fn api() -> Api {
             update::delete,
             transitions::acknowledge,
             transitions::resolve,
-            cameras::list,
-            cameras::create,
-            cameras::read,
-            cameras::update,
-            cameras::delete,
             messages::list,
             messages::detail,
             messages::replay,

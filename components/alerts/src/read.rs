@@ -7,6 +7,7 @@ use domain::alert::{Severity, Source, Status};
 use kit::caller::{Caller, Operator};
 use kit::db::{Database, Fetch as _};
 use kit::input::{Input, Slug, Text, Timestamp};
+use kit::kept::{Kept, Made, Sources, Topics};
 use kit::page::{Listing, Order, Page};
 use kit::request::Now;
 use kit::select::Select;
@@ -44,29 +45,34 @@ pub struct Filters {
 
 const SELECT: &str = concatcp!("select ", model::COLUMNS, " from alerts where ");
 
+/// What alerts are shown from.
+pub const TOPICS: Topics = kit::topics!(Alerts);
+
 /// Lists alerts, the newest first.
 #[utoipa::path(get, path = "/api/alerts")]
-pub async fn list(_: Caller<Operator>, Now(now): Now, listing: Listing<Filters>) -> Answer<Page<Alert>> {
-    schedule::expire(now)?;
-    let filters = &listing.filters;
-    let (start, order) = match filters.order {
-        Some(Order::Asc) => (concatcp!(SELECT, "id > coalesce(?, '')"), "id"),
-        // Above every id in SQLite's order of text.
-        _ => (concatcp!(SELECT, "id < coalesce(?, '~')"), "id desc"),
-    };
-    let alerts = Select::new(start, params![listing.after_text(0)])
-        .and_if("site = ?", filters.site.as_deref())
-        .and_if("severity = ?", filters.severity)
-        .and_if("status = ?", filters.status)
-        .and_if("alert_type = ?", filters.alert_type.as_deref())
-        .and_if("source = ?", filters.source)
-        .and_if("camera_id = ?", filters.camera_id.as_deref())
-        .and_if("vehicle_id = ?", filters.vehicle_id.as_deref())
-        .and_if("location = ?", filters.location.as_deref())
-        .and_if("at >= ?", filters.from)
-        .and_if("at < ?", filters.to)
-        .fetch(&Database, order, listing.fetch())?;
-    Ok(listing.page(alerts, |alert: &Alert| [alert.id.clone()]))
+pub async fn list(_: Caller<Operator>, Now(now): Now, listing: Listing<Filters>) -> Answer<Kept<Page<Alert>>> {
+    Kept::find(listing.request(), Sources::of(TOPICS), now, || {
+        schedule::expire(now)?;
+        let filters = &listing.filters;
+        let (start, order) = match filters.order {
+            Some(Order::Asc) => (concatcp!(SELECT, "id > coalesce(?, '')"), "id"),
+            // Above every id in SQLite's order of text.
+            _ => (concatcp!(SELECT, "id < coalesce(?, '~')"), "id desc"),
+        };
+        let alerts = Select::new(start, params![listing.after_text(0)])
+            .and_if("site = ?", filters.site.as_deref())
+            .and_if("severity = ?", filters.severity)
+            .and_if("status = ?", filters.status)
+            .and_if("alert_type = ?", filters.alert_type.as_deref())
+            .and_if("source = ?", filters.source)
+            .and_if("camera_id = ?", filters.camera_id.as_deref())
+            .and_if("vehicle_id = ?", filters.vehicle_id.as_deref())
+            .and_if("location = ?", filters.location.as_deref())
+            .and_if("at >= ?", filters.from)
+            .and_if("at < ?", filters.to)
+            .fetch(&Database, order, listing.fetch())?;
+        Ok(Made::until(listing.page(alerts, |alert: &Alert| [alert.id.clone()]), [schedule::next_expiry(now)?]))
+    })
 }
 
 /// Returns an alert with its history: each step with who and when.

@@ -3,7 +3,7 @@
 
 use domain::alert::Severity;
 use kit::db::{Executor, Fetch as _};
-use kit::input::{At, Code, Future, Immutable, Input, List, NotNull, NumberOrText, Patch, Recent, Slug, Text};
+use kit::input::{At, Code, Future, Input, List, NotNull, NumberOrText, Patch, Recent, Slug, Text};
 use kit::row::FromRow;
 use kit::{Problem, params};
 
@@ -91,11 +91,12 @@ impl NewAlert {
     }
 }
 
-/// A change of an alert: what is not sent stays; null clears an optional field.
+/// A change of an alert: what is not sent stays; null clears an optional field. Its status changes by acknowledging and resolving.
 #[derive(Input)]
 #[input(read_only(
     "id",
     "source",
+    "status",
     "subject",
     "acknowledged_at",
     "acknowledged_by",
@@ -109,9 +110,6 @@ impl NewAlert {
 ))]
 #[input(check, example = r#"{"severity": "critical", "location": null}"#)]
 pub struct AlertChange {
-    /// It changes by acknowledging and resolving.
-    #[expect(dead_code, reason = "it is only refused")]
-    status: Immutable,
     /// What it is about.
     pub alert_type: NotNull<Text<1, 64>>,
     /// How grave it is.
@@ -154,7 +152,7 @@ impl AlertChange {
             || self.camera_id.is_sent()
             || self.expires_at.is_sent();
         if !is_any_sent {
-            at.refuse("has no field of an alert");
+            at.refuse_whole("has no field of an alert");
         }
     }
 }

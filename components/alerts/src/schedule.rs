@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// What a scheduled run did.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = AlertsRun)]
 pub struct Summary {
     /// Alerts that ended because their `expires_at` had come.
@@ -18,6 +18,8 @@ pub struct Summary {
 
 impl Work for Summary {
     const COMPONENT: &'static str = "alerts";
+
+    const DUE: &'static [&'static str] = &[ANY_DUE];
 
     async fn run(now: i64) -> Result<Self, Problem> {
         Ok(Summary { expired: expire(now)? })
@@ -44,4 +46,15 @@ pub fn expire(now: i64) -> Result<u64, Problem> {
         return Ok(0);
     }
     Ok(Database.run_counted(EXPIRE, params![now])?)
+}
+
+const NEXT: &str = concatcp!(
+    "select expires_at from alerts indexed by alerts_to_expire where status <> '",
+    Status::Resolved.into_str(),
+    "' and expires_at > ?1 order by expires_at limit 1"
+);
+
+/// When the next alert expires; none when none does.
+pub fn next_expiry(now: i64) -> Result<Option<i64>, Problem> {
+    Database.fetch_scalar(NEXT, params![now])
 }

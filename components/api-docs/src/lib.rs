@@ -1,5 +1,5 @@
-//! The API document (OpenAPI 3.1, `docs/reference/openapi.json`) and two pages that show it, Swagger UI and ReDoc: all of it embedded
-//! in the component, which has no store and calls nobody.
+//! The API document (OpenAPI 3.1, `docs/reference/openapi.json`), two pages that show it, Swagger UI and ReDoc, and the document of the event
+//! feed (AsyncAPI 3, `docs/reference/asyncapi.json`): all of it embedded in the component, which has no store and calls nobody.
 
 use axum::extract::Path;
 use axum::routing::get;
@@ -37,6 +37,7 @@ const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
 /// The document and its pages, which are no part of what the document describes.
 pub fn api() -> Api {
     let document = async |headers: HeaderMap| serve("openapi.json", NOTHING, &headers);
+    let events = async |headers: HeaderMap| serve("asyncapi.json", NOTHING, &headers);
     let swagger_ui = async |headers: HeaderMap| serve("swagger-ui.html", SWAGGER_UI, &headers);
     let redoc = async |headers: HeaderMap| serve("redoc.html", REDOC, &headers);
     let asset = async |Path(path): Path<String>, headers: HeaderMap| serve(&format!("assets/{path}"), NOTHING, &headers);
@@ -44,6 +45,7 @@ pub fn api() -> Api {
         router
             .route("/api/openapi.json", get(document))
             .route("/api/docs/schema", get(document))
+            .route("/api/asyncapi.json", get(events))
             .route("/api/docs", get(swagger_ui))
             .route("/api/docs/swagger", get(swagger_ui))
             .route("/api/redoc", get(redoc))

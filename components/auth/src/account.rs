@@ -44,11 +44,6 @@ pub struct Account {
 }
 
 impl Account {
-    /// The account of this address, in any case of its letters.
-    pub fn by_email(db: &dyn Executor, email: &str) -> Result<Option<Self>, Problem> {
-        db.fetch_optional(concatcp!("select ", COLUMNS, " from users where email = ?"), params![email])
-    }
-
     /// The account of this id.
     pub fn by_id(db: &dyn Executor, id: &str) -> Result<Option<Self>, Problem> {
         db.fetch_optional(concatcp!("select ", COLUMNS, " from users where id = ?"), params![id])

@@ -3,8 +3,10 @@
 
 use axum::Json;
 use const_format::concatcp;
-use domain::one_time_code::{LIFETIME_MS, MAX_SENT, MAX_TRIES, WINDOW_MS, from_random};
-use kit::caller::{Caller, SignedIn};
+use domain::one_time_code::{LIFETIME_MS, MAX_SENT, MAX_TRIES, WINDOW_MS};
+use domain::time::AHEAD_TOLERANCE_MS;
+use kit::api::Accepted;
+use kit::caller::{Caller, Person, SignedIn};
 use kit::db::{self, DbError, Executor as _, Fetch as _, Transaction};
 use kit::input::{Input, Timestamp};
 use kit::request::{Body, Now};
@@ -15,7 +17,8 @@ use subtle::ConstantTimeEq as _;
 use utoipa::ToSchema;
 
 use crate::account::{COLUMNS, User, already_registered};
-use crate::limit::{Limit, LimitedAddress};
+use crate::limit::{Limit, Limited};
+use crate::one_time_code::{Code, new_code};
 
 /// A new address that waits for its code.
 #[derive(Serialize, FromRow, ToSchema)]
@@ -53,11 +56,15 @@ const REQUEST: &str = concatcp!(
     "
      where (select count(*) from email_changes where user_id = ?2 and created_at > ?5 - ",
     WINDOW_MS,
+    " and created_at <= ?5 + ",
+    AHEAD_TOLERANCE_MS,
     ") < ",
     MAX_SENT,
     "
          and (select count(*) from email_changes where email = ?3 and created_at > ?5 - ",
     WINDOW_MS,
+    " and created_at <= ?5 + ",
+    AHEAD_TOLERANCE_MS,
     ") < ",
     MAX_SENT,
     " returning 1"
@@ -70,12 +77,12 @@ const SEND: &str = "insert into outbox (topic, subject, recipient, mail_to, payl
          'timestamp', strftime('%Y-%m-%dT%H:%M:%fZ', ?5 / 1000.0, 'unixepoch')
      ), ?5)";
 
-/// Sends a code to the new address of a user; the codes before it are void. 429 after so many for the account, or for the address. An
-/// address that has an account is sent nothing, and nothing else differs; `is_reserved` says that it is kept for one.
+/// Sends a code to an address of a user, a new one or their own; the codes before it are void. 429 after so many for the account, or for the
+/// address. An address that has another account is sent nothing, and nothing else differs; `is_reserved` says that it is kept for one.
 pub fn request(transaction: &Transaction, user: &str, email: &str, is_reserved: bool, now: i64) -> Answer<()> {
     let id = host::new_id(now)?;
     let code = new_code()?;
-    let is_taken = is_reserved || transaction.exists("select 1 from users where email = ?", params![email])?;
+    let is_taken = is_reserved || transaction.exists("select 1 from users where email = ? and id <> ?", params![email, user])?;
     let hash = if is_taken { host::random::<32>()? } else { code_hash(&id, &code) };
     if !transaction.exists(REQUEST, params![&id, user, email, hash, now])? {
         return Err(Problem::too_many("too many codes were asked for: come back later", WINDOW_MS / 1000));
@@ -84,14 +91,6 @@ pub fn request(transaction: &Transaction, user: &str, email: &str, is_reserved: 
         transaction.run(SEND, params![&id, user, email, code, now])?;
     }
     Ok(())
-}
-
-fn new_code() -> Answer<String> {
-    loop {
-        if let Some(code) = from_random(u32::from_le_bytes(host::random::<4>()?)) {
-            return Ok(code);
-        }
-    }
 }
 
 /// The id makes each code's digest differ. Six digits can be tried out against it: the digest keeps a code from view, the tries and the
@@ -106,12 +105,6 @@ pub struct Codes;
 impl Limit for Codes {
     const NAME: &'static str = "email-code";
     const PER_MINUTE: u32 = 1200;
-}
-
-kit::text_type! {
-    /// A one-time code: six digits.
-    pub struct Code, "must be the six digits that were sent", pattern: "^[0-9]{6}$",
-    |code: &str| code.len() == 6 && code.bytes().all(|digit| digit.is_ascii_digit())
 }
 
 /// The code that was sent to the new address.
@@ -138,24 +131,40 @@ const TRY: &str = concatcp!(
     " returning id, email, code_hash"
 );
 
-const CHANGE: &str =
-    concatcp!("update users set email = ?2, updated_at = ?3, updated_by = id where id = ?1 and is_active = 1 returning ", COLUMNS);
+const CHANGE: &str = concatcp!(
+    "update users set email = ?2, email_confirmed_at = ?3, updated_at = ?3, updated_by = id where id = ?1 and is_active = 1 returning ",
+    COLUMNS
+);
 
-/// Confirms the new address of the caller's account with the code that was sent to it.
+/// Sends a code to the caller's own address, to confirm that its owner reads it.
 ///
-/// The old address is told. A code is good for 10 minutes, for one use, and for five tries; only the newest counts.
+/// Where the variable `confirm_email` is on, an account that has not confirmed its address can neither book nor reserve. A change of the
+/// address that waits for its code is given up.
+#[utoipa::path(
+    post,
+    path = "/api/users/me/email/code",
+    responses((status = 429, description = "Too many codes for the account or the address; come back after `Retry-After`."))
+)]
+pub async fn send_code(caller: Caller<Person>, Now(now): Now) -> Answer<Accepted<PendingEmail>> {
+    db::transaction(|transaction| {
+        let email = "select email from users where id = ? and is_active = 1";
+        let email: Option<String> = transaction.fetch_scalar(email, params![&caller.0.id])?;
+        let email = email.ok_or_else(|| Problem::unauthorized("this is no active user's account"))?;
+        request(transaction, &caller.0.id, &email, false, now)?;
+        Ok(Accepted(PendingEmail { email, expires_at: Timestamp(now + LIFETIME_MS) }))
+    })
+}
+
+/// Confirms an address of the caller's account, a new one or its own, with the code that was sent to it.
+///
+/// The old address is told of a new one. A code is good for 10 minutes, for one use, and for five tries; only the newest counts.
 #[utoipa::path(
     post,
     path = "/api/users/me/email/confirm",
     responses((status = 409, description = "This e-mail address has got an account in the meantime."))
 )]
-pub async fn confirm(
-    _: LimitedAddress<Codes>,
-    caller: Caller<SignedIn>,
-    Now(now): Now,
-    Body(confirmation): Body<EmailConfirmation>,
-) -> Answer<Json<User>> {
-    let user = &caller.0.id;
+pub async fn confirm(caller: Caller<SignedIn>, Now(now): Now, request: Limited<Codes, Body<EmailConfirmation>>) -> Answer<Json<User>> {
+    let (user, Body(confirmation)) = (&caller.0.id, request.body);
     // A wrong code is no error inside: the try must be counted, and an error would take that back.
     let changed = db::transaction(|transaction| -> Answer<Option<User>> {
         let tried: Option<Tried> = transaction.fetch_optional(TRY, params![user, now])?;

@@ -2,7 +2,7 @@
 
 use kit::api::NoContent;
 use kit::caller::{Caller, SignedIn};
-use kit::db::Database;
+use kit::db::{self, Database};
 use kit::input::Input;
 use kit::request::{Now, OptionalBody};
 use kit::{Answer, Problem};
@@ -20,7 +20,8 @@ pub struct LogoutRequest {
 
 /// Ends a session, or all sessions of the caller.
 ///
-/// With a refresh token, known or not, its session ends; no access token is needed. Without one, all sessions of the caller end.
+/// With a refresh token, known or not, its session ends; no access token is needed. Without one, all sessions of the caller end, and no device
+/// is known to the account any more.
 #[utoipa::path(post, path = "/api/auth/logout")]
 pub async fn logout(
     Now(now): Now,
@@ -30,7 +31,10 @@ pub async fn logout(
     // An access token that has expired does not stand in the way of a refresh token.
     match request.refresh {
         Some(token) => refresh_tokens::revoke_family_of(&Database, &token, Reason::Logout, now)?,
-        None => refresh_tokens::revoke_all(&Database, &caller?.0.id, Reason::Logout, now)?,
+        None => {
+            let caller = caller?.0;
+            db::transaction(|transaction| refresh_tokens::revoke_all(transaction, &caller.id, Reason::Logout, now))?;
+        }
     }
     Ok(NoContent)
 }

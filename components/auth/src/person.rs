@@ -3,8 +3,9 @@
 use std::ops::Deref;
 
 use const_format::concatcp;
-use domain::{email, password, phone};
+use domain::{password, phone};
 use kit::db;
+pub use kit::input::Email;
 use kit::input::{At, Field, Input, SchemaRef, Schemas, Secret, TextField, Value, pattern};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 
@@ -51,15 +52,6 @@ normalised! {
     /// A person's name: 1 to 100 characters on one line.
     Name, normalise_name, "must be one line of 1 to 100 characters",
     pattern(r"^[^\x00-\x1F\x7F-\x9F]*[^\s\x00-\x1F\x7F-\x9F][^\x00-\x1F\x7F-\x9F]*$").max_length(Some(MAX_NAME))
-}
-
-normalised! {
-    /// An e-mail address, in lower case.
-    Email, email::normalise, "must be an e-mail address of at most 254 bytes",
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Email)))
-        .max_length(Some(email::MAX_LEN))
 }
 
 normalised! {

@@ -3,24 +3,27 @@
 use axum::Json;
 use const_format::concatcp;
 use domain::password;
+use http::HeaderMap;
 use kit::caller::{Caller, SignedIn};
+use kit::client::ClientAddress;
 use kit::db::{self, Database, Fetch as _};
-use kit::input::{At, Input, Object, Patch, Property, Schemas, Secret};
-use kit::request::{Body, ClientAddress, Now};
+use kit::input::{At, Input, Object, Patch, Property, Schemas, Secret, Timestamp};
+use kit::request::{Body, Now};
+use kit::security::Kind;
 use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::account::{Account, COLUMNS, User, is_first_admin};
 use crate::email_change::{self, PendingEmail};
-use crate::hashes;
-use crate::lock::Pair;
+use crate::hashing;
+use crate::lock::Attempt;
 use crate::person::{Email, Name, Password, Phone};
 use crate::refresh_tokens::{self, Reason};
 
 /// A change of one's own account: what is not sent stays.
 #[derive(Input)]
-#[input(read_only("id", "role", "device_code", "is_active", "pending_email", "created_at", "updated_at"))]
+#[input(read_only("id", "role", "device_code", "is_active", "email_confirmed_at", "pending_email", "created_at", "updated_at"))]
 #[input(example = r#"{"name": "Asha Patel", "phone": null}"#)]
 pub struct ProfileChange {
     /// The name by which the person is addressed.
@@ -59,7 +62,8 @@ impl Input for PasswordChange {
 
     fn properties(schemas: &mut Schemas) -> Vec<Property> {
         let current = Property::new::<Option<CurrentPassword>>("current_password", &[], "Must be sent with a `password`.", false, schemas);
-        let new = Property::new::<Password>("password", &[], "A new one; ends all sessions.", false, schemas);
+        let new =
+            Property::new::<Password>("password", &[], "A new one; ends all sessions, and no device is known any more.", false, schemas);
         vec![Property { required: false, ..current }, Property { required: false, ..new }]
     }
 }
@@ -77,14 +81,18 @@ fn find_own(caller: &Caller<SignedIn>) -> Answer<Account> {
 pub struct OwnAccount {
     #[serde(flatten)]
     user: User,
-    /// The new address that waits for its code; null when none does.
+    /// When its owner confirmed the address by a code; null when they have not.
+    email_confirmed_at: Option<Timestamp>,
+    /// The address that waits for its code; null when none does.
     pending_email: Option<PendingEmail>,
 }
 
 impl OwnAccount {
     fn of(user: User, now: i64) -> Answer<Json<Self>> {
         let pending_email = email_change::pending(&Database, &user.id, now)?;
-        Ok(Json(Self { user, pending_email }))
+        let confirmed = "select email_confirmed_at from users where id = ? and email_confirmed_at is not null";
+        let email_confirmed_at = Database.fetch_scalar(confirmed, params![&user.id])?.map(Timestamp);
+        Ok(Json(Self { user, email_confirmed_at, pending_email }))
     }
 }
 
@@ -115,7 +123,8 @@ const UPDATE: &str = concatcp!(
 )]
 pub async fn update(
     caller: Caller<SignedIn>,
-    ClientAddress(address): ClientAddress,
+    client: ClientAddress,
+    headers: HeaderMap,
     Now(now): Now,
     Body(change): Body<ProfileChange>,
 ) -> Answer<Json<OwnAccount>> {
@@ -126,7 +135,8 @@ pub async fn update(
             if let Some(fault) = new.fault_for(&account.user.email, name) {
                 return Err(Problem::invalid_field("password", fault));
             }
-            Some(replace(&account, address, current, new, now)?)
+            let attempt = Attempt::new(account.user.email.clone(), &client, &headers, now).await?;
+            Some(replace(&account, &attempt, current, new).await?)
         }
         None => None,
     };
@@ -155,13 +165,12 @@ pub async fn update(
 }
 
 /// The hash of the new password, once the current one was proved: guesses at it count as failed logins.
-fn replace(account: &Account, address: String, current: &str, new: &str, now: i64) -> Answer<String> {
-    let pair = Pair { account: account.user.email.clone(), address };
-    pair.refuse_locked(&Database, now)?;
-    let is_right = hashes::verify(current, &account.password_hash);
-    pair.record_alone(is_right, now)?;
-    if !is_right {
-        return Err(Problem::invalid_field("current_password", "is not your password"));
-    }
-    hashes::hash(new)
+async fn replace(account: &Account, attempt: &Attempt, current: &str, new: &str) -> Answer<String> {
+    attempt.stand(&Database)?;
+    let hash = hashing::replace(current, &account.password_hash, new).await?;
+    attempt.record(hash.is_some())?;
+    hash.ok_or_else(|| {
+        let problem = Problem::invalid_field("current_password", "is not your password");
+        problem.logged_as(Kind::AuthnPasswordChangeFail, Some(account.user.id.clone()), "wrong_password")
+    })
 }

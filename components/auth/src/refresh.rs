@@ -7,10 +7,11 @@ use kit::db::{self, Executor as _, Fetch as _, Transaction};
 use kit::input::Input;
 use kit::request::{Body, Now};
 use kit::row::FromRow;
-use kit::{Answer, Problem, host, params};
+use kit::security::Kind;
+use kit::{Answer, Problem, params};
 
 use crate::account::{COLUMNS, User};
-use crate::limit::{Limit, LimitedAddress};
+use crate::limit::{Limit, Limited};
 use crate::refresh_tokens::{PresentedToken, Reason, RefreshToken, digest, revoke_family};
 use crate::session::Session;
 
@@ -33,19 +34,34 @@ pub struct RefreshRequest {
 
 /// Exchanges a refresh token for a new pair of tokens.
 ///
-/// A token is good for one use. For 10 seconds after it the same token gives another pair, as the answer may have been lost; later use of it
-/// ends the session.
+/// A token is good for one use. For 10 seconds after it the same token gives the same refresh token again, as the answer may have been lost;
+/// later use of it ends the session.
 #[utoipa::path(
     post,
     path = "/api/auth/refresh",
     responses((status = 401, description = "The token is unknown, expired, revoked or was used before."))
 )]
-pub async fn refresh(_: LimitedAddress<Refreshes>, Now(now): Now, Body(request): Body<RefreshRequest>) -> Answer<Json<Session>> {
-    let successor = RefreshToken::new(now).await?;
-    let digest = digest(&request.refresh);
-    let exchanged = db::transaction(|transaction| exchange(transaction, digest, &successor, now))?;
-    let (user, family) = exchanged.ok_or_else(|| Problem::unauthorized("the refresh token is not valid any more: sign in again"))?;
-    Ok(Json(Session::open(user, &family, successor.token, now).await?))
+pub async fn refresh(Now(now): Now, request: Limited<Refreshes, Body<RefreshRequest>>) -> Answer<Json<Session>> {
+    let Body(RefreshRequest { refresh }) = request.body;
+    let successor = RefreshToken::after(&refresh, now).await?;
+    let digest = digest(&refresh);
+    let exchanged = db::transaction(|transaction| exchange(transaction, digest, &successor, &request.client.network, now))?;
+    let refused = || Problem::unauthorized("the refresh token is not valid any more: sign in again");
+    match exchanged {
+        Exchanged::Session(user, family) => Ok(Json(Session::open(&user, &family, successor.token, now).await?)),
+        Exchanged::Ended(user, reason) => Err(refused().logged_as(Kind::AuthnTokenReuse, Some(user), reason)),
+        Exchanged::Refused => Err(refused()),
+    }
+}
+
+/// What became of a token that was presented. A refusal may have revoked the family, hence no `Err`, which would roll that back.
+enum Exchanged {
+    /// Its holder and family.
+    Session(User, String),
+    /// It is of a family that has ended, now or before: whose, and why.
+    Ended(String, &'static str),
+    /// It is unknown or too old, or its holder is not active.
+    Refused,
 }
 
 /// A stored refresh token with its holder.
@@ -66,10 +82,9 @@ const FIND: &str = concatcp!(
      from refresh_tokens t join users u on u.id = t.user_id where token_hash = ?"
 );
 
-/// Exchanges a token for its successor, with its holder and family; none when it is refused. A refusal may have revoked the family, hence no `Err`, which would
-/// roll that back.
-fn exchange(transaction: &Transaction, digest: [u8; 32], successor: &RefreshToken, now: i64) -> Result<Option<(User, String)>, Problem> {
-    let Some(stored) = transaction.fetch_optional::<Stored>(FIND, params![digest])? else { return Ok(None) };
+/// Exchanges a token for its successor.
+fn exchange(transaction: &Transaction, digest: [u8; 32], successor: &RefreshToken, network: &str, now: i64) -> Result<Exchanged, Problem> {
+    let Some(stored) = transaction.fetch_optional::<Stored>(FIND, params![digest])? else { return Ok(Exchanged::Refused) };
     match decide(stored.used_at, stored.is_revoked, stored.expires_at, now) {
         RefreshDecision::Rotate => {
             transaction.run("update refresh_tokens set used_at = ? where token_hash = ?", params![now, digest])?;
@@ -77,11 +92,11 @@ fn exchange(transaction: &Transaction, digest: [u8; 32], successor: &RefreshToke
         RefreshDecision::ReissueWithinWindow => {}
         RefreshDecision::RevokeFamily => {
             revoke_family(transaction, &stored.family, Reason::Reuse, now)?;
-            host::log("warn", "a refresh token was used again: its family is revoked", serde_json::json!({"user": stored.user.id}));
-            return Ok(None);
+            return Ok(Exchanged::Ended(stored.user.id, "refresh_token_used_again"));
         }
-        RefreshDecision::Expired | RefreshDecision::Revoked => return Ok(None),
+        RefreshDecision::Revoked => return Ok(Exchanged::Ended(stored.user.id, "session_ended")),
+        RefreshDecision::Expired => return Ok(Exchanged::Refused),
     }
     let Stored { user, family, .. } = stored;
-    Ok(successor.store(transaction, &family, &user.id)?.then_some((user, family)))
+    Ok(if successor.store(transaction, &family, &user.id, network)? { Exchanged::Session(user, family) } else { Exchanged::Refused })
 }

@@ -40,10 +40,10 @@ struct SessionUser {
 
 impl Session {
     /// A new access token beside a refresh token of this family that is stored already.
-    pub async fn open(user: User, family: &str, refresh: String, now: i64) -> Result<Self, Problem> {
+    pub async fn open(user: &User, family: &str, refresh: String, now: i64) -> Result<Self, Problem> {
         let subject = Subject { id: &user.id, role: user.role, device: user.device_code.as_deref(), session: family };
         let access = tokens::sign(subject, now).await?;
-        let user = SessionUser { id: user.id, email: user.email, name: user.name, role: user.role };
+        let user = SessionUser { id: user.id.clone(), email: user.email.clone(), name: user.name.clone(), role: user.role };
         Ok(Self {
             access_token: access.token.clone(),
             access: access.token,

@@ -8,7 +8,7 @@ use domain::email;
 use domain::role::Role;
 use kit::api::{Created, NoContent};
 use kit::caller::{Admin, Caller, Principal};
-use kit::db::{self, Database, Executor as _, Fetch as _, Transaction};
+use kit::db::{self, Database, Executor, Fetch as _, Transaction};
 use kit::input::{At, Code, Input, Patch, Text};
 use kit::page::{Listing, Page};
 use kit::request::{Body, Now};
@@ -16,7 +16,7 @@ use kit::select::Select;
 use kit::{Answer, Problem, host, params};
 
 use crate::account::{Account, COLUMNS, User, already_registered};
-use crate::hashes;
+use crate::hashing;
 use crate::person::{Name, Person, Phone};
 use crate::refresh_tokens::{self, Reason};
 
@@ -100,8 +100,8 @@ pub struct UserChange {
 }
 
 const INSERT: &str = concatcp!(
-    "insert into users (id, email, name, phone, role, device_code, password_hash, created_at, updated_at, updated_by)
-     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9) on conflict (email) do nothing returning ",
+    "insert into users (id, email, name, phone, role, device_code, password_hash, email_confirmed_at, created_at, updated_at, updated_by)
+     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8, ?9) on conflict (email) do nothing returning ",
     COLUMNS
 );
 
@@ -110,7 +110,7 @@ const INSERT: &str = concatcp!(
 pub async fn create(caller: Caller<Admin>, Now(now): Now, Body(new): Body<NewUser>) -> Answer<Created<User>> {
     let (role, person) = (new.role(), new.person);
     may_grant(caller.0.role, role)?;
-    let password_hash = hashes::hash(&person.password)?;
+    let password_hash = hashing::hash(&person.password).await?;
     db::transaction(|transaction| {
         may_grant(current_role(transaction, &caller.0)?, role)?;
         let params =
@@ -199,16 +199,16 @@ fn may_grant(own: Role, granted: Role) -> Result<(), Problem> {
 }
 
 /// The caller's role inside the transaction: another request may have taken it from them since it was looked up.
-fn current_role(transaction: &Transaction, caller: &Principal) -> Answer<Role> {
-    let role: Option<Role> = transaction.fetch_scalar("select role from users where id = ? and is_active = 1", params![&caller.id])?;
+fn current_role(db: &dyn Executor, caller: &Principal) -> Answer<Role> {
+    let role: Option<Role> = db.fetch_scalar("select role from users where id = ? and is_active = 1", params![&caller.id])?;
     let role = role.ok_or_else(|| Problem::unauthorized("your account is not active any more"))?;
     if role.holds(Role::Admin) { Ok(role) } else { Err(Problem::forbidden("your role does not allow this")) }
 }
 
 /// The caller's role and the user of this id, whom the caller may manage.
-fn find_managed(transaction: &Transaction, caller: &Principal, id: &str) -> Answer<(Role, User)> {
-    let own_role = current_role(transaction, caller)?;
-    let user = Account::by_id(transaction, id)?.ok_or_else(not_found)?.user;
+pub fn find_managed(db: &dyn Executor, caller: &Principal, id: &str) -> Answer<(Role, User)> {
+    let own_role = current_role(db, caller)?;
+    let user = Account::by_id(db, id)?.ok_or_else(not_found)?.user;
     if own_role.may_manage(user.role) { Ok((own_role, user)) } else { Err(Problem::forbidden("no one manages someone above them")) }
 }
 

@@ -2,18 +2,19 @@
 
 use axum::Json;
 use axum::extract::Path;
-use domain::booking_offer::slot_status;
+use domain::booking_offer::{Times, slot_status};
 use domain::booking_slot::Date;
 use kit::Answer;
 use kit::db::Database;
 use kit::input::{Input, Timestamp};
+use kit::kept::{Kept, Made, Sources, Topics};
 use kit::page::{Listing, Page};
 use kit::request::Now;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::clock::ClockTime;
-use crate::day::Day;
+use crate::day::{Day, DaySlot};
 use crate::temple::{Temple, UNKNOWN_TIME_ZONE};
 
 /// Which day.
@@ -75,25 +76,55 @@ pub struct AvailableSlot {
     status: &'static str,
 }
 
+const TOPICS: Topics = kit::topics!(Slots, Places);
+
 /// Lists the slots of a day, with how full they are.
 #[utoipa::path(get, path = "/api/bookings/temple/{temple}/slots", responses((status = 409, description = UNKNOWN_TIME_ZONE)))]
-pub async fn list(Now(now): Now, Path(temple): Path<String>, listing: Listing<AvailabilityFilters>) -> Answer<Json<Availability>> {
-    let temple = Temple::at_path(&Database, &temple)?;
-    let date = listing.filters.date.unwrap_or_else(|| temple.today(now));
-    let day = Day::load(&Database, &temple.site, date)?;
-    let today = temple.today(now);
-    let closed = day.is_closed();
-    let after = listing.after_int(0).unwrap_or(-1);
-    let (mut slots, mut skipped) = (Vec::new(), Vec::new());
-    for it in day.slots {
-        let Some(times) = it.times(date, temple.zone) else {
-            skipped.push(it.slot.to_string());
-            continue;
-        };
-        slots.push(AvailableSlot {
-            slot: it.slot.to_string(),
-            start: ClockTime(it.slot.starts()),
-            end: ClockTime(it.slot.ends()),
+pub async fn list(Now(now): Now, Path(temple): Path<String>, listing: Listing<AvailabilityFilters>) -> Answer<Kept<Json<Availability>>> {
+    Kept::find(listing.request(), Sources::of(TOPICS), now, || {
+        let temple = Temple::at_path(&Database, &temple)?;
+        let today = temple.today(now);
+        let date = listing.filters.date.unwrap_or(today);
+        let day = Day::load(&Database, &temple.site, date)?;
+        let tomorrow = temple.zone.moment(today.plus_days(1), 0);
+        let mut turns = vec![Some(tomorrow)];
+        let availability = Availability::new(&listing, &temple, day, (date, today, now), &mut turns);
+        Ok(Made::until(availability, turns.into_iter().map(|turn| turn.filter(|turn| *turn > now))))
+    })
+}
+
+impl Availability {
+    /// `turns` gets the moments at which a slot's status may change by the clock alone.
+    fn new(
+        listing: &Listing<AvailabilityFilters>,
+        temple: &Temple,
+        day: Day,
+        (date, today, now): (Date, Date, i64),
+        turns: &mut Vec<Option<i64>>,
+    ) -> Self {
+        let closed = day.is_closed();
+        let after = listing.after_int(0).unwrap_or(-1);
+        let (mut slots, mut skipped) = (Vec::new(), Vec::new());
+        for it in day.slots {
+            let Some(times) = it.offered.times(date, temple.zone) else {
+                skipped.push(it.offered.slot.to_string());
+                continue;
+            };
+            turns.extend([Some(times.closes_at), Some(times.ends_at)]);
+            slots.push(AvailableSlot::new(&it, times, slot_status(date, today, times, now, it.capacity, it.booked)));
+        }
+        slots.retain(|it| i64::from(it.start.0) > after);
+        let Page { items, next_cursor, .. } = listing.page(slots, |it: &AvailableSlot| [it.start.0]);
+        Self { temple_id: temple.site.clone(), date, closed, special: day.special, reason: day.reason, skipped, items, next_cursor }
+    }
+}
+
+impl AvailableSlot {
+    fn new(it: &DaySlot, times: Times, status: &'static str) -> Self {
+        Self {
+            slot: it.offered.slot.to_string(),
+            start: ClockTime(it.offered.slot.starts()),
+            end: ClockTime(it.offered.slot.ends()),
             starts_at: Timestamp(times.starts_at),
             ends_at: Timestamp(times.ends_at),
             capacity: it.capacity,
@@ -102,10 +133,7 @@ pub async fn list(Now(now): Now, Path(temple): Path<String>, listing: Listing<Av
             waiting: it.waiting,
             bookings_per_person: it.bookings_per_person,
             closes_at: Timestamp(times.closes_at),
-            status: slot_status(date, today, times, now, it.capacity, it.booked),
-        });
+            status,
+        }
     }
-    slots.retain(|it| i64::from(it.start.0) > after);
-    let Page { items, next_cursor, .. } = listing.page(slots, |it: &AvailableSlot| [it.start.0]);
-    Ok(Json(Availability { temple_id: temple.site, date, closed, special: day.special, reason: day.reason, skipped, items, next_cursor }))
 }

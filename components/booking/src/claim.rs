@@ -4,13 +4,18 @@
 //! not what a second look, after others have come and gone, would find.
 
 use const_format::{concatcp, formatcp};
+use domain::allowance::WINDOW_MS;
 use domain::booking::{MAX_WAITING, Status, code};
 use domain::booking_offer::Times;
 use domain::booking_slot::Date;
+use domain::time::AHEAD_TOLERANCE_MS;
+use kit::allowance::Allowance;
 use kit::db::{DbError, Executor};
+use kit::row::FromRow as _;
 use kit::{Problem, host, params};
 
-use crate::sql::{BOOKED, CAPACITY, HELD, PER_PERSON, WAITLISTED};
+use crate::model::{Booking, RETURNING};
+use crate::sql::{BOOKED, CANCELLABLE, CAPACITY, HELD, PER_PERSON, WAITLISTED};
 use crate::temple::Temple;
 
 /// What is claimed.
@@ -39,11 +44,24 @@ pub enum Refused {
     PlacesLeft,
     /// As many wait as may wait.
     WaitlistFull,
+    /// The person has made as many bookings within the window as they may.
+    TooOften,
+    /// The person has as many bookings ahead as they may have.
+    TooManyLive,
 }
 
 impl Refused {
-    const ALL: [Self; 7] =
-        [Self::NotOffered, Self::ClockChanged, Self::PerPerson, Self::Full, Self::TooLarge, Self::PlacesLeft, Self::WaitlistFull];
+    const ALL: [Self; 9] = [
+        Self::NotOffered,
+        Self::ClockChanged,
+        Self::PerPerson,
+        Self::Full,
+        Self::TooLarge,
+        Self::PlacesLeft,
+        Self::WaitlistFull,
+        Self::TooOften,
+        Self::TooManyLive,
+    ];
 
     /// The column that it leaves empty.
     const fn column(self) -> &'static str {
@@ -55,6 +73,8 @@ impl Refused {
             Self::TooLarge => "visitors",
             Self::PlacesLeft => "status",
             Self::WaitlistFull => "created_at",
+            Self::TooOften => "updated_at",
+            Self::TooManyLive => "ends_at",
         }
     }
 
@@ -74,6 +94,8 @@ impl Refused {
             Self::TooLarge => Problem::invalid_field("party_size", "is more people than the slot ever holds"),
             Self::PlacesLeft => Problem::conflict("the slot has places left for this party: book them").because("places_left"),
             Self::WaitlistFull => Problem::conflict("the waitlist of the slot is full").because("waitlist_full"),
+            Self::TooOften => Allowance::too_often("bookings"),
+            Self::TooManyLive => Allowance::too_many_live("bookings"),
         }
     }
 }
@@ -83,10 +105,19 @@ const JUDGE_BOTH: &str = formatcp!(
     "case when {CAPACITY} = 0 then '{NOT_OFFERED}'
         when (select time_zone from sites where slug = s.site and kind = 'temple') is not ?13 then '{CLOCK_CHANGED}'
         when ?14 and (select count(*) from bookings where user_id = ?3 and site = s.site and date = s.date and slot = s.slot and status in {HELD}) >= {PER_PERSON}
-            then '{PER_PERSON_REACHED}'",
+            then '{PER_PERSON_REACHED}'
+        when ?15 is not null and exists (
+            select 1 from (select created_at from bookings indexed by bookings_by_user where user_id = ?3 order by no desc limit 1 offset ?15 - 1)
+            where created_at > ?12 - {WINDOW_MS} and created_at <= ?12 + {AHEAD_TOLERANCE_MS}
+        ) then '{TOO_OFTEN}'
+        when ?16 is not null and (
+            select count(*) from bookings indexed by bookings_ahead_by_user where user_id = ?3 and status in {CANCELLABLE}
+        ) >= ?16 then '{TOO_MANY_LIVE}'",
     NOT_OFFERED = Refused::NotOffered.column(),
     CLOCK_CHANGED = Refused::ClockChanged.column(),
     PER_PERSON_REACHED = Refused::PerPerson.column(),
+    TOO_OFTEN = Refused::TooOften.column(),
+    TOO_MANY_LIVE = Refused::TooManyLive.column(),
 );
 
 const JUDGE_BOOKING: &str = formatcp!("{JUDGE_BOTH} when ?9 + {BOOKED} > {CAPACITY} then '{FULL}' end", FULL = Refused::Full.column());
@@ -105,15 +136,16 @@ const BEFORE: &str = "with judged (empty) as materialized (select ";
 const AFTER: &str = formatcp!(
     " from (select ?4 as site, ?5 as date, ?6 as slot) s)
      insert into bookings (id, code, user_id, site, date, slot, starts_at, ends_at, party_size, visitors, status, created_at, updated_at, updated_by)
-     select ?1, ?2, iif(empty is 'user_id', null, ?3), ?4, ?5, iif(empty is 'slot', null, ?6), iif(empty is 'starts_at', null, ?7), ?8,
+     select ?1, ?2, iif(empty is 'user_id', null, ?3), ?4, ?5, iif(empty is 'slot', null, ?6), iif(empty is 'starts_at', null, ?7),
+        iif(empty is 'ends_at', null, ?8),
         iif(empty is 'party_size', null, ?9), iif(empty is 'visitors', null, ?10), iif(empty is 'status', null, ?11),
-        iif(empty is 'created_at', null, ?12), ?12, ?3
+        iif(empty is 'created_at', null, ?12), iif(empty is 'updated_at', null, ?12), ?3
      from judged"
 );
 
-const BOOK: &str = concatcp!(BEFORE, JUDGE_BOOKING, AFTER);
+const BOOK: &str = concatcp!(BEFORE, JUDGE_BOOKING, AFTER, RETURNING);
 
-const WAIT: &str = concatcp!(BEFORE, JUDGE_WAITING, AFTER);
+const WAIT: &str = concatcp!(BEFORE, JUDGE_WAITING, AFTER, RETURNING);
 
 /// A claim that time allows.
 pub struct Claim<'a> {
@@ -135,13 +167,15 @@ pub struct Claim<'a> {
     pub visitors: &'a str,
     /// Whether the slot's limit of bookings a person is for this one.
     pub is_limited: bool,
+    /// How many bookings the person may make and have.
+    pub allowance: Allowance,
     /// Milliseconds.
     pub now: i64,
 }
 
 impl Claim<'_> {
     /// Makes the booking, if there are places, or if there are none and it is to wait.
-    pub fn take(&self, db: &dyn Executor, kind: Kind) -> Result<Result<(), Refused>, Problem> {
+    pub fn take(&self, db: &dyn Executor, kind: Kind) -> Result<Result<Booking, Refused>, Problem> {
         let (statement, status) = match kind {
             Kind::Booking => (BOOK, Status::Confirmed),
             Kind::Waiting => (WAIT, Status::Waitlisted),
@@ -162,6 +196,8 @@ impl Claim<'_> {
                 self.now,
                 &self.temple.zone_name,
                 self.is_limited,
+                self.allowance.per_window,
+                self.allowance.live,
             ];
             Ok(db.run(statement, params))
         };
@@ -177,10 +213,12 @@ impl Claim<'_> {
             Err(DbError::NotNull(column)) => Refused::of_column(column),
             _ => None,
         };
-        match refused {
-            Some(refused) => Ok(Err(refused)),
-            None => Ok(inserted.map(|_| Ok(()))?),
+        if let Some(refused) = refused {
+            return Ok(Err(refused));
         }
+        let rows = inserted?;
+        let made = rows.first().ok_or_else(|| Problem::internal("a booking was neither made nor refused"))?;
+        Booking::from_row(made).map(Ok)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Booking a slot, and joining the waitlist of one that is full.
 
+use domain::allowance::{LIVE, PER_WINDOW};
 use domain::booking::MAX_PARTY;
 use domain::booking_offer::{Shut, last_date, may_claim};
 use domain::booking_slot::{Date, HORIZON_DAYS};
 use domain::role::Role;
+use kit::allowance::{Allowance, require_confirmed_email};
 use kit::caller::{Caller, Person, Principal};
 use kit::db::Executor;
 use kit::idempotency::{Idempotent, Once};
@@ -14,6 +16,7 @@ use kit::{Answer, Problem, host};
 use crate::claim::{Claim, Kind, Refused};
 use crate::day::Day;
 use crate::model::{Booking, TicketedBooking, Visitor};
+use crate::offer::Offer;
 use crate::temple::Temple;
 use crate::ticket;
 
@@ -94,8 +97,9 @@ impl Field for Visitor {
     responses(
         (
             status = 409,
-            description = "Not to be had: `reason` is `full`, `per_person` (the caller has as many bookings of the slot as one person may have), `closed` (the temple is, on that day), `booking_closed` (before the slot's end) or `over` (the slot is)."
+            description = "Not to be had: `reason` is `full`, `per_person` (the caller has as many bookings of the slot as one person may have), `closed` (the temple is, on that day), `booking_closed` (before the slot's end), `over` (the slot is) or `too_many_live` (the caller has as many bookings ahead as one person may have)."
         ),
+        (status = 429, description = "The caller has made too many bookings within a minute; come back after `Retry-After`."),
     )
 )]
 pub async fn book(caller: Caller<Person>, Now(now): Now, request: Idempotent<BookingRequest>) -> Answer<Once<TicketedBooking>> {
@@ -111,8 +115,9 @@ pub async fn book(caller: Caller<Person>, Now(now): Now, request: Idempotent<Boo
     responses(
         (
             status = 409,
-            description = "Not to be joined: `reason` is `places_left`, `waitlist_full`, `per_person` (the caller has as many bookings of the slot as one person may have), `closed` (the temple is, on that day), `booking_closed` (before the slot begins), `begun` or `over` (the slot has, or is)."
+            description = "Not to be joined: `reason` is `places_left`, `waitlist_full`, `per_person` (the caller has as many bookings of the slot as one person may have), `closed` (the temple is, on that day), `booking_closed` (before the slot begins), `begun` or `over` (the slot has, or is), or `too_many_live` (the caller has as many bookings ahead as one person may have)."
         ),
+        (status = 429, description = "The caller has made too many bookings within a minute; come back after `Retry-After`."),
     )
 )]
 pub async fn join_waitlist(caller: Caller<Person>, Now(now): Now, request: Idempotent<BookingRequest>) -> Answer<Once<TicketedBooking>> {
@@ -120,18 +125,27 @@ pub async fn join_waitlist(caller: Caller<Person>, Now(now): Now, request: Idemp
 }
 
 async fn place(caller: &Principal, now: i64, request: &Idempotent<BookingRequest>, kind: Kind) -> Answer<Once<TicketedBooking>> {
+    require_confirmed_email(caller).await?;
+    let allowance = Allowance::of(caller, ("bookings_per_minute", PER_WINDOW), ("live_bookings", LIVE)).await?;
     let keys = ticket::keys().await?;
-    request.once_single_statement(caller, |db, wish| book_slot(db, &wish, caller, now, kind)?.with_ticket(&keys, now))
+    request.once_single_statement(caller, |db, wish| book_slot(db, &wish, caller, allowance, now, kind)?.with_ticket(&keys, now))
 }
 
 /// Times that a booking is judged anew because the temple's time zone was changed meanwhile.
 const ATTEMPTS: usize = 3;
 
-fn book_slot(db: &dyn Executor, wish: &BookingRequest, caller: &Principal, now: i64, kind: Kind) -> Result<Booking, Problem> {
+fn book_slot(
+    db: &dyn Executor,
+    wish: &BookingRequest,
+    caller: &Principal,
+    allowance: Allowance,
+    now: i64,
+    kind: Kind,
+) -> Result<Booking, Problem> {
     let id = host::new_id(now)?;
     for _ in 0..ATTEMPTS {
-        match attempt(db, wish, &id, caller, now, kind)? {
-            Ok(()) => return Booking::get(db, &id),
+        match attempt(db, wish, &id, caller, allowance, now, kind)? {
+            Ok(booking) => return Ok(booking),
             Err(Refused::ClockChanged) => {}
             Err(refused) => return Err(refused.into_problem()),
         }
@@ -145,10 +159,11 @@ fn attempt(
     wish: &BookingRequest,
     id: &str,
     caller: &Principal,
+    allowance: Allowance,
     now: i64,
     kind: Kind,
-) -> Result<Result<(), Refused>, Problem> {
-    let temple = Temple::in_body(db, &wish.temple_id)?;
+) -> Result<Result<Booking, Refused>, Problem> {
+    let Offer { temple, slot } = Offer::find(db, &wish.temple_id, wish.date, &wish.slot)?;
     let today = temple.today(now);
     if wish.date < today {
         return Err(Problem::invalid_field("date", "is past"));
@@ -156,17 +171,7 @@ fn attempt(
     if wish.date > last_date(today) {
         return Err(Problem::invalid_field("date", format!("must be within {HORIZON_DAYS} days")));
     }
-    let day = Day::load(db, &temple.site, wish.date)?;
-    if day.is_closed() {
-        let why = day.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-        return Err(Problem::conflict(format!("the temple is closed on that day{why}")).because("closed"));
-    }
-    let slot = day.find(&wish.slot).ok_or_else(|| {
-        let there = day.slots.iter().filter(|it| it.times(wish.date, temple.zone).is_some());
-        let offered: Vec<_> = there.map(|it| it.slot.to_string()).collect();
-        let offered = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
-        Problem::invalid_field("slot", format!("is not one of that day: {offered}"))
-    })?;
+    let Some(slot) = slot else { return Err(not_offered(db, &temple, wish.date)?) };
     let skipped = || Problem::invalid_field("slot", "is not there on that day: the clocks go forward over it");
     let times = slot.times(wish.date, temple.zone).ok_or_else(skipped)?;
     may_claim(wish.date, today, times, now, kind == Kind::Waiting).map_err(shut)?;
@@ -185,9 +190,23 @@ fn attempt(
         party_size,
         visitors: &visitors,
         is_limited,
+        allowance,
         now,
     }
     .take(db, kind)
+}
+
+/// 409 on a day on which the temple is closed; else 422, with the slots that are there.
+fn not_offered(db: &dyn Executor, temple: &Temple, date: Date) -> Result<Problem, Problem> {
+    let day = Day::load(db, &temple.site, date)?;
+    if day.is_closed() {
+        let why = day.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        return Ok(Problem::conflict(format!("the temple is closed on that day{why}")).because("closed"));
+    }
+    let there = day.slots.iter().map(|it| &it.offered).filter(|it| it.times(date, temple.zone).is_some());
+    let offered: Vec<_> = there.map(|it| it.slot.to_string()).collect();
+    let offered = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
+    Ok(Problem::invalid_field("slot", format!("is not one of that day: {offered}")))
 }
 
 /// 409: time does not allow it.

@@ -2,19 +2,37 @@
 
 use const_format::formatcp;
 use domain::booking_offer::Times;
-use domain::booking_slot::{Date, Slot, Zone, parse_minute};
+use domain::booking_slot::{Date, Slot, Zone};
 use kit::db::{Executor, Fetch as _, Row};
 use kit::row::FromRow;
 use kit::{Problem, params};
 
 use crate::sql::{BOOKED, WAITLISTED};
 
+/// A slot of a date, as far as time goes.
+#[derive(FromRow)]
+pub struct OfferedSlot {
+    /// When.
+    #[row(with = slot_from_row)]
+    pub slot: Slot,
+    /// In which minute after its beginning it can no longer be booked; at its end when it does not say.
+    closes_after_minutes: Option<i64>,
+}
+
+impl OfferedSlot {
+    /// When it is on a date. None when the clocks leap over it on that date.
+    pub fn times(&self, date: Date, zone: Zone) -> Option<Times> {
+        let (starts_at, ends_at) = self.slot.moments(date, zone)?;
+        Some(Times::new(starts_at, ends_at, self.closes_after_minutes))
+    }
+}
+
 /// A slot of a day, with how full it is.
 #[derive(FromRow)]
 pub struct DaySlot {
     /// When.
-    #[row(with = slot_from_row)]
-    pub slot: Slot,
+    #[row(flatten)]
+    pub offered: OfferedSlot,
     /// How many people it may hold.
     pub capacity: i64,
     /// The people who have places.
@@ -23,16 +41,6 @@ pub struct DaySlot {
     pub waiting: i64,
     /// How many bookings of it one person may have.
     pub bookings_per_person: i64,
-    /// In which minute after its beginning it can no longer be booked; at its end when it does not say.
-    pub closes_after_minutes: Option<i64>,
-}
-
-impl DaySlot {
-    /// When it is on a date. None when the clocks leap over it on that date.
-    pub fn times(&self, date: Date, zone: Zone) -> Option<Times> {
-        let (starts_at, ends_at) = self.slot.moments(date, zone)?;
-        Some(Times::new(starts_at, ends_at, self.closes_after_minutes))
-    }
 }
 
 /// A day of a temple.
@@ -75,12 +83,6 @@ impl Day {
     /// Whether the temple takes nobody on that date.
     pub fn is_closed(&self) -> bool {
         self.special && self.slots.is_empty()
-    }
-
-    /// The slot of this name: `06:00-07:00`, or just when it begins, `06:00`.
-    pub fn find(&self, name: &str) -> Option<&DaySlot> {
-        let starts = parse_minute(name);
-        self.slots.iter().find(|it| it.slot.to_string() == name || Some(it.slot.starts()) == starts)
     }
 }
 

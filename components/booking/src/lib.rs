@@ -10,6 +10,7 @@ mod create;
 mod day;
 mod gate;
 mod model;
+mod offer;
 mod picture_address;
 mod qr;
 mod read;

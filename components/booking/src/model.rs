@@ -1,6 +1,6 @@
 //! A booking, as it is stored and as it is shown.
 
-use const_format::formatcp;
+use const_format::{concatcp, formatcp};
 use domain::booking::{Status, parse_code};
 use domain::booking_slot::Date;
 use domain::booking_ticket::Ticket;
@@ -109,13 +109,34 @@ pub struct Pilgrim {
     phone: Option<String>,
 }
 
+/// The columns of a [`Booking`], of the table by this name. Who waits has a place after those who came before.
+macro_rules! columns {
+    ($b:literal) => {
+        concatcp!(
+            "no, id, code as booking_code, user_id, site as temple_id, date, slot, starts_at, ends_at, party_size, visitors, status,
+    ticket as ticket_number, reason, promoted_at, checked_in_at, gate, exited_at, ended_at, created_at, updated_at,
+    iif(status = '",
+            WAITLISTED,
+            "', 1 + (select count(*) from bookings w indexed by bookings_by_slot where w.site = ",
+            $b,
+            ".site and w.date = ",
+            $b,
+            ".date and w.slot = ",
+            $b,
+            ".slot and w.status = '",
+            WAITLISTED,
+            "' and w.no < ",
+            $b,
+            ".no), null) as waitlist_position"
+        )
+    };
+}
+
 /// The bookings `b`, to be followed by a condition.
-pub const SELECT: &str = formatcp!("select b.no, b.id, b.code as booking_code, b.user_id, b.site as temple_id, b.date, b.slot, b.starts_at, b.ends_at, b.party_size,
-        b.visitors, b.status, b.ticket as ticket_number, b.reason, b.promoted_at, b.checked_in_at, b.gate, b.exited_at, b.ended_at,
-        b.created_at, b.updated_at,
-        iif(b.status = '{WAITLISTED}', (select count(*) from bookings w indexed by bookings_by_slot
-            where w.site = b.site and w.date = b.date and w.slot = b.slot and w.status = '{WAITLISTED}' and w.no <= b.no), null) as waitlist_position
-     from bookings b");
+pub const SELECT: &str = concatcp!("select ", columns!("b"), " from bookings b");
+
+/// The end of a statement that makes one.
+pub const RETURNING: &str = concatcp!(" returning ", columns!("bookings"));
 
 const BY_CODE: &str = formatcp!("{SELECT} where b.code = ?");
 const BY_ID: &str = formatcp!("{SELECT} where b.id = ?");

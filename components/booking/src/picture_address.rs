@@ -2,11 +2,16 @@
 //!
 //! An address is for one booking and its newest ticket, so that a reissue ends it too, and says nothing of the session.
 
+use axum::extract::FromRequestParts;
 use domain::time::MINUTE_MS;
 use hmac::{Hmac, Mac as _};
+use http::request::Parts;
 use kit::Problem;
+use kit::api::{Describe, Request as Operation};
 use kit::input::{Input, Int, Text};
+use kit::request::Query;
 use sha2::Sha256;
+use utoipa::openapi::security::SecurityRequirement;
 
 use crate::model::Booking;
 use crate::ticket::Keys;
@@ -46,6 +51,24 @@ fn mac(keys: &Keys, booking: &Booking, expires_s: i64) -> Option<Hmac<Sha256>> {
 pub fn query(keys: &Keys, booking: &Booking, expires_s: i64) -> String {
     let signature = mac(keys, booking, expires_s).map(|mac| const_hex::encode(mac.finalize().into_bytes())).unwrap_or_default();
     format!("expires={expires_s}&signature={signature}")
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PictureAddress {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Query::from_request_parts(parts, state).await.map(|Query(address)| address)
+    }
+}
+
+impl Describe for PictureAddress {
+    /// It stands in for the caller.
+    fn describe(request: &mut Operation<'_>) {
+        Query::<Self>::describe(request);
+        let ways = request.operation.security.get_or_insert_default();
+        ways.retain(|way| *way != SecurityRequirement::default());
+        ways.push(SecurityRequirement::new("signedAddress", <[&str; 0]>::default()));
+    }
 }
 
 impl PictureAddress {

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use kit::caller::{Caller, SignedIn};
 use kit::db::Database;
-use kit::request::{Now, Query};
+use kit::request::Now;
 use kit::{Answer, Problem};
 use png::{BitDepth, ColorType, Encoder, EncodingError};
 use qrcode::render::{Canvas, Pixel, svg};
@@ -116,7 +116,7 @@ pub async fn svg(
     caller: Result<Caller<SignedIn>, Problem>,
     Now(now): Now,
     Path(id): Path<String>,
-    Query(address): Query<PictureAddress>,
+    address: PictureAddress,
 ) -> Answer<Response> {
     let (code, booking_code) = ticket(caller, &id, &address, now).await?;
     Ok(picture("image/svg+xml", draw_svg(&code, &format!("Ticket {booking_code}"))))
@@ -136,7 +136,7 @@ pub async fn png(
     caller: Result<Caller<SignedIn>, Problem>,
     Now(now): Now,
     Path(id): Path<String>,
-    Query(address): Query<PictureAddress>,
+    address: PictureAddress,
 ) -> Answer<Response> {
     let (code, _) = ticket(caller, &id, &address, now).await?;
     Ok(picture("image/png", draw_png(&code)?))

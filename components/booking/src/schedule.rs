@@ -4,7 +4,7 @@ use const_format::formatcp;
 use domain::booking::AUTO_EXIT_MS;
 use domain::time::DAY_MS;
 use kit::db::{self, Database, Executor, Fetch as _};
-use kit::scheduled::{BATCH, Work};
+use kit::scheduled::{Step, Work, run_steps};
 use kit::{Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -22,47 +22,46 @@ const SCANS_KEPT_MS: i64 = 30 * DAY_MS;
 #[schema(as = BookingRun)]
 pub struct Summary {
     /// Did not come.
-    no_shows: u64,
+    no_shows: usize,
     /// Waited in vain: their slot has begun.
-    expired: u64,
+    expired: usize,
     /// Left the waitlist after all.
     promoted: i64,
     /// Are taken to have left, hours after their slot.
-    left: u64,
+    left: usize,
     /// Answers to gates that were forgotten, since no retry is to be expected.
-    scans: u64,
+    scans: usize,
 }
 
-const MISS: &str = formatcp!(
-    "update bookings set status = '{NO_SHOW}', ended_at = ends_at, updated_at = ?1, updated_by = 'system'
-     where no in (select no from bookings where status = '{CONFIRMED}' and ends_at < ?2 order by ends_at limit ?3)"
-);
+const MISS: Step = Step {
+    change: formatcp!("update bookings set status = '{NO_SHOW}', ended_at = ends_at, updated_at = ?1, updated_by = 'system' where no in"),
+    due: formatcp!("select no from bookings where status = '{CONFIRMED}' and ends_at < ?1 order by ends_at limit ?2"),
+};
 
-const EXPIRE: &str = formatcp!(
-    "update bookings set status = '{EXPIRED}', ended_at = ?1, updated_at = ?1, updated_by = 'system'
-     where no in (select no from bookings where status = '{WAITLISTED}' and starts_at <= ?2 order by starts_at limit ?3)"
-);
+const EXPIRE: Step = Step {
+    change: formatcp!("update bookings set status = '{EXPIRED}', ended_at = ?1, updated_at = ?1, updated_by = 'system' where no in"),
+    due: formatcp!("select no from bookings where status = '{WAITLISTED}' and starts_at <= ?1 order by starts_at limit ?2"),
+};
 
-const LEAVE: &str = formatcp!(
-    "update bookings set status = '{EXITED}', exited_at = ?1, updated_at = ?1, updated_by = 'system'
-     where no in (select no from bookings where status = '{CHECKED_IN}' and ends_at < ?2 order by ends_at limit ?3)"
-);
+const LEAVE: Step = Step {
+    change: formatcp!("update bookings set status = '{EXITED}', exited_at = ?1, updated_at = ?1, updated_by = 'system' where no in"),
+    due: formatcp!("select no from bookings where status = '{CHECKED_IN}' and ends_at < ?1 - {AUTO_EXIT_MS} order by ends_at limit ?2"),
+};
 
-const FORGET_SCANS: &str =
-    "delete from booking_scans where nonce in (select nonce from booking_scans where judged_at < ?1 order by judged_at limit ?2)";
+const FORGET_SCANS: Step = Step {
+    change: "delete from booking_scans where nonce in",
+    due: formatcp!("select nonce from booking_scans where judged_at < ?1 - {SCANS_KEPT_MS} order by judged_at limit ?2"),
+};
 
 impl Work for Summary {
     const COMPONENT: &'static str = "booking";
 
+    const DUE: &'static [&'static str] = &[MISS.due, EXPIRE.due, LEAVE.due, FORGET_SCANS.due, ANY_WAITING];
+
     /// Brings bookings up to now. Each step's condition is in its statement: two runs at once do it once.
     async fn run(now: i64) -> Result<Self, Problem> {
-        Ok(Summary {
-            no_shows: Database.run_counted(MISS, params![now, now, BATCH])?,
-            expired: Database.run_counted(EXPIRE, params![now, now, BATCH])?,
-            left: Database.run_counted(LEAVE, params![now, now - AUTO_EXIT_MS, BATCH])?,
-            scans: Database.run_counted(FORGET_SCANS, params![now - SCANS_KEPT_MS, BATCH])?,
-            promoted: promote(now)?,
-        })
+        let [no_shows, expired, left, scans] = run_steps([MISS, EXPIRE, LEAVE, FORGET_SCANS], now)?;
+        Ok(Summary { no_shows, expired, left, scans, promoted: promote(now)? })
     }
 }
 
@@ -84,6 +83,8 @@ fn promote(now: i64) -> Result<i64, Problem> {
         Ok(before - count_waiting(db)?)
     })
 }
+
+const ANY_WAITING: &str = formatcp!("select 1 from bookings where status = '{WAITLISTED}'");
 
 fn count_waiting(db: &dyn Executor) -> Result<i64, Problem> {
     let count = db.fetch_scalar(formatcp!("select count(*) from bookings where status = '{WAITLISTED}'"), params![])?;

@@ -32,10 +32,19 @@ impl Temple {
     /// None when there is no such temple.
     fn find(db: &dyn Executor, site: &str) -> Result<Option<Self>, Problem> {
         let stored = db.fetch_optional(TEMPLE, params![site])?;
-        let Some(StoredTemple { slug, time_zone }) = stored else { return Ok(None) };
-        let unknown = || Problem::conflict(format!("the temple's time zone {time_zone} is not known: an administrator must correct it"));
-        let zone = Zone::parse(&time_zone).ok_or_else(unknown)?;
-        Ok(Some(Self { site: slug, zone, zone_name: time_zone }))
+        stored.map(|StoredTemple { slug, time_zone }| Self::stored(slug, time_zone)).transpose()
+    }
+
+    /// As its row has it; 409 when its time zone is not known.
+    pub fn stored(site: String, zone_name: String) -> Result<Self, Problem> {
+        let unknown = || Problem::conflict(format!("the temple's time zone {zone_name} is not known: an administrator must correct it"));
+        let zone = Zone::parse(&zone_name).ok_or_else(unknown)?;
+        Ok(Self { site, zone, zone_name })
+    }
+
+    /// 422 for `temple_id`: there is no such temple.
+    pub fn not_in_body() -> Problem {
+        Problem::invalid_field("temple_id", "is not a temple")
     }
 
     /// The temple that a path names; 404 when there is no such temple.
@@ -45,7 +54,7 @@ impl Temple {
 
     /// The temple that a body names; 422 for `temple_id` when there is no such temple.
     pub fn in_body(db: &dyn Executor, site: &str) -> Result<Self, Problem> {
-        Self::find(db, site)?.ok_or_else(|| Problem::invalid_field("temple_id", "is not a temple"))
+        Self::find(db, site)?.ok_or_else(Self::not_in_body)
     }
 
     /// The date there now.

@@ -8,7 +8,7 @@ use domain::booking_slot::{MAX_CAPACITY, MAX_SLOTS};
 use kit::api::{Created, NoContent};
 use kit::caller::{Admin, Caller};
 use kit::db::{self, Database, Executor, Fetch as _};
-use kit::input::{Immutable, Input, Int, Patch, Timestamp};
+use kit::input::{Input, Int, Patch, Timestamp};
 use kit::page::{Listing, Page};
 use kit::request::{Body, Now};
 use kit::row::FromRow;
@@ -183,14 +183,9 @@ fn require_capacity_covers_bookings(db: &dyn Executor, site: &str, id: &str, cap
 
 /// A change of a slot: delete it and add another to change when it is.
 #[derive(Input)]
+#[input(read_only("id", "weekday", "weekdays", "slot", "start", "end", "created_at", "updated_at"))]
 #[input(example = r#"{"capacity": 300, "bookings_per_person": 2, "closes_after_minutes": -60}"#)]
-#[allow(dead_code, reason = "what cannot be changed is only refused")]
 pub struct WeeklySlotChange {
-    weekday: Immutable,
-    weekdays: Immutable,
-    slot: Immutable,
-    start: Immutable,
-    end: Immutable,
     /// How many people it may hold.
     capacity: Option<Int<1, MAX_CAPACITY>>,
     /// How many bookings of it one person may have on one date. Bookings that were made stay.

@@ -1,4 +1,4 @@
-//! The console's pages: `static/`, embedded in the component, which is granted nothing.
+//! The console's pages: `static/`, embedded in the component, which is granted nothing but what the headers of each answer depend on.
 
 use axum::extract::Path;
 use axum::routing::get;

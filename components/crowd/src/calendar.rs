@@ -13,7 +13,10 @@ use crate::temple::Temple;
 
 /// The days that are not as their weekday, and who has booked which hour, between these moments.
 pub fn context(temple: &Temple, from: i64, to: i64) -> Answer<Context> {
-    Ok(Context { special: special_hours(temple, from, to)?, booked: booked(temple, from, to)?, prior: 0.0 })
+    // A site whose zone this build does not know has the days of UTC.
+    let zone = Zone::parse(&temple.time_zone).or_else(|| Zone::parse("UTC"));
+    let special = zone.map_or_else(|| Ok(HashMap::new()), |zone| special_hours(temple, zone, from, to))?;
+    Ok(Context { special, booked: booked(temple, from, to)?, prior: 0.0, zone })
 }
 
 #[derive(FromRow)]
@@ -22,9 +25,7 @@ struct SpecialDay {
     is_closed: bool,
 }
 
-fn special_hours(temple: &Temple, from: i64, to: i64) -> Answer<HashMap<i64, Special>> {
-    // A site whose zone this build does not know has the days of UTC.
-    let Some(zone) = Zone::parse(&temple.time_zone).or_else(|| Zone::parse("UTC")) else { return Ok(HashMap::new()) };
+fn special_hours(temple: &Temple, zone: Zone, from: i64, to: i64) -> Answer<HashMap<i64, Special>> {
     let date = |at: i64| Date::at(at, zone);
     let days: Vec<SpecialDay> = Database.fetch_all(
         "select date, is_closed from special_days where site = ?1 and date between ?2 and ?3",

@@ -1,10 +1,10 @@
 //! Each zone as it is now.
 
-use axum::Json;
 use axum::extract::Path;
 use domain::crowd::{Density, Level, STALE_MS, Size};
 use kit::db::{Database, Fetch as _};
 use kit::input::Timestamp;
+use kit::kept::{AsOf, Kept, Made, Sources, Topics};
 use kit::request::{Now, Query};
 use kit::row::FromRow;
 use kit::{Answer, params};
@@ -31,8 +31,6 @@ pub struct CurrentCrowd {
     level: Option<Level>,
     /// Its zones.
     zones: Vec<CurrentZone>,
-    /// When this was true.
-    as_of: Timestamp,
 }
 
 /// A zone as it is now.
@@ -86,33 +84,53 @@ const ZONES: &str =
      where z.site = ?1 and z.code = coalesce(?2, z.code)
      order by z.position, z.code limit ?3";
 
+const TOPICS: Topics = kit::topics!(Crowd, Places);
+
 /// Returns how crowded a temple is now: each zone's newest count and its levels.
 #[utoipa::path(get, path = "/api/crowd/temple/{id}/current")]
-pub async fn current(Now(now): Now, Path(site): Path<String>, Query(filter): Query<ZoneFilter>) -> Answer<Json<CurrentCrowd>> {
-    let temple = Temple::find(&site)?;
-    let zones: Vec<ZoneRow> = Database.fetch_all(ZONES, params![&temple.slug, filter.zone.as_ref(), MAX_ZONES])?;
-    if zones.is_empty() && filter.zone.is_some() {
-        return Err(unknown_zone());
+pub async fn current(Now(now): Now, Path(site): Path<String>, Query(filter): Query<ZoneFilter>) -> Answer<Kept<AsOf<CurrentCrowd>>> {
+    let key = format!("current {site}\n{}", filter.zone.as_deref().unwrap_or_default());
+    let current = Kept::find(&key, Sources::of(TOPICS), now, || {
+        let temple = Temple::find(&site)?;
+        let zones: Vec<ZoneRow> = Database.fetch_all(ZONES, params![&temple.slug, filter.zone.as_ref(), MAX_ZONES])?;
+        if zones.is_empty() && filter.zone.is_some() {
+            return Err(unknown_zone());
+        }
+        let turns: Vec<_> = zones.iter().map(|zone| zone.turns_stale_at().filter(|turn| *turn > now)).collect();
+        Ok(Made::until(CurrentCrowd::new(temple, zones, now), turns))
+    });
+    current.map(|current| current.as_of(now))
+}
+
+impl ZoneRow {
+    /// From when on its count is too old.
+    fn turns_stale_at(&self) -> Option<i64> {
+        self.at.map(|at| at.0.saturating_add(STALE_MS + 1))
     }
-    // The share of the whole is that of the zones whose count and capacity are both known.
-    let counted = zones.iter().filter_map(|zone| zone.count.zip(zone.size.capacity));
-    let (count, capacity) = counted.fold((0_i64, 0_i64), |(sum, room), (count, capacity)| (sum + count, room + capacity));
-    let whole = Size { capacity: Some(capacity).filter(|capacity| *capacity > 0), area_m2: None };
-    Ok(Json(CurrentCrowd {
-        temple_id: temple.slug,
-        name: temple.name,
-        count: zones.iter().filter_map(|zone| zone.count).sum(),
-        capacity: whole.capacity,
-        percent_of_capacity: whole.share(count).map(|share| rounded(share * 100.0, 1)),
-        level: zones.iter().filter_map(|zone| zone.level).max(),
-        zones: zones.into_iter().map(|zone| CurrentZone::new(zone, now)).collect(),
-        as_of: Timestamp(now),
-    }))
+}
+
+impl CurrentCrowd {
+    fn new(temple: Temple, zones: Vec<ZoneRow>, now: i64) -> Self {
+        // The share of the whole is that of the zones whose count and capacity are both known.
+        let counted = zones.iter().filter_map(|zone| zone.count.zip(zone.size.capacity));
+        let (count, capacity) = counted.fold((0_i64, 0_i64), |(sum, room), (count, capacity)| (sum + count, room + capacity));
+        let whole = Size { capacity: Some(capacity).filter(|capacity| *capacity > 0), area_m2: None };
+        Self {
+            temple_id: temple.slug,
+            name: temple.name,
+            count: zones.iter().filter_map(|zone| zone.count).sum(),
+            capacity: whole.capacity,
+            percent_of_capacity: whole.share(count).map(|share| rounded(share * 100.0, 1)),
+            level: zones.iter().filter_map(|zone| zone.level).max(),
+            zones: zones.into_iter().map(|zone| CurrentZone::new(zone, now)).collect(),
+        }
+    }
 }
 
 impl CurrentZone {
     fn new(row: ZoneRow, now: i64) -> Self {
         let share = row.count.map(|count| CrowdShare::new(count, &row.size));
+        let stale = row.turns_stale_at().is_none_or(|turn| now >= turn);
         Self {
             zone: row.code,
             name: row.name,
@@ -126,7 +144,7 @@ impl CurrentZone {
             density_level: row.density_level,
             level_changed_at: row.level_changed_at,
             timestamp: row.at,
-            stale: row.at.is_none_or(|at| now.saturating_sub(at.0) > STALE_MS),
+            stale,
         }
     }
 }

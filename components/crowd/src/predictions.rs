@@ -17,8 +17,9 @@ use crate::calendar;
 use crate::figures::{CrowdFigure, nearest, people, rounded};
 use crate::temple::{Temple, Zone};
 
-/// Days of history that a forecast is made of.
-const HISTORY_DAYS: i64 = 42;
+/// Days of history that a forecast is made of: each is 96 quarters to sum up, for each zone. With a year the error is a
+/// twentieth smaller.
+const HISTORY_DAYS: i64 = 84;
 /// How far ahead of now special days and bookings are looked at.
 const AHEAD_MS: i64 = 2 * DAY_MS;
 /// The most zones of one answer: each is work. A temple with more is asked zone by zone.
@@ -86,7 +87,15 @@ struct ForecastHour {
     basis: Basis,
     /// People who have booked this hour, in the temple as a whole.
     booked: i64,
-    /// How many of `count` are due to bookings beyond the usual; negative when fewer than usual have booked.
+    /// How many of `count` are usual in this hour of the week.
+    usual: i64,
+    /// How many are due to the day's being a festival, a closure or a holiday; negative when it takes some away, as are those below.
+    by_calendar: i64,
+    /// How many are due to the last hours' departure from the usual.
+    by_last_hours: i64,
+    /// How many are due to the last days' departure from the usual.
+    by_last_days: i64,
+    /// How many are due to bookings beyond the usual.
     by_bookings: i64,
     /// Null where the day is as its weekday.
     special_day: Option<Special>,
@@ -101,6 +110,8 @@ struct ForecastAccuracy {
     mae: f64,
     /// That of the seasonal-naive forecast of the same hours.
     seasonal_naive_mae: f64,
+    /// The one over the other: the mean absolute scaled error; null when the naive forecast never erred.
+    mase: Option<f64>,
     /// The part of that error which is avoided; negative when the naive forecast is better.
     skill: Option<f64>,
     /// The part of outcomes within intervals made of older errors.
@@ -181,7 +192,11 @@ impl ForecastHour {
             figure: CrowdFigure::new(count, size),
             basis: point.basis,
             booked: people(context.booked.known(point.hour, 0)),
-            by_bookings: nearest(point.by_bookings),
+            usual: people(point.parts.usual),
+            by_calendar: nearest(point.parts.by_calendar),
+            by_last_hours: nearest(point.parts.by_last_hours),
+            by_last_days: nearest(point.parts.by_last_days),
+            by_bookings: nearest(point.parts.by_bookings),
             special_day: context.special(point.hour),
         }
     }
@@ -193,6 +208,7 @@ impl ForecastAccuracy {
             forecasts: accuracy.forecasts,
             mae: rounded(accuracy.mae, 2),
             seasonal_naive_mae: rounded(accuracy.naive_mae, 2),
+            mase: accuracy.mase().map(|mase| rounded(mase, 3)),
             skill: accuracy.skill().map(|skill| rounded(skill, 3)),
             interval_coverage: accuracy.coverage.map(|coverage| rounded(coverage, 3)),
         }

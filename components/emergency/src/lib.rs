@@ -13,6 +13,7 @@ mod stats;
 mod suggestions;
 mod tolerant;
 mod transitions;
+mod unstored;
 
 use kit::api::Api;
 use kit::routes;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use const_format::concatcp;
 use domain::emergency::{FLOOD_REPORTS, FLOOD_WINDOW_MS, Severity, is_approximate};
 use domain::role::Role;
-use domain::time::MINUTE_MS;
-use kit::caller::{Caller, Principal, SignedIn};
+use domain::time::{AHEAD_TOLERANCE_MS, MINUTE_MS};
+use kit::caller::{Principal, Reporter, SignedIn};
 use kit::db::{Database, DbError, Executor, Fetch as _};
 use kit::idempotency::{Idempotent, Once};
 use kit::input::{Input, Number, Slug};
@@ -17,6 +17,7 @@ use kit::{Answer, Problem, host, outbox, params};
 use crate::model::{self, Emergency, EmergencyView};
 use crate::origin::{Origin, no_panic_button};
 use crate::tolerant::{Position, ReportedKind, Sent, Words};
+use crate::unstored;
 
 /// What somebody reports: its `type` is enough. What else is missing or not understood is noted in the answer, and never refused.
 #[derive(Input)]
@@ -50,7 +51,7 @@ impl EmergencyReport {
     }
 
     /// How far off the position may be, metres; none where nobody says.
-    fn accuracy_m(&self) -> Option<f64> {
+    pub fn accuracy_m(&self) -> Option<f64> {
         let position = self.location.understood()?;
         self.accuracy_m.understood().map(|metres| **metres).or(position.accuracy_m)
     }
@@ -83,6 +84,8 @@ impl EmergencyReport {
 
 /// Why a report is not taken.
 enum Refusal {
+    /// The site that it names does not exist.
+    NoSuchSite,
     /// Its reporter has sent too many of late; the site that it was for.
     Flood(Option<String>),
     Problem(Problem),
@@ -96,7 +99,11 @@ impl From<Problem> for Refusal {
 
 impl From<DbError> for Refusal {
     fn from(error: DbError) -> Self {
-        Self::Problem(error.into())
+        match error {
+            // The only one that a report names.
+            DbError::Foreign => Self::NoSuchSite,
+            error => Self::Problem(error.into()),
+        }
     }
 }
 
@@ -112,45 +119,78 @@ impl From<DbError> for Refusal {
     responses(
         (status = 403, description = "A device that is not a panic button in use, or that names another site than its own."),
         (
+            status = 503,
+            description = "It could not be stored. Its reporter is told whom to call (`whom_to_call`) and whether the control room was told all the same \
+                (`told`). Send it again with its `Idempotency-Key`."
+        ),
+        (
             status = 429,
             description = "The reporter has sent 600 within ten minutes: this one was not taken, and the control room is told. Operators have no such limit."
         )
     )
 )]
 pub async fn create(
-    caller: Caller<SignedIn>,
+    reporter: Reporter<SignedIn>,
     Now(now): Now,
     RequestId(request_id): RequestId,
     request: Idempotent<EmergencyReport>,
 ) -> Answer<Once<EmergencyView>> {
-    match request.once_single_statement(&caller.0, |db, report| insert(db, &report, &caller.0, now)) {
+    let (caller, outcome) = match reporter {
+        Reporter::Known(caller) => {
+            let outcome = request.once_single_statement(&caller.0, |db, report| insert(db, &report, &caller.0, now));
+            (caller.0, outcome)
+        }
+        Reporter::Claimed(caller, problem) => (caller, Err(Refusal::Problem(problem))),
+    };
+    match outcome {
         Ok(reported) => {
             if reported.is_new() {
                 outbox::wake_dispatcher(request_id);
             }
             Ok(reported)
         }
-        Err(Refusal::Flood(site)) => Err(flood(site.as_deref(), &caller.0, now)?),
+        Err(Refusal::Flood(site)) => Err(flood(site.as_deref(), &caller, now)?),
+        Err(Refusal::Problem(problem)) if unstored::is_unstored(&problem) => {
+            Err(unstored::tell(&request.body()?, &caller, request.key(), now, &request_id, &problem).await?)
+        }
         Err(Refusal::Problem(problem)) => Err(problem),
+        // It was there a moment ago.
+        Err(Refusal::NoSuchSite) => Err(DbError::Foreign.into()),
     }
 }
 
-/// That its reporter has not sent too many of late is a condition of the insert, so that many at once count; and that a device which
-/// speaks is a panic button at that site.
+/// That its reporter has not sent too many of late is a condition of the insert, so that many at once count (what was sent before the clock
+/// was set back does not); and that a device which speaks is a panic button at that site.
 const INSERT: &str = concatcp!(
     "insert into emergencies (id, site, type, reported_type, severity, description, latitude, longitude, accuracy_m,
         location_approximate, place, notes, reported_by, created_at, updated_at, updated_by)
      select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?13
      where (?15 or coalesce(
          (select created_at from emergencies where reported_by = ?13 order by id desc limit 1 offset ?16), -9223372036854775808
-     ) <= ?14 - ?17) and (?18 is null or exists (select 1 from panic_buttons where code = ?18 and site = ?2))
+     ) not between ?14 - ?17 + 1 and ?14 + ?19) and (?18 is null or exists (select 1 from panic_buttons where code = ?18 and site = ?2))
      returning ",
     model::COLUMNS
 );
 
 fn insert(db: &dyn Executor, report: &EmergencyReport, caller: &Principal, now: i64) -> Result<EmergencyView, Refusal> {
+    if let Some(origin) = Origin::named(report, caller) {
+        match insert_from(db, origin, report, caller, now) {
+            // There is no such site: the statement has changed nothing.
+            Err(Refusal::NoSuchSite) => {}
+            inserted => return inserted,
+        }
+    }
+    insert_from(db, Origin::find(db, report, caller)?, report, caller, now)
+}
+
+fn insert_from(
+    db: &dyn Executor,
+    origin: Origin,
+    report: &EmergencyReport,
+    caller: &Principal,
+    now: i64,
+) -> Result<EmergencyView, Refusal> {
     let is_operator = caller.role.holds(Role::Operator);
-    let origin = Origin::find(db, report, caller)?;
     let notes = report.notes(&origin);
     let notes = if notes.is_empty() { None } else { Some(serde_json::to_string(&notes).map_err(Problem::internal)?) };
     let location = report.location.understood().map(|position| position.location);
@@ -174,6 +214,7 @@ fn insert(db: &dyn Executor, report: &EmergencyReport, caller: &Principal, now: 
         FLOOD_REPORTS - 1,
         FLOOD_WINDOW_MS,
         origin.button.as_deref(),
+        AHEAD_TOLERANCE_MS,
     ];
     // Nothing has been sent to it yet.
     let reported = db.run(INSERT, params)?.read::<Emergency>()?.pop();

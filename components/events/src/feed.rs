@@ -9,9 +9,8 @@ use std::rc::Rc;
 
 use kit::db::{Database, Fetch as _};
 use kit::row::{FromRow, Row};
-use kit::{Problem, host, params};
+use kit::{Problem, clock, host, params};
 
-use crate::clock;
 use crate::subscription::{Channel, Subscription};
 
 /// How many events an instance keeps in memory.
@@ -38,14 +37,15 @@ struct Event {
 impl FromRow for Event {
     fn from_row(row: &Row) -> Result<Self, Problem> {
         let (id, kind): (i64, String) = (row.get("id")?, row.get("kind")?);
-        let public_data: Option<String> = row.get("public_data")?;
-        Ok(Self {
-            id,
-            channel: row.get("channel")?,
-            site: row.get("site")?,
-            full: frame(id, &kind, &row.get::<String>("data")?),
-            public: public_data.map(|data| frame(id, &kind, &data)),
-        })
+        let (channel, site): (Channel, Option<String>) = (row.get("channel")?, row.get("site")?);
+        let (data, public_data): (String, Option<String>) = (row.get("data")?, row.get("public_data")?);
+        let frame = |data: String| match (&channel, &site) {
+            // A spot and a device are not named after their site, nor is their zone; others say it themselves.
+            (Channel::Parking, Some(site)) => frame(id, &kind, &with_site(&data, site)),
+            _ => frame(id, &kind, &data),
+        };
+        let (full, public) = (frame(data), public_data.map(frame));
+        Ok(Self { id, channel, site, full, public })
     }
 }
 
@@ -55,6 +55,14 @@ impl Event {
             let shown = if subscription.everything { Some(&self.full) } else { self.public.as_ref() };
             out.push_str(shown.map_or("", String::as_str));
         }
+    }
+}
+
+/// An object's text with the site as its first field.
+fn with_site(data: &str, site: &str) -> String {
+    match data.strip_prefix('{') {
+        Some(fields) if fields != "}" => format!("{{\"site\":{},{fields}", serde_json::Value::from(site)),
+        _ => data.to_owned(),
     }
 }
 
@@ -109,6 +117,8 @@ thread_local! {
 pub struct Start {
     /// The id that it reads on from.
     pub cursor: i64,
+    /// The id of the newest event that was there.
+    pub newest: i64,
     /// Whether the client has missed events that are not kept any more, or comes with an id that was never given.
     pub reset: bool,
 }
@@ -135,10 +145,10 @@ pub fn start(last_event_id: Option<i64>) -> Result<Start, Problem> {
         }
     });
     Ok(match last_event_id {
-        None => Start { cursor: end, reset: false },
-        Some(seen) if seen > end => Start { cursor: end, reset: true },
-        Some(seen) if seen < before_oldest => Start { cursor: before_oldest, reset: true },
-        Some(seen) => Start { cursor: seen, reset: false },
+        None => Start { cursor: end, newest: end, reset: false },
+        Some(seen) if seen > end => Start { cursor: end, newest: end, reset: true },
+        Some(seen) if seen < before_oldest => Start { cursor: before_oldest, newest: end, reset: true },
+        Some(seen) => Start { cursor: seen, newest: end, reset: false },
     })
 }
 
@@ -227,6 +237,12 @@ mod tests {
     fn a_frame_is_one_event_whatever_its_data() {
         assert_eq!(frame(7, "alert", "{}"), "id: 7\nevent: alert\ndata: {}\n\n");
         assert_eq!(frame(7, "alert", "{\n}"), "id: 7\nevent: alert\ndata: {\ndata: }\n\n");
+    }
+
+    #[test]
+    fn what_is_of_a_site_says_so() {
+        assert_eq!(with_site(r#"{"spot_id":"A-1"}"#, "north"), r#"{"site":"north","spot_id":"A-1"}"#);
+        assert_eq!((with_site("{}", "north"), with_site("[]", "north")), ("{}".to_owned(), "[]".to_owned()));
     }
 
     fn with_ring(ids: std::ops::RangeInclusive<i64>, floor: i64) {

@@ -6,13 +6,14 @@ use domain::role::Role;
 use futures::stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, StatusCode};
-use kit::Answer;
 use kit::caller::{MaybeCaller, Principal};
 use kit::db::Database;
 use kit::request::Now;
+use kit::ticket::Scope;
+use kit::{Answer, clock};
 
+use crate::feed;
 use crate::subscription::Subscription;
-use crate::{clock, feed, ticket};
 
 /// How often a stream looks for new events, milliseconds.
 const PAUSE_MS: u64 = 250;
@@ -32,7 +33,7 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 /// Streams events as they happen, as Server-Sent Events.
 ///
 /// Operators get everything, with a token or a ticket; others what is public. `event:` is `spot`, `device`, `lot`, `alert`, `alert_deleted`,
-/// `emergency`, `crowd`, `shuttle`, or `reset` when what was asked for is no longer kept: load the present state afresh. `Last-Event-ID`
+/// `recording_transfer`, `emergency`, `crowd`, `shuttle`, or `reset` when what was asked for is no longer kept: load the present state afresh. `Last-Event-ID`
 /// resumes with nothing lost. A comment comes every 15 s; a stream ends after 15 minutes and is to be resumed. With its session (logout, new
 /// password, dismissal) a stream ends within 15 s.
 #[utoipa::path(get, path = "/api/events", responses(
@@ -42,8 +43,8 @@ pub async fn open(MaybeCaller(caller): MaybeCaller, Now(now): Now, mut subscript
     subscription.require_site(&Database)?;
     let holder = match &subscription.ticket {
         // A look at the headers, as link checkers and proxies take it, must not spend what the stream needs.
-        Some(ticket) if subscription.is_head => Some(ticket::look_at(ticket, now)?),
-        Some(ticket) => Some(ticket::redeem(ticket, now)?),
+        Some(ticket) if subscription.is_head => Some(Scope::Events.look_at(ticket, now)?),
+        Some(ticket) => Some(Scope::Events.redeem(ticket, now)?),
         None => caller,
     };
     subscription.everything = holder.as_ref().is_some_and(sees_everything);
@@ -55,7 +56,9 @@ pub async fn open(MaybeCaller(caller): MaybeCaller, Now(now): Now, mut subscript
 
     let opened = clock::now_ms();
     let greeting = Some(greeting(&start));
-    let state = Stream { cursor: start.cursor, subscription, holder, greeting, opened, commented: opened, behind: true };
+    // Who began at the end has nothing to catch up on.
+    let newest = Some(start.newest).filter(|newest| *newest > start.cursor);
+    let state = Stream { cursor: start.cursor, newest, subscription, holder, greeting, opened, commented: opened, behind: true };
     let body = Body::from_stream(stream::unfold(state, |mut state| async move {
         let piece = state.next().await?;
         Some((Ok::<_, std::convert::Infallible>(piece), state))
@@ -81,6 +84,8 @@ struct Stream {
     /// Who opened it; none when nobody was signed in.
     holder: Option<Principal>,
     cursor: i64,
+    /// What it has to read up to until it has caught up; none once it has.
+    newest: Option<i64>,
     greeting: Option<String>,
     opened: u64,
     commented: u64,
@@ -110,6 +115,11 @@ impl Stream {
             self.cursor = batch.cursor;
             self.behind = batch.more;
             let mut piece = batch.text;
+            if self.newest.is_some_and(|newest| self.cursor >= newest) {
+                self.newest = None;
+                // Who has missed events that are not for them could not tell otherwise.
+                piece.push_str(&format!(": caught up\nid: {}\n\n", self.cursor));
+            }
             if is_comment_due {
                 self.commented = now;
                 // With the id, so that a client which is sent little does not resume from long ago.

@@ -45,16 +45,17 @@ pub struct Cause {
     is_superseded: bool,
 }
 
-/// Reads the causes of these messages; `messages` is their ids as JSON. The ids of alerts, emergencies, bookings and reservations are unique
-/// among them all.
+/// Reads the causes of these messages; `messages` is their ids as JSON. The ids of alerts, emergencies, bookings, reservations and mails are
+/// unique among them all.
 pub fn read(messages: &str, now: i64) -> Result<Vec<Cause>, Problem> {
     Database.fetch_all(
         "select m.id, m.channel, o.topic, o.level, o.created_at as caused_at, o.payload, o.group_id,
              coalesce(
-                 (select document from alert_documents where id = o.subject), (select document from emergency_documents where id = o.subject)
+                 (select document from alert_documents where id = o.subject), (select document from emergency_documents where id = o.subject),
+                 (select document from mail_documents where id = o.subject)
              ) as document,
              coalesce(a.status, (select status from emergencies where id = o.subject), (select status from bookings where id = o.subject),
-                 (select status from reservations where id = o.subject)) as status,
+                 (select status from reservations where id = o.subject), (select status from mail_documents where id = o.subject)) as status,
              coalesce(a.severity <> 'critical', 0) as is_lowered, coalesce(a.expires_at <= ?2, 0) as is_expired,
              o.group_id is not null and exists (
                  select 1 from outbox later join messages l on l.outbox_id = later.id

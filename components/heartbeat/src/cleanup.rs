@@ -1,11 +1,11 @@
-//! What nobody needs any more is removed, a bounded piece a run: the event feed, kept answers, tickets, and what the dispatcher has sent. What
-//! belongs to one component is removed by that component's own run.
+//! What nobody needs any more is removed, a bounded piece a run: the event feed, kept answers, tickets, visits to decoys, and what the dispatcher
+//! has sent. What belongs to one component is removed by that component's own run.
 
 use const_format::formatcp;
 use domain::dispatch::MessageState;
 use domain::time::DAY_MS;
 use kit::db::{self, Database, Executor as _, Fetch as _};
-use kit::scheduled::BATCH;
+use kit::scheduled::{BATCH, Step, due, run_steps};
 use kit::{Problem, idempotency, params};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -25,7 +25,7 @@ const MESSAGES_KEPT_MS: i64 = 30 * DAY_MS;
 pub struct Summary {
     /// Of the event feed.
     pub events: usize,
-    /// Kept answers and tickets that are past their end.
+    /// Kept answers, tickets and visits to decoys that are past their end.
     pub expired: usize,
     /// Messages that were sent or dropped long ago, with their deliveries.
     pub messages: usize,
@@ -33,42 +33,60 @@ pub struct Summary {
 
 /// Removes them.
 pub fn run(now: i64) -> Result<Summary, Problem> {
-    let events = Database.run(REMOVE_EVENTS, params![now - EVENTS_KEPT_MS, BATCH, EVENTS_KEPT])?.len();
-    let answers = Database.run(REMOVE_ANSWERS, params![now - idempotency::KEPT_MS, BATCH])?.len();
-    let tickets = Database.run(REMOVE_TICKETS, params![now, BATCH])?.len();
-    Ok(Summary { events, expired: answers + tickets, messages: messages(now - MESSAGES_KEPT_MS)? })
+    let steps = [REMOVE_EVENTS, REMOVE_ANSWERS, REMOVE_TICKETS, REMOVE_VISITS];
+    if !due([steps[0].due, steps[1].due, steps[2].due, steps[3].due, OLD_MESSAGES], now)?.contains(&true) {
+        return Ok(Summary::default());
+    }
+    let [events, answers, tickets, visits] = run_steps(steps, now)?;
+    Ok(Summary { events, expired: answers + tickets + visits, messages: messages(now)? })
 }
 
-const REMOVE_EVENTS: &str = "delete from events where id in (
-         select id from events where at < ?1 and id <= (select max(id) from events) - ?3 order by at limit ?2
-     ) returning 1";
+const REMOVE_EVENTS: Step = Step {
+    change: "delete from events where id in",
+    due: formatcp!(
+        "select id from events where at < ?1 - {EVENTS_KEPT_MS} and id <= (select max(id) from events) - {EVENTS_KEPT} order by at limit ?2"
+    ),
+};
 
-const REMOVE_ANSWERS: &str = "delete from idempotency_keys where (caller, key) in (
-         select caller, key from idempotency_keys where created_at < ?1 order by created_at limit ?2
-     ) returning 1";
+const REMOVE_ANSWERS: Step = Step {
+    change: "delete from idempotency_keys where (caller, key) in",
+    due: formatcp!(
+        "select caller, key from idempotency_keys where created_at < ?1 - {} order by created_at limit ?2",
+        idempotency::KEPT_MS
+    ),
+};
 
-const REMOVE_TICKETS: &str = "delete from event_tickets where ticket_hash in (
-         select ticket_hash from event_tickets where expires_at < ?1 order by expires_at limit ?2
-     ) returning 1";
+const REMOVE_TICKETS: Step = Step {
+    change: "delete from event_tickets where ticket_hash in",
+    due: "select ticket_hash from event_tickets where expires_at < ?1 order by expires_at limit ?2",
+};
 
+/// How long it is known who visited a decoy, milliseconds.
+const VISITS_KEPT_MS: i64 = 90 * DAY_MS;
+
+const REMOVE_VISITS: Step = Step {
+    change: "delete from decoy_visits where (day, address) in",
+    due: formatcp!("select day, address from decoy_visits where last_at < ?1 - {VISITS_KEPT_MS} order by last_at limit ?2"),
+};
+
+/// A message's id begins with its time (UUIDv7), so that the index by state and id finds the oldest ones.
 const OLD_MESSAGES: &str = formatcp!(
-    "select id from messages where state in ('{}', '{}') and id < ?1 order by id limit ?2",
+    "select id from messages where state in ('{}', '{}')
+         and id < (select substr(time, 1, 8) || '-' || substr(time, 9) from (select printf('%012x', max(0, ?1 - {MESSAGES_KEPT_MS})) as time))
+     order by id limit ?2",
     MessageState::Sent.into_str(),
     MessageState::Dropped.into_str()
 );
 
-/// Removes what was sent before this time. Dead letters stay until an administrator replays them.
-fn messages(before: i64) -> Result<usize, Problem> {
-    // A message's id begins with its time (UUIDv7), so that the index by state and id finds the oldest ones.
-    let time = format!("{:012x}", before.max(0));
-    let (high, low) = time.split_at(8);
-    let bound = format!("{high}-{low}");
-    if !Database.exists(OLD_MESSAGES, params![&bound, 1_i64])? {
+/// Removes what was sent long ago. Dead letters stay until an administrator replays them.
+fn messages(now: i64) -> Result<usize, Problem> {
+    if !Database.exists(OLD_MESSAGES, params![now, 1_i64])? {
         return Ok(0);
     }
+    let before = now - MESSAGES_KEPT_MS;
     db::transaction(|db| {
-        db.run(formatcp!("delete from deliveries where message_id in ({OLD_MESSAGES})"), params![&bound, BATCH])?;
-        let gone = db.run(formatcp!("delete from messages where id in ({OLD_MESSAGES}) returning 1"), params![&bound, BATCH])?;
+        db.run(formatcp!("delete from deliveries where message_id in ({OLD_MESSAGES})"), params![now, BATCH])?;
+        let gone = db.run(formatcp!("delete from messages where id in ({OLD_MESSAGES}) returning 1"), params![now, BATCH])?;
         // The oldest rows alone: what a dead letter still needs stays, and few of them are looked at again.
         db.run(
             "delete from outbox where id in (

@@ -1,7 +1,7 @@
 //! One attempt to deliver a message, and what its receiver makes of it.
 
 use bytes::Bytes;
-use domain::dispatch::{Outcome, classify};
+use domain::dispatch::{Outcome, classify, is_moved};
 use http::Request;
 use kit::host;
 use kit::http::{Bounds, Reply, SendError, send};
@@ -37,14 +37,25 @@ impl Attempt {
     fn answered(reply: &Reply, now_ms: i64) -> Self {
         let status = reply.status.as_u16();
         let outcome = classify(status);
-        let error = (outcome != Outcome::Delivered).then(|| format!("the receiver answered {status}"));
+        let error = match outcome {
+            Outcome::Delivered => None,
+            _ if is_moved(status) => {
+                Some(format!("the receiver answered {status}, it has moved: redirects are not followed, configure its new address"))
+            }
+            _ => Some(format!("the receiver answered {status}")),
+        };
         Self { status: Some(status), outcome, retry_after_ms: reply.retry_after_ms(now_ms), error }
     }
 }
 
 /// Sends a request.
 pub async fn deliver(request: Request<Bytes>) -> Attempt {
-    match send(request, BOUNDS).await {
+    deliver_within(request, BOUNDS.time_ms).await
+}
+
+/// The same in another time, milliseconds.
+pub async fn deliver_within(request: Request<Bytes>, time_ms: u64) -> Attempt {
+    match send(request, Bounds { time_ms, ..BOUNDS }).await {
         Ok(reply) => Attempt::answered(&reply, host::now_ms()),
         Err(denied @ SendError::Denied) => Attempt::unsendable(denied.to_string()),
         Err(error) => Attempt::unanswered(error),

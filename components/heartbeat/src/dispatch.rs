@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::delivery::{self, Attempt};
 use crate::drain_lease::DrainLease;
 use crate::intake::{Intake, MOST};
-use crate::queue::{self, Leased};
+use crate::queue::{self, Leased, Waiting};
 use crate::settings::Settings;
 
 /// How often a run whose receivers keep it waiting looks for more, milliseconds: a part of the second in which what is urgent is tried.
@@ -45,16 +45,15 @@ pub struct Summary {
 
 /// Sends what is due, until nothing is or the run has lasted long enough. While receivers keep it waiting it looks out for what comes
 /// in ([`crate::drain_lease`]). When the database fails, what is on its way is still written down as far as that goes, and the first failure
-/// is the answer.
-pub async fn drain(settings: &Settings) -> Result<Summary, Problem> {
+/// is the answer. `seen` is what was found waiting just before, if somebody has looked.
+pub async fn drain(settings: &Settings, seen: Option<Waiting>) -> Result<Summary, Problem> {
     let began = Instant::now();
     let mut summary = Summary::default();
     let mut failure = None;
     let mut flying = FuturesUnordered::new();
     let mut lease = DrainLease::new(host::now_ms())?;
-    let mut intake = Intake::default();
+    let mut intake = Intake::from(seen);
     let mut look = true;
-    queue::mend_clock(host::now_ms())?;
     loop {
         let late = began.elapsed() >= INTAKE;
         if failure.is_none() && (late || flying.len() >= MOST) {

@@ -2,6 +2,7 @@
 //! while it is held leaves the work to that run: in a storm of emergencies one run then takes many at a time, and with a receiver that stalls
 //! each would else hold an instance for as long as an attempt may last, until the host has no more.
 
+use const_format::formatcp;
 use domain::dispatch::CLOCK_TOLERANCE_MS;
 use kit::db::{Database, Executor as _, Fetch as _};
 use kit::{Problem, host, params};
@@ -12,13 +13,11 @@ const LASTS_MS: i64 = 1_000;
 /// It is renewed when less than this is left.
 const RENEW_BELOW_MS: i64 = 500;
 
-/// Whether a run holds it. One that lasts longer than it can was taken before the clock was set back.
-pub fn is_held(now: i64) -> Result<bool, Problem> {
-    Database.exists(
-        "select 1 from leases where name = 'dispatch' and lease_until > ?1 and lease_until <= ?1 + ?2",
-        params![now, LASTS_MS + CLOCK_TOLERANCE_MS],
-    )
-}
+/// The lease, when a run holds it at `?1`. One that lasts longer than it can was taken before the clock was set back.
+pub const HELD: &str = formatcp!(
+    "select 1 from leases where name = 'dispatch' and lease_until > ?1 and lease_until <= ?1 + {}",
+    LASTS_MS + CLOCK_TOLERANCE_MS
+);
 
 /// A run's hold on it.
 pub struct DrainLease {
@@ -43,7 +42,7 @@ impl DrainLease {
             return Ok(true);
         }
         // A look is cheaper than a write that changes nothing.
-        if self.until.is_none() && is_held(now)? {
+        if self.until.is_none() && Database.exists(HELD, params![now])? {
             return Ok(false);
         }
         self.until = Database.fetch_scalar(

@@ -3,22 +3,48 @@
 use const_format::concatcp;
 use domain::time::{AHEAD_TOLERANCE_MS, DAY_MS};
 use kit::db::{Database, Executor as _, Fetch as _};
+use kit::row::FromRow;
 use kit::{Problem, params};
 
 use crate::settings::Settings;
 
+const CLIMB: &str = "set escalation = escalation + 1, updated_at = ?1, updated_by = 'system' where ";
+
 /// Critical alerts that are still `active`. The rung that is due is `domain::dispatch::escalation_level`, said in SQL.
-const ALERTS: &str = "update alerts indexed by alerts_to_escalate set escalation = escalation + 1, updated_at = ?1, updated_by = 'system'
-     where severity = 'critical' and status = 'active' and (expires_at is null or expires_at > ?1)
-         and escalation < min(?3, (?1 - coalesce((select since from escalation_starts where subject = alerts.id), created_at)) / ?2)
-     returning id";
+const ALERTS: &str = "alerts indexed by alerts_to_escalate";
+const ALERTS_DUE: &str = "severity = 'critical' and status = 'active' and (expires_at is null or expires_at > ?1)
+     and escalation < min(?3, (?1 - coalesce((select since from escalation_starts where subject = alerts.id), created_at)) / ?2)";
 
 /// Emergencies, however grave, that are still `reported`.
-const EMERGENCIES: &str =
-    "update emergencies indexed by emergencies_to_escalate set escalation = escalation + 1, updated_at = ?1, updated_by = 'system'
-     where status = 'reported'
-         and escalation < min(?3, (?1 - coalesce((select since from escalation_starts where subject = emergencies.id), created_at)) / ?2)
-     returning id";
+const EMERGENCIES: &str = "emergencies indexed by emergencies_to_escalate";
+const EMERGENCIES_DUE: &str = "status = 'reported'
+     and escalation < min(?3, (?1 - coalesce((select since from escalation_starts where subject = emergencies.id), created_at)) / ?2)";
+
+/// What there is to do, in one read: nearly always nothing.
+#[derive(FromRow)]
+struct Due {
+    /// Something was raised before the clock was set back.
+    ahead: bool,
+    emergencies: bool,
+    alerts: bool,
+}
+
+const DUE: &str = concatcp!(
+    "select exists (",
+    AHEAD,
+    ") as ahead, exists (select 1 from ",
+    EMERGENCIES,
+    " where ",
+    EMERGENCIES_DUE,
+    ") as emergencies, exists (select 1 from ",
+    ALERTS,
+    " where ",
+    ALERTS_DUE,
+    ") as alerts"
+);
+
+const CLIMB_EMERGENCIES: &str = concatcp!("update ", EMERGENCIES, " ", CLIMB, EMERGENCIES_DUE, " returning id");
+const CLIMB_ALERTS: &str = concatcp!("update ", ALERTS, " ", CLIMB, ALERTS_DUE, " returning id");
 
 /// What waits since a time too far ahead: it was raised before the clock was set back.
 const AHEAD: &str = concatcp!(
@@ -48,11 +74,16 @@ pub fn climb(settings: &Settings, now: i64) -> Result<usize, Problem> {
     if every <= 0 {
         return Ok(0);
     }
-    if Database.exists(concatcp!(AHEAD, " limit 1"), params![now])? {
+    let due: Option<Due> = Database.fetch_optional(DUE, params![now, every, rungs])?;
+    let due = due.ok_or_else(|| Problem::internal("no row"))?;
+    if due.ahead {
         Database.run("delete from escalation_starts where since < ?", params![now - STARTS_KEPT_MS])?;
         Database.run(TAKE_AS_NOW, params![now])?;
     }
-    for statement in [EMERGENCIES, ALERTS] {
+    for (is_due, statement) in [(due.emergencies, CLIMB_EMERGENCIES), (due.alerts, CLIMB_ALERTS)] {
+        if !is_due {
+            continue;
+        }
         for _ in 0..rungs {
             let rows = Database.run(statement, params![now, every, rungs])?;
             climbed += rows.len();

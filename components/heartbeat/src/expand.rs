@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use const_format::concatcp;
+use const_format::{concatcp, formatcp};
 use domain::alert_group::{OPEN_MS, RECOVERY_HOLD_MS, hold_ms};
-use domain::dispatch::{ALERT_TOPICS, CLOCK_TOLERANCE_MS, EMERGENCY_TOPICS, ENDED_TOPICS, Priority};
+use domain::dispatch::{ALERT_TOPICS, CLOCK_TOLERANCE_MS, DeliveryOutcome, EMERGENCY_TOPICS, ENDED_TOPICS, MessageState, Priority};
 use domain::time::SECOND_MS;
-use kit::db::{self, Database, Executor, Fetch as _, Transaction};
+use kit::db::{self, Executor, Fetch as _, Transaction};
 use kit::row::FromRow;
 use kit::{Problem, host, params};
 use serde::Serialize;
@@ -24,7 +24,8 @@ const LONGEST_HOLD_MS: i64 = RECOVERY_HOLD_MS + CLOCK_TOLERANCE_MS;
 /// The topics as a list of SQL.
 pub const ALERT_TOPICS_SQL: &str = concatcp!("'", ALERT_TOPICS[0], "', '", ALERT_TOPICS[1], "', '", ALERT_TOPICS[2], "'");
 
-const IS_DUE: &str = "expanded_at is null and (due_at <= ?1 or due_at > ?1 + ?2)";
+/// Which rows of the outbox are due at `?1`.
+pub const IS_DUE: &str = concatcp!("expanded_at is null and (due_at <= ?1 or due_at > ?1 + ", LONGEST_HOLD_MS, ")");
 
 /// A row of the outbox, with whom it concerns.
 #[derive(FromRow)]
@@ -75,18 +76,22 @@ const WAITING: &str = concatcp!(
     "') desc, o.id limit ?3"
 );
 
-/// Turns what is due in the outbox into messages; how many that made.
+/// Turns what is due in the outbox into messages; how many that made. Who finds nothing due there ([`IS_DUE`]) spares the writer's lock.
 pub fn expand(settings: &Settings, now: i64) -> Result<usize, Problem> {
     let mut made = 0;
-    // The look before the transaction spares the writer's lock when there is nothing, which is nearly always.
-    while Database.exists(&format!("select 1 from outbox where {IS_DUE} limit 1"), params![now, LONGEST_HOLD_MS])? {
-        made += db::transaction(|db| batch(db, settings, now))?;
+    loop {
+        let (of_batch, is_full) = db::transaction(|db| batch(db, settings, now))?;
+        made += of_batch;
+        if !is_full {
+            return Ok(made);
+        }
     }
-    Ok(made)
 }
 
-fn batch(db: &Transaction, settings: &Settings, now: i64) -> Result<usize, Problem> {
+/// How many messages it made, and whether there may be more.
+fn batch(db: &Transaction, settings: &Settings, now: i64) -> Result<(usize, bool), Problem> {
     let waiting: Vec<Waiting> = db.fetch_all(WAITING, params![now, LONGEST_HOLD_MS, BATCH])?;
+    let is_full = i64::try_from(waiting.len()).is_ok_and(|count| count == BATCH);
     let mut batch = Batch { db, now, messages: Vec::new(), done: Vec::new() };
     let mut storms: BTreeMap<(Option<i64>, String, String, i64), Vec<i64>> = BTreeMap::new();
     let mut ended_groups: BTreeMap<i64, Vec<Waiting>> = BTreeMap::new();
@@ -120,7 +125,7 @@ fn batch(db: &Transaction, settings: &Settings, now: i64) -> Result<usize, Probl
     for (group, rows) in ended_groups {
         batch.end_group(group, &rows)?;
     }
-    batch.write()
+    Ok((batch.write()?, is_full))
 }
 
 #[derive(Serialize)]
@@ -194,7 +199,8 @@ impl Batch<'_> {
         let id = match group {
             Some(group) => {
                 let due = group.told_at + hold_ms(group.messages);
-                if self.now < due && due <= self.now + LONGEST_HOLD_MS {
+                let is_ahead = group.told_at > self.now + CLOCK_TOLERANCE_MS;
+                if self.now < due && !is_ahead {
                     return self.hold(rows, group.id, due);
                 }
                 self.db.run("update alert_groups set told_at = ?2, messages = messages + 1 where id = ?1", params![group.id, self.now])?;
@@ -282,8 +288,10 @@ impl Batch<'_> {
     }
 
     fn write(self) -> Result<usize, Problem> {
-        let json = serde_json::to_string(&self.messages).map_err(Problem::internal)?;
-        self.db.run(INSERT, params![json, self.now, CLOCK_TOLERANCE_MS])?;
+        if !self.messages.is_empty() {
+            let json = serde_json::to_string(&self.messages).map_err(Problem::internal)?;
+            self.db.run(INSERT, params![json, self.now, CLOCK_TOLERANCE_MS])?;
+        }
         let rows = serde_json::to_string(&self.done).map_err(Problem::internal)?;
         self.db.run("update outbox set expanded_at = ?2 where id in (select value from json_each(?1))", params![rows, self.now])?;
         Ok(self.messages.len())
@@ -328,14 +336,17 @@ const OF_THESE: &str = concatcp!(
 );
 
 /// Whether one of these is on its way to somebody.
-const BEING_TOLD: &str =
-    concatcp!("select 1 from ", OF_THESE, " and m.state = 'sending' and m.lease_until >= ?2 and m.set_at <= ?2 + ?3 limit 1");
+const BEING_TOLD: &str = formatcp!(
+    "select 1 from {OF_THESE} and m.state = '{}' and m.lease_until >= ?2 and m.set_at <= ?2 + ?3 limit 1",
+    MessageState::Sending.into_str()
+);
 
 /// Who has one of these, or may have it: an attempt without an answer may have arrived.
-const TOLD: &str = concatcp!(
-    "select distinct m.channel, m.contact from ",
-    OF_THESE,
-    " and (m.state = 'sent' or exists (
-         select 1 from deliveries d where d.message_id = m.id and (d.outcome = 'sent' or (d.outcome = 'retry' and d.http_status is null))
-     )) order by m.channel, m.contact"
+const TOLD: &str = formatcp!(
+    "select distinct m.channel, m.contact from {OF_THESE} and (m.state = '{}' or exists (
+         select 1 from deliveries d where d.message_id = m.id and (d.outcome = '{}' or (d.outcome = '{}' and d.http_status is null))
+     )) order by m.channel, m.contact",
+    MessageState::Sent.into_str(),
+    DeliveryOutcome::Sent.into_str(),
+    DeliveryOutcome::Retry.into_str()
 );

@@ -29,20 +29,65 @@ pub struct Summary {
 /// Turns every device whose last heartbeat is too old at `now`; after a gap between the runs, as of the last one before it. That a turn
 /// happens once is what makes the alert be raised once.
 pub fn run(now: i64) -> Result<Summary, Problem> {
-    let judged_at = watch::note_run(now)?;
     let mut summary = Summary::default();
-    while turn(Health::Offline, judged_at, now, &mut summary.offline)? {}
-    while turn(Health::Warning, judged_at, now, &mut summary.warning)? {}
+    let Some(judged_at) = watch::note_run(now)? else { return Ok(summary) };
+    let [offline, warning] = any_silent(judged_at)?;
+    if offline {
+        while turn(Health::Offline, judged_at, now, &mut summary.offline)? {}
+    }
+    if warning {
+        while turn(Health::Warning, judged_at, now, &mut summary.warning)? {}
+    }
     Ok(summary)
 }
 
 /// Which devices are silent for too long. The first condition is the index's own: without it the index would not serve.
-const SILENT: &str = concatcp!(
-    "select device_id from device_state
-     where health <> '",
-    Health::Offline.into_str(),
-    "' and last_seen_at < ?1 and health in (select value from json_each(?2)) limit ?3"
+const SILENT: &str = concatcp!(FROM_MONITORED, "?1 and health in (select value from json_each(?2)) limit ?3");
+
+const FROM_MONITORED: &str =
+    concatcp!("select device_id from device_state where health <> '", Health::Offline.into_str(), "' and last_seen_at < ");
+
+const ANY_SILENT: &str = concatcp!(
+    "select exists (",
+    FROM_MONITORED,
+    "?1 and health in (select value from json_each(?2))) as offline, exists (",
+    FROM_MONITORED,
+    "?3 and health in (select value from json_each(?4))) as warning"
 );
+
+#[derive(FromRow)]
+struct AnySilent {
+    offline: bool,
+    warning: bool,
+}
+
+/// Whether any device is to turn offline, and whether any to warning, in one read.
+fn any_silent(judged_at: i64) -> Result<[bool; 2], Problem> {
+    let (offline, warning) = (Turn::to(Health::Offline)?, Turn::to(Health::Warning)?);
+    let found: Option<AnySilent> = Database.fetch_optional(
+        ANY_SILENT,
+        params![judged_at - offline.older_than_ms, offline.from, judged_at - warning.older_than_ms, warning.from],
+    )?;
+    found.map(|found| [found.offline, found.warning]).ok_or_else(|| Problem::internal("no row"))
+}
+
+/// Who turns, when, and what is raised.
+struct Turn {
+    /// The healths from which devices turn, as a JSON array.
+    from: String,
+    older_than_ms: i64,
+    kind: Kind,
+}
+
+impl Turn {
+    fn to(health: Health) -> Result<Self, Problem> {
+        let (from, older_than_ms, kind): (&[Health], _, _) = match health {
+            Health::Offline => (&Health::MONITORED, OFFLINE_MS, Kind::DeviceOffline),
+            _ => (&[Health::Healthy, Health::Unknown], HEALTHY_MS, Kind::DeviceWarning),
+        };
+        Ok(Self { from: serde_json::to_string(from).map_err(Problem::internal)?, older_than_ms, kind })
+    }
+}
 
 const TURN: &str = concatcp!(
     "update device_state set health = ?4, health_changed_at = ?5 where device_id in (",
@@ -52,15 +97,8 @@ const TURN: &str = concatcp!(
 
 /// Turns one batch to this health; whether there may be more.
 fn turn(to: Health, judged_at: i64, now: i64, turned: &mut usize) -> Result<bool, Problem> {
-    let (from, older_than, kind): (&[Health], _, _) = match to {
-        Health::Offline => (&Health::MONITORED, OFFLINE_MS, Kind::DeviceOffline),
-        _ => (&[Health::Healthy, Health::Unknown], HEALTHY_MS, Kind::DeviceWarning),
-    };
-    let from = serde_json::to_string(from).map_err(Problem::internal)?;
-    let before = judged_at - older_than;
-    if !Database.exists(SILENT, params![before, &from, 1_i64])? {
-        return Ok(false);
-    }
+    let Turn { from, older_than_ms, kind } = Turn::to(to)?;
+    let before = judged_at - older_than_ms;
     let batch = db::transaction(|db| {
         let devices: Vec<Turned> = db.fetch_all(TURN, params![before, from, BATCH, to, now])?;
         let ids: Vec<i64> = devices.iter().map(|device| device.device_id).collect();

@@ -10,7 +10,7 @@ use crate::cause::Groups;
 use crate::channels::is_read_by_people;
 use crate::dispatch::Summary;
 use crate::expand;
-use crate::queue::{self, Class, Leased};
+use crate::queue::{self, Class, Leased, Waiting};
 use crate::settings::Settings;
 
 /// Attempts that one run makes at a time: so many only when it has emergencies that were never tried. Behind receivers that stall they would
@@ -40,6 +40,15 @@ pub struct Intake {
     of_contact: HashMap<Contact, usize>,
     /// When it looked for what can wait, unless an attempt has ended since.
     looked: Option<Instant>,
+    /// What whoever began the run has seen just before.
+    seen: Option<Waiting>,
+    has_looked: bool,
+}
+
+impl From<Option<Waiting>> for Intake {
+    fn from(seen: Option<Waiting>) -> Self {
+        Self { seen, ..Self::default() }
+    }
 }
 
 fn contact(leased: &Leased) -> Contact {
@@ -51,7 +60,22 @@ impl Intake {
     /// the next look fails then.
     pub fn take(&mut self, settings: &Settings, summary: &mut Summary) -> Result<(usize, Vec<Leased>), Problem> {
         let now = host::now_ms();
-        summary.queued += expand::expand(settings, now)?;
+        let mut waiting = match self.seen.take() {
+            Some(waiting) => waiting,
+            None => queue::waiting(now, !self.has_looked)?,
+        };
+        self.has_looked = true;
+        if waiting.ahead {
+            queue::mend_clock(now)?;
+            waiting = queue::waiting(now, false)?;
+        }
+        if waiting.outbox {
+            let made = expand::expand(settings, now)?;
+            summary.queued += made;
+            if made > 0 {
+                waiting = queue::waiting(now, false)?;
+            }
+        }
         let mut groups = Groups::default();
         let (mut took, mut all) = (0, Vec::new());
         let classes =
@@ -62,6 +86,9 @@ impl Intake {
                     continue;
                 }
                 self.looked = (self.total > 0).then(Instant::now);
+            }
+            if !waiting.has(class) {
+                continue;
             }
             match self.take_class(class, most.saturating_sub(self.total), now, &mut groups, summary) {
                 Ok((count, admitted)) => {

@@ -14,10 +14,12 @@ mod escalation;
 mod expand;
 mod health;
 mod intake;
+mod integrity;
 mod queue;
 mod settings;
 mod setup;
 mod tick;
+mod unstored;
 mod urgent_watch;
 mod wake;
 mod watch;
@@ -30,6 +32,7 @@ pub fn api() -> Api {
     Api::new("heartbeat", "The scheduled run and the dispatcher, for schedulers that know `tick_secret`.").routes(routes![
         tick::tick,
         wake::dispatch,
+        unstored::unstored,
         setup::demo_done
     ])
 }

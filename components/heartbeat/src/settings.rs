@@ -5,9 +5,6 @@ use kit::{Problem, config};
 
 use crate::channels::{self, Channel, Person};
 
-/// The origin that leaves a destination unset (RFC 2606: it can never exist).
-const UNSET: &str = "https://unset.invalid";
-
 /// The variables of the scheduled run. Its channels hold secrets: it has no `Debug`, so that none reaches the log.
 pub struct Settings {
     /// Every channel, configured or not.
@@ -34,7 +31,7 @@ impl Settings {
     pub async fn load() -> Result<Self, Problem> {
         let channels = channels::load().await?;
         Ok(Self {
-            dead_mans_switch: match origin(&config::get("dead_mans_switch_origin").await?) {
+            dead_mans_switch: match config::origin("dead_mans_switch_origin").await? {
                 Some(origin) => Some(origin + &path(&config::get("dead_mans_switch_path").await?)),
                 None => None,
             },
@@ -84,12 +81,6 @@ impl Settings {
 /// Without the slash at its end.
 pub fn bare(origin: &str) -> String {
     origin.trim().trim_end_matches('/').to_owned()
-}
-
-/// Scheme and host; none when it is unset.
-pub fn origin(text: &str) -> Option<String> {
-    let origin = bare(text);
-    (!origin.is_empty() && !origin.eq_ignore_ascii_case(UNSET)).then_some(origin)
 }
 
 /// With the slash at its start.
@@ -193,9 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_may_be_left_unset() {
-        assert_eq!(origin("https://hooks.example/").as_deref(), Some("https://hooks.example"));
-        assert!(origin("https://unset.invalid").is_none() && origin(" ").is_none());
+    fn a_path_begins_with_a_slash() {
         assert_eq!((path("in"), path("/in")), ("/in".to_owned(), "/in".to_owned()));
     }
 }

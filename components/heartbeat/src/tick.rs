@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 
 use axum::{Extension, Json};
+use const_format::concatcp;
 use domain::dispatch::CLOCK_TOLERANCE_MS;
 use futures::future::join_all;
-use kit::db::{Database, Executor as _, Fetch as _};
+use kit::db::{Database, Fetch as _};
+use kit::scheduled::{LastRuns, Noted};
 use kit::serve::Quiet;
 use kit::trusted::Trusted;
 use kit::{Answer, Problem, host, outbox, params, scheduled};
@@ -15,7 +17,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::settings::Settings;
-use crate::{anomalies, cleanup, delivery, dispatch, escalation, health, urgent_watch, wake};
+use crate::{anomalies, cleanup, delivery, dispatch, escalation, health, integrity, urgent_watch, wake};
 
 /// How long a run may last before the next one takes it for dead, milliseconds.
 const LEASE_MS: i64 = 60_000;
@@ -36,6 +38,8 @@ pub struct Summary {
     dispatch: dispatch::Summary,
     /// Rows removed.
     removed: cleanup::Summary,
+    /// Tables whose pages were checked.
+    integrity: integrity::Summary,
     /// Components, heartbeat aside, whose last good run is too long ago: the dead man's switch is not told.
     late: Vec<&'static str>,
     /// Whether the dead man's switch was told.
@@ -101,9 +105,10 @@ async fn work(owner: &str, now: i64, mut steps: Steps) -> Result<Summary, Proble
     match Settings::load().await {
         Ok(settings) => {
             summary.escalated = steps.record("escalation", escalation::climb(&settings, now));
-            summary.dispatch = steps.record("dispatch", dispatch::drain(&settings).await);
+            summary.dispatch = steps.record("dispatch", dispatch::drain(&settings, None).await);
             summary.removed = steps.record("clean-up", cleanup::run(now));
-            summary.late = steps.record("lateness", late(host::now_ms()));
+            summary.integrity = steps.record("integrity", integrity::run(host::now_ms()));
+            summary.late = end(owner, steps.failed.is_empty())?;
             if steps.failed.is_empty()
                 && summary.late.is_empty()
                 && let Some(address) = &settings.dead_mans_switch
@@ -111,9 +116,11 @@ async fn work(owner: &str, now: i64, mut steps: Steps) -> Result<Summary, Proble
                 summary.pinged = ping(address).await;
             }
         }
-        Err(problem) => steps.record("settings", Err(problem)),
+        Err(problem) => {
+            steps.record::<()>("settings", Err(problem));
+            end(owner, false)?;
+        }
     }
-    end(owner, steps.failed.is_empty())?;
     if steps.failed.is_empty() { Ok(summary) } else { Err(Problem::internal(format!("steps that failed: {}", steps.failed.join(", ")))) }
 }
 
@@ -134,14 +141,13 @@ impl Steps {
 }
 
 /// The other components that are late. What only their absence tells is told by the dead man's switch, which hears nothing.
-fn late(now: i64) -> Result<Vec<&'static str>, Problem> {
-    let runs = scheduled::last_runs(now)?;
+fn late(runs: LastRuns) -> Vec<&'static str> {
     let others: Vec<_> = runs.into_iter().filter(|run| run.component != scheduled::HEARTBEAT).collect();
     let late = scheduled::late(&others);
     if !late.is_empty() {
         host::log("error", "scheduled runs are late", json!({ "components": late }));
     }
-    Ok(late)
+    late
 }
 
 /// Takes the lease; false when another run holds it. One that lasts longer than it can was taken before the clock was set back.
@@ -155,14 +161,22 @@ fn begin(owner: &str, now: i64) -> Result<bool, Problem> {
     )
 }
 
-/// Gives the lease back and notes a good run.
-fn end(owner: &str, good: bool) -> Result<(), Problem> {
-    Database.run(
-        "update leases set owner = null, lease_until = null, runs = runs + ?2, finished_at = iif(?2, ?3, finished_at)
-         where name = ?4 and owner = ?1",
-        params![owner, good, host::now_ms(), scheduled::LEASE],
-    )?;
-    Ok(())
+const END: &str = concatcp!(
+    "update leases set owner = null, lease_until = null, runs = runs + ?2, finished_at = iif(?2, ?3, finished_at)
+     where name = ?4 and owner = ?1 returning ",
+    scheduled::NOTED
+);
+
+/// Gives the lease back and notes a good run; the other components that are late.
+fn end(owner: &str, good: bool) -> Result<Vec<&'static str>, Problem> {
+    let now = host::now_ms();
+    let noted: Option<Noted> = Database.fetch_optional(END, params![owner, good, now, scheduled::LEASE])?;
+    let runs = match noted {
+        Some(noted) => noted.last_runs(now)?,
+        // Another run has taken the lease.
+        None => scheduled::last_runs(now)?,
+    };
+    Ok(late(runs))
 }
 
 /// Tells the dead man's switch that the run was good; it raises the alarm when it hears nothing. Its address is a secret.

@@ -41,7 +41,7 @@ pub async fn stay(settings: &Settings) -> Result<(), Problem> {
         if !turn.is_ours()? {
             return Ok(());
         }
-        dispatch::drain(settings).await?;
+        dispatch::drain(settings, None).await?;
     }
 }
 
@@ -52,22 +52,25 @@ fn stay_ms() -> i64 {
 /// Whose turn it is to stay: of the run that is to wake first.
 struct Turn {
     owner: String,
+    /// Whether it was this run's when it last asked.
+    is_taken: bool,
 }
 
 impl Turn {
     fn new() -> Result<Self, Problem> {
-        Ok(Self { owner: host::new_id(host::now_ms())? })
+        Ok(Self { owner: host::new_id(host::now_ms())?, is_taken: false })
     }
 
     /// Takes it unless another run wakes by then; whether this run has it. A run that died has it until it would have woken.
     fn take(&mut self, until: i64, now: i64) -> Result<bool, Problem> {
-        Database.exists(
+        self.is_taken = Database.exists(
             "insert into leases (name, owner, lease_until, started_at) values ('retry', ?1, ?2, ?3)
              on conflict (name) do update set owner = excluded.owner, lease_until = excluded.lease_until, started_at = excluded.started_at
              where leases.owner is null or leases.owner = excluded.owner or leases.lease_until < ?3 - ?4 or leases.lease_until > excluded.lease_until
              returning name",
             params![&self.owner, until, now, LATE_MS],
-        )
+        )?;
+        Ok(self.is_taken)
     }
 
     fn is_ours(&self) -> Result<bool, Problem> {
@@ -75,6 +78,9 @@ impl Turn {
     }
 
     fn give_up(&self) -> Result<(), Problem> {
+        if !self.is_taken {
+            return Ok(());
+        }
         Database.run("update leases set owner = null, lease_until = null where name = 'retry' and owner = ?", params![&self.owner])?;
         Ok(())
     }

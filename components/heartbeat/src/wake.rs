@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::settings::Settings;
-use crate::{dispatch, drain_lease, urgent_watch};
+use crate::{dispatch, queue, urgent_watch};
 
 /// That the messages are, or will be, taken by a run that goes on behind the answer.
 #[derive(Serialize, ToSchema)]
@@ -51,13 +51,14 @@ impl Respond for Dispatched {
 #[utoipa::path(post, path = "/internal/dispatch")]
 pub async fn dispatch(_: Trusted, headers: HeaderMap) -> Answer<Dispatched> {
     if !prefers_async(&headers) {
-        return Ok(Dispatched::Done(dispatch::drain(&Settings::load().await?).await?));
+        return Ok(Dispatched::Done(dispatch::drain(&Settings::load().await?, None).await?));
     }
-    let watched = drain_lease::is_held(host::now_ms())?;
+    let waiting = queue::waiting(host::now_ms(), true)?;
+    let watched = waiting.is_watched;
     if !watched {
         let settings = Settings::load().await?;
         spawn(async move {
-            note(dispatch::drain(&settings).await.map(drop));
+            note(dispatch::drain(&settings, Some(waiting)).await.map(drop));
             note(urgent_watch::stay(&settings).await);
         });
     }

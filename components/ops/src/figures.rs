@@ -8,6 +8,7 @@ use domain::crowd::Level;
 use domain::dispatch::MessageState;
 use domain::emergency::Status as EmergencyStatus;
 use domain::health::Health;
+use domain::mqtt::Rejection;
 use domain::overview::SpotState;
 use domain::payment::PaymentState;
 use domain::reservation::Status as ReservationStatus;
@@ -32,6 +33,7 @@ pub struct Figures {
     pub reservations_by_status: Counts,
     pub payments_by_state: Counts,
     pub messages_by_state: Counts,
+    pub mqtt_rejected_by_reason: Counts,
     pub scheduled_runs: Vec<LastRun>,
 }
 
@@ -157,6 +159,9 @@ const MESSAGES: &str = concatcp!(
     "') group by 1"
 );
 
+/// One row for each reason that there was.
+const MQTT_REJECTED: &str = "select reason as label, count from mqtt_rejections";
+
 impl Figures {
     /// Reads them.
     pub fn read(now: i64) -> Result<Self, Problem> {
@@ -171,6 +176,7 @@ impl Figures {
             reservations_by_status: counts(&LIVE_RESERVATIONS, RESERVATIONS, params![])?,
             payments_by_state: counts(&OPEN_PAYMENTS, PAYMENTS, params![])?,
             messages_by_state: counts(&UNSENT_MESSAGES, MESSAGES, params![])?,
+            mqtt_rejected_by_reason: counts(<Rejection as VariantNames>::VARIANTS, MQTT_REJECTED, params![])?,
             scheduled_runs: scheduled::last_runs(now)?.to_vec(),
         })
     }

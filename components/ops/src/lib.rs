@@ -1,15 +1,16 @@
-//! Operations (docs/reference/operations.md): `/health`, `/ready`, `/metrics`; and the problem document for every path that nobody serves.
+//! Operations (docs/reference/operations.md): `/health`, `/ready`, `/metrics`; decoys; and the problem document for every path that
+//! nobody serves.
 
+mod decoys;
 mod figures;
 mod metrics;
 mod ready;
 
+use axum::Json;
 use axum::response::Redirect;
 use axum::routing::get;
-use axum::{Extension, Json};
 use kit::api::Api;
 use kit::routes;
-use kit::serve::Quiet;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -18,6 +19,7 @@ pub fn api() -> Api {
     Api::new("ops", "Whether the application runs and is ready, and its metrics.")
         .routes(routes![health, ready::ready, metrics::metrics])
         .undocumented(|router| router.route("/", get(async || Redirect::temporary("/console/"))))
+        .undocumented(decoys::routes)
 }
 
 kit::component!(api);
@@ -31,7 +33,6 @@ struct Health {
 
 /// Returns `ok` while the process answers; nothing else is asked.
 #[utoipa::path(get, path = "/health")]
-async fn health() -> (Extension<Quiet>, Json<Health>) {
-    // Asked more often than anything else, and never different: it needs no tag.
-    (Extension(Quiet), Json(Health { status: "ok" }))
+async fn health() -> Json<Health> {
+    Json(Health { status: "ok" })
 }

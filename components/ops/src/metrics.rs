@@ -80,6 +80,15 @@ fn by_label(encoder: &mut DescriptorEncoder, name: &str, help: &str, label: &str
     Ok(())
 }
 
+/// What only rises.
+fn counted_by_label(encoder: &mut DescriptorEncoder, name: &str, help: &str, label: &str, counts: &Counts) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, prometheus_client::metrics::MetricType::Counter)?;
+    for (value, count) in counts {
+        ConstCounter::new(u64::try_from(*count).unwrap_or_default()).encode(family.encode_family(&[(label, *value)])?)?;
+    }
+    Ok(())
+}
+
 /// When each component's last good run ended; a component that has had none yet has no sample.
 fn last_runs(encoder: &mut DescriptorEncoder, runs: &[LastRun]) -> fmt::Result {
     let (name, help) =
@@ -107,6 +116,8 @@ impl Collector for Figures {
 
         let counter = |count: i64| ConstCounter::new(u64::try_from(count).unwrap_or_default());
         one(encoder, "readings", "Readings stored", None, &counter(self.totals.readings))?;
+        let help = "Messages over MQTT, and readings of their batches, that were refused, by reason";
+        counted_by_label(encoder, "mqtt_rejected", help, "reason", &self.mqtt_rejected_by_reason)?;
         by_label(encoder, "devices", "Active devices by health", "health", &self.devices_by_health)?;
         by_label(encoder, "spots", "Parking spots by status", "status", &self.spots_by_status)?;
         by_label(encoder, "alerts_open", "Alerts not resolved by severity", "severity", &self.open_alerts_by_severity)?;
@@ -155,6 +166,7 @@ mod tests {
             reservations_by_status: Vec::new(),
             payments_by_state: Vec::new(),
             messages_by_state: Vec::new(),
+            mqtt_rejected_by_reason: vec![("invalid", 3)],
             scheduled_runs: vec![
                 LastRun { component: "auth", finished_at: Some(1_800_000_000_250), age_ms: 0 },
                 LastRun { component: "crowd", finished_at: None, age_ms: 0 },
@@ -164,6 +176,7 @@ mod tests {
         for line in [
             "# TYPE gatehouse_readings counter",
             "gatehouse_readings_total 5",
+            "gatehouse_mqtt_rejected_total{reason=\"invalid\"} 3",
             "gatehouse_devices{health=\"healthy\"} 2",
             "gatehouse_devices{health=\"offline\"} 0",
             "gatehouse_oldest_unsent_message_age_seconds 1.5",

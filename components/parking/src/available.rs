@@ -1,43 +1,51 @@
 //! What may be had for a period, with its price (docs/reference/spots.md#what-may-be-had-for-a-period).
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use const_format::concatcp;
 use domain::booking_slot::Zone;
-use domain::reservation::{end_fault, start_fault};
+use domain::reservation::{IMMEDIATE_START_MS, end_fault, start_fault};
 use domain::spot::Kind;
 use domain::tariff::Tariff;
 use domain::time::HOUR_MS;
 use kit::db::{Database, Executor as _};
 use kit::input::{At, Code, Input, Slug, Timestamp};
+use kit::kept::{self, Keep, Kept, Made, Sources};
 use kit::page::{Listing, Page};
 use kit::request::Now;
 use kit::row::FromRow;
 use kit::select::Select;
+use kit::spots::next_claim_moment;
 use kit::{Answer, Problem, params, spot_is_unclaimed, spot_is_usable};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 /// A spot that may be had for a period.
 #[derive(Serialize, ToSchema)]
-pub struct SpotOffer {
+pub struct SpotOffer<'a> {
     /// The spot's code.
-    spot_id: String,
+    spot_id: &'a str,
     /// The site's slug.
-    site: String,
+    site: &'a str,
     /// The zone's code.
-    zone: String,
+    zone: &'a str,
     /// What it is for.
     kind: Kind,
     /// When the period begins.
-    from: Timestamp,
+    #[schema(value_type = Timestamp)]
+    from: &'a str,
     /// When the period ends.
-    to: Timestamp,
+    #[schema(value_type = Timestamp)]
+    to: &'a str,
     /// Minor units.
     price: i64,
     /// ISO 4217; null where it is free of charge.
-    currency: Option<String>,
+    currency: Option<&'a str>,
 }
+
+/// How long a period is unless it says otherwise, milliseconds.
+const DEFAULT_MS: i64 = HOUR_MS;
 
 /// Which spots, for which period.
 #[derive(Input)]
@@ -59,7 +67,19 @@ impl Filters {
     /// From and to, milliseconds.
     fn period(&self, now: i64) -> (i64, i64) {
         let from = self.from.map_or(now, |from| from.0);
-        (from, self.to.map_or(from + HOUR_MS, |to| to.0))
+        (from, self.to.map_or(from + DEFAULT_MS, |to| to.0))
+    }
+
+    /// The next moments at which the clock alone may change what may be had.
+    fn turns(&self, now: i64) -> Answer<[Option<i64>; 2]> {
+        let claims = next_claim_moment(&Database, now)?;
+        Ok(match (self.from, self.to) {
+            // From then on the period begins at once, and whoever stands on a spot is in its way.
+            (Some(from), _) => [claims, Some(from.0 - IMMEDIATE_START_MS).filter(|turn| *turn > now)],
+            (None, Some(_)) => [claims, None],
+            // The end of the period moves on over the beginnings of claims.
+            (None, None) => [claims, next_claim_moment(&Database, now + DEFAULT_MS - 1)?.map(|start| start - DEFAULT_MS + 1)],
+        })
     }
 
     fn check(&self, at: &mut At<'_>) {
@@ -95,30 +115,88 @@ const FIND: &str = concatcp!(
 /// What is offered can be reserved: the period is one that a reservation may have, and a spot is offered when it is in service, no
 /// reservation claims it for any part of the period, and it is empty if the period starts now, that is within 15 minutes.
 #[utoipa::path(get, path = "/api/spots/available")]
-pub async fn list(Now(now): Now, listing: Listing<Filters>) -> Answer<Page<SpotOffer>> {
-    let filters = &listing.filters;
-    let (from, to) = filters.period(now);
-    let spots = Select::new(FIND, params![from, to, now, listing.after_text(0)])
-        .and_if("s.site = ?", filters.site.as_deref())
-        .and_if("s.zone = ?", filters.zone.as_deref())
-        .and_if("s.kind = ?", filters.kind)
-        .fetch(&Database, "s.spot_id", listing.fetch())?;
-    let mut page = listing.page(spots, |spot: &Spot| [spot.spot_id.clone()]);
+pub async fn list(Now(now): Now, listing: Listing<Filters>) -> Answer<Kept<Page<SpotOffer<'static>>>> {
+    let period = listing.filters.period(now);
+    let sources = Sources::of(crate::spots::TOPICS);
+    if listing.filters.from.is_some() {
+        return Kept::find(listing.request(), sources, now, || {
+            let found = Found::search(&listing, now)?;
+            let until = found.until;
+            Ok(Made { value: Offers::new(Rc::new(found), period), until })
+        });
+    }
+    // The period moves on with the clock, and its price may. Which spots may be had does not from one moment to the next.
+    let found = kept::value(listing.request(), sources, now, || Found::search(&listing, now))?;
+    Kept::once(&Offers::new(found, period))
+}
 
-    let terms = find_terms(&page.items)?;
-    let mut prices: HashMap<(String, Kind), Option<i64>> = HashMap::new();
-    let mut price_of = |spot: &Spot| {
+/// A page of the spots that may be had, and on whose terms.
+struct Found {
+    page: Page<Spot>,
+    terms: HashMap<String, Terms>,
+}
+
+impl Keep for Found {
+    fn bytes(&self) -> usize {
+        const TERMS: usize = 1024;
+        self.page.items.bytes() + self.terms.len() * TERMS
+    }
+}
+
+impl Found {
+    fn search(listing: &Listing<Filters>, now: i64) -> Answer<Made<Self>> {
+        let filters = &listing.filters;
+        let (from, to) = filters.period(now);
+        let spots = Select::new(FIND, params![from, to, now, listing.after_text(0)])
+            .and_if("s.site = ?", filters.site.as_deref())
+            .and_if("s.zone = ?", filters.zone.as_deref())
+            .and_if("s.kind = ?", filters.kind)
+            .fetch(&Database, "s.spot_id", listing.fetch())?;
+        let page = listing.page(spots, |spot: &Spot| [spot.spot_id.clone()]);
+        let terms = find_terms(&page.items)?;
+        Ok(Made::until(Self { page, terms }, filters.turns(now)?))
+    }
+}
+
+/// The same for a period.
+struct Offers {
+    found: Rc<Made<Found>>,
+    from: (i64, String),
+    to: (i64, String),
+}
+
+impl Offers {
+    fn new(found: Rc<Made<Found>>, (from, to): (i64, i64)) -> Self {
+        let with_text = |ms| (ms, domain::time::format_rfc3339(ms));
+        Self { found, from: with_text(from), to: with_text(to) }
+    }
+
+    fn page(&self) -> Page<SpotOffer<'_>> {
+        let Found { page, terms } = &self.found.value;
         // A page has many spots of one site and kind.
-        *prices.entry((spot.site.clone(), spot.kind)).or_insert_with(|| terms.get(&spot.site)?.price(spot.kind, from, to))
-    };
-    // A spot that has no price cannot be reserved.
-    page.items.retain(|spot| price_of(spot).is_some());
-    Ok(page.map(|spot| {
-        let price = price_of(&spot).unwrap_or_default();
-        let currency = terms.get(&spot.site).and_then(|own| own.tariff.currency.clone());
-        let Spot { spot_id, site, zone, kind } = spot;
-        SpotOffer { spot_id, site, zone, kind, from: Timestamp(from), to: Timestamp(to), price, currency }
-    }))
+        let mut prices: HashMap<(&str, Kind), Option<i64>> = HashMap::new();
+        page.filter_map(|spot| {
+            let own = terms.get(&spot.site)?;
+            let price = prices.entry((&spot.site, spot.kind)).or_insert_with(|| own.price(spot.kind, self.from.0, self.to.0));
+            Some(SpotOffer {
+                spot_id: &spot.spot_id,
+                site: &spot.site,
+                zone: &spot.zone,
+                kind: spot.kind,
+                from: &self.from.1,
+                to: &self.to.1,
+                // A spot that has no price cannot be reserved.
+                price: (*price)?,
+                currency: own.tariff.currency.as_deref(),
+            })
+        })
+    }
+}
+
+impl Serialize for Offers {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.page().serialize(serializer)
+    }
 }
 
 /// A site's tariff and clock.

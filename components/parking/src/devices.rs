@@ -13,8 +13,9 @@ use const_format::concatcp;
 use domain::health::Health;
 use domain::reading::ElectricalState;
 use kit::caller::{Caller, Operator};
-use kit::db::{Database, Executor, Fetch as _, Row};
+use kit::db::{Database, Executor, Fetch as _, Row, Value};
 use kit::input::{Code, Input, Slug, Timestamp};
+use kit::kept::{Kept, Made, Sources};
 use kit::page::{Listing, Page};
 use kit::request::Now;
 use kit::row::FromRow;
@@ -23,7 +24,7 @@ use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use judged_at::{HEALTHY_SINCE, JUDGED_AT, OFFLINE_BEFORE};
+use judged_at::{HEALTHY_SINCE, JUDGED_AT, OFFLINE_BEFORE, STANDSTILL};
 
 /// A device.
 #[derive(Serialize, FromRow, ToSchema)]
@@ -73,16 +74,25 @@ pub struct Device {
 }
 
 /// `?1` is the present time.
-const SELECT: &str = concatcp!(
+const COLUMNS: &str = concatcp!(
     "select d.code as device_code, d.site, d.zone, d.spot_id, d.name, d.firmware, d.is_active, d.is_panic_button, ",
     JUDGED_AT,
     " as judged_at, t.last_seen_at, t.last_reading_at, t.battery, t.electrical, t.voltage, t.current, t.power_factor, t.power_w, t.occupied,
-        d.created_at, d.updated_at
-     from devices d join device_state t on t.device_id = d.id"
+        d.created_at, d.updated_at"
 );
+
+const FROM: &str = " from devices d join device_state t on t.device_id = d.id";
+
+const SELECT: &str = concatcp!(COLUMNS, FROM);
 
 fn health(row: &Row) -> Result<Health, Problem> {
     Ok(Health::at(row.get("last_seen_at")?, row.get("judged_at")?))
+}
+
+/// When the clock alone turns its health; never while judging stands still.
+fn turns_at(row: &Row, now: i64) -> Result<Option<i64>, Problem> {
+    let judged_at = row.get("judged_at")?;
+    Ok(Health::turns_at(row.get("last_seen_at")?, judged_at).filter(|_| judged_at == now))
 }
 
 fn electrical_state(row: &Row) -> Result<Option<ElectricalState>, Problem> {
@@ -124,19 +134,46 @@ const fn by_health(health: Health) -> &'static str {
     }
 }
 
+impl Filters {
+    /// The page that is asked for: a statement with its parameters, of which the first is now.
+    fn select(&self, start: &str, listing: &Listing<Self>, now: i64) -> (String, Vec<Value>) {
+        let mut select = Select::new(format!("{start}{FROM} where d.code > coalesce(?2, '')"), params![now, listing.after_text(0)])
+            .and_if("d.site = ?", self.site.as_deref())
+            .and_if("d.zone = ?", self.zone.as_deref())
+            .and_if("d.is_active = ?", self.is_active);
+        if let Some(health) = self.health {
+            select = select.and(by_health(health), Vec::new());
+        }
+        select.statement("d.code", listing.fetch())
+    }
+}
+
+/// What each reading changes of a device raises no version, see migrations/0035_versions.sql: it is counted in `readings`, or moves `last_seen_at`
+/// on. Both only rise, but for a clock that is set back, which raises one.
+const HEARD: &str = "select t.readings, t.last_seen_at";
+
+/// What a page of devices is made from.
+fn sources(listing: &Listing<Filters>, now: i64) -> Sources {
+    let (page, params) = listing.filters.select(HEARD, listing, now);
+    let versions = concatcp!("select ", kit::versions!(Devices, Spots, Places), " || ' ' || ", STANDSTILL);
+    Sources::new(format!("{versions} || ' ' || coalesce(sum(readings), 0) || ' ' || coalesce(sum(last_seen_at), 0) from ({page})"), params)
+}
+
 /// Lists devices by `device_code`.
 #[utoipa::path(get, path = "/api/devices")]
-pub async fn list(_: Caller<Operator>, Now(now): Now, listing: Listing<Filters>) -> Answer<Page<Device>> {
-    let filters = &listing.filters;
-    let mut select = Select::new(concatcp!(SELECT, " where d.code > coalesce(?, '')"), params![now, listing.after_text(0)])
-        .and_if("d.site = ?", filters.site.as_deref())
-        .and_if("d.zone = ?", filters.zone.as_deref())
-        .and_if("d.is_active = ?", filters.is_active);
-    if let Some(health) = filters.health {
-        select = select.and(by_health(health), Vec::new());
+pub async fn list(_: Caller<Operator>, Now(now): Now, listing: Listing<Filters>) -> Answer<Kept<Page<Device>>> {
+    let make = || {
+        let (page, params) = listing.filters.select(COLUMNS, &listing, now);
+        let rows = Database.run(&page, params)?;
+        let devices = rows.read()?;
+        let turns = rows.iter().map(|row| turns_at(row, now)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Made::until(listing.page(devices, |device: &Device| [device.device_code.clone()]), turns))
+    };
+    if listing.filters.health.is_some() {
+        // Which devices are on the page is for the heartbeats of all of them to say.
+        return Kept::once(&make()?.value);
     }
-    let devices = select.fetch(&Database, "d.code", listing.fetch())?;
-    Ok(listing.page(devices, |device: &Device| [device.device_code.clone()]))
+    Kept::find(listing.request(), sources(&listing, now), now, make)
 }
 
 /// Returns a device, whose code may be in any case of its letters.

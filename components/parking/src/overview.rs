@@ -1,20 +1,23 @@
-//! The overview: how full everything is and how the devices are, in one statement.
+//! The overview: how full everything is and how the devices are.
 
-use axum::Json;
+use std::rc::Rc;
+
 use const_format::concatcp;
+use domain::health::Health;
 use domain::overview::Counts;
-use domain::spot::Status;
 use kit::caller::{Caller, SignedIn};
-use kit::db::{Database, Fetch as _, Row};
-use kit::input::{Input, Slug, Timestamp};
+use kit::db::{Database, Executor as _, Fetch as _, Row};
+use kit::input::{Input, Slug};
+use kit::kept::{self, AsOf, Keep, Kept, Made, Sources};
 use kit::request::{Now, Query};
 use kit::row::FromRow;
-use kit::spots::SPOTS_WITH_STATE;
+use kit::spots::{ZONE_COUNTS, next_claim_moment};
 use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::devices::judged_at::{HEALTHY_SINCE, OFFLINE_BEFORE};
+use crate::devices::judged_at::{HEALTHY_SINCE, JUDGED_AT, OFFLINE_BEFORE, STANDSTILL};
+use crate::spots;
 
 /// How full everything is and how the devices are.
 #[derive(Serialize, ToSchema)]
@@ -25,8 +28,6 @@ pub struct Overview {
     by_zone: Vec<ZoneOverview>,
     /// How many active devices are how.
     devices: DeviceCounts,
-    /// When this was true.
-    as_of: Timestamp,
     /// `total`, as clients of the slot monitoring server read it, like the five that follow.
     total_slots: i64,
     /// `free`.
@@ -42,7 +43,7 @@ pub struct Overview {
 }
 
 /// How full a zone is.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, FromRow, ToSchema)]
 struct ZoneOverview {
     /// The site's slug.
     site: String,
@@ -51,7 +52,18 @@ struct ZoneOverview {
     /// The zone's name.
     name: String,
     #[serde(flatten)]
+    #[row(with = counts)]
     spots: Counts,
+}
+
+fn counts(row: &Row) -> Result<Counts, Problem> {
+    Ok(Counts {
+        total: row.get("total")?,
+        free: row.get("free")?,
+        occupied: row.get("occupied")?,
+        reserved: row.get("reserved")?,
+        out_of_service: row.get("out_of_service")?,
+    })
 }
 
 /// How many active devices are of each health.
@@ -67,65 +79,79 @@ struct DeviceCounts {
     unknown: i64,
 }
 
-/// Each row has the devices, and a zone unless there is none.
-#[derive(FromRow)]
-struct OverviewRow {
-    #[row(with = zone)]
-    zone: Option<ZoneOverview>,
-    #[row(flatten)]
-    devices: DeviceCounts,
+impl Keep for DeviceCounts {
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+    }
 }
 
-fn zone(row: &Row) -> Result<Option<ZoneOverview>, Problem> {
-    let Some(site) = row.get("site")? else { return Ok(None) };
-    let spots = Counts {
-        total: row.get("total")?,
-        free: row.get("free")?,
-        occupied: row.get("occupied")?,
-        reserved: row.get("reserved")?,
-        out_of_service: row.get("out_of_service")?,
-    };
-    Ok(Some(ZoneOverview { site, zone: row.get("zone")?, name: row.get("name")?, spots }))
-}
-
-const OUT_OF_SERVICE: &str = Status::OutOfService.into_str();
-
-/// The spots that reservations claim are found once, since few are under way at a time: asking for each spot would cost more than all else.
 /// `?1` is now.
-const COUNT_SPOTS: &str = concatcp!(
-    "select s.site, s.zone, count(*) as total, sum(s.status = '",
-    OUT_OF_SERVICE,
-    "') as out_of_service, sum(s.status <> '",
-    OUT_OF_SERVICE,
-    "' and t.occupied is 1) as occupied, sum(t.occupied is not 1 and (s.status = '",
-    Status::Reserved.into_str(),
-    "' or (s.status = '",
-    Status::InService.into_str(),
-    "' and s.spot_id in (select c.spot_id from spot_claims c where ",
-    kit::claim_counts!(now: "?1"),
-    ")))) as reserved from ",
-    SPOTS_WITH_STATE
+const SELECT_ZONES: &str = concatcp!(
+    "select n.site, n.zone, z.name, n.free + n.occupied + n.reserved + n.out_of_service as total, n.free, n.occupied, n.reserved, n.out_of_service
+     from ",
+    ZONE_COUNTS,
+    " n join zones z on z.site = n.site and z.code = n.zone where n.free + n.occupied + n.reserved + n.out_of_service > 0"
 );
 
+const ORDER: &str = " order by n.site, z.position, n.zone";
+
+const ALL_ZONES: &str = concatcp!(SELECT_ZONES, ORDER);
+const ZONES_OF_SITE: &str = concatcp!(SELECT_ZONES, " and n.site = ?2", ORDER);
+
+/// `?1` is now.
 const COUNT_DEVICES: &str = concatcp!(
     "select coalesce(sum(t.last_seen_at >= w.healthy_since), 0) as healthy,
         coalesce(sum(t.last_seen_at < w.healthy_since and t.last_seen_at >= w.offline_before), 0) as warning,
-        coalesce(sum(t.last_seen_at < w.offline_before), 0) as offline, coalesce(sum(t.last_seen_at is null), 0) as unknown
+        coalesce(sum(t.last_seen_at < w.offline_before), 0) as offline, coalesce(sum(t.last_seen_at is null), 0) as unknown,
+        min(iif(t.last_seen_at >= w.healthy_since, t.last_seen_at, null)) as first_healthy,
+        min(iif(t.last_seen_at < w.healthy_since and t.last_seen_at >= w.offline_before, t.last_seen_at, null)) as first_warning,
+        w.judged_at
      from (select ",
+    JUDGED_AT,
+    " as judged_at, ",
     HEALTHY_SINCE,
     " as healthy_since, ",
     OFFLINE_BEFORE,
     " as offline_before) w cross join devices d join device_state t on t.device_id = d.id where d.is_active = 1"
 );
 
-const SELECT: &str = "select n.site, n.zone, z.name, n.total, n.total - n.occupied - n.reserved - n.out_of_service as free, n.occupied,
-        n.reserved, n.out_of_service, v.healthy, v.warning, v.offline, v.unknown from (";
-const JOIN: &str = ") v left join ((";
-const ORDER: &str = " group by s.site, s.zone) n join zones z on z.site = n.site and z.code = n.zone) on true
-     order by n.site, z.position, n.zone";
+const COUNT_DEVICES_OF_SITE: &str = concatcp!(COUNT_DEVICES, " and d.site = ?2");
 
-const ALL: &str = concatcp!(SELECT, COUNT_DEVICES, JOIN, COUNT_SPOTS, ORDER);
-const OF_SITE: &str = concatcp!(SELECT, COUNT_DEVICES, " and d.site = ?2", JOIN, COUNT_SPOTS, " where s.site = ?2", ORDER);
+const VERSIONS_OF_DEVICES: &str = concatcp!("select ", kit::versions!(Devices), " || ' ' || ", STANDSTILL);
+
+const VERSIONS: &str = concatcp!(VERSIONS_OF_DEVICES, " || ' ' || ", kit::versions!(Spots, Reservations, Places));
+
+/// The zones of all sites, or of one. A heartbeat that comes late does not make them be counted anew, see [`count_devices`].
+fn count_spots(site: Option<&str>, now: i64) -> Answer<Rc<Made<Vec<ZoneOverview>>>> {
+    kept::value(&format!("zones {}", site.unwrap_or_default()), Sources::of(spots::TOPICS), now, || {
+        let zones = match site {
+            None => Database.fetch_all(ALL_ZONES, params![now])?,
+            Some(site) => Database.fetch_all(ZONES_OF_SITE, params![now, site])?,
+        };
+        Ok(Made::until(zones, [next_claim_moment(&Database, now)?]))
+    })
+}
+
+/// The devices of all sites, or of one. A spot that turns does not make them be counted anew.
+fn count_devices(site: Option<&str>, now: i64) -> Answer<Rc<Made<DeviceCounts>>> {
+    let sources = Sources::new(VERSIONS_OF_DEVICES, params![now]);
+    kept::value(&format!("devices {}", site.unwrap_or_default()), sources, now, || {
+        let rows = match site {
+            None => Database.run(COUNT_DEVICES, params![now])?,
+            Some(site) => Database.run(COUNT_DEVICES_OF_SITE, params![now, site])?,
+        };
+        let row = rows.first().ok_or_else(|| Problem::internal("a count gives a row"))?;
+        // Without a device there is no row of the moment, nor of anything that turns.
+        let judged_at = row.get::<Option<i64>>("judged_at")?;
+        let turns = ["first_healthy", "first_warning"].map(|column| -> Answer<_> {
+            let turn = Health::turns_at(row.get(column)?, now);
+            // Never while judging stands still.
+            Ok(turn.filter(|_| judged_at == Some(now)))
+        });
+        let [healthy, warning] = turns;
+        Ok(Made::until(DeviceCounts::from_row(row)?, [healthy?, warning?]))
+    })
+}
 
 /// What the overview is of.
 #[derive(Input)]
@@ -138,24 +164,29 @@ pub struct Filters {
 ///
 /// Zones without spots are left out; of devices the active ones count.
 #[utoipa::path(get, path = "/api/dashboard/overview")]
-pub async fn read(_: Caller<SignedIn>, Now(now): Now, Query(filters): Query<Filters>) -> Answer<Json<Overview>> {
-    let rows: Vec<OverviewRow> = match filters.site {
-        None => Database.fetch_all(ALL, params![now])?,
-        Some(site) => Database.fetch_all(OF_SITE, params![now, site])?,
-    };
-    let devices = rows.first().map(|row| row.devices).unwrap_or_default();
-    let by_zone: Vec<_> = rows.into_iter().filter_map(|row| row.zone).collect();
-    let spots: Counts = by_zone.iter().map(|zone| zone.spots).sum();
-    Ok(Json(Overview {
-        spots,
-        by_zone,
-        devices,
-        as_of: Timestamp(now),
-        total_slots: spots.total,
-        available_slots: spots.free,
-        occupied_slots: spots.total - spots.free,
-        healthy_devices: devices.healthy,
-        warning_devices: devices.warning,
-        critical_devices: devices.offline,
-    }))
+pub async fn read(_: Caller<SignedIn>, Now(now): Now, Query(filters): Query<Filters>) -> Answer<Kept<AsOf<Overview>>> {
+    let site = filters.site.as_deref();
+    let overview = Kept::find(&format!("overview {}", site.unwrap_or_default()), Sources::new(VERSIONS, params![now]), now, || {
+        let (zones, devices) = (count_spots(site, now)?, count_devices(site, now)?);
+        let overview = Overview::new(zones.value.clone(), devices.value);
+        Ok(Made::until(overview, [Some(zones.until), Some(devices.until)]))
+    });
+    overview.map(|overview| overview.as_of(now))
+}
+
+impl Overview {
+    fn new(by_zone: Vec<ZoneOverview>, devices: DeviceCounts) -> Self {
+        let spots: Counts = by_zone.iter().map(|zone| zone.spots).sum();
+        Self {
+            spots,
+            by_zone,
+            devices,
+            total_slots: spots.total,
+            available_slots: spots.free,
+            occupied_slots: spots.total - spots.free,
+            healthy_devices: devices.healthy,
+            warning_devices: devices.warning,
+            critical_devices: devices.offline,
+        }
+    }
 }

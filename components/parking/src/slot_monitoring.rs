@@ -7,14 +7,17 @@ use domain::spot::Kind;
 use kit::caller::{Caller, SignedIn};
 use kit::db::{Database, Row};
 use kit::input::{Code, Input, Slug};
+use kit::kept::{Kept, Made, Sources};
 use kit::page::{Listing, Page};
 use kit::request::Now;
 use kit::row::FromRow;
 use kit::select::Select;
-use kit::spots::{IS_FREE, SPOTS_WITH_STATE};
+use kit::spots::{IS_FREE, SPOTS_WITH_STATE, next_claim_moment};
 use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::spots::TOPICS;
 
 /// A zone with the number of its slots.
 #[derive(Serialize, FromRow, ToSchema)]
@@ -55,11 +58,14 @@ const SELECT_ZONES: &str = concatcp!(
 ///
 /// A temple's zones are left out, except those with spots.
 #[utoipa::path(get, path = "/api/zones")]
-pub async fn list_zones(_: Caller<SignedIn>, Now(now): Now, listing: Listing<ZoneFilters>) -> Answer<Page<SlotZone>> {
-    let zones = Select::new(SELECT_ZONES, params![now, listing.after_text(0), listing.after_text(1)])
-        .and_if("z.site = ?", listing.filters.site.as_deref())
-        .fetch(&Database, "z.site, z.code", listing.fetch())?;
-    Ok(listing.page(zones, |zone: &SlotZone| [zone.site.clone(), zone.zone_code.clone()]))
+pub async fn list_zones(_: Caller<SignedIn>, Now(now): Now, listing: Listing<ZoneFilters>) -> Answer<Kept<Page<SlotZone>>> {
+    Kept::find(listing.request(), Sources::of(TOPICS), now, || {
+        let zones = Select::new(SELECT_ZONES, params![now, listing.after_text(0), listing.after_text(1)])
+            .and_if("z.site = ?", listing.filters.site.as_deref())
+            .fetch(&Database, "z.site, z.code", listing.fetch())?;
+        let page = listing.page(zones, |zone: &SlotZone| [zone.site.clone(), zone.zone_code.clone()]);
+        Ok(Made::until(page, [next_claim_moment(&Database, now)?]))
+    })
 }
 
 /// A slot: a parking spot.
@@ -102,11 +108,14 @@ const SELECT_SLOTS: &str = concatcp!(
 
 /// Lists slots by `slot_code`.
 #[utoipa::path(get, path = "/api/slots")]
-pub async fn list_slots(_: Caller<SignedIn>, Now(now): Now, listing: Listing<SlotFilters>) -> Answer<Page<ParkingSlot>> {
-    let filters = &listing.filters;
-    let slots = Select::new(SELECT_SLOTS, params![now, listing.after_text(0)])
-        .and_if("s.zone = ?", filters.zone_code.as_deref())
-        .and_if("s.site = ?", filters.site.as_deref())
-        .fetch(&Database, "s.spot_id", listing.fetch())?;
-    Ok(listing.page(slots, |slot: &ParkingSlot| [slot.slot_code.clone()]))
+pub async fn list_slots(_: Caller<SignedIn>, Now(now): Now, listing: Listing<SlotFilters>) -> Answer<Kept<Page<ParkingSlot>>> {
+    Kept::find(listing.request(), Sources::of(TOPICS), now, || {
+        let filters = &listing.filters;
+        let slots = Select::new(SELECT_SLOTS, params![now, listing.after_text(0)])
+            .and_if("s.zone = ?", filters.zone_code.as_deref())
+            .and_if("s.site = ?", filters.site.as_deref())
+            .fetch(&Database, "s.spot_id", listing.fetch())?;
+        let page = listing.page(slots, |slot: &ParkingSlot| [slot.slot_code.clone()]);
+        Ok(Made::until(page, [next_claim_moment(&Database, now)?]))
+    })
 }

@@ -9,11 +9,12 @@ use kit::api::Created;
 use kit::caller::{Admin, Caller};
 use kit::db::{Database, Fetch as _};
 use kit::input::{Code, Input, Slug, Timestamp};
+use kit::kept::{Kept, Made, Sources, Topics};
 use kit::page::{Listing, Page};
 use kit::request::{Body, Now};
 use kit::row::FromRow;
 use kit::select::Select;
-use kit::spots::{SPOTS_WITH_STATE, STATE};
+use kit::spots::{SPOTS_WITH_STATE, STATE, next_claim_moment};
 use kit::{Answer, Problem, params};
 use serde::Serialize;
 use strum::{EnumString, IntoStaticStr, VariantNames};
@@ -59,17 +60,22 @@ pub struct Filters {
     status: Option<SpotState>,
 }
 
+/// What the state of spots is made from.
+pub const TOPICS: Topics = kit::topics!(Spots, Reservations, Places);
+
 /// Lists spots by `spot_id`, with their state now.
 #[utoipa::path(get, path = "/api/spots")]
-pub async fn list(Now(now): Now, listing: Listing<Filters>) -> Answer<Page<Spot>> {
-    let filters = &listing.filters;
-    let spots = Select::new(concatcp!(SELECT, " where s.spot_id > coalesce(?, '')"), params![now, listing.after_text(0)])
-        .and_if("s.site = ?", filters.site.as_deref())
-        .and_if("s.zone = ?", filters.zone.as_deref())
-        .and_if("s.kind = ?", filters.kind)
-        .and_if(concatcp!(STATE, " = ?"), filters.status)
-        .fetch(&Database, "s.spot_id", listing.fetch())?;
-    Ok(listing.page(spots, |spot: &Spot| [spot.spot_id.clone()]))
+pub async fn list(Now(now): Now, listing: Listing<Filters>) -> Answer<Kept<Page<Spot>>> {
+    Kept::find(listing.request(), Sources::of(TOPICS), now, || {
+        let filters = &listing.filters;
+        let spots = Select::new(concatcp!(SELECT, " where s.spot_id > coalesce(?, '')"), params![now, listing.after_text(0)])
+            .and_if("s.site = ?", filters.site.as_deref())
+            .and_if("s.zone = ?", filters.zone.as_deref())
+            .and_if("s.kind = ?", filters.kind)
+            .and_if(concatcp!(STATE, " = ?"), filters.status)
+            .fetch(&Database, "s.spot_id", listing.fetch())?;
+        Ok(Made::until(listing.page(spots, |spot: &Spot| [spot.spot_id.clone()]), [next_claim_moment(&Database, now)?]))
+    })
 }
 
 /// Returns a spot with its state now.

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use axum::extract::Path;
 use const_format::formatcp;
 use domain::currency;
-use domain::payment::{PaymentState, RefundReason, RefundState};
+use domain::payment::{PaymentState, RefundReason};
 use domain::time::{AHEAD_TOLERANCE_MS, HOUR_MS, SECOND_MS};
 use kit::caller::{Caller, Operator};
-use kit::db::{self, Database, Executor, Fetch as _};
+use kit::db::{self, Database, Executor as _, Fetch as _};
 use kit::idempotency::{Idempotent, Once};
 use kit::input::{Input, Int};
 use kit::request::{Now, OptionalBody};
@@ -17,7 +17,8 @@ use kit::{Answer, Problem, host, params, refunds};
 
 use crate::model::Payment;
 use crate::stripe::{self, Failure, Stripe};
-use crate::taken_over;
+use crate::taken_over::refunds::{FAIL, UNDERWAY, WAITING, note, take_over_answer};
+use crate::taken_over::{self, disputes};
 use crate::view::{PaymentDetail, not_found};
 
 /// How long a run takes up further rows.
@@ -94,32 +95,27 @@ struct Waiting {
     intent: String,
 }
 
-const FAILED: &str = RefundState::Failed.into_str();
-const UNDERWAY: &str = formatcp!("('{}', '{}')", RefundState::UNDERWAY[0].into_str(), RefundState::UNDERWAY[1].into_str());
+/// How long a refund rests after so many attempts as `attempts` says, milliseconds, in SQL.
+const PAUSE_MS: &str = formatcp!("min({HOUR_MS}, {} << min(attempts, 12))", 30 * SECOND_MS);
+
+/// The next refund that is due.
+pub const TO_SEND: &str = formatcp!(
+    "select no from refunds where state in {UNDERWAY}
+         and (next_attempt_at <= ?1 or next_attempt_at > ?1 + {PAUSE_MS} + {AHEAD_TOLERANCE_MS})
+     order by next_attempt_at limit 1"
+);
 
 const TAKE: &str = formatcp!(
-    "update refunds set attempts = attempts + 1, next_attempt_at = ?1 + min(?3, ?2 << min(attempts, 12))
-     where no = (
-         select no from refunds where state in {UNDERWAY}
-             and (next_attempt_at <= ?1 or next_attempt_at > ?1 + min(?3, ?2 << min(attempts, 12)) + {AHEAD_TOLERANCE_MS})
-         order by next_attempt_at limit 1
-     )
+    "update refunds set attempts = attempts + 1, sent_at = ?1, next_attempt_at = ?1 + {PAUSE_MS}
+     where no = ({TO_SEND})
      returning id, amount, refund, payment, (select p.intent from payments p where p.id = payment) as intent"
 );
 
-const FAIL: &str = formatcp!(
-    "update refunds set state = '{FAILED}', last_error = ?2, updated_at = ?3, updated_by = 'stripe' where id = ?1 and state in {UNDERWAY}"
-);
-
-const NOTE: &str = formatcp!(
-    "update refunds set state = ?2, refund = ?3, last_error = ?4, updated_at = ?5, updated_by = 'stripe'
-     where id = ?1 and (state in {UNDERWAY} or (state = '{}' and ?2 = '{FAILED}'))",
-    RefundState::Succeeded.into_str()
-);
+const AWAY: &str = "update refunds set last_error = ?2, sent_at = null where id = ?1";
 
 /// Takes the next one that is due. It is due again after a pause that doubles, from 30 seconds to an hour, should this run die.
 fn take(now: i64) -> Result<Option<Waiting>, Problem> {
-    Database.fetch_optional(TAKE, params![now, 30 * SECOND_MS, HOUR_MS])
+    Database.fetch_optional(TAKE, params![now])
 }
 
 /// What sending has done.
@@ -151,20 +147,42 @@ async fn send(stripe: &Stripe, waiting: &Waiting) -> Result<Result<(), Failure>,
         Some(refund) => stripe.refund_state(refund).await,
     };
     match answered {
-        Ok(refund) => note(&Database, &waiting.id, &refund).map(Ok),
+        Ok(refund) => note_answer(waiting, &refund).map(Ok),
         Err(failure @ Failure::Refused { .. }) => {
             match still_waits(stripe, waiting).await? {
                 Ok(true) => {}
                 settled => return Ok(settled.map(drop)),
+            }
+            if failure.is_of_dispute() && hold(waiting)? {
+                return Ok(Ok(()));
             }
             host::log("error", "a refund was refused", serde_json::json!({ "refund_id": waiting.id, "error": failure.summary() }));
             Database.run(FAIL, params![&waiting.id, failure.summary(), host::now_ms()])?;
             Ok(Ok(()))
         }
         Err(away) => {
-            Database.run("update refunds set last_error = ?2 where id = ?1", params![&waiting.id, away.summary()])?;
+            Database.run(AWAY, params![&waiting.id, away.summary()])?;
             Ok(Err(away))
         }
+    }
+}
+
+/// Writes down what Stripe has made of it. It may stand for another refund by now, or be dropped: then this one came besides.
+fn note_answer(waiting: &Waiting, refund: &stripe::Refund) -> Result<(), Problem> {
+    if note(&Database, &waiting.id, refund)? {
+        return Ok(());
+    }
+    match Payment::find(&waiting.payment)? {
+        Some(payment) => db::transaction(|tx| take_over_answer(tx, &payment, refund, host::now_ms())),
+        None => Ok(()),
+    }
+}
+
+/// Holds it while the dispute that Stripe has refused it for is undecided: false when none is.
+fn hold(waiting: &Waiting) -> Result<bool, Problem> {
+    match Payment::find(&waiting.payment)? {
+        Some(payment) => db::transaction(|tx| disputes::hold_waiting(tx, &payment, &waiting.id, host::now_ms())),
+        None => Ok(false),
     }
 }
 
@@ -177,6 +195,7 @@ async fn still_waits(stripe: &Stripe, waiting: &Waiting) -> Result<Result<bool, 
     match taken_over::find(stripe, &waiting.intent).await {
         Ok(found) => {
             if let Some(payment) = Payment::find(&waiting.payment)? {
+                // What that makes is sent by this run.
                 db::transaction(|tx| found.take_over(tx, &payment, host::now_ms()))?;
             }
         }
@@ -186,24 +205,7 @@ async fn still_waits(stripe: &Stripe, waiting: &Waiting) -> Result<Result<bool, 
     Database.exists(WAITS, params![&waiting.id]).map(Ok)
 }
 
-const WAITS: &str = formatcp!("select 1 from refunds where id = ? and state = '{}' and refund is null", RefundState::Pending.into_str());
-
-/// What Stripe's status of a refund is here.
-pub fn state_of(refund: &stripe::Refund) -> RefundState {
-    match refund.status.as_deref() {
-        Some("succeeded") => RefundState::Succeeded,
-        Some("failed" | "canceled") => RefundState::Failed,
-        _ => RefundState::Submitted,
-    }
-}
-
-/// Writes down what Stripe says of a refund.
-pub fn note(db: &dyn Executor, id: &str, refund: &stripe::Refund) -> Result<(), Problem> {
-    let state = state_of(refund);
-    let error = (state == RefundState::Failed).then(|| format!("Stripe says that it {}", refund.status.as_deref().unwrap_or_default()));
-    db.run(NOTE, params![id, state, &refund.id, error, host::now_ms()])?;
-    Ok(())
-}
+const WAITS: &str = formatcp!("select 1 from refunds where id = ? and {WAITING}");
 
 /// Sends the refunds that wait, after the answer has gone and without delaying it; the scheduled run is the safety net.
 #[cfg(target_family = "wasm")]

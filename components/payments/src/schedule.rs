@@ -6,8 +6,8 @@ use std::time::Instant;
 use const_format::formatcp;
 use domain::reservation::Status;
 use domain::time::{AHEAD_TOLERANCE_MS, DAY_MS, HOUR_MS, SECOND_MS};
-use kit::db::{self, Database, Executor as _, Fetch as _};
-use kit::scheduled::{BATCH, Work};
+use kit::db::{self, Database, Fetch as _};
+use kit::scheduled::{Step, Work, run_steps};
 use kit::{Problem, host, params};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -38,11 +38,13 @@ pub struct Summary {
 impl Work for Summary {
     const COMPONENT: &'static str = "payments";
 
+    const DUE: &'static [&'static str] = &[TO_CHECK, refund::TO_SEND, FORGET_EVENTS.due];
+
     /// Without a key there is nothing to do at Stripe.
     async fn run(now: i64) -> Result<Self, Problem> {
         let checked = check_open().await;
         // Whether or not Stripe could be asked.
-        let events = forget_events(now)?;
+        let [events] = run_steps([FORGET_EVENTS], now)?;
         Ok(Summary { events, ..checked? })
     }
 }
@@ -63,28 +65,29 @@ async fn check_open() -> Result<Summary, Problem> {
     Ok(Summary { refunds: sent.count, away: sent.is_away, ..summary })
 }
 
-fn forget_events(now: i64) -> Result<usize, Problem> {
-    let forgotten = Database.run(
-        "delete from stripe_events where id in (select id from stripe_events where received_at < ? order by received_at limit ?)
-         returning id",
-        params![now - EVENTS_KEPT_MS, BATCH],
-    )?;
-    Ok(forgotten.len())
-}
+const FORGET_EVENTS: Step = Step {
+    change: "delete from stripe_events where id in",
+    due: formatcp!("select id from stripe_events where received_at < ?1 - {EVENTS_KEPT_MS} order by received_at limit ?2"),
+};
+
+/// How long a payment rests after it was looked at so often as `checks` says, milliseconds, in SQL.
+const PAUSE_MS: &str = formatcp!("min({HOUR_MS}, {} << min(checks, 12))", 30 * SECOND_MS);
+
+const TO_CHECK: &str = formatcp!(
+    "select no from payments indexed by payments_to_check where state in {UNDERWAY}
+         and (next_check_at <= ?1 or next_check_at > ?1 + {PAUSE_MS} + {AHEAD_TOLERANCE_MS})
+     order by next_check_at limit 1"
+);
 
 const TAKE: &str = formatcp!(
-    "update payments set checks = checks + 1, next_check_at = ?1 + min(?3, ?2 << min(checks, 12))
-     where no = (
-         select no from payments indexed by payments_to_check where state in {UNDERWAY}
-             and (next_check_at <= ?1 or next_check_at > ?1 + min(?3, ?2 << min(checks, 12)) + {AHEAD_TOLERANCE_MS})
-         order by next_check_at limit 1
-     ) returning {COLUMNS}"
+    "update payments set checks = checks + 1, next_check_at = ?1 + {PAUSE_MS}
+     where no = ({TO_CHECK}) returning {COLUMNS}"
 );
 
 /// Takes the next open payment that is due to be looked at. It is due again after a pause that doubles, from 30 seconds to an
 /// hour; one further ahead than that was written before the clock was set back, and is due.
 fn take(now: i64) -> Result<Option<Payment>, Problem> {
-    Database.fetch_optional(TAKE, params![now, 30 * SECOND_MS, HOUR_MS])
+    Database.fetch_optional(TAKE, params![now])
 }
 
 /// Fetches a payment's intent, or makes it where that was not written down, and takes over what it says. One that its reservation does not

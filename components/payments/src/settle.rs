@@ -44,7 +44,7 @@ const TAKE: &str = formatcp!(
 /// A paid reservation becomes what it was to become once the difference is paid, which this is; the parameters are those of [`TAKE`].
 const TAKE_CHANGE: &str = formatcp!(
     "update reservations set spot_id = c.spot_id, site = c.site, kind = c.kind, starts_at = c.starts_at, ends_at = c.ends_at, price = c.price,
-        paid = paid + ?2, announced = c.starts_at <= ?3, updated_at = ?3, updated_by = 'payment'
+        kept = c.kept, paid = paid + ?2, announced = c.starts_at <= ?3, updated_at = ?3, updated_by = 'payment'
      from reservation_changes c
      where id = ?1 and c.reservation_no = reservations.no and c.price - paid = ?2 and currency = ?4 and c.due_until > ?3
         and status in ('{CONFIRMED}', '{ARRIVED}')

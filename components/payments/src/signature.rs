@@ -1,26 +1,14 @@
 //! Stripe's signature of a webhook: `Stripe-Signature: t=…,v1=…`, HMAC-SHA-256 over `t.body`. Several `v1` while its secret is being
 //! rotated, and several secrets here.
 
+use domain::webhook::Refusal;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
-use strum::IntoStaticStr;
 
 /// How far its time may be from ours, seconds.
 pub const TOLERANCE_S: i64 = 300;
 /// The signatures of one header that are looked at.
 const MAX_SIGNATURES: usize = 8;
-
-/// Why a message is not taken for Stripe's; its word is the `reason` of the 400.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
-pub enum Refusal {
-    /// No header, or one that cannot be read.
-    Unsigned,
-    /// None of its signatures is right.
-    BadSignature,
-    /// It is right, but of another time.
-    TooLate,
-}
 
 /// Whether one of the secrets made one of the signatures over these bytes, at a time within the tolerance. Each comparison takes the same
 /// time however much is right.

@@ -54,6 +54,11 @@ impl Failure {
         }
     }
 
+    /// Whether it was refused because the charge is disputed.
+    pub fn is_of_dispute(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == "charge_disputed")
+    }
+
     /// Notes in the log that Stripe does not answer.
     pub fn log(&self) {
         host::log("warn", "Stripe does not answer", serde_json::json!({ "error": self.summary() }));

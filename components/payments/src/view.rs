@@ -97,6 +97,23 @@ pub struct DisputeView {
     updated_at: Timestamp,
 }
 
+/// A refund that cannot be made while a dispute is undecided.
+#[derive(Serialize, FromRow, ToSchema)]
+#[schema(as = HeldRefund)]
+pub struct HeldRefundView {
+    /// Stripe's id of the dispute.
+    #[row(column = "dispute")]
+    dispute_id: String,
+    /// What is to be given back, minor units of the payment's currency.
+    amount: i64,
+    /// Why it is to be given back.
+    reason: RefundReason,
+    /// Whether the bank has this money: then it is given back if the dispute is won, and was by the bank if it is lost.
+    is_in_bank: bool,
+    /// Since when it is held.
+    created_at: Timestamp,
+}
+
 /// A payment with its refunds and disputes.
 #[derive(Serialize, ToSchema)]
 pub struct PaymentDetail {
@@ -104,6 +121,8 @@ pub struct PaymentDetail {
     pub payment: PaymentView,
     /// What was given back of it, or is to be.
     refunds: Vec<RefundView>,
+    /// What is to be given back of it once a dispute is decided.
+    held_refunds: Vec<HeldRefundView>,
     /// What its card's holder disputes of it.
     disputes: Vec<DisputeView>,
 }
@@ -117,8 +136,13 @@ impl PaymentDetail {
         let disputes =
             "select id, amount, reason, status, is_withdrawn, evidence_due_by, created_at, updated_at from disputes where payment = ?
             order by no";
-        let payment = payment.ok_or_else(not_found)?;
-        Ok(Self { payment, refunds: db.fetch_all(refunds, params![id])?, disputes: db.fetch_all(disputes, params![id])? })
+        let held_refunds = "select dispute, amount, reason, is_in_bank, created_at from held_refunds where payment = ? order by no";
+        Ok(Self {
+            payment: payment.ok_or_else(not_found)?,
+            refunds: db.fetch_all(refunds, params![id])?,
+            held_refunds: db.fetch_all(held_refunds, params![id])?,
+            disputes: db.fetch_all(disputes, params![id])?,
+        })
     }
 }
 

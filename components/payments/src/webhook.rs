@@ -18,7 +18,7 @@ use crate::refund;
 use crate::settle::settle;
 use crate::signature::verify;
 use crate::stripe::{Event, Failure, Intent, Stripe};
-use crate::taken_over::Found;
+use crate::taken_over::{Found, disputes};
 
 /// An event that Stripe has signed over the raw body.
 pub struct Signed(Event);
@@ -92,7 +92,7 @@ impl News {
         };
         let Some(intent) = named else { return Ok(None) };
         let intent = stripe.intent(&intent).await?;
-        let refunds = if event.is_about_refunds() { stripe.refunds(&intent.id).await? } else { Vec::new() };
+        let refunds = if event.is_about_refunds() || event.dispute().is_some() { stripe.refunds(&intent.id).await? } else { Vec::new() };
         let mut disputes = Vec::new();
         if let Some(id) = event.dispute() {
             let dispute = stripe.dispute(id).await?;
@@ -100,6 +100,18 @@ impl News {
             disputes.extend(Some(dispute).filter(|dispute| dispute.payment_intent.as_ref() == Some(&intent.id)));
         }
         Ok(Some(Self { intent, found: Found { refunds, disputes } }))
+    }
+
+    /// With how the disputes stand that we know of: a refund may be made of what a bank has given up, before we hear of that.
+    async fn with_disputes(mut self, stripe: &Stripe, payment: &Payment) -> Result<Self, Problem> {
+        for id in disputes::undecided(payment)? {
+            match stripe.dispute(&id).await {
+                Ok(dispute) => self.found.disputes.push(dispute),
+                Err(Failure::Refused { .. }) => {}
+                Err(away) => return Err(away.problem()),
+            }
+        }
+        Ok(self)
     }
 }
 
@@ -124,6 +136,10 @@ pub async fn receive(Signed(event): Signed) -> Answer<Json<WebhookReceipt>> {
         Err(away) => return Err(away.problem()),
     };
     let payment = news.as_ref().map(|news| Payment::find_by_intent(&news.intent)).transpose()?.flatten();
+    let news = match (news, &payment) {
+        (Some(news), Some(payment)) if event.is_about_refunds() => Some(news.with_disputes(&stripe, payment).await?),
+        (news, _) => news,
+    };
     let now = host::now_ms();
     let (is_new, refunds) = db::transaction(|tx| -> Answer<_> {
         let is_new = tx.exists(
@@ -135,8 +151,8 @@ pub async fn receive(Signed(event): Signed) -> Answer<Json<WebhookReceipt>> {
             return Ok((false, false));
         }
         let refunds = settle(tx, payment, &news.intent, now)?;
-        news.found.take_over(tx, payment, now)?;
-        Ok((true, refunds))
+        let made = news.found.take_over(tx, payment, now)?;
+        Ok((true, refunds || made))
     })?;
     if refunds {
         refund::spawn();

@@ -1,8 +1,10 @@
 //! Why a stay cannot be had, and when one as long could begin.
 
 use const_format::{concatcp, formatcp};
+use domain::allowance::WINDOW_MS;
 use domain::reservation::{HOLD_MS, IMMEDIATE_START_MS, MAX_HOLDS, Status};
-use domain::time::MINUTE_MS;
+use domain::time::{AHEAD_TOLERANCE_MS, MINUTE_MS};
+use kit::allowance::Allowance;
 use kit::db::{Database, DbError, Fetch as _, Value};
 use kit::spots::IS_IN_SERVICE;
 use kit::{Problem, params};
@@ -16,6 +18,24 @@ pub const UNPAID: &str = formatcp!(
      where h.user_id = ?1 and h.status in {LIVE} and h.paid = 0 and h.ends_at > ?2 and (h.status <> '{}' or h.hold_expires_at > ?2)",
     Status::PendingPayment.into_str()
 );
+
+/// Over `?1`, a driver, `?2`, now, and a number, `$most`: a row when they have made so many reservations within the window.
+macro_rules! made_lately {
+    ($most:literal) => {
+        formatcp!(
+            "from (
+                select created_at from reservations indexed by reservations_by_user where user_id = ?1 order by no desc limit 1 offset {} - 1
+            ) where created_at > ?2 - {WINDOW_MS} and created_at <= ?2 + {AHEAD_TOLERANCE_MS}",
+            $most
+        )
+    };
+}
+
+/// The same with `?16` as the number.
+pub const MADE_LATELY: &str = made_lately!("?16");
+
+/// Over `?1`, a driver: what they have ahead.
+pub const AHEAD: &str = formatcp!("from reservations indexed by reservations_live_by_user where user_id = ?1 and status in {LIVE}");
 
 /// A stay that could not be had. Why is looked up when the writers' lock is free again: who loses must not hold up the others.
 pub struct Conflict {
@@ -50,10 +70,11 @@ impl From<DbError> for Refusal {
 }
 
 impl Refusal {
-    /// The answer to the caller. `holder` is the driver, where there is a limit to what they may hold unpaid.
-    pub fn into_problem(self, holder: Option<&str>, now: i64) -> Problem {
+    /// The answer to the caller. `holder` is the driver, where there is a limit to what they may hold unpaid; `allowance` what they may make and
+    /// have.
+    pub fn into_problem(self, holder: Option<&str>, allowance: Allowance, now: i64) -> Problem {
         match self {
-            Self::Conflict(conflict) => conflict.explain(holder, now).unwrap_or_else(|problem| problem),
+            Self::Conflict(conflict) => conflict.explain(holder, allowance, now).unwrap_or_else(|problem| problem),
             Self::Problem(problem) => problem,
         }
     }
@@ -81,7 +102,12 @@ const NEXT_OF_SPOT: &str = formatcp!("select m.at from ({AS_ASKED}{THE_SPOT} uni
 const NEXT_OF_KIND: &str = formatcp!("select m.at from ({AS_ASKED}{THE_KIND} union all {WHEN_ANOTHER_ENDS}{THE_KIND} {FIRST_FREE}");
 
 impl Conflict {
-    fn explain(&self, holder: Option<&str>, now: i64) -> Result<Problem, Problem> {
+    fn explain(&self, holder: Option<&str>, allowance: Allowance, now: i64) -> Result<Problem, Problem> {
+        if let Some(user) = holder
+            && let Some(refusal) = beyond(user, allowance, now)?
+        {
+            return Ok(refusal);
+        }
         if let Some(user) = holder
             && holds_too_many(user, now)?
         {
@@ -120,10 +146,25 @@ impl Conflict {
 
     fn target_params(&self) -> Vec<Value> {
         match &self.target {
-            Target::Spot(spot) => params![spot, None::<&str>],
+            Target::Spot(named) => params![&named.spot_id, None::<&str>],
             Target::Kind { site, kind } => params![site, *kind],
         }
     }
+}
+
+/// Why this driver may not make another, if they may not.
+fn beyond(user: &str, allowance: Allowance, now: i64) -> Result<Option<Problem>, Problem> {
+    if let Some(most) = allowance.per_window
+        && Database.exists(concatcp!("select 1 ", made_lately!("?3")), params![user, now, most])?
+    {
+        return Ok(Some(Allowance::too_often("reservations")));
+    }
+    if let Some(most) = allowance.live
+        && Database.fetch_scalar(formatcp!("select count(*) {AHEAD}"), params![user])?.is_some_and(|count: i64| count >= most)
+    {
+        return Ok(Some(Allowance::too_many_live("reservations")));
+    }
+    Ok(None)
 }
 
 /// Whether this driver has as many that nothing was paid for as one may.

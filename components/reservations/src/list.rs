@@ -7,6 +7,7 @@ use domain::time::DAY_MS;
 use kit::caller::{Caller, Operator, SignedIn};
 use kit::db::Database;
 use kit::input::{Id, Input, Slug, Text, Timestamp};
+use kit::kept::{Kept, Made, Sources, Topics};
 use kit::page::{Listing, Page};
 use kit::request::Now;
 use kit::select::Select;
@@ -30,29 +31,35 @@ pub struct Filters {
     user_id: Option<Id>,
 }
 
+const TOPICS: Topics = kit::topics!(Reservations, Places);
+
 /// Lists reservations, newest first.
 ///
 /// A driver's own, or all for an operator.
 #[utoipa::path(get, path = "/api/reservations")]
-pub async fn list(caller: Caller<SignedIn>, Now(now): Now, listing: Listing<Filters>) -> Answer<Page<ReservationView>> {
+pub async fn list(caller: Caller<SignedIn>, Now(now): Now, listing: Listing<Filters>) -> Answer<Kept<Page<ReservationView>>> {
     let filters = &listing.filters;
-    let user = if caller.0.role.holds(Role::Operator) {
-        filters.user_id.as_deref()
+    let (audience, user) = if caller.0.role.holds(Role::Operator) {
+        ("operator", filters.user_id.as_deref())
     } else if filters.user_id.is_some() {
         return Err(Problem::invalid_field("user_id", "is for operators alone"));
     } else {
-        Some(caller.0.id.as_str())
+        (caller.0.id.as_str(), Some(caller.0.id.as_str()))
     };
-    let plate = filters.vehicle_plate.as_deref().map(|typed| plate(typed).unwrap_or_else(|| typed.to_owned()));
-    let reservations = Select::new(concatcp!(SELECT, " where no < coalesce(?, ", i64::MAX, ")"), params![listing.after_int(0)])
-        .and_equal("user_id", user)
-        .and_equal("plate", plate)
-        .and_equal("spot_id", filters.spot_id.as_deref())
-        .and_equal("status", filters.status)
-        .and_equal("site", filters.site.as_deref())
-        .fetch(&Database, "no desc", listing.fetch())?;
-    let page = listing.page(reservations, |reservation: &Reservation| [reservation.no]);
-    Ok(page.map(|reservation| ReservationView::new(reservation, now)))
+    Kept::find(&listing.request_of(audience), Sources::of(TOPICS), now, || {
+        let plate = filters.vehicle_plate.as_deref().map(|typed| plate(typed).unwrap_or_else(|| typed.to_owned()));
+        let reservations = Select::new(concatcp!(SELECT, " where no < coalesce(?, ", i64::MAX, ")"), params![listing.after_int(0)])
+            .and_equal("user_id", user)
+            .and_equal("plate", plate)
+            .and_equal("spot_id", filters.spot_id.as_deref())
+            .and_equal("status", filters.status)
+            .and_equal("site", filters.site.as_deref())
+            .fetch(&Database, "no desc", listing.fetch())?;
+        let page = listing.page(reservations, |reservation: &Reservation| [reservation.no]);
+        let turns: Vec<_> =
+            page.items.iter().flat_map(|reservation| reservation.lapses()).map(|turn| turn.filter(|turn| *turn > now)).collect();
+        Ok(Made::until(page.map(|reservation| ReservationView::new(reservation, now)), turns))
+    })
 }
 
 /// Which arrivals.

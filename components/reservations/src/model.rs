@@ -14,7 +14,7 @@ use serde::Deserialize;
 pub const LIVE: &str = formatcp!("('{}', '{}', '{}')", Status::LIVE[0].into_str(), Status::LIVE[1].into_str(), Status::LIVE[2].into_str());
 
 /// The columns of [`Reservation`].
-pub const COLUMNS: &str = "no, id, user_id, spot_id, site, kind, starts_at, ends_at, plate, status, price, currency, paid, hold_expires_at,
+pub const COLUMNS: &str = "no, id, user_id, spot_id, site, kind, starts_at, ends_at, plate, status, price, currency, paid, kept, hold_expires_at,
     due_until, paid_ends_at, arrived_at, left_at, ended_at, created_at, updated_at,
     (select s.zone from spot_presence s where s.spot_id = reservations.spot_id) as zone,
     (select json_object('spot_id', c.spot_id, 'site', c.site, 'kind', c.kind, 'starts_at', c.starts_at, 'ends_at', c.ends_at, 'price', c.price,
@@ -40,6 +40,8 @@ pub struct Reservation {
     pub price: i64,
     pub currency: String,
     pub paid: i64,
+    /// What its driver does not get back any more, by the rule of a site where it was before.
+    pub kept: i64,
     pub hold_expires_at: Option<i64>,
     pub due_until: Option<i64>,
     pub paid_ends_at: Option<i64>,
@@ -78,6 +80,11 @@ impl Reservation {
     /// What it becomes once the difference is paid; none when that has lapsed at `now`.
     pub fn change(&self, now: i64) -> Option<&Change> {
         self.change.as_ref().map(|change| &change.0).filter(|change| change.due_until > now)
+    }
+
+    /// The moments at which the clock alone changes what is shown of it: a hold, a difference that is due and a pending change lapse.
+    pub fn lapses(&self) -> [Option<i64>; 3] {
+        [self.hold_expires_at, self.due_until, self.change.as_ref().map(|change| change.0.due_until)]
     }
 
     /// As whom a caller moves it: their own as its owner, somebody else's as staff.

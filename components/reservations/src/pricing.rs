@@ -7,6 +7,8 @@ use kit::db::{Executor, Fetch as _};
 use kit::row::FromRow;
 use kit::{Problem, params};
 
+use crate::request::Named;
+
 /// A spot, or any spot of a site and a kind, with what it takes to price it.
 pub struct Priced {
     /// The spot's id as it is stored; none when it is any of the site's.
@@ -59,6 +61,13 @@ impl Priced {
             params![spot_id],
         )?;
         stored.ok_or_else(|| Problem::invalid_field("spot_id", "is not a spot"))?.try_into()
+    }
+
+    /// The same; 422 too when it is not what the client takes it to be.
+    pub fn named(db: &dyn Executor, named: &Named) -> Result<Self, Problem> {
+        let priced = Self::spot(db, &named.spot_id)?;
+        named.check(&priced.site, priced.kind)?;
+        Ok(priced)
     }
 
     /// Of a site and a kind; 422 for `site` or `kind` when there is none.

@@ -2,22 +2,53 @@
 
 use domain::reservation::{end_fault, start_fault};
 use domain::spot::Kind;
+use kit::Problem;
 use kit::db::Value;
 use kit::input::{At, Input, Object, Property, Schemas, Text, TextField, Timestamp, pattern};
+use kit::problem::FieldErrors;
 use utoipa::openapi::ObjectBuilder;
 
 /// Which spot.
 pub enum Target {
     /// This one.
-    Spot(String),
+    Spot(Named),
     /// The best free one of a site and a kind.
     Kind { site: String, kind: Kind },
+}
+
+/// A spot by its id, with what the client takes to be its site and kind.
+pub struct Named {
+    /// Its id.
+    pub spot_id: String,
+    site: Option<String>,
+    kind: Option<Kind>,
+}
+
+impl Named {
+    /// What of it is not so: 422 for `site` or `kind` when the spot is of another.
+    pub fn check(&self, site: &str, kind: Kind) -> Result<(), Problem> {
+        let mut errors = FieldErrors::new();
+        if self.site.as_deref().is_some_and(|named| named != site) {
+            errors.insert("site".to_owned(), vec![format!("is not the spot's, which is {site}")]);
+        }
+        if self.kind.is_some_and(|named| named != kind) {
+            errors.insert("kind".to_owned(), vec![format!("is not the spot's, which is {}", kind.into_str())]);
+        }
+        if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
+    }
+}
+
+impl Target {
+    /// This spot, whatever its site and kind.
+    pub fn spot(spot_id: &str) -> Self {
+        Self::Spot(Named { spot_id: spot_id.to_owned(), site: None, kind: None })
+    }
 }
 
 /// A spot as a request names it: `spot_id`, or `site` and `kind`.
 #[derive(Debug, Input)]
 pub struct SpotChoice {
-    /// This spot. A `site` or a `kind` beside it is what the client knows of the spot, not what it asks for.
+    /// This spot. A `site` or a `kind` beside it must be the spot's.
     spot_id: Option<Text<1, 64>>,
     /// The best free spot of this site and of `kind` is chosen.
     site: Option<Text<1, 64>>,
@@ -29,10 +60,18 @@ impl SpotChoice {
     /// What is asked for; none when there is neither a spot nor a site.
     pub fn target(&self) -> Option<Target> {
         match (&self.spot_id, &self.site) {
-            (Some(spot), _) => Some(Target::Spot(spot.to_string())),
+            (Some(spot), site) => {
+                let site = site.as_deref().map(str::to_owned);
+                Some(Target::Spot(Named { spot_id: spot.to_string(), site, kind: self.kind }))
+            }
             (None, Some(site)) => Some(Target::Kind { site: site.to_string(), kind: self.kind.unwrap_or_default() }),
             (None, None) => None,
         }
+    }
+
+    /// Refuses a kind of nowhere.
+    pub fn check_kind(&self, at: &mut At<'_>) {
+        at.check_field(self.kind.is_none() || self.target().is_some(), "site", "is required with kind");
     }
 }
 

@@ -1,8 +1,10 @@
 //! Reserving a spot.
 
 use const_format::formatcp;
+use domain::allowance::{LIVE, PER_WINDOW};
 use domain::reservation::{HOLD_MS, MAX_HOLDS, Status};
 use domain::role::Role;
+use kit::allowance::{Allowance, require_confirmed_email};
 use kit::caller::{Caller, Person, Principal};
 use kit::db::Executor;
 use kit::idempotency::{Idempotent, Once};
@@ -12,7 +14,7 @@ use kit::row::FromRow as _;
 use kit::{Answer, host, params};
 
 use crate::available::{BEST_FIRST, FREE, USABLE};
-use crate::conflict::{Conflict, Refusal, UNPAID};
+use crate::conflict::{AHEAD, Conflict, MADE_LATELY, Refusal, UNPAID};
 use crate::model::{COLUMNS, Reservation};
 use crate::pricing::Priced;
 use crate::request::{Plate, Stay, Target};
@@ -50,13 +52,16 @@ pub struct NewReservation {
     vehicle_plate: Plate,
 }
 
-// The one insert. `?1` is the driver, `?14` how many they may hold unpaid, null for staff; for `?2` to `?5` see [`crate::available`].
+// The one insert. `?1` is the driver, `?14` how many they may hold unpaid, `?16` how many they may make within the window and `?17` have, each
+// null where there is no limit; for `?2` to `?5` see [`crate::available`].
 const INSERT: &str = "insert into reservations (id, user_id, spot_id, site, kind, starts_at, ends_at, plate, status, price, currency,
         hold_expires_at, announced, created_at, updated_at, updated_by)
      select ?6, ?1, s.spot_id, s.site, s.kind, ?3, ?4, ?9, ?10, ?11, ?12, ?13, ?3 <= ?2, ?2, ?2, ?1
      from spot_presence s where ";
-const IF_AVAILABLE: &str =
-    formatcp!("and s.site = ?7 and s.kind = ?8 and {USABLE} and {FREE} and (?14 is null or (select count(*) from {UNPAID}) < ?14)");
+const IF_AVAILABLE: &str = formatcp!(
+    "and s.site = ?7 and s.kind = ?8 and {USABLE} and {FREE} and (?14 is null or (select count(*) from {UNPAID}) < ?14)
+        and (?16 is null or not exists (select 1 {MADE_LATELY})) and (?17 is null or (select count(*) {AHEAD}) < ?17)"
+);
 // The one for a spot has no join and no order, which would be of no use: SQLite would compile the statement anew at each run, at five times
 // the cost.
 const RESERVE_SPOT: &str = formatcp!("{INSERT}s.spot_id = ?15 {IF_AVAILABLE} limit 1 returning {COLUMNS}");
@@ -67,18 +72,23 @@ const RESERVE_KIND: &str = formatcp!("{INSERT}?15 is null {IF_AVAILABLE} order b
 /// `pending_payment` until it is paid, at the latest by `hold_expires_at`; `confirmed` at once when it costs nothing.
 #[utoipa::path(post, path = "/api/reservations", responses((
     status = 409,
-    description = "`reason` is `taken` (with `next_free_at`, when a stay as long could begin), `out_of_service` or `too_many_holds`."
+    description = "`reason` is `taken` (with `next_free_at`, when a stay as long could begin), `out_of_service`, `too_many_holds` or `too_many_live`."
+), (
+    status = 429,
+    description = "The caller has made too many reservations within a minute; come back after `Retry-After`."
 )))]
 pub async fn create(caller: Caller<Person>, Now(now): Now, request: Idempotent<NewReservation>) -> Answer<Once<ReservationView>> {
-    let made = request.once_single_statement(&caller.0, |db, new| insert(db, new, &caller.0, now));
-    made.map_err(|refusal| refusal.into_problem(limited(&caller.0), now))
+    require_confirmed_email(&caller.0).await?;
+    let allowance = Allowance::of(&caller.0, ("reservations_per_minute", PER_WINDOW), ("live_reservations", LIVE)).await?;
+    let made = request.once_single_statement(&caller.0, |db, new| insert(db, new, &caller.0, allowance, now));
+    made.map_err(|refusal| refusal.into_problem(limited(&caller.0), allowance, now))
 }
 
-fn insert(db: &dyn Executor, new: NewReservation, caller: &Principal, now: i64) -> Result<ReservationView, Refusal> {
+fn insert(db: &dyn Executor, new: NewReservation, caller: &Principal, allowance: Allowance, now: i64) -> Result<ReservationView, Refusal> {
     let NewReservation { target, stay, vehicle_plate } = new;
     let (start, end) = (stay.start.0, stay.end.0);
     let priced = match &target {
-        Target::Spot(spot) => Priced::spot(db, spot)?,
+        Target::Spot(named) => Priced::named(db, named)?,
         Target::Kind { site, kind } => Priced::kind(db, site, *kind)?,
     };
     let price = priced.price(start, end)?;
@@ -102,6 +112,8 @@ fn insert(db: &dyn Executor, new: NewReservation, caller: &Principal, now: i64) 
             hold,
             limited(caller).map(|_| MAX_HOLDS),
             priced.spot_id.as_deref(),
+            allowance.per_window,
+            allowance.live,
         ],
     )?;
     match rows.first() {

@@ -12,7 +12,7 @@ use kit::request::{Now, RequestId};
 use kit::{Answer, Problem, outbox, params};
 
 use crate::model::Reservation;
-use crate::refunds::{PAYMENTS, give_back, refundable};
+use crate::refunds::{self, Funds, PAYMENTS};
 use crate::schedule::settle_lapsed;
 use crate::view::{CancelledReservation, ReservationView};
 
@@ -36,7 +36,8 @@ const CHECK_PAYMENTS: &str = formatcp!(
 
 /// Cancels a reservation.
 ///
-/// What goes back of what was paid is `refund`: by the site's rule for the driver, all of it when staff cancels.
+/// What goes back of what was paid is `refund`: by the site's rule for the driver, all of it when staff cancels. What a bank has taken back in a
+/// dispute counts as given back; the site gives it back when it wins the dispute.
 #[utoipa::path(delete, path = "/api/reservations/{id}", responses((
     status = 409,
     description = "The driver has come, or it is over: `reason` is `not_possible`."
@@ -52,12 +53,14 @@ pub async fn cancel(
         let old = Reservation::find_for(tx, &caller.0, &id)?;
         let by = old.actor(&caller.0);
         let status = next_status(Event::Cancel, &old, by)?;
-        let refund = if by == Actor::Operator { old.paid } else { refundable(tx, &old, now)? };
-        tx.run(CANCEL, params![old.no, old.status, status, now, refund, &caller.0.id])?;
-        give_back(tx, &old, refund, RefundReason::Cancelled, &caller.0.id, now)?;
+        let funds = Funds::of(tx, &old)?;
+        let refund = if by == Actor::Operator { funds.total() } else { funds.refundable(&old, &refunds::rule(tx, &old)?, now) };
+        let refund = funds.split(refund);
+        tx.run(CANCEL, params![old.no, old.status, status, now, refund.at_once, &caller.0.id])?;
+        funds.give_back(tx, &old, refund, RefundReason::Cancelled, &caller.0.id, now)?;
         let is_being_paid = tx.exists(CHECK_PAYMENTS, params![&old.id, now])?;
         let reservation = ReservationView::new(Reservation::find(tx, &id)?, now);
-        Ok((CancelledReservation { reservation, refund }, refund > 0 || is_being_paid))
+        Ok((CancelledReservation { reservation, refund: refund.at_once }, refund.at_once > 0 || is_being_paid))
     })?;
     if wakes_payments {
         outbox::wake(PAYMENTS, request_id);

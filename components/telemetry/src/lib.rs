@@ -1,9 +1,7 @@
 //! Telemetry: readings one by one and in bulk, what was stored of them, and the log of occupancy (docs/reference/rules.md#telemetry).
 //!
-//! The hottest path of Gatehouse. A reading is one statement: `readings` refuses what is unknown or stored already, and triggers
-//! keep the device's state, occupancy, alerts and the event feed (migrations/0005_telemetry.sql).
+//! What becomes of a reading is the crate `ingest`'s, which the component `mqtt` shares.
 
-mod batch;
 mod body;
 mod buckets;
 mod bulk;

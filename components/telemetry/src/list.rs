@@ -2,6 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use const_format::formatcp;
+use ingest::single::StoredReading;
 use kit::api::{Request, Respond, answers_schema};
 use kit::caller::{Caller, Operator};
 use kit::db::{Database, Fetch as _};
@@ -12,7 +13,6 @@ use kit::{Answer, Problem, params};
 
 use crate::buckets::{self, Bucket};
 use crate::filters::{Device, ReadingFilters};
-use crate::single::StoredReading;
 
 /// A page of readings, or of buckets.
 pub enum Readings {

@@ -1,6 +1,7 @@
 //! The log of occupancy, as devices without electrical readings tell it.
 
 use const_format::concatcp;
+use ingest::{no_device, not_yours};
 use kit::caller::{Caller, Operator, ReadingSender, SESSION_LIVES};
 use kit::db::{Database, DbError, Executor as _, Fetch as _};
 use kit::input::{Code, DeviceTime, Input, Timestamp};
@@ -14,7 +15,6 @@ use utoipa::ToSchema;
 use crate::body::LenientBody;
 use crate::filters::SpanFilters;
 use crate::quiet::QuietJson;
-use crate::single::{no_device, not_yours};
 
 /// An occupancy event of a device.
 #[derive(Input)]
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn words_for_numbers_in_fields_that_are_not_read_do_no_harm() {
         let body = br#"{"device_code": "A", "is_occupied": false, "timestamp": "2026-02-04T10:30:00Z", "temperature": NaN}"#;
-        let value = crate::body::value(body).unwrap();
+        let value = ingest::body::value(body).unwrap();
         assert!(kit::input::parse_value::<NewOccupancyEvent>(&value, 1_770_201_000_000).is_ok());
     }
 }

@@ -7,7 +7,7 @@ use kit::api::{Describe, Request as Operation};
 use kit::input::{self, At, Input, Value};
 use kit::problem::FieldErrors;
 use kit::request::{Body, JsonBytes, Now};
-use kit::{Answer, Problem, host};
+use kit::{Answer, Problem};
 
 /// A JSON body that is read as a `T` when what it changes is known.
 pub struct Change<T> {
@@ -20,7 +20,7 @@ impl<T, S: Send + Sync> FromRequest<S> for Change<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let now_ms = request.extensions().get::<Now>().map_or_else(host::now_ms, |now| now.0);
+        let Now(now_ms) = Now::of(request.extensions());
         let JsonBytes(bytes) = JsonBytes::from_request(request, state).await?;
         let body = serde_json::from_slice(&bytes).map_err(|error| Problem::unreadable(format!("not JSON: {error}")))?;
         Ok(Self { body, now_ms, change: PhantomData })

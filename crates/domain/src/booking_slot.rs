@@ -3,7 +3,7 @@
 //! A date is `2026-02-05`, a slot `06:00-07:00`, both by the clock on the site's wall. A slot ends on the day it begins, at 24:00 at
 //! the latest.
 
-use chrono::{Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
+use chrono::{Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone};
 use chrono_tz::Tz;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -45,6 +45,17 @@ impl Date {
     /// The date on the wall of a zone at a moment.
     pub fn at(moment_ms: i64, zone: Zone) -> Self {
         Self(zone.local(moment_ms).date_naive())
+    }
+
+    /// How many days after 1970-01-01 it is.
+    pub fn epoch_days(self) -> i64 {
+        self.0.signed_duration_since(NaiveDate::default()).num_days()
+    }
+
+    /// The date so many days after 1970-01-01; none outside the years 1970 to 9999.
+    pub fn from_epoch_days(days: i64) -> Option<Self> {
+        let date = NaiveDate::default().checked_add_signed(chrono::TimeDelta::try_days(days)?)?;
+        (1970..=9999).contains(&date.year()).then_some(Self(date))
     }
 
     /// From 1, Monday, to 7, Sunday.
@@ -95,6 +106,11 @@ impl Zone {
         (Date(local.date_naive()), local.format("%H:%M").to_string())
     }
 
+    /// Its rules.
+    pub(crate) fn tz(self) -> Tz {
+        self.0
+    }
+
     fn local(self, moment_ms: i64) -> chrono::DateTime<Tz> {
         let utc = chrono::DateTime::from_timestamp_millis(moment_ms.clamp(0, MAX_MS - DAY_MS)).unwrap_or_default();
         utc.with_timezone(&self.0)
@@ -105,6 +121,13 @@ impl Zone {
     pub fn hours_of(self, date: Date) -> std::ops::Range<i64> {
         let first = |date| (self.moment(date, 0) + HOUR_MS / 2 - 1).div_euclid(HOUR_MS);
         first(date)..first(date.plus_days(1))
+    }
+
+    /// How many hours the clocks of the zone are ahead of UTC at a moment (milliseconds), as [`Self::hours_of`] counts: so many added to
+    /// an hour since 1970 make the hour of the day, and the date, that it belongs to.
+    pub fn hours_ahead(self, moment_ms: i64) -> i64 {
+        let local = self.local(moment_ms);
+        (i64::from(local.offset().fix().local_minus_utc()) * 1_000 + HOUR_MS / 2).div_euclid(HOUR_MS)
     }
 }
 
@@ -209,6 +232,18 @@ mod tests {
         for (day, hours) in [("2026-03-28", 24), ("2026-03-29", 23), ("2026-10-25", 25), ("2028-02-29", 24), ("2026-12-31", 24)] {
             let (today, tomorrow) = (zone("Europe/Berlin").hours_of(date(day)), zone("Europe/Berlin").hours_of(date(day).plus_days(1)));
             assert_eq!((today.end - today.start, today.end), (hours, tomorrow.start), "{day}");
+        }
+    }
+
+    #[test]
+    fn the_hours_of_a_date_are_those_whose_clock_shows_it() {
+        for name in ["Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns", "UTC", "Europe/Berlin", "Pacific/Auckland", "America/New_York"] {
+            for day in ["2026-02-05", "2026-03-28", "2026-03-30", "2026-06-21", "2026-10-24", "2026-10-26"] {
+                let hours = zone(name).hours_of(date(day));
+                let ahead = |hour: i64| zone(name).hours_ahead(hour * HOUR_MS + HOUR_MS / 2);
+                assert_eq!((hours.start + ahead(hours.start)) % 24, 0, "{name} {day}");
+                assert_eq!((hours.end - 1 + ahead(hours.end - 1)) % 24, 23, "{name} {day}");
+            }
         }
     }
 

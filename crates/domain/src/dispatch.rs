@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
+use crate::mail;
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 
 /// The topics of messages that tell of an emergency: it was reported, or nobody has acknowledged it.
@@ -165,15 +166,22 @@ pub enum Outcome {
 /// What an HTTP status means for a delivery.
 ///
 /// 4xx is final, save for 408, 425 and 429, which ask to come again, and 409, which a receiver that knows idempotency keys gives
-/// while it still works on the first attempt. 3xx is final too: a redirect is not followed, for it would
-/// carry a signed message to a host that no one configured.
+/// while it still works on the first attempt. A redirect is not followed, for it would carry a signed message to a host that no one
+/// configured. One that keeps the method ([`is_moved`]) comes from a receiver that is there and has moved: it is tried again, so that there is
+/// time to configure where it is now. Any other 3xx, which would have the message fetched instead of sent, is final.
 pub const fn classify(status: u16) -> Outcome {
     match status {
         200..=299 => Outcome::Delivered,
+        _ if is_moved(status) => Outcome::Retry,
         408 | 409 | 425 | 429 => Outcome::Retry,
         300..=499 => Outcome::Refused,
         _ => Outcome::Retry,
     }
+}
+
+/// Whether a status says that the same request is to be sent elsewhere: 307 and 308 (RFC 9110 §15.4.8, §15.4.9).
+pub const fn is_moved(status: u16) -> bool {
+    matches!(status, 307 | 308)
 }
 
 /// What becomes of a message after a failed attempt.
@@ -232,7 +240,7 @@ pub const fn throttle(sent_last_minute: u32, priority: Priority) -> bool {
 }
 
 /// Why what a message tells is no longer true, by the present state of its cause; `None` while it is. The state is the status of the alert,
-/// emergency, booking or reservation, and `None` when there is none any more.
+/// emergency, booking, reservation or mail, and `None` when there is none any more.
 ///
 /// An event that has no state, such as a refund, stays true, and so does the end of something.
 pub fn untrue(topic: &str, status: Option<&str>) -> Option<&'static str> {
@@ -247,6 +255,7 @@ pub fn untrue(topic: &str, status: Option<&str>) -> Option<&'static str> {
         ("booking.confirmed" | "booking.promoted", Some("cancelled" | "revoked" | "waitlisted" | "expired"))
         | ("booking.waitlisted", Some("confirmed" | "checked_in" | "exited" | "no_show" | "cancelled" | "revoked" | "expired"))
         | ("reservation.confirmed", Some("cancelled" | "expired")) => Some("it had changed before it was told; a later message says so"),
+        (mail::TOPIC, Some("suppressed")) => Some("its address was put on the suppression list before it was sent"),
         _ => None,
     }
 }

@@ -10,6 +10,8 @@ use crate::time::SECOND_MS;
 pub const HEALTHY_MS: i64 = 120 * SECOND_MS;
 /// A heartbeat older than this is offline: 600 s, in milliseconds. Between the two it is a warning.
 pub const OFFLINE_MS: i64 = 600 * SECOND_MS;
+/// A device that has said that it leaves, or whose broker has said it, is taken as last heard of so long ago, milliseconds: a warning at once.
+pub const LEFT_MS: i64 = HEALTHY_MS + 1;
 
 /// How a device is, from best to worst; one that was never seen is `Unknown`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -51,6 +53,15 @@ impl Health {
             Some(seen) => Self::from_age(Some(now.saturating_sub(seen))),
         }
     }
+
+    /// From when on silence alone makes the health at `now` a worse one, milliseconds; `None` for never.
+    pub const fn turns_at(last_seen_at: Option<i64>, now: i64) -> Option<i64> {
+        match (last_seen_at, Self::at(last_seen_at, now)) {
+            (Some(seen), Self::Healthy) => Some(seen.saturating_add(HEALTHY_MS + 1)),
+            (Some(seen), Self::Warning) => Some(seen.saturating_add(OFFLINE_MS + 1)),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -73,6 +84,7 @@ mod tests {
             assert_eq!(Health::from_age(Some(age_s * 1000)), health, "{age_s}");
         }
         assert_eq!(Health::from_age(Some(120_001)), Health::Warning);
+        assert_eq!(Health::from_age(Some(LEFT_MS)), Health::Warning);
         assert_eq!(Health::from_age(Some(600_001)), Health::Offline);
         assert_eq!(Health::from_age(None), Health::Unknown);
         assert_eq!(Health::at(Some(i64::MIN), i64::MAX), Health::Offline);
@@ -92,6 +104,18 @@ mod tests {
         fn it_only_worsens_with_age(a in any::<i64>(), b in any::<i64>()) {
             let (younger, older) = (a.min(b), a.max(b));
             prop_assert!(Health::from_age(Some(younger)) <= Health::from_age(Some(older)));
+        }
+
+        #[test]
+        fn it_turns_when_it_is_said_to(seen in 0..2 * OFFLINE_MS, now in 0..3 * OFFLINE_MS) {
+            let health = Health::at(Some(seen), now);
+            match Health::turns_at(Some(seen), now) {
+                Some(turn) => {
+                    prop_assert!(now < turn && Health::at(Some(seen), turn - 1) == health);
+                    prop_assert!(Health::at(Some(seen), turn) > health);
+                }
+                None => prop_assert_eq!(health, Health::Offline),
+            }
         }
 
         #[test]

@@ -11,6 +11,7 @@
 
 pub mod alert;
 pub mod alert_group;
+pub mod allowance;
 pub mod anomaly;
 pub mod booking;
 pub mod booking_gate;
@@ -18,6 +19,8 @@ pub mod booking_offer;
 pub mod booking_slot;
 pub mod booking_ticket;
 pub mod bucket;
+pub mod camera;
+pub mod client_address;
 pub mod crowd;
 pub mod currency;
 pub mod device_code;
@@ -28,6 +31,9 @@ pub mod forecast;
 pub mod geo;
 pub mod health;
 pub mod login;
+pub mod mail;
+pub mod mail_template;
+pub mod mqtt;
 pub mod one_time_code;
 pub mod overview;
 pub mod password;
@@ -48,6 +54,7 @@ pub mod transit;
 pub mod transit_clock;
 pub mod tz;
 pub mod watch;
+pub mod webhook;
 
 /// What is wrong with an input: each bad field with one reason, all of them at once (docs/reference/rules.md).
 ///

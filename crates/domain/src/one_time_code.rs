@@ -1,6 +1,6 @@
 //! One-time codes, which prove that somebody reads the mail of an address (docs/reference/rules.md#accounts).
 
-use crate::time::{HOUR_MS, MINUTE_MS};
+use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 
 /// How long a code is good for, milliseconds.
 pub const LIFETIME_MS: i64 = 10 * MINUTE_MS;
@@ -13,6 +13,16 @@ pub const MAX_SENT: i64 = 5;
 
 /// Over which the codes that were sent are counted, milliseconds.
 pub const WINDOW_MS: i64 = HOUR_MS;
+
+/// How many codes for a forgotten password one address is sent within [`RESET_DAY_MS`]: who goes on guessing for a year finds one with a chance of
+/// one in fifty, and its owner has had ten mails a day about it.
+pub const MAX_RESETS: i64 = 10;
+
+/// Over which they are counted, milliseconds.
+pub const RESET_DAY_MS: i64 = DAY_MS;
+
+/// How many codes for forgotten passwords may be asked for from one network within [`WINDOW_MS`], whomever they are for.
+pub const MAX_RESETS_FROM_NETWORK: i64 = 100;
 
 const CODES: u32 = 1_000_000;
 

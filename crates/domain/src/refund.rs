@@ -48,6 +48,21 @@ impl RefundRule {
     }
 }
 
+/// A refund by when it can be made, minor units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// What goes back at once.
+    pub at_once: i64,
+    /// What its payer has back from a bank already, and gets from the site only if that must give it up.
+    pub from_bank: i64,
+}
+
+/// How `refund` is made when banks have taken `disputed` of the money back, minor units: what they took counts as given back first.
+pub fn split(refund: i64, disputed: i64) -> Split {
+    let at_once = refund.saturating_sub(disputed.max(0)).max(0);
+    Split { at_once, from_bank: refund.max(0) - at_once }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -70,6 +85,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_bank_and_the_site_together_give_back_what_is_due(paid in 0..1_000_000_i64, disputed in 0..1_000_000_i64, percent in 0..=100_i64) {
+            let refund = (paid + disputed) * percent / 100;
+            let Split { at_once, from_bank } = split(refund, disputed);
+            prop_assert_eq!(at_once + from_bank, refund);
+            prop_assert!((0..=paid).contains(&at_once) && (0..=disputed).contains(&from_bank));
+            prop_assert!(at_once == 0 || from_bank == disputed);
+        }
+
         #[test]
         fn it_is_never_more_than_was_paid_and_never_grows(
             full: i64, late: i64, started: i64, paid in 0..1_000_000_000_i64, a in -100 * HOUR_MS..100 * HOUR_MS, b in 0..100 * HOUR_MS,

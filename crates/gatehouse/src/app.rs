@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::component::Component;
 use crate::engine::to_anyhow;
+use crate::sqlite::Database;
+use crate::traces::Traces;
 use crate::variables::Values;
 
 /// A running application. Dropped without [`App::shutdown`], it stops without waiting for requests in progress.
@@ -21,9 +23,11 @@ pub struct App {
     pub(crate) components: Vec<Arc<Component>>,
     /// The component of each cron trigger.
     pub(crate) scheduled: Vec<Arc<Component>>,
+    pub(crate) databases: Vec<Arc<Database>>,
     pub(crate) state_dir: PathBuf,
     pub(crate) stop: CancellationToken,
     pub(crate) server: Option<JoinHandle<()>>,
+    pub(crate) traces: Option<Arc<Traces>>,
 }
 
 impl App {
@@ -40,6 +44,11 @@ impl App {
     /// Its state directory.
     pub fn state_dir(&self) -> &Path {
         &self.state_dir
+    }
+
+    /// The statements that components have run, as far as they are remembered: for who looks at their plans.
+    pub fn statements(&self) -> Vec<String> {
+        self.databases.iter().flat_map(|database| database.statements()).collect()
     }
 
     /// Waits until every component is compiled. Until then the first request to a component takes as long as that does.
@@ -69,6 +78,9 @@ impl App {
         self.stop.cancel();
         if let Some(server) = self.server.take() {
             server.await.ok();
+        }
+        if let Some(traces) = &self.traces {
+            traces.flush().await;
         }
     }
 }

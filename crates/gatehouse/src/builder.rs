@@ -1,7 +1,9 @@
 //! Starting an application: building its components, opening its databases, and connecting its triggers.
 
+mod options;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,21 +17,28 @@ use crate::clock::Clock;
 use crate::compile_cache::CompileCache;
 use crate::component::Component;
 use crate::engine::{engine, to_anyhow};
+use crate::faults::Faults;
 use crate::instance_state::{ComponentContext, InstanceState};
 use crate::key_value::{KeyValue, KeyValueAccess};
 use crate::linker::linker;
 use crate::manifest::{self, Manifest};
+use crate::memory::{DEFAULT_MEMORY, Memory};
+use crate::mqtt::{self, Listener, MqttAccess, Subscription};
 use crate::outbound::{AllowedHosts, OutboundHttp, SelfRequests};
 use crate::problem::AllowedOrigins;
 use crate::router::Router;
-use crate::server::listen;
-use crate::sqlite::{Database, SqliteAccess};
+use crate::server::{Clients, Limits, Server, Settings, Wanted};
+use crate::sqlite::{Database, Location, RemoteDatabase, SqliteAccess};
 use crate::stdio::{LineFormat, Stdio};
+use crate::traces::{self, Traces};
 use crate::variables::Values;
-use crate::{component_build, cron, secrets};
+use crate::{component_build, cron, descriptors, gateway, private_files, secrets};
 
 /// How long requests in progress may take to end after [`App::shutdown`].
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a client may take nothing of what is sent to it, unless set.
+pub const DEFAULT_SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often idle instances are looked for.
 const IDLE_CHECK: Duration = Duration::from_secs(1);
@@ -48,6 +57,13 @@ pub struct Builder {
     pretty: bool,
     quiet_request_id: Option<String>,
     timeout: Duration,
+    traces: Option<traces::Options>,
+    memory: usize,
+    wanted: Wanted,
+    send_timeout: Duration,
+    gateway: gatehouse_gateway::Limits,
+    remote_database: Option<Arc<dyn RemoteDatabase>>,
+    faults: Faults,
 }
 
 impl App {
@@ -65,77 +81,18 @@ impl App {
             pretty: false,
             quiet_request_id: None,
             timeout: Duration::from_secs(30),
+            traces: None,
+            memory: DEFAULT_MEMORY,
+            wanted: Wanted::default(),
+            send_timeout: DEFAULT_SEND_TIMEOUT,
+            gateway: gatehouse_gateway::Limits::default(),
+            remote_database: None,
+            faults: Faults::default(),
         }
     }
 }
 
 impl Builder {
-    /// The manifest file; `spin.toml` unless set.
-    pub fn manifest(mut self, path: impl Into<PathBuf>) -> Self {
-        self.manifest = path.into();
-        self
-    }
-
-    /// The directory of databases, secrets and compiled components; `.gatehouse` unless set.
-    pub fn state_dir(mut self, path: impl Into<PathBuf>) -> Self {
-        self.state = path.into();
-        self
-    }
-
-    /// The directory of compiled components; `cache` in the state directory unless set. Applications may share it.
-    pub fn cache_dir(mut self, path: impl Into<PathBuf>) -> Self {
-        self.cache = Some(path.into());
-        self
-    }
-
-    /// The address to listen on; `127.0.0.1:3000` unless set. Port 0 takes a free one.
-    pub fn listen(mut self, address: impl Into<String>) -> Self {
-        self.listen = address.into();
-        self
-    }
-
-    /// The value of a variable.
-    pub fn variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.variables.insert(name.into(), value.into());
-        self
-    }
-
-    /// The components' wall clock; the system's unless set.
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// Whether the cron triggers run on their schedules; they do unless set.
-    pub fn cron(mut self, cron: bool) -> Self {
-        self.cron = cron;
-        self
-    }
-
-    /// Whether components that are older than their sources are built first; they are unless set.
-    pub fn build_components(mut self, build: bool) -> Self {
-        self.build = build;
-        self
-    }
-
-    /// Whether components' logs are written for people to read, rather than as JSON; they are not unless set.
-    pub fn pretty_logs(mut self, pretty: bool) -> Self {
-        self.pretty = pretty;
-        self
-    }
-
-    /// The id of requests of which only warnings and errors are logged: nobody else may know it.
-    pub fn quiet_request_id(mut self, id: impl Into<String>) -> Self {
-        self.quiet_request_id = Some(id.into());
-        self
-    }
-
-    /// How long a request may wait for the beginning of its answer; 30 seconds unless set.
-    pub fn request_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
     /// Starts the application. It serves requests when this returns.
     ///
     /// # Errors
@@ -151,9 +108,13 @@ impl Builder {
             Ok(manifest)
         });
         let manifest = load.await??;
-        create_private(&self.state)?;
+        private_files::create_directory(&self.state)?;
+        private_files::close_to_others(&self.state)?;
+        let descriptors = descriptors::raise();
         let generated = secrets::load(&self.state, &manifest, &self.variables)?;
         let values = Values::resolve(&manifest, &self.variables, |name| generated.get(name).cloned())?;
+
+        let broker = mqtt::Settings::resolve(&manifest, &values)?;
 
         let listener = TcpListener::bind(&self.listen).await;
         let listener = listener.with_context(|| format!("cannot listen on {}", self.listen))?;
@@ -163,23 +124,31 @@ impl Builder {
         let databases = self.open_databases(&manifest)?;
         let shared = Shared {
             linker: Arc::new(linker(&engine).map_err(to_anyhow)?),
-            cache: Arc::new(CompileCache::new(engine, self.cache.clone().unwrap_or_else(|| self.state.join("cache"))).map_err(to_anyhow)?),
+            cache: Arc::new(CompileCache::new(engine, self.cache.clone().unwrap_or_else(|| self.state.join(private_files::CACHE)))),
             database_labels: Arc::new(databases.keys().cloned().collect()),
             databases,
-            key_value: Arc::new(KeyValue::open(&self.state.join("key_value.db"))?),
+            key_value: Arc::new(KeyValue::open(&self.state.join("key_value.db"), self.faults.clone())?),
             self_requests: SelfRequests::default(),
+            traces: self.traces.as_ref().map(|it| Traces::start(it, self.clock.clone())).transpose()?.flatten(),
+            memory: Memory::new(self.memory),
+            broker_tls: broker.as_ref().and_then(|it| it.identity.tls.clone()),
         };
         let mut components = BTreeMap::new();
         for (name, component) in &manifest.component {
+            if broker.is_none() && manifest.is_only_for_mqtt(name) {
+                continue;
+            }
             let source = manifest.root.join(&component.source);
             let context = self.context(name, component, &values, &shared).with_context(|| format!("component {name:?}"))?;
-            let component = Component::new(Arc::new(context), source, shared.linker.clone(), shared.cache.clone(), self.timeout);
+            let (linker, cache, memory) = (shared.linker.clone(), shared.cache.clone(), shared.memory.clone());
+            let concurrency = &component.tool.gatehouse;
+            let component = Component::new(Arc::new(context), source, linker, cache, self.timeout, memory, concurrency);
             components.insert(name.as_str(), Arc::new(component));
         }
 
         let routes = manifest.trigger.http.iter();
         let routes = routes.filter_map(|trigger| Some((trigger.route.clone(), components.get(trigger.component.as_str())?.clone())));
-        let router = Arc::new(Router::new(address, routes)?);
+        let router = Arc::new(Router::new(address, routes, shared.traces.clone())?);
         let handler = Arc::downgrade(&router);
         shared.self_requests.set(handler);
 
@@ -193,32 +162,66 @@ impl Builder {
             }
             scheduled.push(component.clone());
         }
+        if let Some(broker) = broker {
+            let component = |name: &str| components.get(name).cloned();
+            let triggers = manifest.trigger.mqtt.iter().filter_map(|it| Some((it, component(&it.component)?)));
+            let subscriptions = triggers.map(|(it, component)| Subscription::new(values.expand(&it.topic)?, &it.qos, component));
+            let listener = Listener::new(broker, subscriptions.collect::<Result<_>>()?);
+            tokio::spawn(listener.run(stop.clone()));
+        }
+        let databases = shared.databases.values().filter_map(Location::file).collect();
         let components: Vec<_> = components.into_values().collect();
         tokio::spawn(stop.clone().run_until_cancelled_owned(maintain(components.clone())));
-        let origins = AllowedOrigins::parse(values.get("allowed_origins").unwrap_or_default());
-        let server = tokio::spawn(listen(listener, router, origins, stop.clone(), DRAIN_TIMEOUT));
-        Ok(App { address, values, clock: self.clock, components, scheduled, state_dir: self.state, stop, server: Some(server) })
+        let variable = |name: &str| values.get(name).unwrap_or_default();
+        let settings = Settings {
+            origins: AllowedOrigins::parse(variable("allowed_origins")),
+            clients: Clients::new(variable("trusted_proxies"), variable("proxy_header")),
+            limits: Limits::new(&self.wanted, descriptors),
+            send_timeout: self.send_timeout,
+        };
+        let gateway = gateway::embedded(self.gateway.clone(), address, variable("allowed_origins"), &settings)?;
+        let server = tokio::spawn(Server::new(router, Arc::new(gateway), settings, stop.clone()).listen(listener, DRAIN_TIMEOUT));
+        Ok(App {
+            address,
+            values,
+            clock: self.clock,
+            components,
+            scheduled,
+            databases,
+            state_dir: self.state,
+            stop,
+            server: Some(server),
+            traces: shared.traces,
+        })
     }
 
-    fn open_databases(&self, manifest: &Manifest) -> Result<HashMap<String, Arc<Database>>> {
-        let labels: BTreeSet<_> = manifest.component.values().flat_map(|it| &it.sqlite_databases).collect();
-        let open = |label: &String| Ok((label.clone(), Database::open(&self.state.join(format!("{label}.db")))?));
-        labels.into_iter().map(open).collect()
+    fn open_databases(&self, manifest: &Manifest) -> Result<HashMap<String, Location>> {
+        let open = |label: &str| {
+            let location = match &self.remote_database {
+                Some(database) => Location::Remote(database.clone()),
+                None => Location::File(Database::open(&self.state.join(format!("{label}.db")))?),
+            };
+            Ok((label.to_owned(), location))
+        };
+        manifest.database_labels().map(open).collect()
     }
 
     fn context(&self, name: &str, component: &manifest::Component, values: &Values, shared: &Shared) -> Result<ComponentContext> {
         let hosts: Vec<_> = component.allowed_outbound_hosts.iter().map(|it| values.expand(it)).collect::<Result<_>>()?;
         let databases = component.sqlite_databases.iter();
         let lines = LineFormat { pretty: self.pretty.then(|| name.to_owned()), quiet_request_id: self.quiet_request_id.clone() };
+        let allowed_hosts = Arc::new(AllowedHosts::parse(&hosts)?);
         Ok(ComponentContext {
             name: name.to_owned(),
             variables: values.expand_all(&component.variables)?,
             sqlite: SqliteAccess {
+                component: name.to_owned(),
                 granted: databases.filter_map(|it| Some((it.clone(), shared.databases.get(it)?.clone()))).collect(),
                 known: shared.database_labels.clone(),
             },
             key_value: KeyValueAccess { granted: component.key_value_stores.iter().cloned().collect(), stores: shared.key_value.clone() },
-            outbound: OutboundHttp::new(AllowedHosts::parse(&hosts)?, shared.self_requests.clone()),
+            outbound: OutboundHttp::new(allowed_hosts.clone(), shared.self_requests.clone(), shared.traces.clone()),
+            mqtt: MqttAccess { allowed_hosts, tls: shared.broker_tls.clone() },
             clock: self.clock.clone(),
             stdio: Stdio::new(lines),
         })
@@ -229,18 +232,14 @@ impl Builder {
 struct Shared {
     linker: Arc<Linker<InstanceState>>,
     cache: Arc<CompileCache>,
-    databases: HashMap<String, Arc<Database>>,
+    databases: HashMap<String, Location>,
     database_labels: Arc<BTreeSet<String>>,
     key_value: Arc<KeyValue>,
     self_requests: SelfRequests,
-}
-
-/// Creates the state directory with mode 0700.
-fn create_private(directory: &Path) -> Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-
-    let created = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    created.with_context(|| format!("cannot create {}", directory.display()))
+    traces: Option<Arc<Traces>>,
+    memory: Arc<Memory>,
+    /// How the certificate of the MQTT triggers' broker is checked, where it has one.
+    broker_tls: Option<Arc<rustls::ClientConfig>>,
 }
 
 /// Loads the components that no request has loaded yet, then drops idle instances from time to time.

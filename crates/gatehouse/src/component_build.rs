@@ -65,6 +65,8 @@ fn merge(builds: &[&Build]) -> Vec<String> {
             commands.iter_mut().find(|it| it.starts_with(&head)).map(|it| (it, package))
         });
         match similar {
+            // One package may be two components.
+            Some((command, package)) if command.split(" -p ").any(|it| it == package) => {}
             Some((command, package)) => {
                 command.push_str(" -p ");
                 command.push_str(package);

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
-use crate::component::Component;
+use crate::component::{Component, one_line};
 
 /// The longest that a run may take.
 const TIMEOUT: Duration = Duration::from_secs(300);
@@ -46,7 +46,7 @@ impl Job {
 async fn run_once(component: Arc<Component>, timestamp: u64) {
     match tokio::time::timeout(TIMEOUT, component.handle_cron_event(timestamp)).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!(component = component.context.name, "the scheduled run failed: {error:#}"),
+        Ok(Err(error)) => tracing::error!(component = component.context.name, "the scheduled run failed: {}", one_line(&error)),
         Err(_) => tracing::error!(component = component.context.name, "the scheduled run timed out and was stopped"),
     }
 }

@@ -4,16 +4,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use wasmtime::component::ResourceTable;
-use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder};
+use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::clock::Clock;
-use crate::engine::MAX_INSTANCE_MEMORY;
+use crate::guest_body::GuestBody;
 use crate::key_value::{KeyValueAccess, KeyValueView};
+use crate::memory::{InstanceMemory, Memory, Turn};
+use crate::mqtt::{MqttAccess, MqttView};
 use crate::outbound::OutboundHttp;
 use crate::sqlite::{SqliteAccess, SqliteView};
 use crate::stdio::Stdio;
+use crate::traces::SpanContext;
 use crate::variables::host::VariablesView;
 
 /// A component's configuration and what the manifest grants it. All its instances share it.
@@ -28,6 +31,8 @@ pub struct ComponentContext {
     pub key_value: KeyValueAccess,
     /// Where it may send requests.
     pub outbound: OutboundHttp,
+    /// Where it may publish messages.
+    pub mqtt: MqttAccess,
     /// Its wall clock.
     pub clock: Clock,
     /// Its standard output and error.
@@ -42,12 +47,14 @@ pub struct InstanceState {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     outbound: OutboundHttp,
-    limits: StoreLimits,
+    memory: InstanceMemory,
+    /// The bodies of the responses that the guest has made and not returned yet, by the response.
+    bodies: Vec<(u32, GuestBody)>,
 }
 
 impl InstanceState {
     /// Creates the store of a new instance, which yields to the scheduler at every tick of the engine's epoch.
-    pub fn new_store(engine: &Engine, component: Arc<ComponentContext>) -> Store<Self> {
+    pub fn new_store(engine: &Engine, component: Arc<ComponentContext>, memory: &Arc<Memory>, turn: Turn) -> Store<Self> {
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(component.stdio.clone())
             .stderr(component.stdio.clone())
@@ -60,19 +67,46 @@ impl InstanceState {
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
             outbound: component.outbound.clone(),
-            limits: StoreLimitsBuilder::new().memory_size(MAX_INSTANCE_MEMORY).build(),
+            memory: InstanceMemory::new(memory, turn),
+            bodies: Vec::new(),
             component,
         };
         let mut store = Store::new(engine, state);
-        store.limiter(|state| &mut state.limits);
+        store.limiter_async(|state| &mut state.memory);
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
         store
     }
 
+    /// Says what the instance does from now on, for the traces of its outbound calls.
+    pub fn set_span(&mut self, span: Option<SpanContext>) {
+        self.outbound.set_span(span);
+    }
+
+    /// Says how the instance takes memory from now on.
+    pub fn set_turn(&mut self, turn: Turn) {
+        self.memory.set_turn(turn);
+    }
+
+    /// Keeps the body of a response.
+    pub fn keep_body(&mut self, response: u32, body: GuestBody) {
+        self.bodies.push((response, body));
+    }
+
+    /// The body that was kept for a response.
+    pub fn take_body(&mut self, response: u32) -> Option<GuestBody> {
+        let at = self.bodies.iter().position(|(of, _)| *of == response)?;
+        Some(self.bodies.swap_remove(at).1)
+    }
+
     /// What `spin:key-value` needs of this state.
     pub fn key_value(&mut self) -> KeyValueView<'_> {
         KeyValueView { access: &self.component.key_value, table: &mut self.table }
+    }
+
+    /// What `spin:mqtt` needs of this state.
+    pub fn mqtt(&mut self) -> MqttView<'_> {
+        MqttView { access: &self.component.mqtt, table: &mut self.table }
     }
 
     /// What `spin:sqlite` needs of this state.

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use gatehouse::up::{self, Log};
-use gatehouse::{seed, simulate, tls};
+use gatehouse::{gateway, seed, simulate, tls};
 use tracing_subscriber::EnvFilter;
 
 #[derive(Parser)]
@@ -18,6 +18,8 @@ struct Cli {
 enum Command {
     /// Serve the application (the default command)
     Up(up::Up),
+    /// Serve the event feed of an application elsewhere as WebSocket and Socket.IO
+    Gateway(gateway::Args),
     /// Fill a deployment with demo data: places, devices, users, weeks of history
     Seed(seed::Args),
     /// Drive a deployment with a fleet of simulated sensors
@@ -40,6 +42,10 @@ fn main() -> anyhow::Result<()> {
             Command::Up(args) => {
                 log(args.log());
                 up::run(args).await
+            }
+            Command::Gateway(args) => {
+                log(args.log());
+                gateway::run(args).await
             }
             Command::Secrets(args) => up::print_secrets(&args),
             Command::Seed(args) => {

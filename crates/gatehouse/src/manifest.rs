@@ -1,6 +1,6 @@
 //! `spin.toml` (manifest version 2), as far as this application uses it. Unknown fields are errors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -42,10 +42,35 @@ pub struct Application {
     /// Who wrote it.
     #[serde(default)]
     pub authors: Vec<String>,
+    /// What the triggers of a kind have in common.
+    #[serde(default)]
+    pub trigger: TriggerSettings,
+}
+
+/// `[application.trigger.…]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TriggerSettings {
+    /// The broker.
+    pub mqtt: Option<MqttSettings>,
+}
+
+/// `[application.trigger.mqtt]`: texts, of which the first three may hold `{{ variable }}`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MqttSettings {
+    /// `mqtt://host:port`; nothing is listened to while it is empty.
+    pub address: String,
+    /// Empty for none.
+    pub username: String,
+    /// Empty for none.
+    pub password: String,
+    /// Seconds.
+    pub keep_alive_interval: String,
 }
 
 /// A variable of the application. It has a default or is required.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variable {
     /// Without a value the application does not start.
@@ -70,6 +95,9 @@ pub struct Triggers {
     /// Schedules.
     #[serde(default)]
     pub cron: Vec<CronTrigger>,
+    /// Topics.
+    #[serde(default)]
+    pub mqtt: Vec<MqttTrigger>,
 }
 
 /// A route and the component that serves it.
@@ -90,6 +118,21 @@ pub struct CronTrigger {
     pub component: String,
     /// Six or seven fields, seconds first.
     pub cron_expression: String,
+}
+
+/// A topic and the component that takes its messages.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MqttTrigger {
+    /// A name, for people.
+    #[serde(default)]
+    pub id: String,
+    /// A component's name.
+    pub component: String,
+    /// A topic filter, with `{{ variable }}` expanded.
+    pub topic: String,
+    /// `"0"`, `"1"` or `"2"`.
+    pub qos: String,
 }
 
 /// A component and what it is granted.
@@ -115,6 +158,30 @@ pub struct Component {
     pub variables: BTreeMap<String, String>,
     /// How it is built.
     pub build: Option<Build>,
+    /// `[component.X.tool.…]`: what tools beside Spin, which ignores it, are told.
+    #[serde(default)]
+    pub tool: Tools,
+}
+
+/// `[component.X.tool]`: other tools' settings are none of ours.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Tools {
+    /// This host's.
+    #[serde(default)]
+    pub gatehouse: Concurrency,
+}
+
+/// `[component.X.tool.gatehouse]`: how many requests the component works at, at once. Spin knows no such limit.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Concurrency {
+    /// Each request is long work for a core: so many at once at most, and on no more than half of the cores, so that the others are left to
+    /// all other components.
+    pub max_computing: Option<usize>,
+    /// How many may wait for their turn; further ones are refused at once.
+    pub max_waiting: Option<usize>,
+    /// How long each may wait; then it is refused.
+    pub max_wait_seconds: Option<u64>,
 }
 
 /// `[component.X.build]`.
@@ -129,11 +196,54 @@ pub struct Build {
 }
 
 impl Manifest {
-    /// Reads and checks a manifest file.
+    /// The labels of the databases that the components may open.
+    pub fn database_labels(&self) -> impl Iterator<Item = &str> {
+        let labels: BTreeSet<_> = self.component.values().flat_map(|it| &it.sqlite_databases).map(String::as_str).collect();
+        labels.into_iter()
+    }
+
+    /// Reads and checks a manifest file, and with `spin.toml` what stands beside it in `spin.mqtt.toml`: on Spin that is run by a process of its
+    /// own, since a broker that is away ends that; here it is one more trigger.
     ///
     /// # Errors
-    /// If it cannot be read, or as [`Manifest::parse`].
+    /// If one of them cannot be read, as [`Manifest::parse`], or if both say different things of one variable or component.
     pub fn load(path: &Path) -> Result<Self> {
+        let mut manifest = Self::load_one(path)?;
+        let beside = path.with_extension("mqtt.toml");
+        if beside.exists() {
+            manifest.join(Self::load_one(&beside)?).with_context(|| format!("in the manifest {}", beside.display()))?;
+        }
+        Ok(manifest)
+    }
+
+    /// Whether no trigger but MQTT's calls a component.
+    pub fn is_only_for_mqtt(&self, component: &str) -> bool {
+        self.trigger.mqtt.iter().any(|it| it.component == component)
+            && !self.trigger.http.iter().any(|it| it.component == component)
+            && !self.trigger.cron.iter().any(|it| it.component == component)
+    }
+
+    fn join(&mut self, other: Self) -> Result<()> {
+        for (name, variable) in other.variables {
+            match self.variables.get(&name) {
+                Some(known) => ensure!(*known == variable, "variable {name:?} is another one in the manifest beside it"),
+                None => drop(self.variables.insert(name, variable)),
+            }
+        }
+        for (name, component) in other.component {
+            ensure!(!self.component.contains_key(&name), "component {name:?} is in the manifest beside it, too");
+            self.component.insert(name, component);
+        }
+        self.trigger.http.extend(other.trigger.http);
+        self.trigger.cron.extend(other.trigger.cron);
+        self.trigger.mqtt.extend(other.trigger.mqtt);
+        let settings = other.application.trigger.mqtt;
+        ensure!(settings.is_none() || self.application.trigger.mqtt.is_none(), "the MQTT trigger is set in the manifest beside it, too");
+        self.application.trigger.mqtt = settings.or(self.application.trigger.mqtt.take());
+        Ok(())
+    }
+
+    fn load_one(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the manifest {}", path.display()))?;
         let mut manifest = Self::parse(&text).with_context(|| format!("in the manifest {}", path.display()))?;
         let parent = path.parent().filter(|it| !it.as_os_str().is_empty());
@@ -157,7 +267,9 @@ impl Manifest {
             ensure!(is_variable_name(name), "variable name {name:?} is invalid");
             ensure!(variable.required != variable.default.is_some(), "variable {name:?} must be required or have a default, not both");
         }
-        let triggered = (self.trigger.http.iter().map(|it| &it.component)).chain(self.trigger.cron.iter().map(|it| &it.component));
+        let triggered = (self.trigger.http.iter().map(|it| &it.component))
+            .chain(self.trigger.cron.iter().map(|it| &it.component))
+            .chain(self.trigger.mqtt.iter().map(|it| &it.component));
         for name in triggered {
             ensure!(self.component.contains_key(name), "a trigger names the component {name:?}, which does not exist");
         }
@@ -178,41 +290,4 @@ pub fn is_variable_name(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HEAD: &str = "spin_manifest_version = 2\n[application]\nname = \"x\"\n";
-
-    #[test]
-    fn the_manifest_of_the_repository_is_valid() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spin.toml");
-        let manifest = Manifest::load(&path).unwrap();
-        assert!(!manifest.trigger.http.is_empty());
-    }
-
-    #[test]
-    fn unknown_fields_are_errors() {
-        let parse = |tail: &str| Manifest::parse(&format!("{HEAD}{tail}"));
-        assert!(parse("").is_ok());
-        for bad in [
-            "[surprise]\n",
-            "[component.a]\nsource = \"a.wasm\"\nai_models = [\"x\"]\n",
-            "[[trigger.redis]]\nchannel = \"x\"\n",
-            "[[trigger.http]]\nroute = \"/\"\ncomponent = \"missing\"\n",
-            "[variables]\nNo = { default = \"\" }\n",
-            "[variables]\nneither = { secret = true }\n",
-        ] {
-            assert!(parse(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn variable_names() {
-        for good in ["a", "a1", "log_level", "a_b_c"] {
-            assert!(is_variable_name(good), "{good}");
-        }
-        for bad in ["", "A", "1a", "a__b", "a_", "_a", "a-b"] {
-            assert!(!is_variable_name(bad), "{bad}");
-        }
-    }
-}
+mod tests;

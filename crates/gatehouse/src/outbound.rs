@@ -1,5 +1,6 @@
 //! `wasi:http/client`: outbound requests, limited to `allowed_outbound_hosts`, and requests to the application itself.
 
+mod addresses;
 mod allowed_hosts;
 
 use std::net::SocketAddr;
@@ -17,6 +18,8 @@ use wasmtime_wasi_http::{
 
 pub use self::allowed_hosts::AllowedHosts;
 use self::allowed_hosts::SELF_AUTHORITY;
+use crate::response_buffer::MAX_FRAME;
+use crate::traces::{self, SpanContext, Traces};
 
 /// Serves the requests that components send to the application itself: to `http://self`, or to a URL without an authority.
 pub trait SelfRequestHandler: Send + Sync {
@@ -50,40 +53,31 @@ pub struct OutboundHttp {
     allowed_hosts: Arc<AllowedHosts>,
     self_requests: SelfRequests,
     forbidden_headers: ForbiddenHeaderFilter,
+    traces: Option<Arc<Traces>>,
+    /// What the instance does at present; none while that is not one thing.
+    span: Option<SpanContext>,
 }
 
 impl OutboundHttp {
     /// The policy of a component that may send requests to `allowed_hosts`.
-    pub fn new(allowed_hosts: AllowedHosts, self_requests: SelfRequests) -> Self {
+    pub fn new(allowed_hosts: Arc<AllowedHosts>, self_requests: SelfRequests, traces: Option<Arc<Traces>>) -> Self {
         // Spin forbids guests the hop-by-hop headers. Unlike Wasmtime's default list it lets them set `host`.
         let forbidden_headers: ForbiddenHeaderFilter =
             Arc::new(|name| *name != http::header::HOST && wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS.contains(name));
-        Self { allowed_hosts: Arc::new(allowed_hosts), self_requests, forbidden_headers }
-    }
-}
-
-type IoDriver = Box<dyn Future<Output = Result<(), Error>> + Send>;
-type SendResult = Result<(http::Response<WasiBody>, IoDriver), Error>;
-
-impl WasiHttpHooks for OutboundHttp {
-    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
-        self.forbidden_headers.clone()
+        Self { allowed_hosts, self_requests, forbidden_headers, traces, span: None }
     }
 
-    fn is_forbidden_header(&mut self, name: &http::HeaderName) -> bool {
-        (self.forbidden_headers)(name)
+    /// What makes spans, where traces are wanted.
+    pub fn traces(&self) -> Option<&Arc<Traces>> {
+        self.traces.as_ref()
     }
 
-    fn set_host_header(&mut self) -> bool {
-        false
+    /// Says what the outbound calls from now on are made for.
+    pub fn set_span(&mut self, span: Option<SpanContext>) {
+        self.span = span;
     }
 
-    fn send_request(
-        &mut self,
-        request: http::Request<WasiBody>,
-        options: Option<RequestOptions>,
-        _response_processed: IoDriver,
-    ) -> Box<dyn Future<Output = SendResult> + Send> {
+    fn route(&self, request: http::Request<WasiBody>, options: Option<RequestOptions>) -> Sending {
         let uri = request.uri();
         let (scheme, host) = (uri.scheme_str().unwrap_or("https"), uri.host().unwrap_or_default());
         if host == SELF_AUTHORITY {
@@ -101,7 +95,46 @@ impl WasiHttpHooks for OutboundHttp {
     }
 }
 
+type IoDriver = Box<dyn Future<Output = Result<(), Error>> + Send>;
+type SendResult = Result<(http::Response<WasiBody>, IoDriver), Error>;
+type Sending = Box<dyn Future<Output = SendResult> + Send>;
+
+impl WasiHttpHooks for OutboundHttp {
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        self.forbidden_headers.clone()
+    }
+
+    fn is_forbidden_header(&mut self, name: &http::HeaderName) -> bool {
+        (self.forbidden_headers)(name)
+    }
+
+    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
+        MAX_FRAME
+    }
+
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn send_request(
+        &mut self,
+        mut request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _response_processed: IoDriver,
+    ) -> Sending {
+        let Some(traces) = &self.traces else { return self.route(request, options) };
+        let span = traces.outbound(self.span.as_ref(), &mut request);
+        let sending = Box::into_pin(self.route(request, options));
+        Box::new(async move {
+            let sent = sending.await;
+            traces::returned(span, sent.as_ref().map(|(response, _)| response));
+            sent
+        })
+    }
+}
+
 async fn send_to_network(mut request: http::Request<WasiBody>, options: Option<RequestOptions>) -> SendResult {
+    addresses::check(request.uri()).await?;
     if let Some(authority) = request.uri().authority()
         && let Ok(host) = http::HeaderValue::from_str(authority.as_str())
     {

@@ -59,9 +59,18 @@ pub fn problem(status: StatusCode, detail: &str, request_id: HeaderValue) -> Res
     });
     let mut response = http::Response::new(Body::Full(document.to_string().into()));
     *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+    }
+    complete(&mut response, request_id);
+    response
+}
+
+/// Adds the headers that every response has to one that the host made itself.
+pub fn complete(response: &mut Response, request_id: HeaderValue) {
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
@@ -72,9 +81,5 @@ pub fn problem(status: StatusCode, detail: &str, request_id: HeaderValue) -> Res
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers.insert(REQUEST_ID, request_id);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(header::RETRY_AFTER, RETRY_AFTER);
-    }
     response.extensions_mut().insert(ByHost);
-    response
 }

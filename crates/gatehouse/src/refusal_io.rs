@@ -2,12 +2,15 @@
 //! long. It has no way to give them a form, so they are recognised on their way out and replaced by a problem document.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use http::StatusCode;
-use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
+use tokio::time::{Sleep, sleep};
 
 use crate::body::Body;
 use crate::problem::{REQUEST_ID, problem, request_id};
@@ -15,9 +18,16 @@ use crate::problem::{REQUEST_ID, problem, request_id};
 /// The longest refusal of hyper: a status line and three short headers.
 const MAX_REFUSAL: usize = 256;
 
+/// How much of what a refused client still sends is read, in bytes, and for how long: it would not see the refusal of a connection that is
+/// closed over what it has sent.
+const MAX_DISCARDED: usize = 1 << 20;
+const DISCARD_TIME: Duration = Duration::from_secs(2);
+
 /// A connection whose bare refusals go out as problem documents.
 pub struct RefusalIo<T> {
     inner: T,
+    /// Set once something was refused.
+    discarding: Option<Discarding>,
     /// What is left to write of a replacement, and how many bytes it stands for.
     replacement: Option<(Bytes, usize)>,
 }
@@ -25,7 +35,33 @@ pub struct RefusalIo<T> {
 impl<T> RefusalIo<T> {
     /// Wraps a connection.
     pub fn new(inner: T) -> Self {
-        Self { inner, replacement: None }
+        Self { inner, discarding: None, replacement: None }
+    }
+}
+
+/// What is left to read of what a refused client still sends.
+struct Discarding {
+    until: Pin<Box<Sleep>>,
+    left: usize,
+}
+
+impl Discarding {
+    fn begin() -> Self {
+        Self { until: Box::pin(sleep(DISCARD_TIME)), left: MAX_DISCARDED }
+    }
+
+    /// Ready when the client sends nothing more, or that is not waited for any longer.
+    fn poll<T: Read + Unpin>(&mut self, inner: &mut T, cx: &mut Context<'_>) -> Poll<()> {
+        while self.left > 0 && self.until.as_mut().poll(cx).is_pending() {
+            let mut space = [MaybeUninit::uninit(); 4 << 10];
+            let mut buffer = ReadBuf::uninit(&mut space);
+            let read = ready!(Pin::new(&mut *inner).poll_read(cx, buffer.unfilled()));
+            if read.is_err() || buffer.filled().is_empty() {
+                break;
+            }
+            self.left = self.left.saturating_sub(buffer.filled().len());
+        }
+        Poll::Ready(())
     }
 }
 
@@ -39,13 +75,17 @@ fn bare_refusal(bytes: &[u8]) -> Option<StatusCode> {
     StatusCode::from_bytes(bytes.get(9..12)?).ok()
 }
 
-/// The same refusal as a problem document, whole.
-fn document(status: StatusCode) -> Bytes {
-    let detail = match status {
+/// What there is to say of a refusal of hyper.
+fn describe(status: StatusCode) -> &'static str {
+    match status {
         StatusCode::URI_TOO_LONG => "The address is too long.",
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "The headers are too large.",
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "The request's address and headers are too large.",
         _ => "The request is not HTTP/1.1.",
-    };
+    }
+}
+
+/// A refusal as a whole response with a problem document, after which the connection is closed.
+pub fn document(status: StatusCode, detail: &str) -> Bytes {
     let response = problem(status, detail, request_id(None));
     let body = match response.body() {
         Body::Full(bytes) => bytes.clone(),
@@ -76,12 +116,13 @@ impl<T: Read + Unpin> Read for RefusalIo<T> {
     }
 }
 
-impl<T: Write + Unpin> Write for RefusalIo<T> {
+impl<T: Read + Write + Unpin> Write for RefusalIo<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         if this.replacement.is_none() {
             let Some(status) = bare_refusal(bytes) else { return Pin::new(&mut this.inner).poll_write(cx, bytes) };
-            this.replacement = Some((document(status), bytes.len()));
+            this.replacement = Some((document(status, describe(status)), bytes.len()));
+            this.discarding = Some(Discarding::begin());
         }
         while let Some((left, replaced)) = &mut this.replacement {
             if left.is_empty() {
@@ -102,7 +143,12 @@ impl<T: Write + Unpin> Write for RefusalIo<T> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        let this = &mut *self;
+        ready!(Pin::new(&mut this.inner).poll_shutdown(cx))?;
+        if let Some(discarding) = &mut this.discarding {
+            ready!(discarding.poll(&mut this.inner, cx));
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -139,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_replacement_is_a_whole_problem_document() {
-        let text = String::from_utf8(document(StatusCode::URI_TOO_LONG).to_vec()).unwrap();
+        let text = String::from_utf8(document(StatusCode::URI_TOO_LONG, "The address is too long.").to_vec()).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 414 URI Too Long\r\n"), "{head}");
         assert!(head.contains(&format!("content-length: {}", body.len())) && head.contains("x-request-id: "), "{head}");

@@ -9,10 +9,14 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body as _, Frame};
 use wasmtime_wasi_http::WasiBody;
 
+use crate::answers::{Answers, Room, SMALL, keeping};
 use crate::self_waking::SelfWaking;
 
 /// Larger bodies are streamed in any case, so that they are not held in memory. In bytes.
-const MAX_BUFFERED: usize = 1 << 20;
+const MAX_BUFFERED: usize = 2 << 20;
+
+/// How much a guest may write at once, in bytes: the rest waits in the guest until that is on its way.
+pub const MAX_FRAME: usize = 64 << 10;
 
 /// A body, as far as it was buffered.
 pub enum Buffered {
@@ -22,13 +26,14 @@ pub enum Buffered {
     Partial(VecDeque<Frame<Bytes>>, WasiBody),
 }
 
-/// Buffers what the guest writes until the body ends or nothing in the instance makes progress any more. Must run within a future that
-/// `poller` polls.
-pub async fn buffer(mut body: WasiBody, poller: &Arc<SelfWaking>) -> Buffered {
+/// Buffers what the guest writes until the body ends or nothing in the instance makes progress any more; with the room that it has among
+/// `answers`, unless it is small. Must run within a future that `poller` polls.
+pub async fn buffer(mut body: WasiBody, poller: &Arc<SelfWaking>, answers: &Arc<Answers>) -> (Buffered, Option<Arc<Room>>) {
     let mut frames: VecDeque<Frame<Bytes>> = VecDeque::new();
     let mut length = 0;
-    let since = poller.stalls();
-    loop {
+    let mut room = None;
+    let mut since = poller.stalls();
+    let is_whole = loop {
         let next = std::future::poll_fn(|cx| match Pin::new(&mut body).poll_frame(cx) {
             Poll::Ready(frame) => Poll::Ready(Some(frame)),
             Poll::Pending => poller.poll_stalled(cx, since).map(|()| None),
@@ -39,19 +44,39 @@ pub async fn buffer(mut body: WasiBody, poller: &Arc<SelfWaking>) -> Buffered {
                 length += data.unwrap_or_default();
                 frames.push_back(frame);
                 if data.is_none() || length > MAX_BUFFERED {
-                    return Buffered::Partial(frames, body);
+                    break false;
+                }
+                if length > SMALL && room.is_none() {
+                    // All of it at once: those that had a part each could wait for one another.
+                    room = Some(answers.room(MAX_BUFFERED + MAX_FRAME).await);
+                    since = poller.stalls();
                 }
             }
-            Some(None) => return Buffered::Full(join(frames, length)),
+            Some(None) => break true,
             // The reader sees the error after the frames before it.
             Some(Some(Err(error))) => {
                 use http_body_util::BodyExt as _;
                 let failed = futures::stream::once(async { Err::<Frame<Bytes>, _>(error) });
-                return Buffered::Partial(frames, http_body_util::StreamBody::new(failed).boxed_unsync());
+                body = http_body_util::StreamBody::new(failed).boxed_unsync();
+                break false;
             }
-            None => return Buffered::Partial(frames, body),
+            None => break false,
         }
-    }
+    };
+    let room = room.map(|mut room| {
+        room.shrink_to(length);
+        Arc::new(room)
+    });
+    let keep = |bytes: Bytes| match &room {
+        Some(room) => keeping(room, bytes),
+        None => bytes,
+    };
+    let buffered = if is_whole {
+        Buffered::Full(keep(join(frames, length)))
+    } else {
+        Buffered::Partial(frames.into_iter().map(|frame| frame.map_data(keep)).collect(), body)
+    };
+    (buffered, room)
 }
 
 fn join(mut frames: VecDeque<Frame<Bytes>>, length: usize) -> Bytes {

@@ -1,4 +1,4 @@
-//! The HTTP trigger: routes as Spin matches them, and the headers that Spin adds to requests.
+//! The HTTP trigger: routes as Spin matches them, and the headers of Spin's that the components read.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,16 +12,13 @@ use tokio_util::task::TaskTracker;
 use wasmtime_wasi_http::WasiBody;
 
 use crate::body::Response;
-use crate::component::{Component, HandlerError};
+use crate::body_limit;
+use crate::component::{Component, HandlerError, Inner};
 use crate::outbound::SelfRequestHandler;
 use crate::problem::{REQUEST_ID, problem, request_id};
+use crate::traces::{self, Caller, MatchedRoute, Traces};
 
-const FULL_URL: HeaderName = HeaderName::from_static("spin-full-url");
-const PATH_INFO: HeaderName = HeaderName::from_static("spin-path-info");
-const MATCHED_ROUTE: HeaderName = HeaderName::from_static("spin-matched-route");
-const COMPONENT_ROUTE: HeaderName = HeaderName::from_static("spin-component-route");
 const RAW_COMPONENT_ROUTE: HeaderName = HeaderName::from_static("spin-raw-component-route");
-const BASE_PATH: HeaderName = HeaderName::from_static("spin-base-path");
 const CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
 
 /// The routes of the application.
@@ -30,21 +27,33 @@ pub struct Router {
     authority: SocketAddr,
     /// Requests whose response has not begun.
     pending: TaskTracker,
+    traces: Option<Arc<Traces>>,
 }
 
 struct Route {
-    /// The route of the manifest without a trailing slash.
-    matched: HeaderValue,
     /// The route of the manifest.
     raw: HeaderValue,
-    /// The route of the manifest without the wildcard.
-    prefix: HeaderValue,
     component: Arc<Component>,
+    max_body: usize,
+}
+
+/// A route that was found for a path.
+pub struct Matched<'a>(routefinder::Match<'a, 'a, Route>);
+
+impl Matched<'_> {
+    /// The largest body that it takes, in bytes.
+    pub fn max_body(&self) -> usize {
+        self.0.handler().max_body
+    }
 }
 
 impl Router {
     /// A router for the routes of the manifest, each with its component. `authority` is the address on which the application listens.
-    pub fn new(authority: SocketAddr, routes: impl IntoIterator<Item = (String, Arc<Component>)>) -> Result<Self> {
+    pub fn new(
+        authority: SocketAddr,
+        routes: impl IntoIterator<Item = (String, Arc<Component>)>,
+        traces: Option<Arc<Traces>>,
+    ) -> Result<Self> {
         let mut finder = routefinder::Router::new();
         for (raw, component) in routes {
             let matched = raw.strip_suffix('/').unwrap_or(&raw);
@@ -52,36 +61,45 @@ impl Router {
                 Some(prefix) => format!("{prefix}/*"),
                 None => matched.to_owned(),
             };
-            let route = Route {
-                matched: HeaderValue::from_str(matched)?,
-                prefix: HeaderValue::from_str(raw.strip_suffix("/...").unwrap_or(&raw))?,
-                raw: HeaderValue::from_str(&raw)?,
-                component,
-            };
+            let route =
+                Route { raw: HeaderValue::from_str(&raw)?, max_body: body_limit::of_route(&raw, &component.context.variables)?, component };
             finder.add(spec.as_str(), route).map_err(|error| anyhow!("route {raw:?}: {error}"))?;
         }
-        Ok(Self { routes: finder, authority, pending: TaskTracker::new() })
+        Ok(Self { routes: finder, authority, pending: TaskTracker::new(), traces })
     }
 
-    /// Serves a request, from the network or from a component. Returns when the response begins.
-    pub async fn serve(&self, mut request: http::Request<WasiBody>, client: SocketAddr) -> Response {
+    /// What makes spans, where traces are wanted.
+    pub fn traces(&self) -> Option<&Arc<Traces>> {
+        self.traces.as_ref()
+    }
+
+    /// The route that serves a path.
+    pub fn find<'a>(&'a self, path: &'a str) -> Option<Matched<'a>> {
+        self.routes.best_match(path).map(Matched)
+    }
+
+    /// Serves a request, from the network or from a component, by the route that was found for its path. Returns when the response begins.
+    pub async fn serve(&self, mut request: http::Request<WasiBody>, matched: Option<Matched<'_>>, client: SocketAddr) -> Response {
         let _pending = self.pending.token();
-        let path = request.uri().path().to_owned();
         let id = request.headers().get(REQUEST_ID).cloned();
-        let Some(matched) = self.routes.best_match(&path) else {
+        let Some(Matched(matched)) = matched else {
             return problem(StatusCode::NOT_FOUND, "There is nothing at this path.", request_id(id.as_ref()));
         };
-        add_headers(&mut request, &matched, client);
-        match matched.handler().component.handle(request).await {
+        add_headers(&mut request, matched.handler(), client);
+        let mut response = match matched.handler().component.handle(request).await {
             Ok(response) => response,
             Err(error) => {
                 if let HandlerError::Guest(code) = &error {
-                    tracing::error!(path, "the handler returned an error: {code:?}");
+                    tracing::error!(route = ?matched.handler().raw, "the handler returned an error: {code:?}");
                 }
                 let (status, detail) = describe(&error);
                 problem(status, detail, request_id(id.as_ref()))
             }
+        };
+        if self.traces.is_some() {
+            response.extensions_mut().insert(MatchedRoute(matched.handler().raw.clone()));
         }
+        response
     }
 
     /// Waits until no request is without its response.
@@ -96,9 +114,19 @@ impl SelfRequestHandler for Router {
         self.authority
     }
 
-    fn handle(self: Arc<Self>, request: http::Request<WasiBody>) -> BoxFuture<'static, http::Response<WasiBody>> {
+    fn handle(self: Arc<Self>, mut request: http::Request<WasiBody>) -> BoxFuture<'static, http::Response<WasiBody>> {
         let client = self.authority;
-        async move { self.serve(request, client).await.map(BodyExt::boxed_unsync) }.boxed()
+        async move {
+            request.extensions_mut().insert(Inner);
+            let span = self.traces.as_ref().map(|it| it.request(&mut request, Caller::Trusted));
+            let path = request.uri().path().to_owned();
+            let response = self.serve(request, self.find(&path), client).await;
+            if let Some(span) = span {
+                traces::respond(span, &response);
+            }
+            response.map(BodyExt::boxed_unsync)
+        }
+        .boxed()
     }
 }
 
@@ -111,38 +139,14 @@ fn describe(error: &HandlerError) -> (StatusCode, &'static str) {
     }
 }
 
-fn add_headers(request: &mut http::Request<WasiBody>, matched: &routefinder::Match<'_, '_, Route>, client: SocketAddr) {
-    let route = matched.handler();
-    let uri = request.uri().clone();
-    let path = uri.path_and_query().map_or("/", |it| it.as_str());
-    let host = request.headers().get(header::HOST).and_then(|it| it.to_str().ok()).unwrap_or("localhost");
-    let full_url = format!("{}://{host}{path}", uri.scheme_str().unwrap_or("http"));
-    let captures = matched.captures();
-    // As on Spin, the trailing slash belongs to the path info.
-    let path_info = match (captures.wildcard(), uri.path().ends_with('/')) {
-        (None, _) | (Some(""), false) => String::new(),
-        (Some(""), true) => "/".to_owned(),
-        (Some(rest), false) => format!("/{rest}"),
-        (Some(rest), true) => format!("/{rest}/"),
-    };
+/// Of Spin's headers those that tell something that the request itself does not. Each header crosses the component's boundary as two lists, for
+/// which the guest is called to make room.
+fn add_headers(request: &mut http::Request<WasiBody>, route: &Route, client: SocketAddr) {
     let headers = request.headers_mut();
     headers.remove(header::CONNECTION);
     // As on Spin, they are appended to whatever the client has sent under these names.
-    headers.append(MATCHED_ROUTE, route.matched.clone());
     headers.append(RAW_COMPONENT_ROUTE, route.raw.clone());
-    headers.append(COMPONENT_ROUTE, route.prefix.clone());
-    headers.append(BASE_PATH, HeaderValue::from_static("/"));
-    let mut append = |name: HeaderName, value: String| {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.append(name, value);
-        }
-    };
-    append(FULL_URL, full_url);
-    append(PATH_INFO, path_info);
-    append(CLIENT_ADDR, client.to_string());
-    for (name, value) in captures.iter() {
-        if let Ok(name) = HeaderName::try_from(format!("spin-path-match-{name}")) {
-            append(name, value.to_owned());
-        }
+    if let Ok(client) = HeaderValue::try_from(client.to_string()) {
+        headers.append(CLIENT_ADDR, client);
     }
 }

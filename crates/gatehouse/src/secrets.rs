@@ -3,41 +3,65 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ed25519_compact::{KeyPair, Seed};
 
 use crate::file::write_atomically;
 use crate::manifest::Manifest;
+use crate::private_files::{SECRETS, create_directory};
 use crate::variables::from_environment;
 
 /// The variables of Ed25519 seeds, each with that of the public key.
 const KEY_PAIRS: [(&str, &str); 2] = [("jwt_signing_key", "jwt_public_keys"), ("ticket_signing_key", "ticket_public_keys")];
 
 /// The variables that are generated: 32 random bytes in base64url.
-const GENERATED: [&str; 5] = ["jwt_signing_key", "ticket_signing_key", "tick_secret", "webhook_secret", "admin_password"];
+const GENERATED: [&str; 8] = [
+    "jwt_signing_key",
+    "ticket_signing_key",
+    "camera_key",
+    "relay_secret",
+    "tick_secret",
+    "webhook_secret",
+    "mail_link_key",
+    "admin_password",
+];
 
 /// The file's name in the state directory.
-pub const FILE: &str = "secrets.json";
+pub const FILE: &str = SECRETS;
+
+/// What to do when the secrets of a database are lost.
+const REMEDY: &str = "Put back a copy of the file. Without one, write {} into it to have new secrets made: everybody has to sign in again, \
+     tickets that were handed out are void, passwords of cameras have to be entered again, and receivers of webhooks need the new secret";
 
 /// Reads the secrets of the state directory. Generates those that the manifest requires and that neither `given` nor the environment
 /// provides.
 ///
 /// # Errors
-/// If the file cannot be read or written, or if a signing key is not a seed.
+/// If the file cannot be read or written, if it is missing beside a database, or if a signing key is not a seed.
 pub fn load(state: &Path, manifest: &Manifest, given: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
     let path = state.join(FILE);
-    let mut secrets: BTreeMap<String, String> = match std::fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("cannot read {}", path.display()))?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+    let kept: Option<BTreeMap<String, String>> = match std::fs::read(&path) {
+        Ok(bytes) => Some(serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged. {REMEDY}", path.display()))?),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };
+    let is_kept = kept.is_some();
+    let mut secrets = kept.unwrap_or_default();
     let required = |name: &str| manifest.variables.get(name).is_some_and(|it| it.required);
     let provided = |name: &str| given.get(name).cloned().or_else(|| from_environment(name));
     let before = secrets.len();
     for name in GENERATED {
         if required(name) && provided(name).is_none() && !secrets.contains_key(name) {
+            // In silence, new keys would sign everybody out and void every ticket that was sold.
+            if !is_kept && let Some(database) = manifest.database_labels().map(|it| state.join(format!("{it}.db"))).find(|it| it.exists()) {
+                bail!(
+                    "{} is missing, but {} is there, whose accounts and tickets it belongs to. {REMEDY}",
+                    path.display(),
+                    database.display()
+                );
+            }
             secrets.insert(name.to_owned(), random()?);
         }
     }
@@ -71,7 +95,7 @@ fn public_key(seed: &str) -> Result<String> {
 fn write(path: &Path, secrets: &BTreeMap<String, String>) -> Result<()> {
     // `gatehouse secrets` may run before `up` has created the directory.
     if let Some(state) = path.parent() {
-        std::fs::create_dir_all(state).with_context(|| format!("cannot create {}", state.display()))?;
+        create_directory(state)?;
     }
     write_atomically(path, &serde_json::to_vec_pretty(secrets)?).with_context(|| format!("cannot write {}", path.display()))
 }
@@ -86,11 +110,32 @@ mod tests {
         let state = directory.join("not/yet");
         let manifest = Manifest::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spin.toml")).unwrap();
         let made = load(&state, &manifest, &BTreeMap::new()).unwrap();
-        for name in ["jwt_signing_key", "jwt_public_keys", "ticket_signing_key", "ticket_public_keys", "tick_secret"] {
+        for name in ["jwt_signing_key", "jwt_public_keys", "ticket_signing_key", "ticket_public_keys", "camera_key", "tick_secret"] {
             assert!(made.get(name).is_some_and(|value| value.len() >= 43), "{name}");
         }
         assert_eq!(load(&state, &manifest, &BTreeMap::new()).unwrap(), made);
         std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn beside_a_database_no_new_secrets_are_made_unless_asked_for() {
+        let state = tempfile::tempdir().unwrap();
+        let manifest = Manifest::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spin.toml")).unwrap();
+        let load_with = |given: &BTreeMap<String, String>| load(state.path(), &manifest, given);
+        std::fs::write(state.path().join("default.db"), "").unwrap();
+        let error = load_with(&BTreeMap::new()).unwrap_err().to_string();
+        assert!(error.contains("secrets.json is missing") && error.contains("write {} into it"), "{error}");
+        assert!(!state.path().join(FILE).exists());
+        let seed = || String::from("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A");
+        let all = GENERATED.iter().map(|name| ((*name).to_owned(), seed())).collect();
+        assert!(load_with(&all).is_ok(), "who has them elsewhere needs no file");
+        for damaged in ["", "{", "[]"] {
+            std::fs::write(state.path().join(FILE), damaged).unwrap();
+            let error = load_with(&BTreeMap::new()).unwrap_err().to_string();
+            assert!(error.contains("is damaged. Put back a copy"), "{error}");
+        }
+        std::fs::write(state.path().join(FILE), "{}").unwrap();
+        assert_eq!(load_with(&BTreeMap::new()).unwrap(), load_with(&BTreeMap::new()).unwrap());
     }
 
     #[test]

@@ -7,11 +7,10 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use futures::{StreamExt as _, TryStreamExt as _};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::json;
 
 mod alerts;
@@ -24,12 +23,14 @@ mod history;
 mod lots;
 pub(crate) mod pattern;
 mod places;
+mod progress;
 pub(crate) mod shuttles;
 
 pub use api::Deployment;
 pub use credentials::{Credentials, User};
 
 use api::{AT_ONCE, Api};
+use progress::progress_bar;
 
 /// How many bulk requests are sent at once: while one is stored, the next is read.
 const BULKS_AT_ONCE: usize = 2;
@@ -272,15 +273,4 @@ fn count(answer: &serde_json::Value, summary: &mut Summary) {
     summary.readings += number("accepted");
     summary.duplicates += number("duplicate");
     summary.rejected += number("rejected");
-}
-
-/// A progress bar on stderr. Hidden if stderr is not a terminal.
-fn progress_bar(length: u64, what: &'static str) -> ProgressBar {
-    let bar = ProgressBar::new(length);
-    if let Ok(style) = ProgressStyle::with_template("{msg:>20} [{bar:40}] {pos}/{len} {eta}") {
-        bar.set_style(style.progress_chars("=> "));
-    }
-    bar.set_message(what);
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
 }

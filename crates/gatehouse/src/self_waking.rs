@@ -91,7 +91,11 @@ impl SelfWaking {
         if self.stalls() != since {
             return Poll::Ready(());
         }
-        self.stall_wakers.lock().push(cx.waker().clone());
+        let mut waiting = self.stall_wakers.lock();
+        // It may be polled again for another reason.
+        if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+            waiting.push(cx.waker().clone());
+        }
         Poll::Pending
     }
 

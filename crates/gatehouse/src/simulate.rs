@@ -1,4 +1,4 @@
-//! `gatehouse simulate`: a fleet of sensors over HTTP, each with its own key, at a given rate, with late, duplicate and bad readings.
+//! `gatehouse simulate`: a fleet of sensors at a given rate, over HTTP, each with its own key, or over MQTT; with late, duplicate and bad readings.
 //!
 //! The load is an open loop: the rate does not depend on the latency, up to `--concurrency` requests at once.
 
@@ -16,6 +16,7 @@ use crate::seed::{Credentials, Deployment};
 
 mod faults;
 mod fleet;
+mod mqtt;
 mod stats;
 mod temples;
 
@@ -23,6 +24,7 @@ pub use faults::Faults;
 pub use stats::Summary;
 
 use fleet::{Device, Fleet, Message};
+use mqtt::Publisher;
 use stats::Stats;
 
 /// Options of `gatehouse simulate`.
@@ -34,6 +36,9 @@ pub struct Args {
     /// The file that `gatehouse seed` wrote.
     #[arg(long, default_value = ".gatehouse/demo-credentials.json")]
     pub credentials: PathBuf,
+    /// Publish over this MQTT broker instead: mqtt://[user:password@]host:port, or mqtts:// for TLS.
+    #[arg(long, value_name = "URL")]
+    pub mqtt: Option<String>,
     /// Readings per second, of the whole fleet.
     #[arg(long, default_value_t = 50.0)]
     pub rate: f64,
@@ -77,6 +82,7 @@ pub async fn run(args: Args) -> anyhow::Result<Summary> {
         }
     });
     let plan = Plan {
+        mqtt: args.mqtt,
         rate: args.rate,
         duration: args.duration,
         devices: args.devices,
@@ -106,6 +112,7 @@ pub async fn run_gentle(
 ) -> anyhow::Result<Summary> {
     let devices = credentials.devices.len();
     let plan = Plan {
+        mqtt: None,
         rate: (devices as f64 / 60.0).max(3.0),
         duration: None,
         devices: None,
@@ -129,6 +136,8 @@ pub async fn run_gentle(
 }
 
 struct Plan {
+    /// The broker to publish to; over HTTP if there is none.
+    mqtt: Option<String>,
     rate: f64,
     duration: Option<Duration>,
     devices: Option<usize>,
@@ -172,11 +181,13 @@ async fn drive(base_url: &str, credentials: &Credentials, plan: Plan, stop: Canc
         Device::new(code, key, occupied, plan.seed, plan.deployment.now_ms())
     });
     let fleet = Fleet::new(devices.collect(), plan.faults, plan.seed);
+    let stats: Arc<Stats> = Arc::default();
     let sender = Arc::new(Sender {
         http: api::http_client(base_url, &plan.deployment)?,
         url: format!("{}/api/telemetry/", api::trim(base_url)),
         operator,
-        stats: Stats::default(),
+        publisher: plan.mqtt.as_deref().map(|address| Publisher::start(address, plan.concurrency, stats.clone())).transpose()?,
+        stats,
     });
     send_at_rate(fleet, &sender, &plan, &stop).await;
     Ok(sender.stats.summary())
@@ -245,6 +256,9 @@ async fn send_at_rate(mut fleet: Fleet, sender: &Arc<Sender>, plan: &Plan, stop:
     }
     while tasks.join_next().await.is_some() {}
     sender.stats.finish(started.elapsed());
+    if let Some(publisher) = &sender.publisher {
+        publisher.finish().await;
+    }
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
@@ -254,11 +268,15 @@ struct Sender {
     http: reqwest::Client,
     url: String,
     operator: Option<Api>,
-    stats: Stats,
+    publisher: Option<Publisher>,
+    stats: Arc<Stats>,
 }
 
 impl Sender {
     async fn send(&self, message: Message) {
+        if let Some(publisher) = &self.publisher {
+            return mqtt::send(publisher, message, &self.stats).await;
+        }
         let begun = Instant::now();
         // A device key may not send readings of another device, known or not; an operator may.
         let status = match (&self.operator, message.by_operator) {

@@ -6,13 +6,23 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
+use gatehouse_gateway::at_least_one;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::builder::DEFAULT_SEND_TIMEOUT;
+use crate::file::write_atomically;
 use crate::manifest::Manifest;
+use crate::memory::DEFAULT_MEMORY;
+use crate::mqtt::ADDRESS_VARIABLE;
+use crate::private_files::{DEMO_CREDENTIALS, DEMO_UNFINISHED};
 use crate::seed::api::Api;
 use crate::seed::{self, Credentials, Deployment};
-use crate::{secrets, simulate, welcome};
+use crate::server::DEFAULT_CONNECTIONS;
+use crate::{secrets, simulate, traces, welcome};
+
+#[expect(clippy::cast_possible_truncation, reason = "it is a few hundred")]
+const DEFAULT_MEMORY_MIB: u32 = (DEFAULT_MEMORY >> 20) as u32;
 
 /// Builds what is stale, migrates, seeds a small demo on the first start, and serves until Ctrl-C.
 #[derive(Args, Clone, Debug)]
@@ -35,15 +45,40 @@ pub struct Up {
     /// The value of a variable (also SPIN_VARIABLE_NAME)
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     variable: Vec<(String, String)>,
+    /// The MQTT broker that sensors publish to, as the variable mqtt_address: mqtt://host:port, or mqtts:// for TLS
+    #[arg(long, value_name = "ADDRESS")]
+    mqtt: Option<String>,
     /// The format of the log; by default, pretty on a terminal and else JSON
     #[arg(long, value_enum)]
     log: Option<Log>,
     /// How long a request may wait for its response, in seconds
     #[arg(long, default_value_t = 30)]
     request_timeout: u64,
+    /// MiB of memory that all instances of the components may have together; what needs more waits
+    #[arg(long, default_value_t = DEFAULT_MEMORY_MIB, value_parser = clap::value_parser!(u32).range(64..))]
+    memory: u32,
+    /// The most connections; fewer where there are not enough file descriptors
+    #[arg(long, default_value_t = DEFAULT_CONNECTIONS, value_parser = at_least_one())]
+    connections: usize,
+    /// The most connections of one address that is no trusted proxy; by default, a quarter of all
+    #[arg(long, value_parser = at_least_one())]
+    connections_per_address: Option<usize>,
+    /// The most streams of events; by default, half as many as connections
+    #[arg(long, value_parser = at_least_one())]
+    streams: Option<usize>,
+    /// The most streams of events of one client's address; by default, half as many as connections of one
+    #[arg(long, value_parser = at_least_one())]
+    streams_per_address: Option<usize>,
+    /// How long a client may take nothing of what is sent to it, in seconds; then its connection is closed
+    #[arg(long, default_value_t = DEFAULT_SEND_TIMEOUT.as_secs(), value_parser = clap::value_parser!(u64).range(1..))]
+    send_timeout: u64,
     /// Worker threads; by default, one more than the machine has cores
     #[arg(long)]
     workers: Option<usize>,
+    #[command(flatten)]
+    gateway: gatehouse_gateway::Limits,
+    #[command(flatten)]
+    traces: traces::Options,
 }
 
 /// Prints the generated secrets as `SPIN_VARIABLE_NAME=…` lines for `spin up`; generates those that are missing.
@@ -76,6 +111,13 @@ pub enum Log {
     Pretty,
 }
 
+impl Log {
+    /// What was asked for, or else what suits where it goes.
+    pub(crate) fn or_default(asked: Option<Self>) -> Self {
+        asked.unwrap_or_else(|| if std::io::stderr().is_terminal() { Self::Pretty } else { Self::Json })
+    }
+}
+
 fn assignment(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("it must be NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
@@ -90,7 +132,7 @@ impl Up {
 
     /// The format of the log.
     pub fn log(&self) -> Log {
-        self.log.unwrap_or_else(|| if std::io::stderr().is_terminal() { Log::Pretty } else { Log::Json })
+        Log::or_default(self.log)
     }
 }
 
@@ -106,9 +148,26 @@ pub async fn run(args: Up) -> Result<()> {
         // Its own requests, by an id that nobody else knows, would drown all others in the log.
         .quiet_request_id(&request_id)
         .variable("await_demo", (args.demo != Demo::None).to_string())
-        .request_timeout(std::time::Duration::from_secs(args.request_timeout));
+        .traces(args.traces)
+        .request_timeout(std::time::Duration::from_secs(args.request_timeout))
+        .memory((args.memory as usize) << 20)
+        .send_timeout(std::time::Duration::from_secs(args.send_timeout))
+        .connections(args.connections)
+        .gateway(args.gateway);
+    if let Some(connections) = args.connections_per_address {
+        builder = builder.connections_per_address(connections);
+    }
+    if let Some(streams) = args.streams {
+        builder = builder.streams(streams);
+    }
+    if let Some(streams) = args.streams_per_address {
+        builder = builder.streams_per_address(streams);
+    }
     for (name, value) in args.variable {
         builder = builder.variable(name, value);
+    }
+    if let Some(address) = args.mqtt {
+        builder = builder.variable(ADDRESS_VARIABLE, address);
     }
     let app = builder.start().await?;
     println!("Gatehouse serves {}", app.base_url());
@@ -126,7 +185,7 @@ pub async fn run(args: Up) -> Result<()> {
         },
         signal = wait_for_stop_signal() => signal?,
     }
-    eprintln!("Stopping: waiting for requests in progress");
+    tracing::info!("stopping: waiting for requests in progress");
     stop.cancel();
     app.shutdown().await;
     Ok(())
@@ -141,7 +200,7 @@ fn demo_request_id() -> Result<String> {
 
 /// Seeds the demo data, prints how to sign in, and starts the simulated fleet.
 async fn start_demo(app: &App, demo: Demo, deployment: &Deployment, stop: &CancellationToken) -> Result<()> {
-    let file = app.state_dir().join("demo-credentials.json");
+    let file = app.state_dir().join(DEMO_CREDENTIALS);
     if demo != Demo::None {
         seed_once(app, &file, deployment).await?;
         seed::tell_done(&app.base_url(), app.variable("tick_secret").unwrap_or_default(), deployment).await?;
@@ -163,11 +222,11 @@ async fn start_demo(app: &App, demo: Demo, deployment: &Deployment, stop: &Cance
 
 /// Seeds the application if it is new, or if an earlier seeding was interrupted.
 async fn seed_once(app: &App, credentials: &Path, deployment: &Deployment) -> Result<()> {
-    let unfinished = app.state_dir().join("demo-unfinished");
+    let unfinished = app.state_dir().join(DEMO_UNFINISHED);
     if !unfinished.exists() && !is_new(app, deployment).await? {
         return Ok(());
     }
-    std::fs::write(&unfinished, "The demo data is not complete: `gatehouse up` begins again.\n")?;
+    write_atomically(&unfinished, b"The demo data is not complete: `gatehouse up` begins again.\n")?;
     let variable = |name: &str| app.variable(name).unwrap_or_default().to_owned();
     let args = seed::Args {
         base_url: app.base_url(),
@@ -183,7 +242,7 @@ async fn seed_once(app: &App, credentials: &Path, deployment: &Deployment) -> Re
         deployment: deployment.clone(),
     };
     let summary = seed::run(args).await.context("seeding the demo")?;
-    eprintln!("Demo: {summary}");
+    tracing::info!("demo: {summary}");
     std::fs::remove_file(unfinished)?;
     Ok(())
 }
@@ -216,7 +275,7 @@ pub fn print_secrets(args: &Secrets) -> Result<()> {
 }
 
 /// Waits for Ctrl-C or for a service manager's SIGTERM.
-async fn wait_for_stop_signal() -> Result<()> {
+pub(crate) async fn wait_for_stop_signal() -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;

@@ -12,6 +12,8 @@ use utoipa::openapi::security::SecurityRequirement;
 use crate::api::{Describe, Request};
 use crate::db::{Database, Fetch as _};
 pub use crate::principal::Principal;
+use crate::row::FromRow;
+use crate::security::{Identified, Kind};
 use crate::{Problem, host, params, request, token};
 
 /// Who changes what no account has changed: rules and scheduled work.
@@ -124,7 +126,38 @@ impl<R: Requirement, S: Sync> FromRequestParts<S> for Caller<R> {
             // Nobody is refused for what they were a moment ago.
             principal = identify(parts, 0).await?.ok_or_else(sign_in)?;
         }
+        Identified::note(parts, &principal.id);
         if R::met_by(&principal) { Ok(Self(principal, PhantomData)) } else { Err(Problem::forbidden(R::REFUSAL)) }
+    }
+}
+
+/// The caller of a route that must do what it can when the database cannot be asked who they are.
+pub enum Reporter<R> {
+    /// The caller, who meets `R`.
+    Known(Caller<R>),
+    /// Whom their access token names, and what keeps the database from being asked. The account may have been dismissed since, or the session
+    /// have ended. There is no such thing for a device's key, which says nothing by itself.
+    Claimed(Principal, Problem),
+}
+
+impl<R: Requirement, S: Sync> FromRequestParts<S> for Reporter<R> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let problem = match Caller::from_request_parts(parts, state).await {
+            Ok(caller) => return Ok(Self::Known(caller)),
+            Err(problem) if problem.status().is_server_error() => problem,
+            Err(problem) => return Err(problem),
+        };
+        let Some(token) = bearer(parts)?.filter(|bearer| !bearer.starts_with(DEVICE_KEY_PREFIX)) else { return Err(problem) };
+        let holder = token::holder(token, request::now(parts).0).await?;
+        if R::met_by(&holder) { Ok(Self::Claimed(holder, problem)) } else { Err(Problem::forbidden(R::REFUSAL)) }
+    }
+}
+
+impl<R: Requirement> Describe for Reporter<R> {
+    fn describe(request: &mut Request<'_>) {
+        Caller::<R>::describe(request);
     }
 }
 
@@ -135,7 +168,11 @@ impl<S: Sync> FromRequestParts<S> for MaybeCaller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        identify(parts, 0).await.map(Self)
+        let caller = identify(parts, 0).await?;
+        if let Some(caller) = &caller {
+            Identified::note(parts, &caller.id);
+        }
+        Ok(Self(caller))
     }
 }
 
@@ -178,28 +215,42 @@ async fn identify(parts: &Parts, max_age_ms: u64) -> Result<Option<Principal>, P
     if let Some(key) = key {
         return device(key).map(Some);
     }
-    let Some(header) = parts.headers.get(AUTHORIZATION) else {
-        return Ok(None);
-    };
-    let credentials = header.to_str().ok().and_then(|header| header.split_once(' '));
-    let Some((_, bearer)) = credentials.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
-        return Err(Problem::unauthorized("send Authorization: Bearer and a token"));
-    };
-    let bearer = bearer.trim();
+    let Some(bearer) = bearer(parts)? else { return Ok(None) };
     if bearer.starts_with(DEVICE_KEY_PREFIX) {
         return device(bearer).map(Some);
     }
-    token::verify(bearer, request::now(parts).0, max_age_ms).await.map(Some)
+    token::verify(bearer, request::now(parts).0, max_age_ms, parts.method.is_safe()).await.map(Some)
+}
+
+#[derive(FromRow)]
+struct Key {
+    code: String,
+    is_revoked: bool,
+}
+
+/// What stands behind `Authorization: Bearer`.
+fn bearer(parts: &Parts) -> Result<Option<&str>, Problem> {
+    let Some(header) = parts.headers.get(AUTHORIZATION) else { return Ok(None) };
+    let credentials = header.to_str().ok().and_then(|header| header.split_once(' '));
+    match credentials.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) {
+        Some((_, bearer)) => Ok(Some(bearer.trim())),
+        None => Err(Problem::unauthorized("send Authorization: Bearer and a token")),
+    }
 }
 
 /// The device that this key belongs to. Asked of the database each time, so that a revoked key stops at once. The key has 256 bits
 /// of entropy: its SHA-256 is looked up in an index, which leaks nothing of use about other keys.
 fn device(key: &str) -> Result<Principal, Problem> {
-    let code: Option<String> = Database.fetch_scalar(
-        "select d.code from device_credentials c join devices d on d.id = c.device_id
-         where c.key_hash = ? and c.revoked_at is null",
+    let found: Option<Key> = Database.fetch_optional(
+        "select d.code, c.revoked_at is not null as is_revoked
+         from device_credentials c join devices d on d.id = c.device_id where c.key_hash = ?",
         params![host::sha256(key.as_bytes())],
     )?;
-    let code = code.ok_or_else(|| Problem::unauthorized("the device key is not valid or was revoked"))?;
-    Ok(Principal { id: format!("device:{code}"), role: Role::Device, device: Some(code), session: None })
+    let refused = || Problem::unauthorized("the device key is not valid or was revoked");
+    let Key { code, is_revoked } = found.ok_or_else(|| refused().logged_as(Kind::AuthnLoginFail, None, "unknown_key"))?;
+    let id = format!("device:{code}");
+    if is_revoked {
+        return Err(refused().logged_as(Kind::AuthnTokenReuse, Some(id), "revoked_key"));
+    }
+    Ok(Principal { id, role: Role::Device, device: Some(code), session: None })
 }

@@ -72,7 +72,7 @@ fn gunzip(body: &[u8], max: usize) -> Result<Vec<u8>, Problem> {
     let read = MultiGzDecoder::new(body).take(bound).read_to_end(&mut decoded);
     read.map_err(|_| Problem::unreadable("the body is not gzip, though its `Content-Encoding` says so"))?;
     if decoded.len() > max {
-        return Err(Problem::too_large(format!("a body has at most {max} bytes when it is decoded")));
+        return Err(Problem::too_large(format!("a body has at most {max} bytes here, when it is decoded")));
     }
     Ok(decoded)
 }

@@ -35,6 +35,19 @@ pub async fn list(name: &'static str) -> Result<Vec<String>, Problem> {
     Ok(get(name).await?.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect())
 }
 
+/// The origin that leaves a destination unset: `allowed_outbound_hosts` takes no empty one, and this can never exist (RFC 2606).
+const UNSET: &str = "https://unset.invalid";
+
+/// The scheme, host and port of a variable, without a slash at its end; none when it is unset.
+pub async fn origin(name: &'static str) -> Result<Option<String>, Problem> {
+    Ok(origin_of(&get(name).await?))
+}
+
+fn origin_of(value: &str) -> Option<String> {
+    let origin = value.trim().trim_end_matches('/');
+    (!origin.is_empty() && !origin.eq_ignore_ascii_case(UNSET)).then(|| origin.to_owned())
+}
+
 #[cfg(target_family = "wasm")]
 async fn read(name: &str) -> Result<String, Problem> {
     use spin_sdk::variables::{Error, get};
@@ -48,4 +61,15 @@ async fn read(name: &str) -> Result<String, Problem> {
 #[cfg(not(target_family = "wasm"))]
 async fn read(name: &str) -> Result<String, Problem> {
     Ok(std::env::var(format!("SPIN_VARIABLE_{}", name.to_uppercase())).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_may_be_left_unset() {
+        assert_eq!(origin_of(" https://hooks.example/ ").as_deref(), Some("https://hooks.example"));
+        assert!(origin_of("https://unset.invalid").is_none() && origin_of("HTTPS://Unset.invalid/").is_none() && origin_of(" ").is_none());
+    }
 }

@@ -1,22 +1,19 @@
 //! The record: SQLite through `spin:sqlite`.
 //!
-//! Each instance keeps one connection for single statements; a transaction opens its own. The interface's synchronous `execute`
+//! Each instance keeps one connection for single statements ([`kept`]); a transaction opens its own. The interface's synchronous `execute`
 //! is used throughout: it gives all rows and the error at once, where `execute-async` returns before the statement has run.
 
+pub(crate) mod backend;
 pub mod error;
+mod kept;
+pub(crate) mod patience;
 pub mod value;
 
-use std::cell::OnceCell;
-
+use crate::Problem;
 use crate::row::{Column, FromRow};
 pub use crate::row::{Row, Rows};
-use crate::{Problem, migrate};
-pub use error::DbError;
+pub use error::{DbError, Outage};
 pub use value::Value;
-
-thread_local! {
-    static CONNECTION: OnceCell<backend::Connection> = const { OnceCell::new() };
-}
 
 /// Something that runs SQL: a [`Transaction`], or the instance's own connection ([`Database`]).
 pub trait Executor {
@@ -56,7 +53,11 @@ pub struct Database;
 
 impl Executor for Database {
     fn run(&self, sql: &str, params: Vec<Value>) -> Result<Rows, DbError> {
-        on_connection(|connection| connection.run(sql, params))
+        if !kept::is_read(sql) {
+            crate::kept::forget();
+        }
+        let params = backend::lower(params);
+        kept::with(sql, |connection| patience::retry(|| connection.run(sql, &params)))
     }
 }
 
@@ -64,42 +65,33 @@ impl Database {
     /// As [`Executor::run`], for a change that gives no rows: how many rows it inserted, updated or deleted itself. What its triggers
     /// changed does not count.
     pub fn run_counted(self, sql: &str, params: Vec<Value>) -> Result<u64, DbError> {
-        on_connection(|connection| {
-            connection.run(sql, params)?;
-            Ok(connection.changes())
+        crate::kept::forget();
+        let params = backend::lower(params);
+        kept::with(sql, |connection| {
+            patience::retry(|| connection.run(sql, &params))?;
+            connection.changes()
         })
     }
 }
 
-fn on_connection<T>(work: impl FnOnce(&backend::Connection) -> Result<T, DbError>) -> Result<T, DbError> {
-    CONNECTION.with(|cell| {
-        let connection = match cell.get() {
-            Some(connection) => connection,
-            None => {
-                let opened = backend::Connection::open()?;
-                migrate::ensure(&opened)?;
-                cell.get_or_init(|| opened)
-            }
-        };
-        work(connection)
-    })
+/// Runs one statement that changes nothing on a connection of its own, which has nothing of the database in its cache.
+pub fn on_own_connection(sql: &str) -> Result<Rows, DbError> {
+    backend::Connection::open()?.run(sql, &backend::lower(Vec::new()))
 }
 
 /// Runs `work` between `begin immediate` and `commit` on a connection that no other request shares, and rolls back when it
 /// refuses. Keep it short: writers wait for each other.
 pub fn transaction<T, E: From<DbError>>(work: impl FnOnce(&Transaction) -> Result<T, E>) -> Result<T, E> {
-    // The instance's connection has made sure of the schema.
-    Database.run("select 1", Vec::new())?;
-    let transaction = Transaction(backend::Connection::open()?);
-    transaction.run("begin immediate", Vec::new())?;
+    crate::kept::forget();
+    let transaction = Transaction(kept::begin()?);
     match work(&transaction) {
         Ok(value) => {
-            transaction.run("commit", Vec::new())?;
+            patience::retry(|| transaction.0.control("commit"))?;
             Ok(value)
         }
         Err(refusal) => {
             // A connection that is dropped rolls back too; what this says of the refusal is not more than the refusal.
-            let _ = transaction.run("rollback", Vec::new());
+            let _ = transaction.0.control("rollback");
             Err(refusal)
         }
     }
@@ -110,81 +102,6 @@ pub struct Transaction(backend::Connection);
 
 impl Executor for Transaction {
     fn run(&self, sql: &str, params: Vec<Value>) -> Result<Rows, DbError> {
-        self.0.run(sql, params)
-    }
-}
-
-#[cfg(target_family = "wasm")]
-pub(crate) mod backend {
-    use spin_sdk::sqlite::wit::sqlite;
-
-    use super::{DbError, Rows, Value};
-
-    pub struct Connection(sqlite::Connection);
-
-    impl Connection {
-        pub fn open() -> Result<Self, DbError> {
-            sqlite::Connection::open("default").map(Self).map_err(error)
-        }
-
-        pub fn run(&self, sql: &str, params: Vec<Value>) -> Result<Rows, DbError> {
-            let params: Vec<_> = params.into_iter().map(lower).collect();
-            let result = self.0.execute(sql, &params).map_err(error)?;
-            Ok(Rows::new(result.columns, result.rows.into_iter().map(|row| row.values.into_iter().map(lift).collect())))
-        }
-
-        /// Rows that the last change on this connection changed.
-        pub fn changes(&self) -> u64 {
-            self.0.changes()
-        }
-    }
-
-    fn error(error: sqlite::Error) -> DbError {
-        match error {
-            sqlite::Error::Io(message) => DbError::from_message(&message),
-            other => DbError::Other(format!("{other:?}")),
-        }
-    }
-
-    fn lower(value: Value) -> sqlite::Value {
-        match value {
-            Value::Integer(it) => sqlite::Value::Integer(it),
-            Value::Real(it) => sqlite::Value::Real(it),
-            Value::Text(it) => sqlite::Value::Text(it),
-            Value::Blob(it) => sqlite::Value::Blob(it),
-            Value::Null => sqlite::Value::Null,
-        }
-    }
-
-    fn lift(value: sqlite::Value) -> Value {
-        match value {
-            sqlite::Value::Integer(it) => Value::Integer(it),
-            sqlite::Value::Real(it) => Value::Real(it),
-            sqlite::Value::Text(it) => Value::Text(it),
-            sqlite::Value::Blob(it) => Value::Blob(it),
-            sqlite::Value::Null => Value::Null,
-        }
-    }
-}
-
-/// Outside a component there is no database; what needs one is tested over HTTP.
-#[cfg(not(target_family = "wasm"))]
-pub(crate) mod backend {
-    use super::{DbError, Rows, Value};
-
-    pub struct Connection;
-
-    impl Connection {
-        pub fn open() -> Result<Self, DbError> {
-            Err(DbError::Other("there is no database outside Spin".to_owned()))
-        }
-
-        pub fn run(&self, _sql: &str, _params: Vec<Value>) -> Result<Rows, DbError> {
-            Err(DbError::Other("there is no database outside Spin".to_owned()))
-        }
-
-        pub fn changes(&self) -> u64 {
-            0
-        }
+        self.0.run(sql, &backend::lower(params))
     }
 }

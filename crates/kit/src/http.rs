@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Request, StatusCode};
 
+use crate::clock;
+
 /// The bounds of an exchange.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
@@ -41,6 +43,9 @@ pub enum SendError {
     /// The manifest does not allow it: nothing was sent.
     #[error("allowed_outbound_hosts does not allow this destination")]
     Denied,
+    /// There is no way there: no such name, or a network that cannot be reached. Nothing was sent.
+    #[error("no way there: {0}")]
+    Unreachable(String),
     /// No connection, or it broke off before the answer began: the receiver may have got the request.
     #[error("no answer: {0}")]
     Unanswered(String),
@@ -52,14 +57,82 @@ pub enum SendError {
     BrokenOff(StatusCode),
 }
 
+/// An answer whose body is read piece by piece.
+pub struct Opened {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Incoming,
+}
+
+/// The body of an answer. What is not asked for is not read: who sends it waits.
+pub struct Incoming {
+    #[cfg(target_family = "wasm")]
+    body: spin_sdk::wasip3::http_compat::IncomingResponseBody,
+    status: StatusCode,
+}
+
+impl Incoming {
+    /// The next piece; none at the end.
+    #[cfg(target_family = "wasm")]
+    pub async fn next(&mut self) -> Option<Result<Bytes, SendError>> {
+        use http_body_util::BodyExt as _;
+
+        loop {
+            match self.body.frame().await? {
+                Ok(frame) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Some(Ok(data));
+                    }
+                }
+                Err(_) => return Some(Err(SendError::BrokenOff(self.status))),
+            }
+        }
+    }
+
+    /// Outside a component nothing is received.
+    #[cfg(not(target_family = "wasm"))]
+    pub async fn next(&mut self) -> Option<Result<Bytes, SendError>> {
+        Some(Err(SendError::BrokenOff(self.status)))
+    }
+}
+
+/// Sends a request and waits for the head of the answer, for so many milliseconds at most. How long the body may take is for the caller to say.
+pub async fn open(request: Request<Bytes>, time_ms: u64) -> Result<Opened, SendError> {
+    use futures::future::{Either, select};
+
+    let opening = std::pin::pin!(head(request));
+    let limit = std::pin::pin!(clock::sleep_ms(time_ms));
+    match select(opening, limit).await {
+        Either::Left((opened, _)) => opened,
+        Either::Right(_) => Err(SendError::TimedOut(time_ms)),
+    }
+}
+
+#[cfg(target_family = "wasm")]
+async fn head(request: Request<Bytes>) -> Result<Opened, SendError> {
+    use spin_sdk::http::FullBody;
+
+    let response = spin_sdk::http::send(request.map(FullBody::new)).await.map_err(SendError::of)?;
+    let (parts, body) = response.into_parts();
+    Ok(Opened { status: parts.status, headers: parts.headers, body: Incoming { body, status: parts.status } })
+}
+
+/// Outside a component nothing is sent.
+#[cfg(not(target_family = "wasm"))]
+async fn head(_request: Request<Bytes>) -> Result<Opened, SendError> {
+    Err(SendError::Unanswered("there is no network outside Spin".to_owned()))
+}
+
 /// Sends a request and reads the answer, within the bounds.
 #[cfg(target_family = "wasm")]
 pub async fn send(request: Request<Bytes>, bounds: Bounds) -> Result<Reply, SendError> {
     use futures::future::{Either, select};
-    use spin_sdk::wasip3::clocks::monotonic_clock::wait_for;
 
     let exchange = std::pin::pin!(exchange(request, bounds.answer_bytes));
-    let limit = std::pin::pin!(wait_for(bounds.time_ms * 1_000_000));
+    let limit = std::pin::pin!(clock::sleep_ms(bounds.time_ms));
     match select(exchange, limit).await {
         Either::Left((reply, _)) => reply,
         Either::Right(_) => Err(SendError::TimedOut(bounds.time_ms)),
@@ -68,21 +141,10 @@ pub async fn send(request: Request<Bytes>, bounds: Bounds) -> Result<Reply, Send
 
 #[cfg(target_family = "wasm")]
 async fn exchange(request: Request<Bytes>, answer_bytes: usize) -> Result<Reply, SendError> {
-    use http_body_util::BodyExt as _;
-    use spin_sdk::http::FullBody;
-    use spin_sdk::wasip3::http::types::ErrorCode;
-
-    let response = spin_sdk::http::send(request.map(FullBody::new)).await.map_err(|error| match error {
-        ErrorCode::HttpRequestDenied => SendError::Denied,
-        other => SendError::Unanswered(other.to_string()),
-    })?;
-    let (parts, mut body) = response.into_parts();
-    let mut reply = Reply { status: parts.status, headers: parts.headers, body: Vec::new(), is_truncated: false };
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| SendError::BrokenOff(parts.status))?;
-        if let Some(data) = frame.data_ref() {
-            reply.body.extend_from_slice(data);
-        }
+    let Opened { status, headers, mut body } = head(request).await?;
+    let mut reply = Reply { status, headers, body: Vec::new(), is_truncated: false };
+    while let Some(piece) = body.next().await {
+        reply.body.extend_from_slice(&piece?);
         if reply.body.len() > answer_bytes {
             reply.body.truncate(answer_bytes);
             reply.is_truncated = true;
@@ -90,6 +152,24 @@ async fn exchange(request: Request<Bytes>, answer_bytes: usize) -> Result<Reply,
         }
     }
     Ok(reply)
+}
+
+#[cfg(target_family = "wasm")]
+impl SendError {
+    /// What of WASI's words an error is told as.
+    fn of(error: spin_sdk::wasip3::http::types::ErrorCode) -> Self {
+        use spin_sdk::wasip3::http::types::ErrorCode;
+
+        match error {
+            ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => Self::Denied,
+            ErrorCode::DnsError(_)
+            | ErrorCode::DnsTimeout
+            | ErrorCode::DestinationNotFound
+            | ErrorCode::DestinationUnavailable
+            | ErrorCode::DestinationIpUnroutable => Self::Unreachable(error.to_string()),
+            other => Self::Unanswered(other.to_string()),
+        }
+    }
 }
 
 /// Outside a component nothing is sent.

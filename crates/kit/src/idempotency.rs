@@ -25,12 +25,17 @@ pub const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 /// The body of a request that may be repeated with its key. It is parsed when it is first asked for: what is repeated gets its first
 /// answer, also when it would be refused by now because a moment in it has passed.
 pub struct Idempotent<T> {
-    key: Option<String>,
-    request_hash: [u8; 32],
+    key: Option<Key>,
     now_ms: i64,
     path_values: PathValues,
     bytes: Bytes,
     body: PhantomData<fn() -> T>,
+}
+
+/// What the client named the request, and what it asked for.
+struct Key {
+    text: String,
+    request_hash: [u8; 32],
 }
 
 impl<T: FromBody, S: Send + Sync> FromRequest<S> for Idempotent<T> {
@@ -43,8 +48,8 @@ impl<T: FromBody, S: Send + Sync> FromRequest<S> for Idempotent<T> {
         let target = format!("{} {}\n", parts.method, parts.uri.path());
         let now_ms = request::now(&parts).0;
         let JsonBytes(bytes) = JsonBytes::from_request(Request::from_parts(parts, body), state).await?;
-        let request_hash = host::sha256(&[target.as_bytes(), &bytes].concat());
-        Ok(Self { key, request_hash, now_ms, path_values, bytes, body: PhantomData })
+        let key = key.map(|text| Key { text, request_hash: host::sha256(&[target.as_bytes(), &bytes].concat()) });
+        Ok(Self { key, now_ms, path_values, bytes, body: PhantomData })
     }
 }
 
@@ -64,6 +69,11 @@ struct KeptAnswer {
 }
 
 impl<T: FromBody> Idempotent<T> {
+    /// The key, if one was sent.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_ref().map(|key| key.text.as_str())
+    }
+
     /// The body.
     pub fn body(&self) -> Result<T, Problem> {
         T::from_body(&self.bytes, self.now_ms, &self.path_values)
@@ -87,7 +97,7 @@ impl<T: FromBody> Idempotent<T> {
             if let Some(key) = &self.key {
                 transaction.run(
                     "insert or replace into idempotency_keys (caller, key, request_hash, status, body, created_at) values (?, ?, ?, ?, ?, ?)",
-                    params![&caller.id, key, self.request_hash, i64::from(StatusCode::CREATED.as_u16()), &answer, self.now_ms],
+                    params![&caller.id, &key.text, key.request_hash, i64::from(StatusCode::CREATED.as_u16()), &answer, self.now_ms],
                 )?;
             }
             Ok(Once::new(answer))
@@ -117,7 +127,7 @@ impl<T: FromBody> Idempotent<T> {
         let Some(key) = &self.key else { return Ok(None) };
         let kept = db.run(
             "select request_hash = ? as is_same, body from idempotency_keys where caller = ? and key = ? and created_at > ?",
-            params![self.request_hash, &caller.id, key, self.now_ms - KEPT_MS],
+            params![key.request_hash, &caller.id, &key.text, self.now_ms - KEPT_MS],
         )?;
         let Some(row) = kept.first() else { return Ok(None) };
         let kept = KeptAnswer::from_row(row)?;

@@ -1,6 +1,7 @@
 //! Migrations that run by themselves: forward only, checksummed, under the database's write lock, by whichever instance comes first.
 
-use crate::db::{DbError, Value, backend::Connection};
+use crate::db::backend::{self, Connection};
+use crate::db::{DbError, Rows, Value, patience};
 use crate::{host, params};
 
 struct Migration {
@@ -18,45 +19,40 @@ pub fn latest() -> i64 {
 
 /// The version that the database is at, 0 when it is empty.
 pub(crate) fn current(connection: &Connection) -> Result<i64, DbError> {
-    match connection.run("select coalesce(max(version), 0) from schema_migrations", Vec::new()) {
+    match run(connection, "select coalesce(max(version), 0) from schema_migrations", Vec::new()) {
         Ok(rows) => Ok(rows.first().and_then(|row| row.scalar().ok()).unwrap_or(0)),
         Err(DbError::Other(message)) if message.contains("no such table") => Ok(0),
         Err(error) => Err(error),
     }
 }
 
-/// Brings the database to [`latest`] unless it is there. A database that is ahead (a rolled-back release) is left as it is: steps
-/// are forward only and written so that the release before still works.
-pub(crate) fn ensure(connection: &Connection) -> Result<(), DbError> {
-    if current(connection)? >= latest() {
-        return Ok(());
+/// A connection to a database that is at [`latest`]: it is brought there unless it is. One that is ahead (a rolled-back release) is left as
+/// it is: steps are forward only and written so that the release before still works.
+pub(crate) fn connect() -> Result<Connection, DbError> {
+    let connection = Connection::open()?;
+    if current(&connection)? >= latest() {
+        return Ok(connection);
     }
-    let own = Connection::open()?;
     // Outside a transaction, as SQLite wants it; it lasts. libSQL is in WAL mode by itself and may refuse the pragma.
-    let _ = patiently(&own, "pragma journal_mode = wal");
-    patiently(&own, "begin immediate")?;
+    let _ = patience::retry(|| connection.control("pragma journal_mode = wal"));
+    let own = Connection::open()?;
+    // When an application starts, each component's first instance comes here at once, in a process for each trigger: all wait for the
+    // one that migrates.
+    patience::retry(|| own.control("begin immediate"))?;
     let applied = apply(&own);
-    patiently(&own, if applied.is_ok() { "commit" } else { "rollback" })?;
-    applied
+    patience::retry(|| own.control(if applied.is_ok() { "commit" } else { "rollback" }))?;
+    applied?;
+    // One that was opened before, idle since, may be of no use by now.
+    Connection::open()
 }
 
-/// How often a statement is tried; the host waits for the lock up to its busy timeout each time.
-const ATTEMPTS: usize = 4;
-
-/// When an application starts, each component's first instance comes here at once, in a process for each trigger: all wait for the
-/// one that migrates, and on a slow disk for longer than one busy timeout.
-fn patiently(connection: &Connection, statement: &str) -> Result<(), DbError> {
-    let mut attempt = 1;
-    loop {
-        match connection.run(statement, Vec::new()) {
-            Err(DbError::Busy) if attempt < ATTEMPTS => attempt += 1,
-            done => return done.map(drop),
-        }
-    }
+fn run(connection: &Connection, sql: &str, params: Vec<Value>) -> Result<Rows, DbError> {
+    connection.run(sql, &backend::lower(params))
 }
 
 fn apply(connection: &Connection) -> Result<(), DbError> {
-    connection.run(
+    run(
+        connection,
         "create table if not exists schema_migrations (
             version integer primary key, name text not null, checksum text not null, applied_at integer not null
         ) strict",
@@ -64,7 +60,7 @@ fn apply(connection: &Connection) -> Result<(), DbError> {
     )?;
     for migration in MIGRATIONS {
         let checksum: String = const_hex::encode(host::sha256(migration.sql.as_bytes()));
-        let known = connection.run("select checksum from schema_migrations where version = ?", params![migration.version])?;
+        let known = run(connection, "select checksum from schema_migrations where version = ?", params![migration.version])?;
         if let Some(row) = known.first() {
             if row.values().first() != Some(&Value::Text(checksum)) {
                 return Err(DbError::Other(format!("migration {} was changed after it was applied", migration.name)));
@@ -72,9 +68,10 @@ fn apply(connection: &Connection) -> Result<(), DbError> {
             continue;
         }
         for statement in statements(migration.sql) {
-            connection.run(statement, Vec::new())?;
+            run(connection, statement, Vec::new())?;
         }
-        connection.run(
+        run(
+            connection,
             "insert into schema_migrations (version, name, checksum, applied_at) values (?, ?, ?, ?)",
             params![migration.version, migration.name, checksum, host::now_ms()],
         )?;

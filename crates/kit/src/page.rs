@@ -1,10 +1,13 @@
 //! Lists: `{"items": […], "next_cursor": …}`, keyset paging, filters named as the fields (docs/reference/rules.md#lists).
 
+use axum::Extension;
 use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::request::Parts;
-use serde::Serialize;
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 use strum::{EnumString, IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
@@ -15,6 +18,7 @@ use utoipa::openapi::{ContentBuilder, ResponseBuilder};
 use crate::api::{Describe, Request, Respond, answer_schema};
 use crate::input::{self, Field as _, Input, Int, Object};
 use crate::problem::FieldErrors;
+use crate::representation::Polled;
 use crate::request::{self, Query};
 use crate::{Problem, config, host};
 
@@ -35,7 +39,8 @@ pub struct Listing<F> {
     /// The filters.
     pub filters: F,
     limit: i64,
-    scope: String,
+    scope: Scope,
+    request: String,
     after: Vec<Json>,
     plain: bool,
 }
@@ -61,7 +66,7 @@ impl<F: Input> Listing<F> {
         let mut errors = FieldErrors::new();
         let (limit, cursor) = (object.remove("limit"), object.remove("cursor"));
         let plain = plain_lists && limit.is_none() && cursor.is_none();
-        let scope = scope(path, &object);
+        let scope = Scope::new(path, &object);
         input::refuse_unknown::<F>(&object, &mut errors);
         let mut at = input::At::top(&mut errors, now_ms, true);
         let limit = match limit {
@@ -73,8 +78,19 @@ impl<F: Input> Listing<F> {
             None => Some(Vec::new()),
         };
         let filters = F::read(&object, &mut at);
-        let listing = (|| Some(Self { filters: filters?, limit: limit?, scope, after: after?, plain }))();
+        let listing =
+            (|| Some(Self { filters: filters?, limit: limit?, scope, request: format!("{path}?{query}"), after: after?, plain }))();
         input::finish(listing, errors)
+    }
+
+    /// What was asked for, filters and page: a key by which an answer can be kept, where all callers are answered the same.
+    pub fn request(&self) -> &str {
+        &self.request
+    }
+
+    /// The same, for an answer that is this audience's alone.
+    pub fn request_of(&self, audience: &str) -> String {
+        format!("{audience} {}", self.request)
     }
 
     /// How many rows to ask for: one more than the page, which tells whether there is a next one.
@@ -110,24 +126,34 @@ impl<F: Input> Listing<F> {
 }
 
 /// Which list and filters a cursor belongs to.
-fn scope(path: &str, filters: &Object) -> String {
-    let mut text = path.to_ascii_lowercase();
-    // An empty filter is one that was not given.
-    for (name, value) in filters.iter().filter(|(_, value)| value.as_str() != Some("")) {
-        text.push_str(&format!("\n{name}={}", value.as_str().unwrap_or_default()));
+#[derive(Debug)]
+struct Scope(String);
+
+impl Scope {
+    fn new(path: &str, filters: &Object) -> Self {
+        let mut text = path.to_ascii_lowercase();
+        // An empty filter is one that was not given.
+        for (name, value) in filters.iter().filter(|(_, value)| value.as_str() != Some("")) {
+            text.push_str(&format!("\n{name}={}", value.as_str().unwrap_or_default()));
+        }
+        Self(text)
     }
-    URL_SAFE_NO_PAD.encode(&host::sha256(text.as_bytes())[..6])
+
+    /// Its name in a cursor.
+    fn digest(&self) -> String {
+        URL_SAFE_NO_PAD.encode(&host::sha256(self.0.as_bytes())[..6])
+    }
 }
 
-fn cursor(scope: &str, key: &impl Serialize) -> String {
-    let text = serde_json::to_string(&(scope, key)).unwrap_or_default();
+fn cursor(scope: &Scope, key: &impl Serialize) -> String {
+    let text = serde_json::to_string(&(scope.digest(), key)).unwrap_or_default();
     URL_SAFE_NO_PAD.encode(text)
 }
 
-fn after(cursor: &str, scope: &str, at: &mut input::At<'_>) -> Option<Vec<Json>> {
+fn after(cursor: &str, scope: &Scope, at: &mut input::At<'_>) -> Option<Vec<Json>> {
     let decoded: Option<(String, Vec<Json>)> = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     match decoded {
-        Some((of, key)) if of == scope => Some(key),
+        Some((of, key)) if of == scope.digest() => Some(key),
         Some(_) => {
             at.refuse("belongs to another list or to other filters");
             None
@@ -166,14 +192,13 @@ impl<F: Input> Describe for Listing<F> {
 }
 
 /// A page of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Page<T> {
     /// The items, in the list's order.
     pub items: Vec<T>,
     /// What to send as `cursor` for the next page; null on the last.
     pub next_cursor: Option<String>,
     /// Whether the answer is a bare array of the items.
-    #[serde(skip)]
     plain: bool,
 }
 
@@ -181,6 +206,11 @@ impl<T> Page<T> {
     /// The page of what `view` makes of each item.
     pub fn map<U>(self, view: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(view).collect(), next_cursor: self.next_cursor, plain: self.plain }
+    }
+
+    /// The page of what `view` makes of each item, without those of which it makes nothing.
+    pub fn filter_map<'a, U>(&'a self, view: impl FnMut(&'a T) -> Option<U>) -> Page<U> {
+        Page { items: self.items.iter().filter_map(view).collect(), next_cursor: self.next_cursor.clone(), plain: self.plain }
     }
 }
 
@@ -200,9 +230,22 @@ impl<T: ToSchema> Page<T> {
     }
 }
 
-impl<T: Serialize> axum::response::IntoResponse for Page<T> {
-    fn into_response(self) -> axum::response::Response {
-        if self.plain { axum::Json(self.items).into_response() } else { axum::Json(self).into_response() }
+impl<T: Serialize> Serialize for Page<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.plain {
+            return self.items.serialize(serializer);
+        }
+        let mut page = serializer.serialize_struct("Page", 2)?;
+        page.serialize_field("items", &self.items)?;
+        page.serialize_field("next_cursor", &self.next_cursor)?;
+        page.end()
+    }
+}
+
+/// Screens poll lists.
+impl<T: Serialize> IntoResponse for Page<T> {
+    fn into_response(self) -> Response {
+        (Extension(Polled::Body), axum::Json(self)).into_response()
     }
 }
 
@@ -219,59 +262,4 @@ impl<T: ToSchema> Respond for Page<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug, Input)]
-    struct Filters {
-        site: Option<input::Slug>,
-        active: Option<bool>,
-    }
-
-    fn parse(path: &str, query: &str) -> Result<Listing<Filters>, Problem> {
-        Listing::parse(path, query, 0, false)
-    }
-
-    #[test]
-    fn every_bad_parameter_is_named_at_once() {
-        let problem = parse("/a", "limit=900&colour=red&site=A&active=yes&cursor=%00").unwrap_err();
-        let names: Vec<_> = problem.errors().keys().map(String::as_str).collect();
-        assert_eq!(names, ["active", "colour", "cursor", "limit", "site"]);
-    }
-
-    #[test]
-    fn a_cursor_serves_its_own_list_and_filters_only() {
-        let first = parse("/a", "limit=1&site=x").unwrap();
-        let cursor = first.page(vec!["k1", "k2"], |key| (*key, 7)).next_cursor.unwrap();
-        let next = parse("/a", &format!("site=x&limit=5&cursor={cursor}")).unwrap();
-        assert_eq!((next.after_text(0), next.after_int(1)), (Some("k1"), Some(7)));
-        for (path, query) in [("/b", "site=x"), ("/a", "site=y"), ("/a", "")] {
-            let problem = parse(path, &format!("{query}&cursor={cursor}")).unwrap_err();
-            assert!(problem.errors().contains_key("cursor"), "{path}?{query}");
-        }
-        assert!(first.page(vec!["k1"], |key| (*key,)).next_cursor.is_none());
-    }
-
-    #[test]
-    fn only_who_asks_for_no_page_gets_a_bare_array() {
-        use axum::response::IntoResponse as _;
-
-        let answer = |query: &str, plain_lists: bool| {
-            let listing = Listing::<Filters>::parse("/a", query, 0, plain_lists).unwrap();
-            let fetch = listing.fetch();
-            let response = listing.page(vec![7], |it| [*it]).map(|it| it + 1).into_response();
-            let body = futures::executor::block_on(axum::body::to_bytes(response.into_body(), 1000)).unwrap();
-            (fetch, serde_json::from_slice::<Json>(&body).unwrap())
-        };
-        let page = serde_json::json!({ "items": [8], "next_cursor": null });
-        assert_eq!(answer("site=x", true), (5001, serde_json::json!([8])));
-        assert_eq!(answer("site=x", false), (51, page.clone()));
-        assert_eq!(answer("limit=2", true), (3, page));
-    }
-
-    #[test]
-    fn an_empty_parameter_is_one_that_was_not_given() {
-        let filters = parse("/a", "site=&active=").unwrap().filters;
-        assert!(filters.site.is_none() && filters.active.is_none());
-    }
-}
+mod tests;

@@ -1,10 +1,12 @@
 //! Who a caller turned out to be.
 
+use const_format::concatcp;
 use domain::role::Role;
 
-use crate::db::{Database, Fetch as _};
-use crate::row::FromRow;
-use crate::{Problem, params};
+use crate::db::{Database, Executor as _};
+use crate::row::{FromRow, Row};
+use crate::security::Kind;
+use crate::{Problem, kept, params};
 
 /// A caller whose identity was proved.
 #[derive(Clone, Debug)]
@@ -19,6 +21,10 @@ pub struct Principal {
     /// ends; none for a device that sent its key.
     pub session: Option<String>,
 }
+
+const STANDING: &str = "role, device_code, exists (select 1 from revoked_families where family = ?) as has_session_ended";
+
+const OF_ACCOUNT: &str = " from users where id = ? and is_active = 1";
 
 /// An active account, as far as its rights go.
 #[derive(FromRow)]
@@ -40,16 +46,31 @@ impl Principal {
     /// The same caller with the rights that the account has now. 401 when the account is not active any more or the session has ended:
     /// both are asked in one statement. A device's key is asked for at each request, so a device is as it was.
     pub fn current(&self) -> Result<Self, Problem> {
-        let Some(session) = &self.session else { return Ok(self.clone()) };
-        let found: Option<Standing> = Database.fetch_optional(
-            "select role, device_code, exists (select 1 from revoked_families where family = ?) as has_session_ended
-             from users where id = ? and is_active = 1",
-            params![session, &self.id],
-        )?;
-        match found {
-            None => Err(Problem::unauthorized("this account is not active any more")),
-            Some(found) if found.has_session_ended => Err(Problem::unauthorized("this session has ended: sign in again")),
-            Some(found) => Ok(Self { role: found.role, device: found.device_code, ..self.clone() }),
+        self.look_up(concatcp!("select ", STANDING, OF_ACCOUNT)).map(|(current, _)| current)
+    }
+
+    /// The same, for a request that reads: what it is then answered from what is kept ([`kept`]) needs no statement of its own.
+    pub(crate) fn current_for_reading(&self) -> Result<Self, Problem> {
+        let (current, row) = self.look_up(concatcp!("select ", STANDING, ", ", kept::ALL_VERSIONS, " as versions", OF_ACCOUNT))?;
+        if let Some(row) = row {
+            kept::note(row.get("versions")?);
         }
+        Ok(current)
+    }
+
+    fn look_up(&self, sql: &str) -> Result<(Self, Option<Row>), Problem> {
+        let Some(session) = &self.session else { return Ok((self.clone(), None)) };
+        let Some(row) = Database.run(sql, params![session, &self.id])?.into_iter().next() else {
+            return Err(self.refuse("this account is not active any more", "inactive_account"));
+        };
+        let Standing { role, device_code, has_session_ended } = Standing::from_row(&row)?;
+        if has_session_ended {
+            return Err(self.refuse("this session has ended: sign in again", "session_ended"));
+        }
+        Ok((Self { role, device: device_code, ..self.clone() }, Some(row)))
+    }
+
+    fn refuse(&self, detail: &str, reason: &'static str) -> Problem {
+        Problem::unauthorized(detail).logged_as(Kind::AuthnTokenReuse, Some(self.id.clone()), reason)
     }
 }

@@ -8,6 +8,10 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::db::error::DbError;
+use crate::security::{Event, Kind};
+
+/// When to come back to a database that somebody has to see to first, seconds.
+const OUTAGE_RETRY_S: i64 = 30;
 
 /// What a handler gives: an answer, or a problem.
 pub type Answer<T = Response> = Result<T, Problem>;
@@ -24,7 +28,14 @@ pub struct Problem {
     errors: FieldErrors,
     members: BTreeMap<&'static str, serde_json::Value>,
     retry_after: Option<i64>,
+    log: Option<Box<Logged>>,
+}
+
+/// What is logged of a refusal and not told. Apart, so that what may be refused stays small.
+#[derive(Clone, Debug, Default)]
+struct Logged {
     cause: Option<Box<str>>,
+    event: Option<Event>,
 }
 
 impl Problem {
@@ -37,7 +48,7 @@ impl Problem {
             errors: FieldErrors::new(),
             members: BTreeMap::new(),
             retry_after: None,
-            cause: None,
+            log: None,
         }
     }
 
@@ -107,7 +118,7 @@ impl Problem {
     pub fn internal(cause: impl Display) -> Self {
         let mut problem =
             Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong here; the request's id finds it in the log");
-        problem.cause = Some(cause.to_string().into_boxed_str());
+        problem.log.get_or_insert_default().cause = Some(cause.to_string().into_boxed_str());
         problem
     }
 
@@ -121,6 +132,20 @@ impl Problem {
     #[must_use]
     pub fn with(mut self, member: &'static str, value: impl Into<serde_json::Value>) -> Self {
         self.members.insert(member, value.into());
+        self
+    }
+
+    /// Logged at the edge as this event, of this account where the request itself does not tell it, with a word for the cause.
+    #[must_use]
+    pub fn logged_as(mut self, kind: Kind, account: Option<String>, reason: &'static str) -> Self {
+        self.log.get_or_insert_default().event = Some(Event { kind, account, reason });
+        self
+    }
+
+    /// With what goes to the log, and not to the caller.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl Display) -> Self {
+        self.log.get_or_insert_default().cause = Some(cause.to_string().into_boxed_str());
         self
     }
 
@@ -141,7 +166,12 @@ impl Problem {
 
     /// What is logged and not told.
     pub fn cause(&self) -> Option<&str> {
-        self.cause.as_deref()
+        self.log.as_ref()?.cause.as_deref()
+    }
+
+    /// The event as which it is logged.
+    pub(crate) fn event(&self) -> Option<&Event> {
+        self.log.as_ref()?.event.as_ref()
     }
 
     /// The body, as the edge sends it.
@@ -190,8 +220,14 @@ impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Busy => Self::unavailable("the database is busy", 1),
+            DbError::Out { outage, ref message } => {
+                Self::unavailable(format!("{}: this was not done, try again later", outage.words()), OUTAGE_RETRY_S)
+                    .because(outage.word())
+                    .caused_by(message)
+            }
             DbError::Unique(_) => Self::conflict("it exists already"),
             DbError::Foreign => Self::conflict("it refers to something that is not there, or is referred to"),
+            DbError::Away(cause) => Self::unavailable("the database does not answer", 5).caused_by(cause),
             other => Self::internal(other),
         }
     }

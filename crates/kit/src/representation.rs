@@ -1,21 +1,58 @@
-//! How a JSON answer goes out: with an `ETag` by which a client that polls is told that nothing has changed (RFC 9110 §13.1.2), and
+//! How a JSON answer goes out: what is polled with an `ETag`, by which a client is told that nothing has changed (RFC 9110 §13.1.2), and
 //! compressed when it is large and the client takes that (§12.5.3).
 
 use std::hash::{DefaultHasher, Hasher as _};
+use std::sync::{Arc, OnceLock};
 
 use axum::body::{Body, HttpBody as _};
 use axum::response::Response;
+use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::coding::{self, Accepted};
-use crate::serve::Quiet;
 
 /// Answers with fewer bytes gain nothing by compression.
 const MIN_COMPRESSED: usize = 1024;
 
 /// Larger answers are downloads: they go out as they are, without being hashed and compressed in memory.
 const MAX_HELD: usize = 2 * 1024 * 1024;
+
+/// By what a client that polls is told that nothing has changed; put on an answer. What nobody polls goes out without a tag.
+#[derive(Clone)]
+pub(crate) enum Polled {
+    /// By a hash of its body.
+    Body,
+    /// By this tag.
+    Tag(HeaderValue),
+    /// By the tag of a document that was made before, which is the body.
+    Document(Arc<Document>),
+}
+
+/// A JSON document that goes out more than once: it is hashed once, and compressed once.
+pub(crate) struct Document {
+    body: Bytes,
+    tag: HeaderValue,
+    packed: OnceLock<Option<Bytes>>,
+}
+
+impl Document {
+    pub(crate) fn new(body: Vec<u8>) -> Self {
+        Self { tag: etag(&body), body: body.into(), packed: OnceLock::new() }
+    }
+
+    pub(crate) fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    pub(crate) fn tag(&self) -> &HeaderValue {
+        &self.tag
+    }
+
+    fn packed(&self) -> Option<Bytes> {
+        self.packed.get_or_init(|| coding::gzip(&self.body).ok().map(Bytes::from)).clone()
+    }
+}
 
 /// What the request says of the form of its answer.
 pub(crate) struct Preferences {
@@ -32,40 +69,62 @@ impl Preferences {
             known: headers.get(IF_NONE_MATCH).cloned(),
         }
     }
+
+    /// Whether the client has the document of this tag.
+    fn know(&self, tag: &HeaderValue) -> bool {
+        let known = self.known.as_ref().and_then(|known| known.to_str().ok());
+        known.zip(tag.to_str().ok()).is_some_and(|(known, tag)| names(known, tag))
+    }
 }
 
 /// Gives the answer the form that was asked for. What is no JSON, is streamed, or was given its form by the handler stays as it is.
 pub(crate) async fn negotiate(mut response: Response, preferences: &Preferences) -> Response {
+    let polled = response.extensions_mut().remove::<Polled>().filter(|_| preferences.is_get && response.status() == StatusCode::OK);
+    let kept_tag = match &polled {
+        Some(Polled::Tag(tag)) => Some(tag),
+        Some(Polled::Document(document)) => Some(document.tag()),
+        Some(Polled::Body) | None => None,
+    };
+    if let Some(tag) = kept_tag {
+        response.headers_mut().insert(ETAG, tag.clone());
+        if preferences.know(tag) {
+            return not_modified(response);
+        }
+    }
     let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json" || kind == "application/geo+json");
     let length = response.body().size_hint().exact().and_then(|length| usize::try_from(length).ok());
     let Some(length) = length.filter(|length| *length > 0 && *length <= MAX_HELD) else { return response };
-    let is_tagged = preferences.is_get && response.status() == StatusCode::OK && response.extensions().get::<Quiet>().is_none();
+    let is_hashed = matches!(polled, Some(Polled::Body));
     let is_large = length > MIN_COMPRESSED;
-    let has_its_form = response.headers().contains_key(CONTENT_ENCODING) || response.headers().contains_key(ETAG);
-    if !is_json || has_its_form || !(is_tagged || is_large) {
+    // Who says that it differs by coding has chosen one, if only that of sending it as it is.
+    let is_chosen = response.headers().get_all(VARY).iter().any(|vary| vary.as_bytes().eq_ignore_ascii_case(b"accept-encoding"));
+    let has_its_form = is_chosen || response.headers().contains_key(CONTENT_ENCODING);
+    if !is_json || has_its_form || !(is_hashed || is_large) {
+        return response;
+    }
+    if is_large {
+        response.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
+    }
+    if !is_hashed && !preferences.takes_gzip {
         return response;
     }
     let body = std::mem::replace(response.body_mut(), Body::empty());
     // A body of known length is in memory already: nothing can fail.
     let bytes = axum::body::to_bytes(body, MAX_HELD).await.unwrap_or_default();
-    if is_tagged {
+    if is_hashed {
         let tag = etag(&bytes);
-        let is_known = preferences.known.as_ref().and_then(|known| known.to_str().ok()).is_some_and(|known| names(known, &tag));
-        if let Ok(tag) = HeaderValue::from_str(&tag) {
-            response.headers_mut().insert(ETAG, tag);
-        }
+        let is_known = preferences.know(&tag);
+        response.headers_mut().insert(ETAG, tag);
         if is_known {
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-            response.headers_mut().remove(CONTENT_TYPE);
-            response.headers_mut().remove(CONTENT_LENGTH);
-            return response;
+            return not_modified(response);
         }
     }
-    if is_large {
-        response.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
-        if preferences.takes_gzip
-            && let Ok(packed) = coding::gzip(&bytes)
-        {
+    if is_large && preferences.takes_gzip {
+        let packed = match &polled {
+            Some(Polled::Document(document)) => document.packed(),
+            _ => coding::gzip(&bytes).ok().map(Bytes::from),
+        };
+        if let Some(packed) = packed {
             response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             response.headers_mut().remove(CONTENT_LENGTH);
             *response.body_mut() = Body::from(packed);
@@ -76,12 +135,21 @@ pub(crate) async fn negotiate(mut response: Response, preferences: &Preferences)
     response
 }
 
+fn not_modified(mut response: Response) -> Response {
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    *response.body_mut() = Body::empty();
+    response.headers_mut().remove(CONTENT_TYPE);
+    response.headers_mut().remove(CONTENT_LENGTH);
+    response.headers_mut().remove(VARY);
+    response
+}
+
 /// The weak tag of a document: the compressed form is another sequence of bytes with the same meaning. It guards against nothing but
 /// showing an old document, so 64 bits of a fast hash are enough.
-fn etag(bytes: &[u8]) -> String {
+fn etag(bytes: &[u8]) -> HeaderValue {
     let mut hasher = DefaultHasher::new();
     hasher.write(bytes);
-    format!("W/\"{:016x}\"", hasher.finish())
+    HeaderValue::from_str(&format!("W/\"{:016x}\"", hasher.finish())).unwrap_or_else(|_| HeaderValue::from_static("W/\"\""))
 }
 
 /// Whether an `If-None-Match` list names this tag; weak comparison, as RFC 9110 §13.1.2 asks for.
@@ -92,8 +160,8 @@ pub(crate) fn names(list: &str, etag: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use axum::Json;
     use axum::response::IntoResponse as _;
+    use axum::{Extension, Json};
     use futures::executor::block_on;
 
     use super::*;
@@ -104,7 +172,7 @@ mod tests {
     }
 
     fn negotiated(items: usize, headers: &[(http::HeaderName, &str)]) -> Response {
-        block_on(negotiate(Json(vec!["spot"; items]).into_response(), &preferences(headers)))
+        block_on(negotiate((Extension(Polled::Body), Json(vec!["spot"; items])).into_response(), &preferences(headers)))
     }
 
     #[test]
@@ -118,6 +186,14 @@ mod tests {
             assert_eq!(again.headers()[ETAG], tag.as_str());
         }
         assert_eq!(negotiated(4, &[(IF_NONE_MATCH, &tag)]).status(), 200);
+    }
+
+    #[test]
+    fn only_what_is_polled_is_tagged() {
+        let once = block_on(negotiate(Json("spot").into_response(), &preferences(&[])));
+        assert!(!once.headers().contains_key(ETAG));
+        let refused = (StatusCode::CONFLICT, Extension(Polled::Body), Json("spot")).into_response();
+        assert!(!block_on(negotiate(refused, &preferences(&[]))).headers().contains_key(ETAG));
     }
 
     #[test]

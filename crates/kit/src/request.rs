@@ -9,11 +9,9 @@ use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::{ContentBuilder, RefOr, Required};
 
 use crate::api::{Describe, Request as Operation};
+use crate::body_limit::{self, MAX_BODY};
 use crate::input::{self, Input};
 use crate::{Problem, host};
-
-/// The largest body that is read, bytes.
-pub const MAX_BODY: usize = 10 * 1024 * 1024;
 
 /// The time of the request, milliseconds: read once, at the edge, so that everything a request does happens at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -27,9 +25,16 @@ impl<S: Sync> FromRequestParts<S> for Now {
     }
 }
 
+impl Now {
+    /// Of the request with these extensions.
+    pub fn of(extensions: &http::Extensions) -> Self {
+        extensions.get::<Self>().copied().unwrap_or_else(|| Self(host::now_ms()))
+    }
+}
+
 /// The request's time, from its parts.
 pub fn now(parts: &Parts) -> Now {
-    parts.extensions.get::<Now>().copied().unwrap_or_else(|| Now(host::now_ms()))
+    Now::of(&parts.extensions)
 }
 
 /// The id that names this request in answers and logs.
@@ -44,24 +49,7 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
     }
 }
 
-/// The client's address as the host saw it; a proxy's when one stands before it.
-#[derive(Clone, Debug)]
-pub struct ClientAddress(pub String);
-
-impl<S: Sync> FromRequestParts<S> for ClientAddress {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        // Spin adds its own after one that the client has sent: only the last is to be trusted.
-        let last = parts.headers.get_all("spin-client-addr").iter().next_back();
-        let address = last.and_then(|value| value.to_str().ok()).unwrap_or_default();
-        // Spin gives `address:port`; the port is another one each connection.
-        let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-        Ok(Self(host.trim_matches(['[', ']']).to_owned()))
-    }
-}
-
-/// A JSON body, unread: 415 when it says that it is something else. `application/x-ndjson` is let through as JSON's relative.
+/// A JSON body, unread: 415 when it says that it is something else, 413 when it has more values than are taken. `application/x-ndjson` is let through as JSON's relative.
 pub struct JsonBytes(pub Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for JsonBytes {
@@ -79,11 +67,11 @@ impl<S: Send + Sync> FromRequest<S> for JsonBytes {
                 return Err(Problem::media_type("send application/json"));
             }
         }
-        // The edge has held it to `MAX_BODY` already; axum's own limit of 2 MB for `Bytes` is below that.
-        axum::body::to_bytes(request.into_body(), MAX_BODY)
-            .await
-            .map(Self)
-            .map_err(|_| Problem::unreadable("the body did not arrive whole"))
+        // The edge has held it to its limit already; axum's own limit of 2 MB for `Bytes` is below that.
+        let bytes = axum::body::to_bytes(request.into_body(), MAX_BODY).await;
+        let bytes = bytes.map_err(|_| Problem::unreadable("the body did not arrive whole"))?;
+        body_limit::check_values(&bytes)?;
+        Ok(Self(bytes))
     }
 }
 
@@ -97,7 +85,7 @@ impl<T: Input, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
-        let now_ms = request.extensions().get::<Now>().map_or_else(host::now_ms, |now| now.0);
+        let Now(now_ms) = Now::of(request.extensions());
         let path_values = path_values(T::NAMES_PATH, &mut request).await;
         let JsonBytes(bytes) = JsonBytes::from_request(request, state).await?;
         input::parse_at(&bytes, now_ms, &path_values).map(Self)
@@ -117,7 +105,7 @@ impl<T: Input, S: Send + Sync> FromRequest<S> for BodyOrForm<T> {
         if !kind.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(FORM)) {
             return Body::from_request(request, state).await.map(|Body(input)| Self(input));
         }
-        let now_ms = request.extensions().get::<Now>().map_or_else(host::now_ms, |now| now.0);
+        let Now(now_ms) = Now::of(request.extensions());
         let bytes = axum::body::to_bytes(request.into_body(), MAX_BODY).await;
         let bytes = bytes.map_err(|_| Problem::unreadable("the body did not arrive whole"))?;
         input::parse_form(&bytes, now_ms).map(Self)
@@ -169,7 +157,7 @@ impl<T: Input, S: Send + Sync> FromRequest<S> for OptionalBody<T> {
     type Rejection = Problem;
 
     async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
-        let now_ms = request.extensions().get::<Now>().map_or_else(host::now_ms, |now| now.0);
+        let Now(now_ms) = Now::of(request.extensions());
         let path_values = path_values(T::NAMES_PATH, &mut request).await;
         let JsonBytes(bytes) = JsonBytes::from_request(request, state).await?;
         Self::from_body(&bytes, now_ms, &path_values)
@@ -243,25 +231,5 @@ impl<T: Input> Describe for Query<T> {
             request.parameter(parameter.description(description).schema(Some(schema)));
         }
         request.refuses(422, "A parameter is invalid or unknown: `errors` names each.");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn address(headers: &[&str]) -> String {
-        let request = headers.iter().fold(http::Request::get("/"), |request, value| request.header("spin-client-addr", *value));
-        let (mut parts, ()) = request.body(()).unwrap().into_parts();
-        let extracted = futures::executor::block_on(ClientAddress::from_request_parts(&mut parts, &()));
-        extracted.unwrap_or_else(|never| match never {}).0
-    }
-
-    #[test]
-    fn a_client_does_not_choose_its_address() {
-        assert_eq!(address(&["192.0.2.1:4711"]), "192.0.2.1");
-        assert_eq!(address(&["[2001:db8::1]:4711"]), "2001:db8::1");
-        assert_eq!(address(&["203.0.113.9:1", "192.0.2.1:4711"]), "192.0.2.1");
-        assert_eq!(address(&[]), "");
     }
 }

@@ -6,6 +6,7 @@
 //! - `#[row(flatten)]` fills a field that is itself a [`FromRow`];
 //! - `#[row(with = function)]` fills it by `fn(&Row) -> Result<T, Problem>`.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 pub use kit_macros::FromRow;
@@ -40,6 +41,8 @@ pub struct Rows(Vec<Row>);
 pub struct Row {
     columns: Rc<[String]>,
     values: Vec<Value>,
+    /// The column after the one that was read last: mostly they are read in their order.
+    next: Cell<usize>,
 }
 
 impl Rows {
@@ -47,7 +50,7 @@ impl Rows {
     #[cfg_attr(not(any(target_family = "wasm", test)), allow(dead_code, reason = "only a component has a database"))]
     pub(crate) fn new(columns: Vec<String>, rows: impl Iterator<Item = Vec<Value>>) -> Self {
         let columns: Rc<[String]> = columns.into();
-        Self(rows.map(|values| Row { columns: Rc::clone(&columns), values }).collect())
+        Self(rows.map(|values| Row { columns: Rc::clone(&columns), values, next: Cell::new(0) }).collect())
     }
 
     /// How many.
@@ -94,8 +97,10 @@ impl FromIterator<Row> for Rows {
 impl Row {
     /// The column of this name.
     pub fn get<T: Column>(&self, column: &str) -> Result<T, Problem> {
-        let index = self.columns.iter().position(|name| name == column);
+        let is_next = self.columns.get(self.next.get()).is_some_and(|name| name == column);
+        let index = if is_next { Some(self.next.get()) } else { self.columns.iter().position(|name| name == column) };
         let value = index.and_then(|index| self.values.get(index));
+        self.next.set(index.map_or(0, |index| index + 1));
         let value = value.ok_or_else(|| Problem::internal(format!("there is no column {column}")))?;
         T::from_value(value).ok_or_else(|| Problem::internal(format!("column {column} is not {}", std::any::type_name::<T>())))
     }

@@ -50,11 +50,17 @@ impl Select {
     }
 
     /// Adds the order and the limit, and fetches the rows.
-    pub fn fetch<T: FromRow>(mut self, db: &dyn Executor, order: &'static str, limit: i64) -> Result<Vec<T>, Problem> {
+    pub fn fetch<T: FromRow>(self, db: &dyn Executor, order: &'static str, limit: i64) -> Result<Vec<T>, Problem> {
+        let (sql, params) = self.statement(order, limit);
+        db.fetch_all(&sql, params)
+    }
+
+    /// Adds the order and the limit: the statement with its parameters.
+    pub fn statement(mut self, order: &'static str, limit: i64) -> (String, Vec<Value>) {
         self.sql.push_str(" order by ");
         self.sql.push_str(order);
         self.sql.push_str(" limit ?");
         self.params.push(limit.into());
-        db.fetch_all(&self.sql, self.params)
+        (self.sql, self.params)
     }
 }

@@ -4,23 +4,27 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, VARY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
 use tower_service::Service as _;
 
+use crate::client::Origin;
 use crate::representation::{self, Preferences};
 use crate::request::{Now, RequestId};
-use crate::{Problem, config, cors, host};
+use crate::security::Identified;
+use crate::{Problem, config, cors, host, kept, security};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+#[cfg(any(target_family = "wasm", test))]
+mod background;
 /// The WASI side.
 #[cfg(target_family = "wasm")]
 pub mod wasi;
 
-/// Put on an answer by routes that are called too often to log each success.
+/// Put on an answer to a change by routes that are called too often to log each success.
 #[derive(Clone, Copy, Debug)]
 pub struct Quiet;
 
@@ -36,7 +40,10 @@ macro_rules! component {
         #[cfg(target_family = "wasm")]
         fn component_router() -> &'static $crate::__private::Router {
             static ROUTER: ::std::sync::OnceLock<$crate::__private::Router> = ::std::sync::OnceLock::new();
-            ROUTER.get_or_init(|| $api().into_router())
+            ROUTER.get_or_init(|| {
+                $crate::host::log_panics();
+                $api().into_router()
+            })
         }
 
         #[cfg(target_family = "wasm")]
@@ -75,13 +82,14 @@ macro_rules! component {
         #[cfg(target_family = "wasm")]
         #[allow(unsafe_code, missing_docs)]
         mod cron {
-            ::wit_bindgen::generate!({ path: "../../wit", world: "spin-cron" });
+            ::wit_bindgen::generate!({ path: "../../wit/cron.wit", world: "spin-cron" });
 
             struct Cron;
             export!(Cron);
 
             impl Guest for Cron {
                 async fn handle_cron_event(metadata: Metadata) -> Result<(), Error> {
+                    $crate::host::log_panics();
                     match super::component_event(metadata.timestamp).await {
                         Ok(()) => Ok(()),
                         Err(problem) => Err(Error::Other(problem.cause().unwrap_or(problem.detail()).to_owned())),
@@ -94,23 +102,30 @@ macro_rules! component {
 
 /// Runs one request through the router, with all that is common to every route around it.
 pub async fn respond(router: &Router, head: Request<()>, body: Result<Body, Problem>) -> Response {
+    kept::forget();
     let now = Now(host::now_ms());
     let mut request = head.map(|()| Body::empty());
     let id = request_id(request.headers().get(&X_REQUEST_ID), now.0);
+    let client = match Origin::of(request.headers()).await {
+        Ok(client) => client,
+        Err(problem) => return finish(problem.into_response(), &id, Origin::default()),
+    };
     let origin = match cors::allowed(request.headers()).await {
         Ok(origin) => origin,
-        Err(problem) => return finish(problem.into_response(), &id),
+        Err(problem) => return finish(problem.into_response(), &id, client),
     };
     if cors::is_preflight(request.method(), request.headers()) {
         let mut response = StatusCode::NO_CONTENT.into_response();
         if let Some(origin) = origin {
             cors::allow(response.headers_mut(), origin, true);
         }
-        return finish(response, &id);
+        return finish(response, &id, client);
     }
     normalize_path(request.uri_mut());
     request.extensions_mut().insert(now);
     request.extensions_mut().insert(RequestId(id.clone()));
+    let identified = Identified::default();
+    request.extensions_mut().insert(identified.clone());
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let preferences = Preferences::of(&method, request.headers());
@@ -130,7 +145,8 @@ pub async fn respond(router: &Router, head: Request<()>, body: Result<Body, Prob
         cors::allow(response.headers_mut(), origin, false);
     }
     log(&method, &path, &response, &id).await;
-    finish(response, &id)
+    security::log(&response, client, &identified, &method, &path, &id);
+    finish(response, &id, client)
 }
 
 /// Kept from the request when it is 1 to 128 letters, digits and `-._`; else new. An instance draws randomness for it once.
@@ -207,7 +223,7 @@ async fn as_problem(response: Response) -> Response {
 }
 
 /// Renders a problem with the request's id and adds the headers that every answer carries.
-fn finish(mut response: Response, id: &str) -> Response {
+fn finish(mut response: Response, id: &str, client: Origin) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         *response.body_mut() = Body::from(problem.body(id));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -226,6 +242,9 @@ fn finish(mut response: Response, id: &str) -> Response {
         (X_FRAME_OPTIONS, "DENY"),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if let Some(hsts) = client.hsts() {
+        headers.insert(STRICT_TRANSPORT_SECURITY, hsts);
     }
     vary_by_origin(headers);
     response
@@ -272,45 +291,4 @@ async fn log(method: &http::Method, path: &str, response: &Response, id: &str) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn normalized(uri: &str) -> String {
-        let mut uri: Uri = uri.parse().unwrap();
-        normalize_path(&mut uri);
-        uri.to_string()
-    }
-
-    #[test]
-    fn a_trailing_slash_does_not_matter() {
-        assert_eq!(normalized("/api/devices/?limit=2"), "/api/devices?limit=2");
-        assert_eq!(normalized("/api/devices"), "/api/devices");
-        assert_eq!(normalized("/"), "/");
-    }
-
-    #[test]
-    fn a_uuid_is_read_in_either_case_and_nothing_else_is_changed() {
-        let id = "019C2A5E-4B00-7000-8000-0123456789AB";
-        assert_eq!(normalized(&format!("/api/alerts/{id}/resolve/?a=B")), "/api/alerts/019c2a5e-4b00-7000-8000-0123456789ab/resolve?a=B");
-        assert_eq!(normalized("/api/devices/PARK-B1-S005"), "/api/devices/PARK-B1-S005");
-        assert_eq!(normalized("/api/devices/ZZZZZZZZ-ZZZZ-ZZZZ-ZZZZ-ZZZZZZZZZZZZ"), "/api/devices/ZZZZZZZZ-ZZZZ-ZZZZ-ZZZZ-ZZZZZZZZZZZZ");
-    }
-
-    #[test]
-    fn what_an_answer_varies_by_is_one_header() {
-        let mut headers = HeaderMap::new();
-        vary_by_origin(&mut headers);
-        assert_eq!(headers[VARY], "origin");
-        headers.insert(VARY, HeaderValue::from_static("authorization"));
-        headers.append(VARY, HeaderValue::from_static("accept-encoding"));
-        vary_by_origin(&mut headers);
-        assert_eq!(headers.get_all(VARY).iter().collect::<Vec<_>>(), ["authorization, accept-encoding, origin"]);
-    }
-
-    #[test]
-    fn a_request_id_is_kept_only_when_well_formed() {
-        assert_eq!(request_id(Some(&HeaderValue::from_static("abc-1")), 0), "abc-1");
-        assert_ne!(request_id(Some(&HeaderValue::from_static("a b")), 0), "a b");
-        assert_ne!(request_id(None, 0), request_id(None, 0));
-    }
-}
+mod tests;

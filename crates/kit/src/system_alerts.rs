@@ -55,7 +55,16 @@ const RESOLVE: &str = concatcp!(
 /// Resolves the open alerts of these anomalies about these subjects; `by` is an account, or [`SYSTEM`](crate::caller::SYSTEM).
 pub fn resolve(db: &dyn Executor, anomalies: &[Kind], subjects: &[&str], by: &str, now: i64) -> Result<(), Problem> {
     let types: Vec<_> = anomalies.iter().map(|anomaly| anomaly.into_str()).collect();
-    let types = serde_json::to_string(&types).map_err(Problem::internal)?;
+    resolve_types(db, &types, subjects, by, now)
+}
+
+/// Resolves the open alert of this type about this subject.
+pub fn resolve_type(db: &dyn Executor, alert_type: &str, subject: &str, by: &str, now: i64) -> Result<(), Problem> {
+    resolve_types(db, &[alert_type], &[subject], by, now)
+}
+
+fn resolve_types(db: &dyn Executor, types: &[&str], subjects: &[&str], by: &str, now: i64) -> Result<(), Problem> {
+    let types = serde_json::to_string(types).map_err(Problem::internal)?;
     let subjects = serde_json::to_string(subjects).map_err(Problem::internal)?;
     db.run(RESOLVE, params![types, subjects, now, by])?;
     Ok(())

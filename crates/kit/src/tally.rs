@@ -20,7 +20,7 @@ pub struct Tally {
 }
 
 /// A part that was refused.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Rejection {
     /// Its place, from 0; blank lines of NDJSON have none.
     index: usize,
@@ -39,6 +39,16 @@ fn reasons_by_field() -> Schema {
 }
 
 impl Tally {
+    /// How many were refused.
+    pub fn rejected(&self) -> usize {
+        self.rejected
+    }
+
+    /// What was refused, in the order of the parts.
+    pub fn rejections(&self) -> &[Rejection] {
+        &self.errors
+    }
+
     /// Refuses the part at `index`.
     pub fn reject(&mut self, index: usize, reason: impl Into<String>) {
         self.push(index, reason.into(), FieldErrors::new());

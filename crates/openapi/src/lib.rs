@@ -1,7 +1,9 @@
-//! The API document (OpenAPI 3.1), merged from what each component declares at its handlers, and the page of routes made from it.
+//! The API document (OpenAPI 3.1), merged from what each component declares at its handlers, the page of routes made from it, and the document of the
+//! event feed (AsyncAPI 3).
 //!
 //! Nothing of this runs in a component: `docs/reference/openapi.json` is committed, and a test fails when it and the routes differ.
 
+pub mod asyncapi;
 pub mod markdown;
 
 use std::collections::BTreeSet;
@@ -13,11 +15,12 @@ use serde_json::{Map, Value, json};
 pub type Component = (&'static str, fn() -> Api);
 
 /// The components that answer API requests, in the order of the document.
-pub const COMPONENTS: [Component; 14] = [
+pub const COMPONENTS: [Component; 16] = [
     ("auth", auth::api),
     ("parking", parking::api),
     ("telemetry", telemetry::api),
     ("alerts", alerts::api),
+    ("cameras", cameras::api),
     ("booking", booking::api),
     ("crowd", crowd::api),
     ("transport", transport::api),
@@ -25,6 +28,7 @@ pub const COMPONENTS: [Component; 14] = [
     ("resources", resources::api),
     ("reservations", reservations::api),
     ("payments", payments::api),
+    ("mail", mail::api),
     ("events", events::api),
     ("ops", ops::api),
     ("heartbeat", heartbeat::api),
@@ -109,6 +113,10 @@ fn security_schemes() -> Value {
             "description": "An access token from `/api/auth/login`, or a device's key (`ghd_…`).",
         },
         "deviceKey": { "type": "apiKey", "in": "header", "name": "X-Device-Key", "description": "A device's key (`ghd_…`)." },
+        "signedAddress": {
+            "type": "apiKey", "in": "query", "name": "signature",
+            "description": "With `expires`: an address from an answer, good for a while and for one thing.",
+        },
         "tickSecret": {
             "type": "apiKey", "in": "header", "name": "X-Tick-Secret",
             "description": "The variable `tick_secret`, for schedulers. Also taken as a bearer token.",

@@ -34,13 +34,14 @@ fn who(operation: &Value) -> String {
     if ways.iter().any(|way| way.get("tickSecret").is_some()) {
         return "the scheduler".to_owned();
     }
-    match ways.iter().find_map(|way| way.get("bearer").and_then(|roles| roles[0].as_str())) {
+    let who = match ways.iter().find_map(|way| way.get("bearer").and_then(|roles| roles[0].as_str())) {
         Some("visitor") if !ways.iter().any(|way| way.get("deviceKey").is_some()) => "signed in, no device".to_owned(),
         Some("visitor") => "signed in".to_owned(),
         Some("device") => "device, operator".to_owned(),
         Some(role) => role.to_owned(),
         None => "anyone".to_owned(),
-    }
+    };
+    if ways.iter().any(|way| way.get("signedAddress").is_some()) { format!("{who}, or a signed address") } else { who }
 }
 
 fn items(value: &Value) -> impl Iterator<Item = &Value> {

@@ -125,6 +125,7 @@ async fn a_devices_token_names_its_device() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn what_this_suite_forges_well_is_accepted() {
     let Some(app) = App::embedded(&[]).await else { return };
     let TokenParts { pair, header, claims } = valid_token_parts(&app).await;
@@ -132,6 +133,7 @@ async fn what_this_suite_forges_well_is_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn forged_tokens_are_refused() {
     let Some(app) = App::embedded(&[]).await else { return };
     let TokenParts { pair, header, claims } = valid_token_parts(&app).await;
@@ -200,6 +202,7 @@ async fn forged_tokens_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_token_of_a_host_whose_clock_is_a_few_seconds_ahead_is_good() {
     let Some(app) = App::embedded(&[]).await else { return };
     let user = app.visitor().await;
@@ -211,6 +214,7 @@ async fn a_token_of_a_host_whose_clock_is_a_few_seconds_ahead_is_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn an_access_token_ends_with_its_time() {
     let Some(app) = App::embedded(&[("access_token_seconds", "300")]).await else { return };
     let email = registered(&app).await;
@@ -226,6 +230,7 @@ async fn an_access_token_ends_with_its_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn two_keys_live_while_rotating() {
     let seeds = [encode([7; 32]), encode([9; 32])];
     let pairs = seeds.each_ref().map(|seed| key_pair(seed));

@@ -25,6 +25,7 @@ async fn login_from_elsewhere(app: &App, email: &str) -> u16 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn ten_failures_lock_the_pair_even_for_the_right_password() {
     let Some(app) = App::embedded(&[]).await else { return };
     let (email, other) = (registered(&app).await, registered(&app).await);
@@ -45,6 +46,7 @@ async fn ten_failures_lock_the_pair_even_for_the_right_password() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_client_does_not_choose_its_address() {
     let Some(app) = App::embedded(&[]).await else { return };
     let email = registered(&app).await;
@@ -56,6 +58,7 @@ async fn a_client_does_not_choose_its_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn an_unknown_account_locks_just_so() {
     let Some(app) = App::embedded(&[]).await else { return };
     let email = address();
@@ -64,6 +67,7 @@ async fn an_unknown_account_locks_just_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn the_lock_ends_after_fifteen_minutes_and_outlives_a_restart() {
     let Some(app) = App::embedded(&[]).await else { return };
     let email = registered(&app).await;
@@ -77,6 +81,7 @@ async fn the_lock_ends_after_fifteen_minutes_and_outlives_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn failures_spread_wider_than_fifteen_minutes_lock_nothing() {
     let Some(app) = App::embedded(&[]).await else { return };
     let email = registered(&app).await;
@@ -87,6 +92,7 @@ async fn failures_spread_wider_than_fifteen_minutes_lock_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn guesses_at_once_do_not_slip_past_the_lock() {
     let Some(app) = App::embedded(&[]).await else { return };
     let email = registered(&app).await;
@@ -97,6 +103,7 @@ async fn guesses_at_once_do_not_slip_past_the_lock() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn an_owner_who_signs_in_many_times_at_once_is_not_locked_out() {
     let Some(app) = App::embedded(&[]).await else { return };
     let email = registered(&app).await;

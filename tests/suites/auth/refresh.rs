@@ -60,6 +60,7 @@ async fn what_is_no_refresh_token_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn only_a_digest_is_stored() {
     let Some(app) = App::embedded(&[]).await else { return };
     let (token, _) = sign_in(&app).await;
@@ -69,19 +70,21 @@ async fn only_a_digest_is_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_lost_answer_may_be_asked_for_again_within_ten_seconds() {
     let Some(app) = App::embedded(&[]).await else { return };
     let (first, _) = sign_in(&app).await;
     let lost = rotate(&app, &first).await;
     app.advance(Duration::from_secs(8));
     let again = rotate(&app, &first).await;
-    assert_ne!(again, lost);
+    assert_eq!(again, lost, "a family is one chain");
     // The family lives on.
     let third = rotate(&app, &again).await;
     rotate(&app, &third).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_reused_token_revokes_its_whole_family_and_no_other() {
     let Some(app) = App::embedded(&[]).await else { return };
     let email = registered(&app).await;
@@ -100,6 +103,7 @@ async fn a_reused_token_revokes_its_whole_family_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_refresh_token_expires() {
     let Some(app) = App::embedded(&[("refresh_token_seconds", "3600")]).await else { return };
     let (first, _) = sign_in(&app).await;
@@ -110,6 +114,7 @@ async fn a_refresh_token_expires() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn refreshes_side_by_side_stay_in_one_family() {
     let Some(app) = App::embedded(&[]).await else { return };
     let (first, _) = sign_in(&app).await;
@@ -120,9 +125,9 @@ async fn refreshes_side_by_side_stay_in_one_family() {
     assert_eq!(families(), 1);
     successors.sort();
     successors.dedup();
-    assert_eq!(successors.len(), 12);
+    assert_eq!(successors.len(), 1, "a token that is used twice has one successor");
 
-    // Reuse later ends every one of them.
+    // Reuse later ends it.
     app.advance(Duration::from_secs(11));
     let answers = futures::future::join_all((0..6).map(|_| refresh(&app, &first))).await;
     answers.iter().for_each(|answer| drop(answer.expect_problem(401)));
@@ -132,6 +137,7 @@ async fn refreshes_side_by_side_stay_in_one_family() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_refresh_beside_a_sign_out_does_not_outlive_it() {
     let Some(app) = App::embedded(&[]).await else { return };
     for _ in 0..6 {

@@ -75,6 +75,7 @@ async fn a_dismissal_ends_access_tokens_for_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_stolen_refresh_token_ends_the_access_tokens_of_its_family() {
     let Some(app) = App::embedded(&[]).await else { return };
     let email = registered(&app).await;
@@ -123,6 +124,7 @@ async fn an_ended_session_sends_no_more_readings() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn an_access_token_does_not_outlive_its_refresh_token() {
     let Some(app) = App::embedded(&[("refresh_token_seconds", "60")]).await else { return };
     let email = registered(&app).await;

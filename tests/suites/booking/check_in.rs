@@ -48,6 +48,7 @@ fn expect_refusal(answer: &gatehouse_tests::Response, status: u16, reason: &str)
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_gate_that_says_nothing_of_itself_lets_in_once() {
     let Some(fixture) = Fixture::create().await else { return };
     let booking = fixture.book(4).await;
@@ -59,6 +60,7 @@ async fn a_gate_that_says_nothing_of_itself_lets_in_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_pilgrim_comes_in_once_and_a_retry_is_answered_the_same() {
     let Some(fixture) = Fixture::create().await else { return };
     let booking = fixture.book(4).await;
@@ -101,6 +103,7 @@ async fn a_pilgrim_comes_in_once_and_a_retry_is_answered_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn each_refusal_names_its_reason() {
     let Some(fixture) = Fixture::create().await else { return };
     let elsewhere = Temple::create(&fixture.app, 10).await;
@@ -157,6 +160,7 @@ async fn each_refusal_names_its_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn after_the_slot_it_is_too_late() {
     let Some(fixture) = Fixture::create().await else { return };
     let booking = fixture.book(4).await;
@@ -171,6 +175,7 @@ async fn after_the_slot_it_is_too_late() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn offline_scans_are_judged_alone_by_the_time_of_the_gate() {
     let Some(fixture) = Fixture::create().await else { return };
     let (booking, twice, late) = (fixture.book(4).await, fixture.book(2).await, fixture.book(1).await);
@@ -238,6 +243,7 @@ fn signed_ticket(pair: &KeyPair, booking: &Value, temple: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn while_a_key_is_rotated_tickets_of_both_are_good() {
     let ((new, new_public), (old, old_public), (stranger, _)) = (key_pair(1), key_pair(2), key_pair(3));
     let seed = URL_SAFE_NO_PAD.encode([1; 32]);

@@ -13,6 +13,7 @@ fn address<'a>(booking: &'a Value, kind: &str) -> &'a str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn an_img_shows_a_ticket_by_its_signed_address_alone() {
     let Some(app) = App::embedded(&[]).await else { return };
     let temple = Temple::create(&app, 20).await;

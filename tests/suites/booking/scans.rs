@@ -34,6 +34,7 @@ async fn upload(operator: &Client, app: &App, temple: &Temple, booking: &Value, 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_scan_that_was_answered_is_replayed_from_the_queue_and_the_other_way_round() {
     let Some(app) = App::embedded(&[]).await else { return };
     let temple = Temple::create(&app, 1000).await;
@@ -80,6 +81,7 @@ async fn a_scan_that_was_answered_is_replayed_from_the_queue_and_the_other_way_r
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_refusal_names_the_slot_and_the_earlier_check_in() {
     let Some(app) = App::embedded(&[]).await else { return };
     let temple = Temple::create(&app, 100).await;

@@ -91,6 +91,7 @@ async fn a_person_has_one_booking_of_a_slot_unless_its_template_says_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn who_walks_in_books_until_the_slot_ends_unless_it_closes_earlier() {
     let Some(app) = App::embedded_at("2026-02-04T10:00:00Z", &[]).await else { return };
     let slots = [
@@ -148,6 +149,7 @@ async fn what_is_offered_can_be_booked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_slot_that_the_clocks_leap_over_is_not_sold() {
     let Some(app) = App::embedded_at("2026-03-25T10:00:00Z", &[]).await else { return };
     let slots = ["01:30-02:30", "02:30-02:45", "03:00-04:00"].map(|slot| (slot, json!({})));
@@ -170,6 +172,7 @@ async fn a_slot_that_the_clocks_leap_over_is_not_sold() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_temple_s_clock_stays_while_bookings_are_to_come() {
     let Some(app) = App::embedded(&[]).await else { return };
     let temple = Temple::create(&app, 4).await;

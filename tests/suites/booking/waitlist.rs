@@ -1,7 +1,7 @@
 //! The waitlist: who may join, in which order bookings are promoted, which notifications are sent.
 
-use gatehouse_tests::receiver::{Receiver, SENDGRID_KEY, TWILIO_ACCOUNT, TWILIO_TOKEN};
-use gatehouse_tests::{App, Client};
+use gatehouse_tests::receiver::Receiver;
+use gatehouse_tests::{App, Client, channels};
 use serde_json::{Value, json};
 
 use crate::support::{Temple, id, path};
@@ -108,6 +108,7 @@ async fn whoever_revokes_moves_it_up_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn who_waits_in_vain_and_who_does_not_come_is_noted_once() {
     let Some(app) = App::embedded(&[]).await else { return };
     let temple = Temple::create(&app, 4).await;
@@ -130,20 +131,12 @@ async fn who_waits_in_vain_and_who_does_not_come_is_noted_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn the_pilgrim_is_told_and_the_control_room_is_not() {
     let receiver = Receiver::start().await;
     let origin = receiver.origin();
-    let variables = [
-        ("sendgrid_origin", origin.as_str()),
-        ("sendgrid_api_key", SENDGRID_KEY),
-        ("mail_from", "gate@example.com"),
-        ("mail_to", "control@example.com"),
-        ("twilio_origin", origin.as_str()),
-        ("twilio_account_sid", TWILIO_ACCOUNT),
-        ("twilio_auth_token", TWILIO_TOKEN),
-        ("twilio_from", "+15550001111"),
-        ("sms_to", "+15550002222"),
-    ];
+    let mut variables = [channels::mail(&origin).to_vec(), channels::sms(&origin).to_vec()].concat();
+    variables.push(("sms_to", "+15550002222"));
     let Some(app) = App::embedded(&variables).await else { return };
     let temple = Temple::create(&app, 4).await;
     let first = app.visitor().await;

@@ -123,6 +123,7 @@ async fn a_festival_and_a_closure_are_marked() {
 
 /// An hour of UTC is half of one of India's days and half of the next: it is marked as the next one's, whatever the hour of the test.
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn the_hour_of_midnight_is_marked_as_the_new_day() {
     for moment in ["2026-02-04T17:05:00Z", "2026-02-04T17:45:00Z", "2026-02-04T18:15:00Z", "2026-02-04T18:31:00Z"] {
         festival_and_closure_at(Some(moment)).await;

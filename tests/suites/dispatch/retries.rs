@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use gatehouse_tests::eventually;
 use gatehouse_tests::process::Process;
-use gatehouse_tests::receiver::{Receiver, WEBHOOK_SECRET};
+use gatehouse_tests::receiver::Receiver;
+use gatehouse_tests::{channels, eventually};
 use serde_json::json;
 
 use super::{dispatch, insert_alerts, messages, only, with_webhook};
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_lone_urgent_message_is_repeated_after_five_seconds_without_a_scheduled_run() {
     let receiver = Receiver::start().await;
     let Some(app) = with_webhook(&receiver).await else { return };
@@ -25,13 +26,11 @@ async fn a_lone_urgent_message_is_repeated_after_five_seconds_without_a_schedule
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn what_was_urgent_when_it_was_killed_goes_out_soon_after_a_restart() {
-    if std::env::var("GATEHOUSE_BASE_URL").is_ok() {
-        return;
-    }
     let receiver = Receiver::start().await;
     let origin = receiver.origin();
-    let variables = [("webhook_origin", origin.as_str()), ("webhook_path", "/hooks/in"), ("webhook_secret", WEBHOOK_SECRET)];
+    let variables = channels::webhook(&origin);
     let directory = tempfile::tempdir().unwrap();
     let server = Process::start_with_cron(directory.path(), &variables);
     let operator = server.app.operator().await;
@@ -62,6 +61,7 @@ async fn what_was_urgent_when_it_was_killed_goes_out_soon_after_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_clock_set_back_keeps_no_message_and_no_run_waiting() {
     let receiver = Receiver::start().await;
     let Some(app) = with_webhook(&receiver).await else { return };
@@ -106,4 +106,24 @@ async fn a_clock_set_back_keeps_no_message_and_no_run_waiting() {
     db.execute("update alert_groups set told_at = told_at + 3600000", []).unwrap();
     dispatch(&app).await;
     assert_eq!(messages(&app).len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn a_receiver_that_has_moved_is_tried_again_and_not_followed() {
+    for status in [307, 308] {
+        let (receiver, elsewhere) = (Receiver::start().await, Receiver::start().await);
+        let Some(app) = with_webhook(&receiver).await else { return };
+        receiver.redirect(status, &format!("{}/hooks/in", elsewhere.origin()));
+        insert_alerts(&app, 1);
+        assert_eq!(dispatch(&app).await["retried"], 1, "{status}");
+        let waiting = only(&app);
+        assert_eq!(waiting.state, "queued");
+        let error = waiting.last_error.unwrap_or_default();
+        assert!(error.contains(&status.to_string()) && error.contains("configure its new address"), "{error}");
+        assert!(elsewhere.requests().is_empty(), "what is signed goes where it was configured to go, and nowhere else");
+        receiver.recover();
+        app.advance(Duration::from_secs(6));
+        assert_eq!(dispatch(&app).await["sent"], 1);
+    }
 }

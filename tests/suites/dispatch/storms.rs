@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use gatehouse_tests::receiver::{NTFY_TOKEN, Received, Receiver, SENDGRID_KEY, TWILIO_ACCOUNT, TWILIO_TOKEN, WEBHOOK_SECRET};
-use gatehouse_tests::{App, eventually};
+use gatehouse_tests::receiver::{Received, Receiver};
+use gatehouse_tests::{App, channels, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -13,34 +13,12 @@ use super::{dispatch, insert_alerts, messages, with_webhook};
 /// Every channel, and a ladder of one rung.
 async fn with_every_channel(receiver: &Receiver) -> Option<App> {
     let origin = receiver.origin();
-    let app = App::embedded(&[
-        ("webhook_origin", &origin),
-        ("webhook_path", "/hooks/in"),
-        ("webhook_secret", WEBHOOK_SECRET),
-        ("twilio_origin", &origin),
-        ("twilio_account_sid", TWILIO_ACCOUNT),
-        ("twilio_auth_token", TWILIO_TOKEN),
-        ("twilio_from", "+15550001111"),
-        ("sms_to", "+911234567890"),
-        ("sendgrid_origin", &origin),
-        ("sendgrid_api_key", SENDGRID_KEY),
-        ("mail_from", "gate@example.com"),
-        ("mail_to", "ops@example.com"),
-        ("chat_webhook_origin", &origin),
-        ("chat_webhook_path", "/chat/T0/B0/xyz"),
-        ("ntfy_origin", &origin),
-        ("ntfy_topic", "gate-alerts"),
-        ("ntfy_token", NTFY_TOKEN),
-        ("escalation_minutes", "5"),
-        ("escalation_contacts", "sms:+912222222222"),
-    ])
-    .await?;
+    let mut variables = channels::every(&origin, "+911234567890");
+    variables.extend([("escalation_minutes", "5"), ("escalation_contacts", "sms:+912222222222")]);
+    let app = App::embedded(&variables).await?;
     dispatch(&app).await;
     Some(app)
 }
-
-/// The paths of the five channels.
-const CHANNELS: [&str; 5] = ["/hooks/in", "/2010-04-01/", "/v3/mail/send", "/chat/T0/B0/xyz", "/gate-alerts"];
 
 /// Everything that a request says, in whatever form.
 fn text(request: &Received) -> String {
@@ -76,6 +54,7 @@ fn resolve(app: &App, subject: Option<&str>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn an_sos_is_attempted_on_every_channel_within_a_second_amid_a_storm() {
     let receiver = Receiver::start().await;
     let Some(app) = with_every_channel(&receiver).await else { return };
@@ -96,7 +75,7 @@ async fn an_sos_is_attempted_on_every_channel_within_a_second_amid_a_storm() {
     });
     let reported = visitor.post("/api/emergency/", sos).await.expect(201);
     let answered = Instant::now();
-    for channel in CHANNELS {
+    for channel in channels::PATHS {
         let told = eventually(channel, Duration::from_secs(5), async || {
             receiver.requests_to(channel).into_iter().find(|request| text(request).contains("An old man has fallen"))
         })
@@ -132,6 +111,7 @@ async fn an_sos_is_attempted_on_every_channel_within_a_second_amid_a_storm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn an_sos_passes_alerts_that_wait_for_receivers_that_stall() {
     let receiver = Receiver::start().await;
     let Some(app) = with_every_channel(&receiver).await else { return };
@@ -152,7 +132,7 @@ async fn an_sos_passes_alerts_that_wait_for_receivers_that_stall() {
     });
     visitor.post("/api/emergency/", sos).await.expect(201);
     let answered = Instant::now();
-    for channel in CHANNELS {
+    for channel in channels::PATHS {
         let told = eventually(channel, Duration::from_secs(5), async || {
             receiver.requests_to(channel).into_iter().find(|request| text(request).contains("An old man has fallen"))
         })
@@ -164,13 +144,14 @@ async fn an_sos_passes_alerts_that_wait_for_receivers_that_stall() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn devices_behind_one_switch_are_one_message_that_grows_and_ends_once() {
     let receiver = Receiver::start().await;
     let Some(app) = with_every_channel(&receiver).await else { return };
     let place = app.place(0).await;
     silence(&app, &place.site, 1..=180);
     dispatch(&app).await;
-    for channel in CHANNELS {
+    for channel in channels::PATHS {
         let told = receiver.requests_to(channel);
         assert_eq!(told.len(), 1, "{channel}");
         if channel != "/hooks/in" {
@@ -215,7 +196,7 @@ async fn devices_behind_one_switch_are_one_message_that_grows_and_ends_once() {
     assert!(receiver.requests().is_empty());
     resolve(&app, None);
     dispatch(&app).await;
-    for channel in CHANNELS {
+    for channel in channels::PATHS {
         let told = receiver.requests_to(channel);
         assert_eq!(told.len(), 1, "{channel}");
         if channel != "/hooks/in" {
@@ -234,6 +215,7 @@ async fn devices_behind_one_switch_are_one_message_that_grows_and_ends_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn an_end_that_is_not_whole_says_what_is_left() {
     let receiver = Receiver::start().await;
     let Some(app) = with_every_channel(&receiver).await else { return };
@@ -253,6 +235,7 @@ async fn an_end_that_is_not_whole_says_what_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_person_s_contact_gets_at_most_sixty_a_minute_of_what_people_raise() {
     let receiver = Receiver::start().await;
     let Some(app) = with_every_channel(&receiver).await else { return };
@@ -285,6 +268,7 @@ fn insert_notices(app: &App, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_program_takes_what_programs_can_take() {
     let receiver = Receiver::start().await;
     let Some(app) = with_webhook(&receiver).await else { return };
@@ -295,6 +279,7 @@ async fn a_program_takes_what_programs_can_take() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_program_that_asks_to_be_left_alone_is_by_all_that_can_wait() {
     let receiver = Receiver::start().await;
     let Some(app) = with_webhook(&receiver).await else { return };
@@ -319,6 +304,7 @@ fn pauses(app: &App) -> Vec<i64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn no_receiver_makes_an_sos_wait_for_hours() {
     let receiver = Receiver::start().await;
     let Some(app) = with_webhook(&receiver).await else { return };

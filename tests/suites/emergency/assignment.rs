@@ -113,7 +113,9 @@ async fn of_many_emergencies_that_ask_for_the_same_resource_one_gets_it() {
         let won: Vec<_> = answers.iter().filter(|answer| answer.status == 200).collect();
         assert!(answers.iter().all(|answer| [200, 409].contains(&answer.status)));
         assert_eq!(won.len(), 2);
-        let live: i64 = app.db().query_row("select count(*) from assignments where released_at is null", [], |row| row.get(0)).unwrap();
+        let live =
+            "select count(*) from assignments a join emergencies e on e.id = a.emergency_id where e.site = ? and a.released_at is null";
+        let live: i64 = app.db().query_row(live, [&temple], |row| row.get(0)).unwrap();
         assert_eq!(live, 2);
         tokio::time::sleep(Duration::from_millis(5)).await;
         for ((path, body), answer) in asked.iter().zip(&answers) {

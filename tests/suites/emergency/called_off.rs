@@ -103,6 +103,7 @@ async fn the_figures_count_apart_what_was_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn what_was_called_off_climbs_no_further() {
     let Some(app) = App::embedded(&[("escalation_minutes", "5"), ("escalation_contacts", "sms:+911111111111")]).await else { return };
     let (visitor, operator) = (app.visitor().await, app.operator().await);

@@ -5,19 +5,18 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use futures::future::join_all;
-use gatehouse_tests::receiver::{NTFY_TOKEN, Received, Receiver, SENDGRID_KEY, TWILIO_ACCOUNT, TWILIO_TOKEN, WEBHOOK_SECRET};
-use gatehouse_tests::{App, Client, eventually};
+use gatehouse_tests::receiver::{Received, Receiver};
+use gatehouse_tests::{App, Client, channels, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{emergency_body, id, path, report, temple};
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_receiver_has_it_within_a_second_of_its_201() {
     let receiver = Receiver::start().await;
-    let origin = receiver.origin();
-    let variables = [("webhook_origin", origin.as_str()), ("webhook_path", "/hooks/in"), ("webhook_secret", WEBHOOK_SECRET)];
-    let Some(app) = App::embedded(&variables).await else { return };
+    let Some(app) = App::with_webhook(&receiver).await else { return };
     let visitor = app.visitor().await;
     let temple = temple(&app).await;
     // The dispatcher's first call compiles nothing, but its instance is made.
@@ -39,12 +38,11 @@ async fn a_receiver_has_it_within_a_second_of_its_201() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_receiver_that_stalls_delays_neither_answers_nor_the_attempts_of_others() {
     let receiver = Receiver::start().await;
     receiver.stall();
-    let origin = receiver.origin();
-    let variables = [("webhook_origin", origin.as_str()), ("webhook_path", "/hooks/in"), ("webhook_secret", WEBHOOK_SECRET)];
-    let Some(app) = App::embedded(&variables).await else { return };
+    let Some(app) = App::with_webhook(&receiver).await else { return };
     let (operator, temple) = (app.operator().await, temple(&app).await);
     report(&operator, &temple).await;
     // Thirty a second for seven seconds: no attempt has ended by then, and none ever ends well.
@@ -74,11 +72,10 @@ async fn a_receiver_that_stalls_delays_neither_answers_nor_the_attempts_of_other
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn in_a_crowd_of_reports_each_is_attempted_within_a_second() {
     let receiver = Receiver::start().await;
-    let origin = receiver.origin();
-    let variables = [("webhook_origin", origin.as_str()), ("webhook_path", "/hooks/in"), ("webhook_secret", WEBHOOK_SECRET)];
-    let Some(app) = App::embedded(&variables).await else { return };
+    let Some(app) = App::with_webhook(&receiver).await else { return };
     // A control room that writes down what it is told by telephone: a visitor is not taken that many.
     let (visitor, temple) = (app.operator().await, temple(&app).await);
     let first = report(&visitor, &temple).await;
@@ -123,8 +120,9 @@ async fn next_event(stream: &mut (impl futures::Stream<Item = reqwest::Result<by
     }
 }
 
-async fn feed(caller: &Client) -> futures::stream::BoxStream<'static, reqwest::Result<bytes::Bytes>> {
-    let mut stream = caller.request(Method::GET, "/api/events?channels=emergency").send().await.unwrap().bytes_stream().boxed();
+async fn feed(caller: &Client, temple: &str) -> futures::stream::BoxStream<'static, reqwest::Result<bytes::Bytes>> {
+    let mut stream =
+        caller.request(Method::GET, &format!("/api/events?channels=emergency&site={temple}")).send().await.unwrap().bytes_stream().boxed();
     stream.next().await.expect("a greeting").expect("bytes");
     stream
 }
@@ -134,7 +132,7 @@ async fn the_public_hears_the_bare_facts_and_operators_all_of_it() {
     let app = App::start().await;
     let (visitor, operator) = (app.visitor().await, app.operator().await);
     let temple = temple(&app).await;
-    let (mut public, mut full) = (feed(&app.anonymous()).await, feed(&operator).await);
+    let (mut public, mut full) = (feed(&app.anonymous(), &temple).await, feed(&operator, &temple).await);
     let (mut public_buffer, mut full_buffer) = (String::new(), String::new());
     let mut strange = emergency_body(&temple);
     strange["type"] = json!("Ramesh Patel has fallen");
@@ -163,26 +161,7 @@ async fn the_public_hears_the_bare_facts_and_operators_all_of_it() {
 /// The application with every channel pointed at the receiver.
 async fn with_every_channel(receiver: &Receiver) -> Option<App> {
     let origin = receiver.origin();
-    App::embedded(&[
-        ("webhook_origin", &origin),
-        ("webhook_path", "/hooks/in"),
-        ("webhook_secret", WEBHOOK_SECRET),
-        ("twilio_origin", &origin),
-        ("twilio_account_sid", TWILIO_ACCOUNT),
-        ("twilio_auth_token", TWILIO_TOKEN),
-        ("twilio_from", "+15550001111"),
-        ("sms_to", "+911234567890"),
-        ("sendgrid_origin", &origin),
-        ("sendgrid_api_key", SENDGRID_KEY),
-        ("mail_from", "gate@example.com"),
-        ("mail_to", "ops@example.com"),
-        ("chat_webhook_origin", &origin),
-        ("chat_webhook_path", "/chat/T0/B0/xyz"),
-        ("ntfy_origin", &origin),
-        ("ntfy_topic", "everything"),
-        ("ntfy_token", NTFY_TOKEN),
-    ])
-    .await
+    App::embedded(&channels::every(&origin, "+911234567890")).await
 }
 
 /// What each channel was sent, as its reader sees it: SMS, mail, chat, push and the webhook's emergency.
@@ -206,12 +185,13 @@ async fn sent(receiver: &Receiver) -> Sent {
         mail: text(&mail["content"][0]["value"]),
         subject: text(&mail["subject"]),
         chat: text(&chat["text"]),
-        push: String::from_utf8(to("/everything").body.to_vec()).expect("a text"),
+        push: String::from_utf8(to(channels::PATHS[4]).body.to_vec()).expect("a text"),
         webhook: to("/hooks").json()["emergency"].clone(),
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn where_it_is_and_whom_to_call_come_first_on_every_channel_and_long_words_cut_off_neither() {
     let receiver = Receiver::start().await;
     let Some(app) = with_every_channel(&receiver).await else { return };
@@ -234,6 +214,7 @@ async fn where_it_is_and_whom_to_call_come_first_on_every_channel_and_long_words
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn what_a_visitor_writes_arrives_as_text_on_every_channel() {
     let receiver = Receiver::start().await;
     let Some(app) = with_every_channel(&receiver).await else { return };
@@ -251,37 +232,26 @@ async fn what_a_visitor_writes_arrives_as_text_on_every_channel() {
         assert!(text.contains(one_line), "{channel}: {text}");
     }
     assert!(!sent.subject.contains(['\r', '\n']) && sent.subject.starts_with("[high] SOS, other (<!here>)"), "{}", sent.subject);
-    let push = receiver.requests_to("/everything").remove(0);
+    let push = receiver.requests_to(channels::PATHS[4]).remove(0);
     assert_eq!((push.header("markdown"), push.header("actions"), push.header("click")), ("no", "", ""));
     let mail = receiver.requests_to("/v3/mail/send").remove(0).json();
     assert_eq!((mail["content"].as_array().unwrap().len(), &mail["content"][0]["type"]), (1, &json!("text/plain")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn what_nobody_acknowledges_climbs_each_rung_once() {
     let receiver = Receiver::start().await;
     let origin = receiver.origin();
-    let Some(app) = App::embedded(&[
-        ("twilio_origin", &origin),
-        ("twilio_account_sid", TWILIO_ACCOUNT),
-        ("twilio_auth_token", TWILIO_TOKEN),
-        ("twilio_from", "+15550001111"),
-        ("ntfy_origin", &origin),
-        ("ntfy_token", NTFY_TOKEN),
-        ("ntfy_topic", "everything"),
-        ("escalation_minutes", "5"),
-        ("escalation_contacts", "sms:+911111111111 | sms:+912222222222"),
-    ])
-    .await
-    else {
-        return;
-    };
+    let mut variables = [channels::sms(&origin).to_vec(), channels::push(&origin).to_vec()].concat();
+    variables.extend([("escalation_minutes", "5"), ("escalation_contacts", "sms:+911111111111 | sms:+912222222222")]);
+    let Some(app) = App::embedded(&variables).await else { return };
     let temple = temple(&app).await;
     let mut mild = emergency_body(&temple);
     mild["severity"] = json!("low");
     let emergency = app.visitor().await.post("/api/emergency/", mild).await.expect(201);
     app.tick().await;
-    let told = || receiver.requests_to("/everything").iter().filter(|told| told.accepted()).count();
+    let told = || receiver.requests_to(channels::PATHS[4]).iter().filter(|told| told.accepted()).count();
     let sent = || -> Vec<_> { receiver.requests_to("/2010").iter().filter(|sms| sms.accepted()).map(|sms| sms.form()).collect() };
     assert_eq!((told(), sent().len()), (1, 0), "the ground floor has it");
 

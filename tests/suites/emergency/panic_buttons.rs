@@ -53,7 +53,9 @@ async fn a_device_raises_none_for_another_site_and_a_sensor_none_at_all() {
     device.post("/api/emergency/", emergency_body(&place.site)).await.expect_problem(403);
     admin.patch(&path, json!({"is_active": true, "is_panic_button": false})).await.expect(200);
     device.post("/api/emergency/", emergency_body(&place.site)).await.expect_problem(403);
-    assert_eq!(super::listed(&operator, "/api/emergency/active").await.len(), 1);
-    let alerts = operator.get("/api/alerts/?alert_type=sos_flood").await.expect(200);
+    for (site, raised) in [(&place.site, 1), (&elsewhere.site, 0)] {
+        assert_eq!(super::listed(&operator, &format!("/api/emergency/active?temple_id={site}")).await.len(), raised);
+    }
+    let alerts = operator.get(&format!("/api/alerts/?alert_type=sos_flood&site={}", place.site)).await.expect(200);
     assert_eq!(alerts["items"], json!([]));
 }

@@ -16,6 +16,7 @@ fn noted(emergency: &Value) -> BTreeSet<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_type_alone_is_taken_and_told() {
     let Some(app) = App::embedded(&[]).await else { return };
     let (visitor, operator) = (app.visitor().await, app.operator().await);
@@ -88,6 +89,7 @@ async fn what_is_not_understood_is_noted_and_never_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_temple_that_is_not_named_or_not_known_is_taken_from_the_position() {
     let Some(app) = App::embedded(&[]).await else { return };
     let visitor = app.visitor().await;

@@ -155,7 +155,7 @@ async fn counts_by_people_are_in_the_trail_and_counts_by_devices_are_not() {
     let device = app.device(&app.new_device(&place, None).await).await;
     let lot = unique("lot");
     operator
-        .post("/api/parking-data/add/", json!({"parking_lot": lot, "available_spots": 9, "timestamp": app.time(-60)}))
+        .post("/api/parking-data/add/", json!({"parking_lot": lot, "available_spots": 9, "timestamp": app.time(-60), "site": place.site}))
         .await
         .expect(201);
     device.post("/api/parking-data/add/", json!({"parking_lot": lot, "available_spots": 8})).await.expect(201);

@@ -8,6 +8,7 @@ use super::support::{self, car_park, path, reservation_body, reserve};
 use super::{confirm, create_intent, intent_id, start_with_stripe, unpaid_reservation};
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_changed_reservation_has_another_intent_and_the_old_one_is_cancelled() {
     let stripe = Stripe::start().await;
     let Some(app) = start_with_stripe(&stripe).await else { return };
@@ -46,6 +47,7 @@ async fn a_changed_reservation_has_another_intent_and_the_old_one_is_cancelled()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_dearer_change_of_a_paid_reservation_pays_the_difference() {
     let stripe = Stripe::start().await;
     let Some(app) = start_with_stripe(&stripe).await else { return };
@@ -98,6 +100,32 @@ async fn a_dearer_change_of_a_paid_reservation_pays_the_difference() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn who_pays_a_difference_at_another_site_gets_no_more_back_of_what_was_paid_before() {
+    let stripe = Stripe::start().await;
+    let Some(app) = start_with_stripe(&stripe).await else { return };
+    let (here, there) = (car_park(&app, 1).await, car_park(&app, 1).await);
+    let mut lenient = support::tariff();
+    lenient["per_hour"] = json!(6000);
+    lenient["refund"] = json!({"full_until_minutes": 0, "late_percent": 100, "started_percent": 100});
+    app.admin().await.patch(&format!("/api/sites/{}", there.site), json!({"tariff": lenient})).await.expect(200);
+    let driver = app.visitor().await;
+    let made = reserve(&driver, reservation_body(&app, &here.spots[0], 30, 60)).await;
+    let first = create_intent(&driver, &made).await;
+    confirm(&driver, &made, "pm_card_visa").await.expect(200);
+    let asked = driver.put(&path(&made), json!({"spot_id": there.spots[0]})).await.expect(200);
+    assert_eq!((&asked["site"], &asked["due"]), (&json!(here.site), &json!(2000)));
+    let second = create_intent(&driver, &made).await;
+    confirm(&driver, &made, "pm_card_visa").await.expect(200);
+    assert_eq!(driver.get(&path(&made)).await.expect(200)["site"], json!(there.site));
+    // All of the difference, and half of what was paid where only half goes back so late.
+    assert_eq!(driver.delete(&path(&made)).await.expect(200)["refund"], 4000);
+    app.tick().await;
+    assert_eq!((stripe.refunded(intent_id(&first)), stripe.refunded(intent_id(&second))), (2000, 2000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_dearer_change_that_is_not_paid_changes_nothing() {
     let stripe = Stripe::start().await;
     let Some(app) = start_with_stripe(&stripe).await else { return };

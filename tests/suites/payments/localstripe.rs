@@ -19,6 +19,7 @@ async fn start() -> Option<(LocalStripe, App)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn the_webhook_of_a_payment_confirms_its_reservation() {
     let Some((stripe, app)) = start().await else { return };
     let place = car_park(&app, 1).await;
@@ -39,6 +40,7 @@ async fn the_webhook_of_a_payment_confirms_its_reservation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn it_is_paid_here_declined_here_and_refunded() {
     let Some((stripe, app)) = start().await else { return };
     let place = car_park(&app, 1).await;

@@ -1,34 +1,27 @@
 //! Notifications of a reservation and a refund go to the driver and the webhook, not to the control room.
 
-use gatehouse_tests::App;
-use gatehouse_tests::receiver::{Receiver, SENDGRID_KEY, WEBHOOK_SECRET};
+use gatehouse_tests::receiver::Receiver;
 use gatehouse_tests::stripe::Stripe;
+use gatehouse_tests::{App, channels};
 use serde_json::json;
 
+use super::pay;
 use super::support::{car_park, path, reservation_body, reserve};
-use super::{confirm, create_intent};
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn the_driver_hears_of_the_reservation_and_of_the_money() {
     let (stripe, receiver) = (Stripe::start().await, Receiver::start().await);
     let origin = receiver.origin();
     let mut variables = stripe.variables().to_vec();
-    variables.extend([
-        ("webhook_origin", origin.as_str()),
-        ("webhook_path", "/hooks/in"),
-        ("webhook_secret", WEBHOOK_SECRET),
-        ("sendgrid_origin", &origin),
-        ("sendgrid_api_key", SENDGRID_KEY),
-        ("mail_from", "gate@example.com"),
-        ("mail_to", "control@example.com"),
-    ]);
+    variables.extend(channels::webhook(&origin));
+    variables.extend(channels::mail(&origin));
     let Some(app) = App::embedded(&variables).await else { return };
     let place = car_park(&app, 1).await;
     let (email, password) = app.new_user("visitor", json!({})).await;
     let driver = app.login(&email, &password).await;
     let reservation = reserve(&driver, reservation_body(&app, &place.spots[0], 90, 60)).await;
-    create_intent(&driver, &reservation).await;
-    confirm(&driver, &reservation, "pm_card_visa").await.expect(200);
+    pay(&driver, &reservation).await;
     app.tick().await;
     driver.delete(&path(&reservation)).await.expect(200);
     // The run of payments comes first: what it makes is sent by the same run.

@@ -124,6 +124,71 @@ async fn who_may_not_have_it_all_back_any_more_does_not_move_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_moves_to_another_site_gets_back_what_the_old_one_gives() {
+    let app = App::start().await;
+    // Half of it goes back here within the last hour; there all of it until the start, at half the price.
+    let (here, there) = (car_park(&app, 2).await, car_park(&app, 3).await);
+    let mut lenient = super::support::tariff();
+    lenient["per_hour"] = json!(2000);
+    lenient["kinds"]["ev"] = json!({"per_hour": 4000});
+    lenient["refund"] = json!({"full_until_minutes": 0, "late_percent": 100, "started_percent": 100});
+    app.admin().await.patch(&format!("/api/sites/{}", there.site), json!({"tariff": lenient})).await.expect(200);
+    set_kind(&app, &there.spots[1], "ev").await;
+    // To a cheaper spot and to one that costs as much: by what goes back at once, and when it is cancelled there. Half of 40.00 in all.
+    for (spot, at_once) in [(0, 1000), (1, 0)] {
+        let driver = app.visitor().await;
+        let made = reserve_and_pay(&app, &driver, reservation_body(&app, &here.spots[spot], 30, 60)).await;
+        assert_eq!(made["paid"], 4000);
+        let moved = driver.put(&path(&made), json!({"spot_id": there.spots[spot]})).await.expect(200);
+        assert_eq!((refunded(&app, &made), &moved["site"]), (at_once, &json!(there.site)), "{moved}");
+        driver.delete(&path(&made)).await.expect(200);
+        assert_eq!(refunded(&app, &made), 2000, "{spot}");
+    }
+    // What staff moves is not the driver's doing.
+    let driver = app.visitor().await;
+    let made = reserve_and_pay(&app, &driver, reservation_body(&app, &here.spots[0], 30, 60)).await;
+    app.operator().await.put(&path(&made), json!({"spot_id": there.spots[2]})).await.expect(200);
+    assert_eq!(refunded(&app, &made), 2000);
+    driver.delete(&path(&made)).await.expect(200);
+    assert_eq!(refunded(&app, &made), 4000);
+    // Early enough, the old site would give all of it back, and so does the new one.
+    let driver = app.visitor().await;
+    let made = reserve_and_pay(&app, &driver, reservation_body(&app, &here.spots[0], 120, 60)).await;
+    driver.put(&path(&made), json!({"spot_id": there.spots[0]})).await.expect(200);
+    driver.delete(&path(&made)).await.expect(200);
+    assert_eq!(refunded(&app, &made), 4000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spot_named_with_another_site_or_kind_is_refused() {
+    let app = App::start().await;
+    let (place, other) = (car_park(&app, 2).await, car_park(&app, 1).await);
+    let driver = app.visitor().await;
+    let named = |site: &str, kind: &str| {
+        let mut body = reservation_body(&app, &place.spots[0], 60, 60);
+        (body["site"], body["kind"]) = (json!(site), json!(kind));
+        body
+    };
+    driver.post("/api/reservations", named(&other.site, "ev")).await.expect_invalid(&["kind", "site"]);
+    driver.post("/api/reservations", named(&place.site, "ev")).await.expect_invalid(&["kind"]);
+    driver.post("/api/reservations", named("nowhere", "standard")).await.expect_invalid(&["site"]);
+    let made = reserve(&driver, named(&place.site, "standard")).await;
+    for spot in &place.spots {
+        driver.put(&path(&made), json!({"spot_id": spot, "site": other.site})).await.expect_invalid(&["site"]);
+        driver.put(&path(&made), json!({"spot_id": spot, "kind": "vip"})).await.expect_invalid(&["kind"]);
+        let moved = driver.put(&path(&made), json!({"spot_id": spot, "site": place.site, "kind": "standard"})).await.expect(200);
+        assert_eq!(moved["spot_id"], json!(spot));
+    }
+    // Its spot has become another kind: both what it was reserved as and what it is are so.
+    set_kind(&app, &place.spots[1], "ev").await;
+    for kind in ["standard", "ev"] {
+        driver.put(&path(&made), json!({"spot_id": place.spots[1], "kind": kind})).await.expect(200);
+    }
+    driver.put(&path(&made), json!({"kind": "ev", "vehicle_plate": "GJ01"})).await.expect_invalid(&["site"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_longer_stay_is_kept_when_the_rest_is_paid_and_else_ends_as_before() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = car_park(&app, 1).await;

@@ -50,6 +50,7 @@ fn open_alerts(app: &App, alert_type: &str, reservation: &Value) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn the_sensor_sees_a_driver_come_and_leave() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = car_park(&app, 2).await;
@@ -97,6 +98,7 @@ async fn the_sensor_sees_a_driver_come_and_leave() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn who_comes_early_is_the_driver_and_who_stays_on_is_told_of() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = car_park(&app, 1).await;
@@ -129,6 +131,7 @@ async fn who_comes_early_is_the_driver_and_who_stays_on_is_told_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn an_unpaid_or_absent_driver_does_not_arrive() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = car_park(&app, 2).await;
@@ -145,6 +148,7 @@ async fn an_unpaid_or_absent_driver_does_not_arrive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn staff_sees_a_driver_in_and_out_where_there_is_no_sensor() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = car_park(&app, 1).await;

@@ -10,6 +10,7 @@ fn status_of(app: &App, spot: &str) -> Option<bool> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_clock_set_back_an_hour_stops_neither_health_nor_spots_nor_escalation() {
     let escalation = [("escalation_minutes", "5"), ("escalation_contacts", "sms:+911111111111 | sms:+912222222222")];
     let Some(app) = App::embedded(&escalation).await else { return };
@@ -60,6 +61,7 @@ async fn a_clock_set_back_an_hour_stops_neither_health_nor_spots_nor_escalation(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_clock_set_back_an_hour_stops_neither_crowds_nor_shuttles() {
     let Some(app) = App::embedded(&[]).await else { return };
     let (site, admin) = (unique("temple"), app.admin().await);

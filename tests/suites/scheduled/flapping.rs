@@ -14,6 +14,7 @@ async fn send_changes(app: &App, sender: &Client, code: &str, at: impl Iterator<
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_backlog_counts_as_the_hours_that_it_tells_of() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = app.place(2).await;
@@ -30,6 +31,7 @@ async fn a_backlog_counts_as_the_hours_that_it_tells_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn what_a_sensor_measured_elsewhere_is_not_its_new_spots() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = app.place(2).await;

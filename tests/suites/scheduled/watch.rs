@@ -47,6 +47,7 @@ async fn expect_grace_after_a_gap(app: &App, devices: &[(String, Client)]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_jump_of_the_clock_is_nobodys_silence() {
     let Some(app) = App::embedded(&[]).await else { return };
     let devices = three_devices(&app).await;
@@ -56,6 +57,7 @@ async fn a_jump_of_the_clock_is_nobodys_silence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn the_time_in_which_the_program_was_away_is_nobodys_silence() {
     let Some(app) = App::embedded(&[]).await else { return };
     let devices = three_devices(&app).await;
@@ -71,6 +73,7 @@ async fn the_time_in_which_the_program_was_away_is_nobodys_silence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_device_that_was_silent_before_a_gap_stays_so() {
     let Some(app) = App::embedded(&[]).await else { return };
     let devices = three_devices(&app).await;
@@ -89,6 +92,7 @@ async fn a_device_that_was_silent_before_a_gap_stays_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_gap_that_no_device_can_have_noticed_is_not_told() {
     let Some(app) = App::embedded(&[]).await else { return };
     app.tick().await;
@@ -98,6 +102,7 @@ async fn a_gap_that_no_device_can_have_noticed_is_not_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_device_put_back_in_use_is_judged_like_any_other() {
     let Some(app) = App::embedded(&[]).await else { return };
     let place = app.place(2).await;

@@ -32,6 +32,7 @@ fn another(code: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_new_address_is_confirmed_by_the_code_that_is_mailed_to_it_and_the_old_one_is_told() {
     let receiver = Receiver::start().await;
     let origin = receiver.origin();
@@ -97,6 +98,7 @@ async fn it_is_not_told_whether_another_account_has_an_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_code_is_good_for_ten_minutes_five_tries_and_its_own_account() {
     let Some(app) = App::embedded(&[]).await else { return };
     let (email, password, client) = visitor(&app).await;
@@ -159,6 +161,7 @@ async fn of_two_accounts_that_confirm_one_address_one_gets_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn the_scheduled_run_forgets_old_codes() {
     let Some(app) = App::embedded(&[]).await else { return };
     let (_, _, client) = visitor(&app).await;

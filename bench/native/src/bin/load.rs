@@ -1,7 +1,7 @@
 //! The load generator: keep-alive connections over raw sockets, so that it takes as little of the machine as it can.
 //!
-//! Prints one JSON object: requests that were answered as they should be, everything else by its status, the rate, the latencies
-//! and the number of the next reading or reservation.
+//! Prints one JSON object: all requests that were sent, warm-up included; those that were answered as they should be, everything else by its
+//! status, the rate, the latencies, and the number of the next reading, reservation or booking.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use gatehouse_bench::{Options, write_json, write_reservation};
+use gatehouse_bench::{Options, write_booking, write_json, write_reservation};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -23,7 +23,16 @@ enum Kind {
     Single,
     Bulk,
     Reserve,
+    Book,
+    Guess,
     Get,
+    Missing,
+}
+
+impl Kind {
+    fn has_body(self) -> bool {
+        !matches!(self, Self::Get | Self::Missing)
+    }
 }
 
 struct Run {
@@ -35,6 +44,7 @@ struct Run {
     next: Cell<u64>,
     counted_from: Instant,
     ends: Instant,
+    answered: Cell<u64>,
     good: Cell<u64>,
     bad: RefCell<BTreeMap<String, u64>>,
     micros: RefCell<Vec<u32>>,
@@ -46,7 +56,10 @@ fn main() -> anyhow::Result<()> {
         "single" => Kind::Single,
         "bulk" => Kind::Bulk,
         "reserve" => Kind::Reserve,
+        "book" => Kind::Book,
+        "guess" => Kind::Guess,
         "get" => Kind::Get,
+        "missing" => Kind::Missing,
         other => bail!("there is no kind {other}"),
     };
     let seconds: f64 = options.value("seconds")?;
@@ -62,6 +75,7 @@ fn main() -> anyhow::Result<()> {
         next: Cell::new(options.value("start")?),
         counted_from,
         ends: counted_from + Duration::from_secs_f64(seconds),
+        answered: Cell::new(0),
         good: Cell::new(0),
         bad: RefCell::default(),
         micros: RefCell::default(),
@@ -82,6 +96,7 @@ fn main() -> anyhow::Result<()> {
     println!(
         "{}",
         serde_json::json!({
+            "answered": run.answered.get(),
             "good": run.good.get(),
             "bad": *run.bad.borrow(),
             "per_second": run.good.get() as f64 * scale / seconds,
@@ -102,6 +117,7 @@ async fn connection(run: Rc<Run>) {
         let begun = Instant::now();
         let outcome = tokio::time::timeout(PATIENCE, exchange(&run, &mut stream, &request, &mut answer)).await;
         let ended = Instant::now();
+        run.answered.set(run.answered.get() + 1);
         let problem = match outcome {
             Ok(Ok(status)) if run.is_good(status, &answer) => None,
             Ok(Ok(status)) => Some(status.to_string()),
@@ -124,18 +140,19 @@ async fn connection(run: Rc<Run>) {
 }
 
 impl Run {
+    /// The number of what is sent next.
+    fn take(&self) -> u64 {
+        self.next.replace(self.next.get() + 1)
+    }
+
     fn write_request(&self, request: &mut Vec<u8>, body: &mut Vec<u8>) {
         use std::io::Write as _;
 
         request.clear();
         body.clear();
-        let method = if self.kind == Kind::Get { "GET" } else { "POST" };
+        let method = if self.kind.has_body() { "POST" } else { "GET" };
         match self.kind {
-            Kind::Single => {
-                let n = self.next.get();
-                self.next.set(n + 1);
-                write_json(body, n, self.base_ms);
-            }
+            Kind::Single => write_json(body, self.take(), self.base_ms),
             Kind::Bulk => {
                 let first = self.next.get();
                 self.next.set(first + BULK);
@@ -145,26 +162,29 @@ impl Run {
                 }
                 body.push(b']');
             }
-            Kind::Reserve => {
-                let n = self.next.get();
-                self.next.set(n + 1);
-                write_reservation(body, n, self.base_ms);
+            Kind::Reserve => write_reservation(body, self.take(), self.base_ms),
+            Kind::Book => write_booking(body, self.take(), self.base_ms),
+            Kind::Guess => {
+                let n = self.take();
+                let _ = write!(body, "{{\"email\":\"nobody-{n}@example.com\",\"password\":\"seven lanterns by the sea\"}}");
             }
-            Kind::Get => {}
+            Kind::Get | Kind::Missing => {}
         }
         let _ = write!(request, "{method} {} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n", self.path, self.addr, self.token);
-        if self.kind != Kind::Get {
+        if self.kind.has_body() {
             let _ = write!(request, "content-type: application/json\r\ncontent-length: {}\r\n", body.len());
         }
         request.extend_from_slice(b"\r\n");
         request.extend_from_slice(body);
     }
 
-    /// Stored means 201; a bulk is good when every reading of it was stored.
+    /// Stored means 201; a bulk is good when every reading of it was stored; a guess when it was heard, and wrong; what is missing when it is.
     fn is_good(&self, status: u16, answer: &[u8]) -> bool {
         match self.kind {
-            Kind::Single | Kind::Reserve => status == 201,
+            Kind::Single | Kind::Reserve | Kind::Book => status == 201,
+            Kind::Guess => status == 401,
             Kind::Get => status == 200,
+            Kind::Missing => status == 404,
             Kind::Bulk => {
                 let text = String::from_utf8_lossy(answer);
                 status == 200 && (text.contains("\"accepted\":100") || text.contains("\"accepted\": 100"))

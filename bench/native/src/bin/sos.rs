@@ -69,8 +69,7 @@ fn main() -> anyhow::Result<()> {
     let attempted = run.attempted.borrow();
     let mut answers: Vec<_> = answered.values().map(|(_, took)| *took).collect();
     // The attempt may have come in before its 201 had been read: it was not waited for at all.
-    let mut waits: Vec<_> =
-        answered.iter().filter_map(|(id, (at, _))| Some(attempted.get(id)?.saturating_duration_since(*at))).collect();
+    let mut waits: Vec<_> = answered.iter().filter_map(|(id, (at, _))| Some(attempted.get(id)?.saturating_duration_since(*at))).collect();
     println!(
         "{}",
         serde_json::json!({

@@ -7,7 +7,7 @@ use kit::{Problem, config};
 use serde::Serialize;
 
 use super::{Channel, Message, Person, finish, text};
-use crate::settings::{origin, path};
+use crate::settings::path;
 
 /// A chat's incoming webhook. Its path is its secret: there is no `Debug`, so that it does not reach the log.
 #[derive(Default)]
@@ -19,7 +19,7 @@ pub struct Chat {
 
 /// Reads its variables.
 pub async fn load() -> Result<Chat, Problem> {
-    Ok(Chat { origin: origin(&config::get("chat_webhook_origin").await?), path: path(&config::get("chat_webhook_path").await?) })
+    Ok(Chat { origin: config::origin("chat_webhook_origin").await?, path: path(&config::get("chat_webhook_path").await?) })
 }
 
 #[derive(Serialize)]

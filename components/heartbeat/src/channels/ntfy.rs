@@ -8,7 +8,6 @@ use http::Request;
 use kit::{Problem, config};
 
 use super::{Channel, Message, Person, authorization, bearer, finish, text};
-use crate::settings::origin;
 
 /// ntfy turns longer bodies into attachments.
 const MAX_CHARACTERS: usize = 1000;
@@ -27,7 +26,7 @@ pub struct Ntfy {
 /// Reads its variables.
 pub async fn load() -> Result<Ntfy, Problem> {
     Ok(Ntfy {
-        origin: origin(&config::get("ntfy_origin").await?),
+        origin: config::origin("ntfy_origin").await?,
         topic: config::get("ntfy_topic").await?,
         token: config::get("ntfy_token").await?,
     })

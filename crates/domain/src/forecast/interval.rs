@@ -5,7 +5,8 @@
 //! are fuller or emptier as a whole make errors that go together, so that a fixed quantile of some weeks holds too much or too little of the
 //! next; the adapted level does not.
 
-use super::{Backtest, COVERAGE};
+use super::COVERAGE;
+use super::backtest::Backtest;
 
 /// Fewer past errors than this make no interval.
 pub(super) const MIN_ERRORS: usize = 24;
@@ -121,7 +122,7 @@ impl Calibration {
 
 /// Goes through the forecasts of one lead in the order of their origins: the interval of each is made of those whose outcome was known
 /// then. Returns these, and what is learnt of all.
-pub(super) fn calibrate(trials: &[&Backtest]) -> (Vec<Option<(f64, f64)>>, Calibration) {
+pub(super) fn calibrate(trials: &[Backtest]) -> (Vec<Option<(f64, f64)>>, Calibration) {
     let mut calibration = Calibration::new();
     let mut intervals: Vec<Option<(f64, f64)>> = Vec::with_capacity(trials.len());
     let mut known = trials.iter().peekable();

@@ -3,20 +3,24 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
+use http_body_util::BodyExt as _;
 use tokio::sync::mpsc;
-use wasmtime::Result;
 use wasmtime::component::Accessor;
+use wasmtime::{AsContextMut as _, Result};
 use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::p3::Request;
 use wasmtime_wasi_http::p3::bindings::Service;
 
-use super::error::HandlerError;
+use super::Inner;
+use super::error::{HandlerError, one_line};
 use super::pool::{Call, Instance, Pool, StreamingInstance};
+use crate::answers::Answers;
 use crate::body::{Body, CountGuard};
 use crate::instance_state::InstanceState;
+use crate::memory::Turn;
 use crate::response_buffer::{Buffered, buffer};
 use crate::self_waking::SelfWaking;
 
@@ -28,13 +32,19 @@ pub async fn drive(pool: Arc<Pool>, mut instance: Instance, first: Call) {
     let open_streams = Arc::new(AtomicUsize::new(0));
     let served = AtomicUsize::new(instance.served);
     let function = async |accessor: &Accessor<InstanceState>| -> Result<()> {
-        let mut calls = FuturesUnordered::new();
         let mut streaming: Option<(Arc<StreamingInstance>, mpsc::UnboundedReceiver<Call>)> = None;
         served.fetch_add(1, Ordering::Relaxed);
-        calls.push(serve(accessor, service, &poller, &open_streams, first));
+        let span = first.request.extensions().get().cloned();
+        let turn = if Inner::is(&first.request) { Turn::Passes } else { Turn::Waits };
+        accessor.with(|mut access| {
+            access.data_mut().set_span(span);
+            access.data_mut().set_turn(turn);
+        });
+        let first = std::pin::pin!(serve(accessor, service, &poller, &open_streams, pool.answers(), first));
+        let mut calls = Calls { first: Some(first), others: None };
         std::future::poll_fn(|cx| {
             loop {
-                match calls.poll_next_unpin(cx) {
+                match calls.poll_next(cx) {
                     Poll::Ready(Some(Ok(streams))) => {
                         if streams && streaming.is_none() {
                             streaming = Some(pool.add_streaming(poller.clone(), open_streams.clone()));
@@ -48,7 +58,12 @@ pub async fn drive(pool: Arc<Pool>, mut instance: Instance, first: Call) {
                     && let Poll::Ready(Some(call)) = inbox.poll_recv(cx)
                 {
                     served.fetch_add(1, Ordering::Relaxed);
-                    calls.push(serve(accessor, service, &poller, &open_streams, call));
+                    // Of several requests at once nobody knows which one makes a call, or needs memory.
+                    accessor.with(|mut access| {
+                        access.data_mut().set_span(None);
+                        access.data_mut().set_turn(Turn::Waits);
+                    });
+                    calls.push(serve(accessor, service, &poller, &open_streams, pool.answers(), call));
                     continue;
                 }
                 if !calls.is_empty() || accessor.poll_no_interesting_tasks(cx).is_pending() {
@@ -61,7 +76,7 @@ pub async fn drive(pool: Arc<Pool>, mut instance: Instance, first: Call) {
                 pool.remove_streaming(&handle);
                 inbox.close();
                 while let Ok(call) = inbox.try_recv() {
-                    calls.push(serve(accessor, service, &poller, &open_streams, call));
+                    calls.push(serve(accessor, service, &poller, &open_streams, pool.answers(), call));
                 }
             }
         })
@@ -80,7 +95,39 @@ pub async fn drive(pool: Arc<Pool>, mut instance: Instance, first: Call) {
             instance.served = served.into_inner();
             pool.release(instance);
         }
-        Err(error) => tracing::error!(component = instance.store.data().component.name, "an instance failed: {error:?}"),
+        Err(error) => tracing::error!(component = instance.store.data().component.name, "an instance failed: {}", one_line(&error)),
+    }
+}
+
+/// The requests that an instance works at. The first is polled where it is: mostly it stays the only one, and a `FuturesUnordered` wakes itself
+/// whenever all that is in it waits.
+struct Calls<'a, F> {
+    first: Option<Pin<&'a mut F>>,
+    others: Option<FuturesUnordered<F>>,
+}
+
+impl<F: Future> Calls<'_, F> {
+    fn push(&mut self, call: F) {
+        self.others.get_or_insert_default().push(call);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_none() && self.others.as_ref().is_none_or(FuturesUnordered::is_empty)
+    }
+
+    /// The outcome of one that is done; none when there is none left.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
+        if let Some(first) = &mut self.first
+            && let Poll::Ready(outcome) = first.as_mut().poll(cx)
+        {
+            self.first = None;
+            return Poll::Ready(Some(outcome));
+        }
+        match &mut self.others {
+            Some(others) if !others.is_empty() => others.poll_next_unpin(cx),
+            _ if self.first.is_none() => Poll::Ready(None),
+            _ => Poll::Pending,
+        }
     }
 }
 
@@ -90,6 +137,7 @@ async fn serve(
     service: &Service,
     poller: &Arc<SelfWaking>,
     open_streams: &Arc<AtomicUsize>,
+    answers: &Arc<Answers>,
     call: Call,
 ) -> Result<bool> {
     let (request, io) = accessor.with(|mut access| {
@@ -106,11 +154,26 @@ async fn serve(
         }
     };
     let response = accessor.with(|mut access| {
+        let body = access.data_mut().take_body(response.rep());
         let response = access.data_mut().http().table.delete(response)?;
-        response.into_http_with_getter(&mut access, io, InstanceState::http)
+        let Some(body) = body else {
+            // It came from elsewhere.
+            return response.into_http_with_getter(&mut access, io, InstanceState::http);
+        };
+        let headers = response.headers.into();
+        let body = body.send(access.as_context_mut(), &headers)?.boxed_unsync();
+        let mut sent = http::Response::new(body);
+        *sent.status_mut() = response.status;
+        *sent.headers_mut() = headers;
+        Ok(sent)
     })?;
-    let (parts, body) = response.into_parts();
-    let (body, streams) = match buffer(body, poller).await {
+    let (mut parts, body) = response.into_parts();
+    let (buffered, room) = buffer(body, poller, answers).await;
+    if let Some(room) = room {
+        // For who sends it.
+        parts.extensions.insert(room);
+    }
+    let (body, streams) = match buffered {
         Buffered::Full(bytes) => (Body::Full(bytes), false),
         Buffered::Partial(buffered, rest) => (Body::Stream { buffered, rest, _open: CountGuard::new(open_streams) }, true),
     };

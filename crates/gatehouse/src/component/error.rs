@@ -14,3 +14,8 @@ pub enum HandlerError {
     /// Too many requests are waiting, or the limit of instances is reached.
     Busy,
 }
+
+/// What went wrong on one line: the trap or the host's error, without the backtrace, in which a component without symbols has no names.
+pub fn one_line(error: &wasmtime::Error) -> String {
+    error.root_cause().to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,10 +1,15 @@
 //! Key-value pairs in a SQLite file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use anyhow::Context as _;
+use rusqlite::ErrorCode;
 
 use crate::bindings::key_value::key_value::Error;
 use crate::bindings::sqlite::sqlite::{Error as SqliteError, RowResult, Value};
+use crate::faults::Faults;
+use crate::private_files;
 use crate::sqlite::Database;
 
 /// The longest key, in bytes.
@@ -14,29 +19,36 @@ const MAX_KEY: usize = 256;
 const MAX_VALUE: usize = 1_000_000;
 
 /// All key-value stores of the application, in one file. A write is durable when it returns, as in the application's databases.
-pub struct KeyValue(Arc<Database>);
+pub struct KeyValue {
+    database: Arc<Database>,
+    faults: Faults,
+}
 
 impl KeyValue {
-    /// Opens the file, which is created if it is missing.
-    pub fn open(path: &Path) -> anyhow::Result<Self> {
-        let setup = rusqlite::Connection::open(path)?;
-        setup.busy_timeout(std::time::Duration::from_secs(5))?;
-        setup.execute_batch(
-            "pragma journal_mode = wal;
-             create table if not exists entries (
-                 store text not null, key text not null, value blob not null, primary key (store, key)
-             ) strict, without rowid;",
-        )?;
-        Ok(Self(Database::open(path)?))
+    /// Opens the file, which is created if it is missing. One that is damaged is set aside, and made anew: nothing in it is the record.
+    pub fn open(path: &Path, faults: Faults) -> anyhow::Result<Self> {
+        let cannot_open = || format!("cannot open {}", path.display());
+        private_files::create(path).with_context(cannot_open)?;
+        match set_up(path) {
+            Err(error) if is_damage(&error) => {
+                let aside = set_aside(path).with_context(|| format!("cannot set {} aside, which is damaged", path.display()))?;
+                tracing::warn!(file = %path.display(), aside = %aside.display(), "the key-value store was damaged: set aside, and made anew: {error}");
+                set_up(path).with_context(cannot_open)?;
+            }
+            result => result.with_context(cannot_open)?,
+        }
+        Ok(Self { database: Database::open_scratch(path)?, faults })
     }
 
     async fn read(&self, sql: &str, parameters: &[Value]) -> Result<Vec<RowResult>, Error> {
-        let outcome = self.0.read(sql, parameters).await.map_err(to_key_value_error)?;
+        self.faults.key_value_call().await;
+        let outcome = self.database.read(sql, parameters).await.map_err(to_key_value_error)?;
         Ok(outcome.result.rows)
     }
 
     async fn write(&self, sql: &str, parameters: Vec<Value>) -> Result<(), Error> {
-        self.0.write(sql.to_owned(), parameters).await.map(drop).map_err(to_key_value_error)
+        self.faults.key_value_call().await;
+        self.database.write(sql.to_owned(), parameters).await.map(drop).map_err(to_key_value_error)
     }
 
     /// The value of a key.
@@ -72,6 +84,46 @@ impl KeyValue {
         let values = rows.into_iter().flat_map(|row| row.values);
         Ok(values.filter_map(|value| if let Value::Text(key) = value { Some(key) } else { None }).collect())
     }
+}
+
+/// Makes the table unless it is there; the error also of a file with damaged pages. It is small: a few hundred kilobytes at most.
+fn set_up(path: &Path) -> rusqlite::Result<()> {
+    let setup = rusqlite::Connection::open(path)?;
+    setup.busy_timeout(std::time::Duration::from_secs(5))?;
+    setup.execute_batch(
+        "pragma journal_mode = wal;
+         create table if not exists entries (
+             store text not null, key text not null, value blob not null, primary key (store, key)
+         ) strict, without rowid;",
+    )?;
+    let found: String = setup.query_row("pragma quick_check(1)", [], |row| row.get(0))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), Some(found)))
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
+/// Renames the file, and removes what SQLite keeps beside it, which would be taken as that of the next one.
+fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
+    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let named = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let aside = named(&format!(".damaged-{}", since_epoch.as_secs()));
+    std::fs::rename(path, &aside)?;
+    for beside in ["-wal", "-shm", "-journal"] {
+        match std::fs::remove_file(named(beside)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(aside)
 }
 
 fn text(it: &str) -> Value {

@@ -1,6 +1,9 @@
 //! `allowed_outbound_hosts`: the destinations that the manifest grants a component.
 
+use std::net::IpAddr;
+
 use anyhow::{Context as _, Result, bail, ensure};
+use ipnet::IpNet;
 use url::Host;
 
 /// The authority that Spin's SDKs write for a request to the application itself.
@@ -25,6 +28,8 @@ enum HostPattern {
     Application,
     /// `*.example.com`, kept as the suffix `.example.com`.
     Subdomains(String),
+    /// Addresses, as they are written in a URL: a name is not looked up.
+    Network(IpNet),
     Literal(Host),
 }
 
@@ -67,12 +72,13 @@ impl AllowedHost {
         let (scheme, rest) = (entry.split_once("://")).context("it needs a scheme: <scheme>://<host>[:<port>], `*` for any")?;
         ensure!(scheme == "*" || (!scheme.is_empty() && scheme.chars().all(char::is_alphabetic)), "the scheme must be alphabetic");
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        ensure!(!rest.contains(['/', '?', '#', '@']), "it must be a host and a port alone");
+        ensure!(!rest.contains(['?', '#', '@']), "it must be a host and a port alone");
         // The colons inside `[::1]` are not a port's.
         let (host, port) = match rest.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, port),
+            Some((host, port)) if !port.contains([']', '/']) => (host, port),
             _ => (rest, ""),
         };
+        ensure!(!port.contains('/'), "it must be a host and a port alone");
         let ports = match port {
             "*" => None,
             "" => {
@@ -104,6 +110,7 @@ impl HostPattern {
                     _ => bail!("a wildcard stands before a domain"),
                 },
                 None if host.contains('*') => bail!("a wildcard stands for whole subdomains"),
+                None if host.contains('/') => Self::Network(host.parse().context("it must be a host and a port alone, or a network")?),
                 None => Self::Literal(Host::parse(host)?),
             },
         })
@@ -114,7 +121,9 @@ impl HostPattern {
             (Self::Any, _) => true,
             (Self::Subdomains(suffix), Host::Domain(domain)) => domain.ends_with(suffix.as_str()),
             (Self::Literal(own), host) => own == host,
-            (Self::Subdomains(_) | Self::Application, _) => false,
+            (Self::Network(network), Host::Ipv4(address)) => network.contains(&IpAddr::V4(*address)),
+            (Self::Network(network), Host::Ipv6(address)) => network.contains(&IpAddr::V6(*address)),
+            (Self::Subdomains(_) | Self::Application | Self::Network(_), _) => false,
         }
     }
 }
@@ -123,6 +132,7 @@ fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
         "http" => Some(80),
         "https" => Some(443),
+        "mqtt" => Some(1883),
         _ => None,
     }
 }
@@ -160,6 +170,17 @@ mod tests {
         assert!(!hosts.allows("http", "a.test", Some(8010)));
         assert!(allowed(&["*://*:*"]).allows("http", "anything.test", Some(1)));
         assert!(allowed(&["*://*:*"]).allows_self());
+    }
+
+    #[test]
+    fn networks_take_literal_addresses_alone() {
+        let hosts = allowed(&["http://192.168.1.0/24:*", "*://100.64.0.0/10:8554", "https://10.1.0.0/16"]);
+        assert!(hosts.allows("http", "192.168.1.9", Some(8080)) && hosts.allows("http", "192.168.1.255", None));
+        assert!(!hosts.allows("http", "192.168.2.1", Some(8080)) && !hosts.allows("https", "192.168.1.9", Some(8080)));
+        assert!(hosts.allows("http", "100.127.255.255", Some(8554)) && !hosts.allows("http", "100.127.255.255", Some(80)));
+        assert!(hosts.allows("https", "10.1.2.3", None) && !hosts.allows("https", "10.1.2.3", Some(8443)));
+        assert!(!hosts.allows("http", "camera.example.com", Some(80)) && !hosts.allows("http", "[::ffff:192.168.1.9]", Some(80)));
+        assert!(AllowedHosts::parse(&["http://192.168.1.0/33:*"]).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::api::Api;
 use super::pattern::{DAY_MS, HOUR_MS, LOCAL_OFFSET_MS, MINUTE_MS, rfc3339};
 use super::places;
+use super::progress::progress_bar;
 
 /// The longest history: older counts are not kept.
 const MAX_DAYS: i64 = 92;
@@ -124,17 +125,20 @@ fn history(zones: &[Zone], seed: u64, now_ms: i64, days: i64) -> Vec<Value> {
 pub(super) async fn send_counts(admin: &Api, seed: u64, now_ms: i64, history_days: u32, batch: usize) -> anyhow::Result<u64> {
     let zones = zones();
     let days = (i64::from(history_days) * DAYS_PER_DAY).min(MAX_DAYS);
+    let temples = zones.chunk_by(|one, other| one.site == other.site);
+    let temples: Vec<_> = temples.filter_map(|zones| Some((zones.first()?.site, history(zones, seed, now_ms, days)))).collect();
+    let bar = progress_bar(temples.iter().map(|(_, counts)| counts.len() as u64).sum(), "crowds");
     let mut stored = 0;
-    for temple in zones.chunk_by(|one, other| one.site == other.site) {
-        let Some(site) = temple.first().map(|zone| zone.site) else { continue };
-        let counts = history(temple, seed, now_ms, days);
+    for (site, counts) in temples {
         // The newest first: the others are late data, which does not change the current crowd.
         for part in counts.chunks(batch.max(1)) {
             let answer = admin.post(&format!("/api/crowd/temple/{site}/update"), &json!(part)).await?.expect(&[200])?;
             anyhow::ensure!(answer["rejected"] == 0, "counts of {site} were refused: {}", answer["errors"]);
             stored += answer["accepted"].as_u64().unwrap_or_default();
+            bar.inc(part.len() as u64);
         }
     }
+    bar.finish_and_clear();
     Ok(stored)
 }
 

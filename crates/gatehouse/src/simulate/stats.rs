@@ -60,6 +60,10 @@ pub struct Summary {
     pub unexpected: BTreeMap<String, u64>,
     /// Requests without a response.
     pub errors: u64,
+    /// Over MQTT: readings that the broker has. What became of them is told later, and only of those that were refused.
+    pub published: u64,
+    /// Over MQTT: readings that were refused, by the reason that was told on `gatehouse/<device>/rejected`.
+    pub refused_later: BTreeMap<String, u64>,
     /// The median latency.
     pub p50: Duration,
     /// The 95th percentile of the latency.
@@ -73,6 +77,15 @@ pub struct Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "sent            {:>8}   ({:.1}/s)", self.sent, self.rate)?;
+        if self.published > 0 {
+            writeln!(f, "published       {:>8}   the broker has them", self.published)?;
+            writeln!(f, "refused         {:>8}", self.refused_later.values().sum::<u64>())?;
+            for (reason, count) in &self.refused_later {
+                writeln!(f, "  {reason:<14}{count:>8}")?;
+            }
+            writeln!(f, "no answer       {:>8}", self.errors)?;
+            return write!(f, "{}", Percentiles(self));
+        }
         writeln!(f, "accepted        {:>8}   of them late {}", self.accepted, self.late)?;
         writeln!(f, "duplicate       {:>8}", self.duplicate)?;
         writeln!(f, "refused         {:>8}", self.refused.values().sum::<u64>())?;
@@ -83,8 +96,17 @@ impl fmt::Display for Summary {
             writeln!(f, "unexpected      {count:>8}   {what}")?;
         }
         writeln!(f, "no answer       {:>8}", self.errors)?;
+        write!(f, "{}", Percentiles(self))
+    }
+}
+
+/// The line about the latency.
+struct Percentiles<'a>(&'a Summary);
+
+impl fmt::Display for Percentiles<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = |duration: Duration| duration.as_secs_f64() * 1_000.0;
-        write!(f, "latency         p50 {:.1} ms, p95 {:.1} ms, p99 {:.1} ms", ms(self.p50), ms(self.p95), ms(self.p99))
+        write!(f, "latency         p50 {:.1} ms, p95 {:.1} ms, p99 {:.1} ms", ms(self.0.p50), ms(self.0.p95), ms(self.0.p99))
     }
 }
 
@@ -125,6 +147,23 @@ impl Stats {
         counts.latencies.record(took);
     }
 
+    /// Counts a reading that was published over MQTT, or could not be.
+    pub fn count_published(&self, is_published: bool, took: Duration) {
+        let mut counts = self.0.lock();
+        counts.summary.sent += 1;
+        if is_published {
+            counts.summary.published += 1;
+            counts.latencies.record(took);
+        } else {
+            counts.summary.errors += 1;
+        }
+    }
+
+    /// Counts readings that were published and are refused.
+    pub fn refused_later(&self, reason: &str, readings: u64) {
+        *self.0.lock().summary.refused_later.entry(reason.to_owned()).or_default() += readings;
+    }
+
     /// Sets the duration of the run.
     pub fn finish(&self, elapsed: Duration) {
         self.0.lock().elapsed = elapsed;
@@ -135,6 +174,11 @@ impl Stats {
         let counts = self.0.lock();
         let summary = &counts.summary;
         let unexpected: u64 = summary.unexpected.values().sum();
+        if summary.published > 0 {
+            let refused: u64 = summary.refused_later.values().sum();
+            let rate = summary.sent as f64 / elapsed.as_secs_f64().max(0.001);
+            return format!("{rate:.0}/s  published {}  refused {refused}  no answer {}", summary.published, summary.errors);
+        }
         format!(
             "{:.0}/s  sent {}  accepted {}  duplicate {}  refused {}  unexpected {unexpected}  no answer {}",
             summary.sent as f64 / elapsed.as_secs_f64().max(0.001),
@@ -194,6 +238,19 @@ mod tests {
             assert!((found / ms - 1.0).abs() < 0.025, "{share}: {found}");
         }
         assert_eq!(Latencies::default().quantile(0.5), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_is_published_is_counted_apart_from_what_is_refused_of_it() {
+        let stats = Stats::default();
+        stats.count_published(true, Duration::from_millis(2));
+        stats.count_published(true, Duration::from_millis(2));
+        stats.count_published(false, Duration::from_millis(2));
+        stats.refused_later("invalid", 1);
+        let summary = stats.summary();
+        assert_eq!((summary.sent, summary.published, summary.errors, summary.refused_later["invalid"]), (3, 2, 1, 1));
+        let text = summary.to_string();
+        assert!(text.contains("published              2") && text.contains("invalid") && text.contains("p99"), "{text}");
     }
 
     #[test]

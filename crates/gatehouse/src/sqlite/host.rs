@@ -6,14 +6,15 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use wasmtime::component::{Accessor, FutureReader, HasData, Resource, ResourceTable, StreamReader};
 
-use super::database::Database;
-use super::session::Session;
+use super::remote::{Connected, Location};
 use crate::bindings::sqlite::sqlite::{Connection, Error, Host, HostConnection, HostConnectionWithStore, QueryResult, RowResult, Value};
 
 /// The databases that a component may open.
 pub struct SqliteAccess {
+    /// The component's name.
+    pub component: String,
     /// By label, those that the manifest grants it.
-    pub granted: HashMap<String, Arc<Database>>,
+    pub granted: HashMap<String, Location>,
     /// The labels of all databases of the application.
     pub known: Arc<BTreeSet<String>>,
 }
@@ -34,7 +35,7 @@ impl HasData for SqliteHost {
 }
 
 /// What the resource table holds for a guest's `connection`.
-type SharedSession = Arc<Mutex<Session>>;
+type SharedSession = Arc<Mutex<Connected>>;
 
 type OpenResult = Result<Resource<Connection>, Error>;
 type StreamResult = Result<(Vec<String>, StreamReader<RowResult>, FutureReader<Result<(), Error>>), Error>;
@@ -45,7 +46,7 @@ impl SqliteView<'_> {
             let known = self.access.known.contains(label);
             return Ok(Err(if known { Error::AccessDenied } else { Error::NoSuchDatabase }));
         };
-        let session: SharedSession = Arc::new(Mutex::new(Session::new(database.clone())));
+        let session: SharedSession = Arc::new(Mutex::new(database.connect(&self.access.component)));
         let resource = self.table.push(session)?;
         Ok(Ok(Resource::new_own(resource.rep())))
     }
@@ -81,11 +82,11 @@ impl HostConnection for SqliteView<'_> {
     }
 
     async fn last_insert_rowid(&mut self, connection: Resource<Connection>) -> wasmtime::Result<i64> {
-        Ok(self.session(&connection)?.try_lock().map_or(0, |it| it.last_insert_rowid))
+        Ok(self.session(&connection)?.try_lock().map_or(0, |it| it.last_insert_rowid()))
     }
 
     async fn changes(&mut self, connection: Resource<Connection>) -> wasmtime::Result<u64> {
-        Ok(self.session(&connection)?.try_lock().map_or(0, |it| it.changes))
+        Ok(self.session(&connection)?.try_lock().map_or(0, |it| it.changes()))
     }
 
     async fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
@@ -101,12 +102,12 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for SqliteHost {
 
     async fn last_insert_rowid_async(accessor: &Accessor<T, Self>, connection: Resource<Connection>) -> wasmtime::Result<i64> {
         let session = accessor.with(|mut access| access.get().session(&connection))?;
-        Ok(session.lock().await.last_insert_rowid)
+        Ok(session.lock().await.last_insert_rowid())
     }
 
     async fn changes_async(accessor: &Accessor<T, Self>, connection: Resource<Connection>) -> wasmtime::Result<u64> {
         let session = accessor.with(|mut access| access.get().session(&connection))?;
-        Ok(session.lock().await.changes)
+        Ok(session.lock().await.changes())
     }
 
     async fn execute_async(

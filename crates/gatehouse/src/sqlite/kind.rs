@@ -16,6 +16,8 @@ pub enum Kind {
     Dedicated,
     /// On a dedicated connection, whose state it changes: the session keeps it.
     ModifiesConnection,
+    /// On a connection and a thread of its own, since it reads the whole file.
+    Check,
     /// Not at all, as on Spin.
     Denied,
     /// Only within a transaction: it calls `changes()` or `last_insert_rowid()`, which read the counters of one connection. Outside, the
@@ -24,7 +26,7 @@ pub enum Kind {
 }
 
 /// Pragmas that read, or that set something of the database file rather than of the connection.
-const STATELESS_PRAGMAS: [&str; 22] = [
+const STATELESS_PRAGMAS: [&str; 20] = [
     "application_id",
     "auto_vacuum",
     "compile_options",
@@ -37,17 +39,18 @@ const STATELESS_PRAGMAS: [&str; 22] = [
     "index_info",
     "index_list",
     "index_xinfo",
-    "integrity_check",
     "journal_mode",
     "optimize",
     "page_count",
     "page_size",
-    "quick_check",
     "table_info",
     "table_list",
     "user_version",
     "wal_checkpoint",
 ];
+
+/// Pragmas that read every page.
+const CHECKING_PRAGMAS: [&str; 2] = ["integrity_check", "quick_check"];
 
 impl Kind {
     /// Classifies a statement by its first words. `readonly` asks SQLite, for statements whose first word does not tell.
@@ -70,6 +73,9 @@ impl Kind {
             "pragma" => {
                 let name = words.next().unwrap_or_default();
                 let name = name.rsplit('.').next().unwrap_or_default();
+                if CHECKING_PRAGMAS.contains(&name) {
+                    return Self::Check;
+                }
                 let stateless = STATELESS_PRAGMAS.contains(&name);
                 if stateless { Self::Dedicated } else { Self::ModifiesConnection }
             }
@@ -128,6 +134,7 @@ mod tests {
             ("pragma journal_mode = wal", Kind::Dedicated),
             ("pragma main.user_version", Kind::Dedicated),
             ("pragma foreign_keys = off", Kind::ModifiesConnection),
+            ("pragma quick_check(\"a\")", Kind::Check),
             ("attach 'x' as y", Kind::Denied),
             ("vacuum into 'x'", Kind::Denied),
             ("vacuum", Kind::Dedicated),

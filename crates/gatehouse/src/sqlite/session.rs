@@ -42,6 +42,7 @@ impl Session {
         let kind = self.database.kind(&sql);
         let outcome = match (kind, &mut self.dedicated) {
             (Kind::Denied, _) => return Err(Error::Io("not authorized".to_owned())),
+            (Kind::Check, _) => self.database.check(sql).await?,
             (_, Some(dedicated)) => dedicated.execute(kind, &sql, &parameters).await?,
             (Kind::ReadsCounters, None) => {
                 let message = "last_insert_rowid() and changes() are for transactions: outside one, ask the connection";
@@ -88,6 +89,7 @@ impl Dedicated {
         self.modified |= kind == Kind::ModifiesConnection;
         let may_write = !matches!(kind, Kind::Read | Kind::ReadsCounters | Kind::Begin { immediate: false });
         if may_write && self.write_permit.is_none() {
+            self.database.refuse_changes()?;
             let permit = tokio::time::timeout(BUSY_TIMEOUT, self.database.write_lock().lock_owned());
             self.write_permit = Some(permit.await.map_err(|_| database_is_locked())?);
         }
@@ -101,8 +103,9 @@ impl Dedicated {
                 outcome => break outcome.map_err(Error::from),
             }
         };
-        if !self.in_transaction() {
-            self.write_permit = None;
+        if !self.in_transaction() && self.write_permit.take().is_some() {
+            // It may have been a commit.
+            return outcome.and_then(|outcome| self.database.confirm_commit().map(|()| outcome));
         }
         outcome
     }

@@ -16,6 +16,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::busy::{BUSY_TIMEOUT, BusyRetry, WriteLock, is_busy};
+use super::guard::FileGuard;
 use super::statement::{self, Outcome, database_is_locked};
 use crate::bindings::sqlite::sqlite::{Error, Value};
 
@@ -39,6 +40,7 @@ struct Shared {
     wake: Condvar,
     connection: Mutex<Connection>,
     write_lock: WriteLock,
+    guard: Option<Arc<FileGuard>>,
 }
 
 #[derive(Default)]
@@ -54,9 +56,11 @@ struct Queue {
 }
 
 impl Writer {
-    /// A writer over its own connection. Others who write to the database in this process hold `write_lock`.
-    pub fn new(connection: Connection, write_lock: WriteLock) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), connection: Mutex::new(connection), write_lock });
+    /// A writer over its own connection. Others who write to the database in this process hold `write_lock`. What `guard` says is lost is not
+    /// acknowledged.
+    pub fn new(connection: Connection, write_lock: WriteLock, guard: Option<Arc<FileGuard>>) -> std::io::Result<Self> {
+        let connection = Mutex::new(connection);
+        let shared = Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), connection, write_lock, guard });
         let thread = shared.clone();
         let runtime = tokio::runtime::Handle::current();
         std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || thread.serve(&runtime))?;
@@ -66,6 +70,7 @@ impl Writer {
     /// Runs one autocommitted change. It is durable when this returns `Ok`.
     pub async fn submit(&self, sql: String, parameters: Vec<Value>) -> StatementResult {
         let shared = &self.0;
+        shared.guard.as_ref().map_or(Ok(()), |guard| guard.refuse())?;
         let on_caller = {
             let mut queue = shared.queue.lock();
             !queue.contended && !std::mem::replace(&mut queue.busy, true)
@@ -84,6 +89,13 @@ impl Writer {
             }
         }
         received.await.unwrap_or_else(|_| Err(Error::Io("the writer has ended".to_owned())))
+    }
+
+    /// Writes what is in the write-ahead log to the database's file, and empties the log, unless somebody reads or writes at the moment.
+    pub fn empty_log(&self) {
+        if let Err(error) = self.0.connection.lock().query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(())) {
+            tracing::error!("the database's log could not be written to its file: {error}");
+        }
     }
 }
 
@@ -110,7 +122,12 @@ impl Shared {
             queue.contended = true;
             self.hand_over(&mut queue);
         }
-        Some(outcome.map_err(Error::from))
+        Some(outcome.map_err(Error::from).and_then(|outcome| self.confirm().map(|()| outcome)))
+    }
+
+    /// Whether what was committed is in the files that were opened.
+    fn confirm(&self) -> Result<(), Error> {
+        self.guard.as_ref().map_or(Ok(()), |guard| guard.confirm())
     }
 
     fn hand_over(&self, queue: &mut Queue) {
@@ -142,7 +159,9 @@ impl Shared {
                 Ok(_permit) => commit(&self.connection.lock(), &group),
                 Err(_) => group.iter().map(|_| Err(database_is_locked())).collect(),
             };
+            let confirmed = self.confirm();
             for (job, result) in group.into_iter().zip(results) {
+                let result = result.and_then(|outcome| confirmed.clone().map(|()| outcome));
                 // The receiver is gone if the guest was stopped.
                 job.result.send(result).ok();
             }

@@ -89,4 +89,4 @@ impl<T> Describe for axum::Extension<T> {
     fn describe(_: &mut Request<'_>) {}
 }
 
-describes_nothing!(http::HeaderMap, http::Uri, crate::request::Now, crate::request::RequestId, crate::request::ClientAddress);
+describes_nothing!(http::HeaderMap, http::Uri, crate::request::Now, crate::request::RequestId, crate::client::ClientAddress);

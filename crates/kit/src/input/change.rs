@@ -1,10 +1,9 @@
-//! Fields of a change: kept, cleared, set, or never changed.
+//! Fields of a change: kept, cleared or set.
 
 use serde_json::Value;
-use utoipa::openapi::schema::Type;
 
-use super::types::refused;
-use super::{At, Field, SchemaRef, Schemas, nullable, of_type};
+use super::shape::nullable;
+use super::{At, Field, SchemaRef, Schemas};
 
 /// A field of a change: not sent keeps what is there, null clears it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,24 +80,6 @@ impl<T: Field> Field for NotNull<T> {
 
     fn schema(schemas: &mut Schemas) -> SchemaRef {
         T::schema(schemas)
-    }
-}
-
-/// A known field that cannot be changed: refused when it is sent, rather than ignored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Immutable;
-
-impl Field for Immutable {
-    fn read(_: &Value, at: &mut At<'_>) -> Option<Self> {
-        refused(at, "cannot be changed")
-    }
-
-    fn absent() -> Option<Self> {
-        Some(Self)
-    }
-
-    fn schema(_: &mut Schemas) -> SchemaRef {
-        of_type(Type::Null).description(Some("Cannot be changed, and must not be sent.")).into()
     }
 }
 

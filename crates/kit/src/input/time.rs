@@ -7,7 +7,6 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::text::formatted;
-use super::types::refused;
 use super::{At, Field, SchemaRef, Schemas, TextField};
 
 /// A moment, milliseconds since 1970 in UTC; RFC 3339 outside.
@@ -115,7 +114,7 @@ macro_rules! bounded_timestamp {
             fn read(value: &Value, at: &mut At<'_>) -> Option<Self> {
                 let Timestamp($at) = Timestamp::read(value, at)?;
                 let $now = at.now_ms();
-                if $holds { Some(Self($at)) } else { refused(at, $reason) }
+                if $holds { Some(Self($at)) } else { at.refused($reason) }
             }
 
             fn schema(schemas: &mut Schemas) -> SchemaRef {
@@ -146,4 +145,11 @@ impl From<domain::booking_slot::Date> for crate::db::value::Value {
     fn from(date: domain::booking_slot::Date) -> Self {
         date.to_string().into()
     }
+}
+
+parameters! {
+    [] Recent => |it| it.0;
+    [] Future => |it| it.0;
+    [] Timestamp => |it| it.0;
+    [] TimestampMillis => |it| it.0;
 }

@@ -1,5 +1,7 @@
 //! The WASI side of the edge.
 
+use std::cell::RefCell;
+
 use axum::body::HttpBody as _;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
@@ -7,21 +9,21 @@ use spin_sdk::wasip3::http::types::{self, ErrorCode, Fields};
 use spin_sdk::wasip3::wit_bindgen::{StreamReader, StreamResult};
 use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
 
-use super::*;
-use crate::coding;
-use crate::request::MAX_BODY;
+use super::{background, *};
+use crate::body_limit::MAX_BODY;
+use crate::{body_limit, coding};
 
 /// Serves one request. Never an `Err`: that would be an empty 500.
 pub async fn handle(request: types::Request, router: &Router) -> Result<types::Response, ErrorCode> {
     let response = match head(&request) {
-        Ok((head, length)) => {
+        Ok(Incoming { head, length, route }) => {
             let body = match length {
                 BodyLength::Known(0) => Ok(Body::empty()),
-                length => read_body(request, length).await.and_then(|body| coding::decode(head.headers(), body, MAX_BODY)).map(Body::from),
+                length => whole_body(request, head.headers(), length, &route).await.map(Body::from),
             };
             respond(router, head, body).await
         }
-        Err(problem) => finish(problem.into_response(), &request_id(None, 0)),
+        Err(problem) => finish(problem.into_response(), &request_id(None, 0), Origin::default()),
     };
     Ok(write(response))
 }
@@ -32,7 +34,15 @@ enum BodyLength {
     Unknown,
 }
 
-fn head(incoming: &types::Request) -> Result<(Request<()>, BodyLength), Problem> {
+/// A request whose body has not been read.
+struct Incoming {
+    head: Request<()>,
+    length: BodyLength,
+    /// The route of the manifest that took it.
+    route: Bytes,
+}
+
+fn head(incoming: &types::Request) -> Result<Incoming, Problem> {
     let unreadable = |what: &str| Problem::unreadable(format!("the request's {what} cannot be read"));
     let uri: Uri = incoming.get_path_with_query().as_deref().unwrap_or("/").parse().map_err(|_| unreadable("path"))?;
     let method = http::Method::try_from(incoming.get_method()).map_err(|_| unreadable("method"))?;
@@ -40,9 +50,16 @@ fn head(incoming: &types::Request) -> Result<(Request<()>, BodyLength), Problem>
     *request.uri_mut() = uri;
     let mut length = None;
     let mut chunked = false;
-    for (name, value) in incoming.get_headers().copy_all() {
-        // Spin tells each request of its own making in a handful of headers; only the client's address is of use.
+    let mut route = Bytes::new();
+    let headers = incoming.get_headers().copy_all();
+    request.headers_mut().reserve(headers.len());
+    for (name, value) in headers {
+        // Spin tells each request of its own making in a handful of headers; only the client's address and the route are of use.
         if name.starts_with("spin-") && name != "spin-client-addr" {
+            if name == "spin-raw-component-route" {
+                // The last one is Spin's own, whatever the client has sent.
+                route = value.into();
+            }
             continue;
         }
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unreadable("headers"))?;
@@ -56,19 +73,26 @@ fn head(incoming: &types::Request) -> Result<(Request<()>, BodyLength), Problem>
     let bodiless = length == Some(0) || (length.is_none() && !chunked && (method.is_safe() || method == http::Method::DELETE));
     *request.method_mut() = method;
     let length = if bodiless { Some(0) } else { length };
-    Ok((request, length.map_or(BodyLength::Unknown, BodyLength::Known)))
+    Ok(Incoming { head: request, length: length.map_or(BodyLength::Unknown, BodyLength::Known), route })
+}
+
+/// The body without its content coding, within the limit of the route both as it was sent and as it is read.
+async fn whole_body(incoming: types::Request, headers: &HeaderMap, length: BodyLength, route: &[u8]) -> Result<Vec<u8>, Problem> {
+    let max = body_limit::of_route(std::str::from_utf8(route).unwrap_or_default()).await?;
+    let body = read_body(incoming, length, max).await?;
+    coding::decode(headers, body, max)
 }
 
 /// In one read when the length is known: each read is a crossing of the component's boundary.
-async fn read_body(incoming: types::Request, length: BodyLength) -> Result<Vec<u8>, Problem> {
+async fn read_body(incoming: types::Request, length: BodyLength, max: usize) -> Result<Vec<u8>, Problem> {
     let length = match length {
         BodyLength::Known(length) => Some(length),
         BodyLength::Unknown => None,
     };
-    let too_large = || Problem::too_large(format!("a body has at most {MAX_BODY} bytes"));
+    let too_large = || Problem::too_large(format!("a body has at most {max} bytes here"));
     let (done, done_reader) = wit_future::new(|| Ok(()));
     let (mut stream, _trailers) = types::Request::consume_body(incoming, done_reader);
-    if length.is_some_and(|length| length > MAX_BODY) {
+    if length.is_some_and(|length| length > max) {
         discard(stream).await;
         return Err(too_large());
     }
@@ -81,7 +105,7 @@ async fn read_body(incoming: types::Request, length: BodyLength) -> Result<Vec<u
         } else {
             body.extend_from_slice(&chunk);
         }
-        if body.len() > MAX_BODY {
+        if body.len() > max {
             drop(body);
             discard(stream).await;
             return Err(too_large());
@@ -116,19 +140,10 @@ async fn discard(mut stream: StreamReader<u8>) {
 fn write(response: Response) -> types::Response {
     let (parts, body) = response.into_parts();
     let exact = body.size_hint().exact();
-    let mut headers: Vec<(String, Vec<u8>)> = Vec::with_capacity(parts.headers.len() + 1);
-    for (name, value) in &parts.headers {
-        headers.push((name.as_str().to_owned(), value.as_bytes().to_vec()));
-    }
-    if let Some(length) = exact
-        && !parts.headers.contains_key(CONTENT_LENGTH)
-        && parts.status != StatusCode::NO_CONTENT
-        && parts.status != StatusCode::NOT_MODIFIED
-    {
-        headers.push((CONTENT_LENGTH.as_str().to_owned(), length.to_string().into_bytes()));
-    }
-    // Names and values are valid already, so this cannot refuse them.
-    let headers = Fields::from_list(&headers).unwrap_or_else(|_| Fields::new());
+    let length = exact.filter(|_| {
+        !parts.headers.contains_key(CONTENT_LENGTH) && parts.status != StatusCode::NO_CONTENT && parts.status != StatusCode::NOT_MODIFIED
+    });
+    let headers = fields(&parts.headers, length);
     let (trailers_writer, trailers) = wit_future::new(|| Ok(None));
     let response = if exact == Some(0) {
         drop(trailers_writer);
@@ -136,7 +151,7 @@ fn write(response: Response) -> types::Response {
     } else {
         let (mut writer, contents) = wit_stream::new();
         let response = types::Response::new(headers, Some(contents), trailers).0;
-        spawn(async move {
+        let written = async move {
             let mut body = std::pin::pin!(body);
             while let Some(Ok(frame)) = body.frame().await {
                 if let Ok(data) = frame.into_data()
@@ -148,11 +163,46 @@ fn write(response: Response) -> types::Response {
             }
             drop(writer);
             drop(trailers_writer);
-        });
+        };
+        // A body of known length is there: only the host is waited for.
+        if exact.is_some() {
+            background::run(written)
+        } else {
+            spawn(written)
+        }
         response
     };
     if parts.status != StatusCode::OK {
         let _ = response.set_status_code(parts.status.as_u16());
     }
     response
+}
+
+/// The headers of an answer as the host takes them.
+fn fields(headers: &HeaderMap, content_length: Option<u64>) -> Fields {
+    thread_local! {
+        /// Those of the answer before: each has its room already.
+        static LIST: RefCell<Vec<(String, Vec<u8>)>> = const { RefCell::new(Vec::new()) };
+    }
+    LIST.with_borrow_mut(|list| {
+        let mut count = 0;
+        let mut add = |name: &str, value: &[u8]| {
+            if list.len() == count {
+                list.push(Default::default());
+            }
+            if let Some((known, room)) = list.get_mut(count) {
+                known.clear();
+                known.push_str(name);
+                room.clear();
+                room.extend_from_slice(value);
+            }
+            count += 1;
+        };
+        headers.iter().for_each(|(name, value)| add(name.as_str(), value.as_bytes()));
+        if let Some(length) = content_length {
+            add(CONTENT_LENGTH.as_str(), length.to_string().as_bytes());
+        }
+        // Names and values are valid already, so this cannot refuse them.
+        Fields::from_list(list.get(..count).unwrap_or_default()).unwrap_or_else(|_| Fields::new())
+    })
 }

@@ -3,45 +3,15 @@
 use std::cell::RefCell;
 
 use domain::reading::{Reading, judge};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::{mpsc, oneshot};
 
-/// The statement of the product's single route (components/telemetry).
-pub const INSERT: &str = "insert into readings
-        (device_id, at, received_at, voltage, current, power_factor, power_w, battery, occupied, flags)
-     values ((select id from devices where code = ? and is_active = 1), ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-
+/// The statement of the single route.
+pub const INSERT: &str = include_str!("../../../../statements/single.sql");
 /// The same for a reading of a bulk: a repeat is passed over.
-pub const INSERT_OR_PASS: &str = "insert into readings
-        (device_id, at, received_at, voltage, current, power_factor, power_w, battery, occupied, flags)
-     values ((select id from devices where code = ? and is_active = 1), ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing";
-
-/// What keeps a spot `s` from `?1` to `?2`, as seen at `?3`: as in the product (crates/kit/src/spots.rs).
-macro_rules! is_free {
-    () => {
-        "s.status = 'in_service'
-         and (?1 > ?3 + 900000 or not exists (
-             select 1 from devices v join device_state t on t.device_id = v.id where v.spot_id = s.spot_id and v.is_active = 1 and t.occupied = 1))
-         and not exists (
-             select 1 from reservations r
-             where r.spot_id = s.spot_id and r.status in ('pending_payment', 'confirmed', 'arrived') and r.ends_at > ?1 and r.starts_at < ?2
-                 and (r.status <> 'pending_payment' or r.hold_expires_at > ?3)
-                 and (r.due_until is null or r.due_until > ?3 or r.paid_ends_at > ?1))"
-    };
-}
-
-/// A reservation; that it overlaps no other is its condition.
-const RESERVE: &str = concat!(
-    "insert into reservations (id, user_id, spot_id, site, kind, starts_at, ends_at, plate, status, price, currency, hold_expires_at,
-        created_at, updated_at, updated_by)
-     select ?4, 'bench', s.spot_id, s.site, s.kind, ?1, ?2, ?5, 'pending_payment', ?6, 'INR', ?3 + 900000, ?3, ?3, 'bench'
-     from spots s where s.spot_id = ?7 and ",
-    is_free!()
-);
-
-/// What may be had of a site for a period: `spot_id, zone, kind`.
-pub const AVAILABLE: &str =
-    concat!("select s.spot_id, s.zone, s.kind from spots s where s.site = ?4 and ", is_free!(), " order by s.spot_id limit ?5");
+const INSERT_OR_PASS: &str = include_str!("../../../../statements/bulk.sql");
+const RESERVE: &str = include_str!("../../../../statements/reserve.sql");
+const BOOK: &str = include_str!("../../../../statements/book.sql");
 
 /// A reservation that was checked and priced.
 pub struct Reservation {
@@ -53,12 +23,27 @@ pub struct Reservation {
     pub price: i64,
 }
 
+/// A booking that was checked.
+pub struct Booking {
+    pub id: String,
+    pub code: String,
+    pub temple: String,
+    pub date: String,
+    pub weekday: i64,
+    pub slot: String,
+    pub starts_at: i64,
+    pub ends_at: i64,
+    pub party_size: i64,
+    pub visitors: String,
+}
+
 /// How many waiting requests share a commit at most.
 const GROUP: usize = 256;
 
 /// A connection at the product's durability.
 pub fn open(path: &str) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
+    connection.set_prepared_statement_cache_capacity(64);
     connection
         .execute_batch("pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma busy_timeout = 5000")?;
     Ok(connection)
@@ -80,7 +65,7 @@ pub fn insert(connection: &Connection, sql: &str, reading: &Reading, now: i64) -
     ])
 }
 
-/// Why a reading was not stored.
+/// Why something was not stored.
 #[derive(Clone, Copy, Debug)]
 pub enum Refused {
     Unknown,
@@ -88,16 +73,18 @@ pub enum Refused {
     Failed,
 }
 
+type Stored<T> = Result<T, Refused>;
+type Reply<T> = oneshot::Sender<Stored<T>>;
+
 enum Job {
-    Single(Reading, i64, oneshot::Sender<Result<(), Refused>>),
-    Bulk(Vec<Reading>, i64, oneshot::Sender<Result<usize, Refused>>),
-    Reserve(Reservation, i64, oneshot::Sender<Result<(), Refused>>),
+    Single(Reading, i64, Reply<()>),
+    Bulk(Vec<Reading>, i64, Reply<usize>),
+    Reserve(Reservation, i64, Reply<(String, String)>),
+    Book(Booking, i64, Reply<()>),
 }
 
-enum Done {
-    Single(oneshot::Sender<Result<(), Refused>>, Result<(), Refused>),
-    Bulk(oneshot::Sender<Result<usize, Refused>>, Result<usize, Refused>),
-}
+/// A job's answer, to be sent when its group is durable.
+type Done = Box<dyn FnOnce(bool) + Send>;
 
 /// The writer, by its queue.
 #[derive(Clone)]
@@ -112,23 +99,28 @@ impl Writer {
     }
 
     /// Stores one reading; back when it is durable.
-    pub async fn single(&self, reading: Reading, now: i64) -> Result<(), Refused> {
-        let (reply, answer) = oneshot::channel();
-        self.0.send(Job::Single(reading, now, reply)).await.map_err(|_| Refused::Failed)?;
-        answer.await.unwrap_or(Err(Refused::Failed))
-    }
-
-    /// Stores a reservation; [`Refused::Repeat`] when the spot is taken.
-    pub async fn reserve(&self, reservation: Reservation, now: i64) -> Result<(), Refused> {
-        let (reply, answer) = oneshot::channel();
-        self.0.send(Job::Reserve(reservation, now, reply)).await.map_err(|_| Refused::Failed)?;
-        answer.await.unwrap_or(Err(Refused::Failed))
+    pub async fn single(&self, reading: Reading, now: i64) -> Stored<()> {
+        self.submit(|reply| Job::Single(reading, now, reply)).await
     }
 
     /// Stores many; how many were new, when they are durable.
-    pub async fn bulk(&self, readings: Vec<Reading>, now: i64) -> Result<usize, Refused> {
+    pub async fn bulk(&self, readings: Vec<Reading>, now: i64) -> Stored<usize> {
+        self.submit(|reply| Job::Bulk(readings, now, reply)).await
+    }
+
+    /// Stores a reservation, and gives the kind and the zone of its spot; [`Refused::Repeat`] when the spot is taken.
+    pub async fn reserve(&self, reservation: Reservation, now: i64) -> Stored<(String, String)> {
+        self.submit(|reply| Job::Reserve(reservation, now, reply)).await
+    }
+
+    /// Stores a booking; [`Refused::Repeat`] when the slot is full.
+    pub async fn book(&self, booking: Booking, now: i64) -> Stored<()> {
+        self.submit(|reply| Job::Book(booking, now, reply)).await
+    }
+
+    async fn submit<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Stored<T> {
         let (reply, answer) = oneshot::channel();
-        self.0.send(Job::Bulk(readings, now, reply)).await.map_err(|_| Refused::Failed)?;
+        self.0.send(job(reply)).await.map_err(|_| Refused::Failed)?;
         answer.await.unwrap_or(Err(Refused::Failed))
     }
 }
@@ -140,14 +132,20 @@ fn work(connection: &Connection, mut jobs: mpsc::Receiver<Job>) {
         // A statement that fails undoes itself alone; its neighbours stay.
         let done: Vec<Done> = waiting.drain(..).map(|job| run(connection, job)).collect();
         let durable = begun && connection.execute_batch("commit").is_ok();
-        for done in done {
-            // A client that has left does not want its answer.
-            match done {
-                Done::Single(reply, result) => drop(reply.send(if durable { result } else { Err(Refused::Failed) })),
-                Done::Bulk(reply, result) => drop(reply.send(if durable { result } else { Err(Refused::Failed) })),
-            }
+        for answer in done {
+            answer(durable);
         }
     }
+}
+
+fn done<T: Send + 'static>(reply: Reply<T>, result: Stored<T>) -> Done {
+    // A client that has left does not want its answer.
+    Box::new(move |durable| drop(reply.send(if durable { result } else { Err(Refused::Failed) })))
+}
+
+/// One row, or a refusal as the condition of the statement did not hold.
+fn one<T>(result: rusqlite::Result<Option<T>>) -> Stored<T> {
+    result.map_err(|_| Refused::Failed)?.ok_or(Refused::Repeat)
 }
 
 fn run(connection: &Connection, job: Job) -> Done {
@@ -163,21 +161,37 @@ fn run(connection: &Connection, job: Job) -> Done {
                     Refused::Failed
                 }
             });
-            Done::Single(reply, result)
-        }
-        Job::Reserve(it, now, reply) => {
-            let stored = connection.prepare_cached(RESERVE).and_then(|mut statement| {
-                statement.execute(rusqlite::params![it.start, it.end, now, it.id, it.plate, it.price, it.spot_id])
-            });
-            Done::Single(reply, match stored {
-                Ok(1) => Ok(()),
-                Ok(_) => Err(Refused::Repeat),
-                Err(_) => Err(Refused::Failed),
-            })
+            done(reply, result)
         }
         Job::Bulk(readings, now, reply) => {
             let stored = readings.iter().filter(|reading| insert(connection, INSERT_OR_PASS, reading, now).is_ok_and(|rows| rows == 1));
-            Done::Bulk(reply, Ok(stored.count()))
+            done(reply, Ok(stored.count()))
+        }
+        Job::Reserve(it, now, reply) => {
+            let placed = connection.prepare_cached(RESERVE).and_then(|mut statement| {
+                let params = rusqlite::params![it.start, it.end, now, it.id, it.plate, it.price, it.spot_id];
+                statement.query_row(params, |row| Ok((row.get(0)?, row.get(1)?))).optional()
+            });
+            done(reply, one(placed))
+        }
+        Job::Book(it, now, reply) => {
+            let stored = connection.prepare_cached(BOOK).and_then(|mut statement| {
+                let params = rusqlite::params![
+                    it.id,
+                    it.code,
+                    it.temple,
+                    it.date,
+                    it.weekday,
+                    it.slot,
+                    it.starts_at,
+                    it.ends_at,
+                    it.party_size,
+                    it.visitors,
+                    now
+                ];
+                statement.execute(params).map(|rows| (rows == 1).then_some(()))
+            });
+            done(reply, one(stored))
         }
     }
 }
@@ -195,4 +209,25 @@ pub fn read<T>(path: &str, query: impl FnOnce(&Connection) -> rusqlite::Result<T
         };
         query(connection)
     })
+}
+
+/// Sixty-four random bits.
+pub fn random() -> u64 {
+    use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+
+    RandomState::new().build_hasher().finish()
+}
+
+/// A UUIDv7.
+pub fn new_id(now: i64) -> String {
+    let (a, b) = (random(), random());
+    let variant = (b >> 2) | (1 << 63);
+    format!("{:08x}-{:04x}-7{:03x}-{:04x}-{:012x}", now >> 16, now & 0xffff, a & 0xfff, variant >> 48, variant & 0xffff_ffff_ffff)
+}
+
+/// The bytes of such an id.
+pub fn id_bytes(id: &str) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    let _ = const_hex::decode_to_slice(id.replace('-', ""), &mut bytes);
+    bytes
 }

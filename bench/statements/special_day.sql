@@ -1,0 +1,1 @@
+select reason from slot_days where site = ?1 and date = ?2

@@ -1,0 +1,1 @@
+select tariff, time_zone from sites where slug = ?1

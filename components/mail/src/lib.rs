@@ -1,0 +1,53 @@
+//! Mails that administrators send, one by one and to many, from templates; who gets none, and what the mail service reports
+//! (docs/reference/mail.md).
+//!
+//! Nothing is sent here: a mail is a row whose trigger writes the outbox, and the dispatcher (the component `heartbeat`), which alone holds
+//! the mail service's key, delivers it like every other message.
+
+mod letter;
+mod messages;
+mod schedule;
+mod send;
+mod signature;
+mod suppressions;
+mod templates;
+mod unsubscribe;
+mod unsubscribe_link;
+mod webhook;
+
+use kit::api::Api;
+use kit::{routes, scheduled};
+
+use crate::schedule::Summary;
+
+/// The routes.
+pub fn api() -> Api {
+    Api::new("mail", "Mails that administrators send, their templates, who gets none, and what the mail service reports.")
+        .routes(routes![send::send, send::send_bulk, messages::list, messages::read])
+        .routes(routes![templates::list, templates::create, templates::read, templates::update, templates::delete, templates::preview])
+        .routes(routes![suppressions::list, suppressions::add, suppressions::remove])
+        .routes(routes![unsubscribe::ask, unsubscribe::unsubscribe, webhook::receive])
+        .routes([scheduled::route::<Summary>()])
+}
+
+kit::component!(api, scheduled: scheduled::run::<Summary>);
+
+#[cfg(test)]
+mod tests {
+    use kit::input::{Input, parse};
+
+    fn check_example<T: Input>() {
+        let example = T::example().expect("an example");
+        assert!(parse::<T>(example.as_bytes(), 0).is_ok(), "{}", T::NAME);
+    }
+
+    #[test]
+    fn examples_are_valid() {
+        check_example::<crate::send::NewMail>();
+        check_example::<crate::send::NewBulkMail>();
+        check_example::<crate::templates::NewMailTemplate>();
+        check_example::<crate::templates::MailTemplateChange>();
+        check_example::<crate::templates::MailPreview>();
+        check_example::<crate::suppressions::NewMailSuppression>();
+    }
+}

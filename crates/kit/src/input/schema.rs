@@ -1,0 +1,116 @@
+//! Requests in the API document: objects and their properties.
+
+use serde_json::{Value, json};
+use utoipa::openapi::Ref;
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+
+use super::shape::{described, nullable, of_type, own_description};
+use super::{Field, Input, Object, SchemaRef, Schemas};
+
+/// A field of an [`Input`], as the API document describes it.
+pub struct Property {
+    /// Its name.
+    pub name: &'static str,
+    /// Its schema.
+    pub schema: SchemaRef,
+    /// Whether it must be sent.
+    pub required: bool,
+    /// Its doc comment, or else what its type says of itself, with the other names under which it is read.
+    pub description: String,
+    /// Other names under which it is read.
+    pub aliases: &'static [&'static str],
+}
+
+impl Property {
+    /// Of a field of type `T`.
+    pub fn new<T: Field>(
+        name: &'static str,
+        aliases: &'static [&'static str],
+        description: &str,
+        has_default: bool,
+        schemas: &mut Schemas,
+    ) -> Self {
+        let required = !has_default && T::absent().is_none();
+        let schema = T::schema(schemas);
+        let takes_null = has_default || T::null().is_some();
+        let schema = if takes_null && !T::NULLABLE { nullable(schema) } else { schema };
+        let mut description = description.to_owned();
+        if description.is_empty() {
+            description = own_description(&schema).unwrap_or_default();
+        }
+        if !aliases.is_empty() {
+            let names = aliases.iter().map(|alias| format!("`{alias}`")).collect::<Vec<_>>().join(", ");
+            description = format!("{description}\n\nAlso read as {names}.").trim().to_owned();
+        }
+        Self { name, schema, required, description, aliases }
+    }
+
+    /// Of a field of the answer that the request does not take.
+    pub fn read_only(name: &'static str) -> Self {
+        Self {
+            name,
+            schema: of_type(Type::Null).description(Some("Must not be sent.")).into(),
+            required: false,
+            description: "Read-only.".to_owned(),
+            aliases: &[],
+        }
+    }
+}
+
+/// The schema of an [`Input`]: an object with its properties.
+pub fn object_schema<T: Input>(schemas: &mut Schemas) -> SchemaRef {
+    let mut object = ObjectBuilder::new().description(Some(T::DESCRIPTION).filter(|text| !text.is_empty()));
+    let mut names = Vec::new();
+    for property in T::properties(schemas) {
+        if property.required && property.aliases.is_empty() {
+            object = object.required(property.name);
+        } else if property.required {
+            names.push(one_of_its_names(&property));
+        }
+        object = object.property(property.name, described(property.schema, &property.description));
+    }
+    let example = T::example().and_then(|example| serde_json::from_str::<Value>(example).ok());
+    let mut object = object.examples(example.into_iter().collect::<Vec<Value>>()).build();
+    // Keywords that utoipa's objects do not have.
+    let keyword = match names.len() {
+        0 => None,
+        1 => names.pop().map(|any_of| ("anyOf".to_owned(), any_of)),
+        _ => Some(("allOf".to_owned(), names.into_iter().map(|any_of| json!({ "anyOf": any_of })).collect())),
+    };
+    object.extensions = keyword.map(|keyword| Extensions::from_iter([keyword]));
+    object.into()
+}
+
+/// That a field must be sent by its name or another. An alias is looked at, and must be good, where none of the names before it is sent.
+fn one_of_its_names(property: &Property) -> Value {
+    let schema = described(property.schema.clone(), &format!("Another name of `{}`.", property.name));
+    let mut good = Object::new();
+    let by_alias = property.aliases.iter().map(|alias| {
+        good.insert((*alias).to_owned(), json!(schema));
+        json!({ "required": [alias], "properties": good })
+    });
+    std::iter::once(json!({ "required": [property.name] })).chain(by_alias).collect()
+}
+
+/// A reference to the schema of an [`Input`], which is added to `schemas` unless it is there. One of the same name that differs is added as
+/// well: the API document refuses the two.
+pub fn reference<T: Input>(schemas: &mut Schemas) -> SchemaRef {
+    let reference: SchemaRef = Ref::from_schema_name(T::NAME).into();
+    // Marks it while it is described, so that a type that contains itself ends.
+    let mark = (std::any::type_name::<T>().to_owned(), reference.clone());
+    if !schemas.contains(&mark) {
+        schemas.push(mark.clone());
+        let named = (T::NAME.to_owned(), object_schema::<T>(schemas));
+        schemas.retain(|schema| *schema != mark);
+        add(schemas, named);
+    }
+    reference
+}
+
+/// Adds a named schema unless the same is there.
+pub(crate) fn add(schemas: &mut Schemas, named: (String, SchemaRef)) {
+    if !schemas.contains(&named) {
+        schemas.push(named);
+    }
+}
