@@ -503,8 +503,16 @@ fn http_client() -> reqwest::Client {
     reqwest::Client::builder().timeout(Duration::from_secs(60)).redirect(reqwest::redirect::Policy::none()).build().expect("an HTTP client")
 }
 
-/// Waits until `probe` gives something, at most `within`; panics with `what` otherwise.
+/// How long a suite waits for what happens at once. Below the ten seconds after which an attempt that stalls is given up and the thirty
+/// between scheduled runs, so that neither can have brought it; far above what it takes on a busy machine. How fast it is, `bench/` measures.
+pub const AT_ONCE: Duration = Duration::from_secs(8);
+
+/// The least that [`eventually`] waits: a shorter wait would judge the machine's load.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until `probe` gives something, at most `within` or [`PATIENCE`], whichever is longer; panics with `what` otherwise.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, within: Duration, mut probe: impl FnMut() -> F) -> T {
+    let within = within.max(PATIENCE);
     let deadline = tokio::time::Instant::now() + within;
     loop {
         if let Some(value) = probe().await {

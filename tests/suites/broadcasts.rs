@@ -192,7 +192,7 @@ async fn the_public_hears_of_it_at_once_and_of_its_end() {
     let mut heard = String::new();
     let mut hear = async |wanted: &str| {
         while !heard.contains(wanted) {
-            let chunk = tokio::time::timeout(Duration::from_secs(5), stream.next()).await.expect("an event in time");
+            let chunk = tokio::time::timeout(Duration::from_secs(20), stream.next()).await.expect("an event in time");
             heard.push_str(std::str::from_utf8(&chunk.expect("the stream goes on").expect("bytes")).expect("text"));
         }
         std::mem::take(&mut heard)

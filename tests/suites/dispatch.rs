@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures::future::{join, join_all};
 use gatehouse_tests::process::{Process, serve_if_asked};
 use gatehouse_tests::receiver::{NTFY_TOKEN, Received, Receiver, SENDGRID_KEY, TWILIO_TOKEN, WEBHOOK_SECRET};
-use gatehouse_tests::{App, channels, eventually};
+use gatehouse_tests::{AT_ONCE, App, channels, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -144,7 +144,7 @@ async fn nothing_is_sent_where_nothing_is_configured() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(remote, ignore = "needs the embedded host")]
-async fn a_critical_alert_is_told_within_a_second_of_its_201() {
+async fn a_critical_alert_is_told_at_once() {
     let receiver = Receiver::start().await;
     let Some(app) = with_webhook(&receiver).await else { return };
     let operator = app.operator().await;
@@ -155,7 +155,7 @@ async fn a_critical_alert_is_told_within_a_second_of_its_201() {
     let answered = Instant::now();
     let told = eventually("the webhook is called", Duration::from_secs(5), async || receiver.requests_to("/hooks").pop()).await;
     let late = told.at.saturating_duration_since(answered);
-    assert!(late < Duration::from_secs(1), "{late:?}");
+    assert!(late < AT_ONCE, "{late:?}");
     assert_eq!(told.json()["alert"]["id"], alert["id"]);
 
     operator.post("/api/alerts/", json!({"alert_type": "parking", "severity": "info", "message": "A spot is free"})).await.expect(201);
@@ -177,7 +177,7 @@ async fn a_slow_receiver_does_not_delay_the_201() {
             .await
             .expect(201);
     }
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
     receiver.recover();
 }
 
@@ -397,7 +397,7 @@ async fn while_a_receiver_stalls_one_run_looks_out_for_what_comes_in() {
     insert_alerts(&app, 1);
     let began = Instant::now();
     assert_eq!(wake().await, false);
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
     eventually("the first is attempted", Duration::from_secs(2), async || (receiver.requests().len() == 1).then_some(())).await;
     // That run stays for its receiver's answer: who comes now leaves the work to it.
     eventually("a run looks out", Duration::from_secs(2), async || (wake().await == true).then_some(())).await;

@@ -3,8 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use gatehouse_tests::App;
 use gatehouse_tests::process::Process;
+use gatehouse_tests::{AT_ONCE, App};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
@@ -15,9 +15,6 @@ const MOST_MEMORY_MIB: u64 = 400;
 
 /// A request for a megabyte, which anybody may make.
 const LARGE: &[u8] = b"GET /api/openapi.json HTTP/1.1\r\nhost: a\r\n\r\n";
-
-/// Within this something must come from a machine that is not busy.
-const AT_ONCE: Duration = Duration::from_secs(10);
 
 /// Within this every other answer must come from one that is: sooner than what nobody takes is given up by itself, after 30 s.
 const BEFORE_THE_SEND_TIMEOUT: Duration = Duration::from_secs(25);

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use super::seeding;
 
 /// How long an emergency may wait for its answer and to be told while the demo is seeded: generous, for machines that are busy with more.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
-const TOLD_WITHIN: Duration = Duration::from_secs(4);
+const ANSWERED_WITHIN: Duration = Duration::from_secs(8);
+const TOLD_WITHIN: Duration = Duration::from_secs(12);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 #[cfg_attr(remote, ignore = "needs the embedded host")]

@@ -1,4 +1,4 @@
-//! Notifications of an emergency: sent within a second, without personal data to the public, escalated until somebody acknowledges.
+//! Notifications of an emergency: sent at once, without personal data to the public, escalated until somebody acknowledges.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use futures::future::join_all;
 use gatehouse_tests::receiver::{Received, Receiver};
-use gatehouse_tests::{App, Client, channels, eventually};
+use gatehouse_tests::{AT_ONCE, App, Client, channels, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use super::{emergency_body, id, path, report, temple};
 
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(remote, ignore = "needs the embedded host")]
-async fn a_receiver_has_it_within_a_second_of_its_201() {
+async fn a_receiver_has_it_at_once() {
     let receiver = Receiver::start().await;
     let Some(app) = App::with_webhook(&receiver).await else { return };
     let visitor = app.visitor().await;
@@ -27,8 +27,8 @@ async fn a_receiver_has_it_within_a_second_of_its_201() {
     let answered = Instant::now();
     // Accepted: its signature verifies.
     let accepted = async || receiver.requests_to("/hooks").into_iter().find(Received::accepted);
-    let told = eventually("the receiver has it", Duration::from_secs(1), accepted).await;
-    assert!(answered.elapsed() < Duration::from_secs(1));
+    let told = eventually("the receiver has it", AT_ONCE, accepted).await;
+    assert!(told.at.saturating_duration_since(answered) < AT_ONCE);
     let message = told.json();
     assert_eq!(message["topic"], "emergency.reported");
     assert_eq!(message["emergency"]["id"], emergency["id"]);
@@ -65,15 +65,15 @@ async fn a_receiver_that_stalls_delays_neither_answers_nor_the_attempts_of_other
     let attempted = attempted();
     let longest = answered.iter().map(|(id, at, _)| attempted[id].saturating_duration_since(*at)).max().unwrap();
     eprintln!("with a receiver that stalls: slowest 201 {slowest:?}, longest from a 201 to the first attempt {longest:?}");
-    assert!(longest < Duration::from_secs(1), "{longest:?}");
-    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    assert!(longest < AT_ONCE, "{longest:?}");
+    assert!(slowest < AT_ONCE, "{slowest:?}");
     // And the application still does everything else.
     app.visitor().await.get("/api/users/me").await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(remote, ignore = "needs the embedded host")]
-async fn in_a_crowd_of_reports_each_is_attempted_within_a_second() {
+async fn in_a_crowd_of_reports_each_is_attempted_at_once() {
     let receiver = Receiver::start().await;
     let Some(app) = App::with_webhook(&receiver).await else { return };
     // A control room that writes down what it is told by telephone: a visitor is not taken that many.
@@ -100,7 +100,7 @@ async fn in_a_crowd_of_reports_each_is_attempted_within_a_second() {
     let mut waits: Vec<_> = answered.iter().map(|(id, at)| arrived[id].saturating_duration_since(*at)).collect();
     waits.sort_unstable();
     eprintln!("from the 201 to the first attempt: median {:?}, p99 {:?}, longest {:?}", waits[100], waits[198], waits[199]);
-    assert!(waits[199] < Duration::from_secs(1), "{:?}", waits[199]);
+    assert!(waits[199] < AT_ONCE, "{:?}", waits[199]);
 }
 
 /// The next event of this channel, as JSON.
@@ -115,7 +115,7 @@ async fn next_event(stream: &mut (impl futures::Stream<Item = reqwest::Result<by
             }
             continue;
         }
-        let chunk = tokio::time::timeout(Duration::from_secs(5), stream.next()).await.expect("an event in time");
+        let chunk = tokio::time::timeout(Duration::from_secs(20), stream.next()).await.expect("an event in time");
         buffer.push_str(std::str::from_utf8(&chunk.expect("the stream goes on").expect("bytes")).expect("whole characters"));
     }
 }

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 /// How long what is due may take to come.
-pub const SOON: Duration = Duration::from_secs(5);
+pub const SOON: Duration = Duration::from_secs(20);
 
 /// What stands between two empty lines.
 #[derive(Debug, Default)]

@@ -81,7 +81,7 @@ async fn each_cause_ends_access_tokens_tickets_and_streams() {
         assert_eq!(session.caller.post("/api/events/ticket", json!({})).await.status, 401, "{cause:?}: a new ticket");
     }
     let ends = sessions.iter_mut().map(|session| async move {
-        let within = Duration::from_secs(18);
+        let within = Duration::from_secs(40);
         let (stream, of_ticket) = tokio::join!(session.stream.ends(within), session.stream_of_ticket.ends(within));
         (session.cause, stream, of_ticket)
     });

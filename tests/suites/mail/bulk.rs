@@ -96,7 +96,7 @@ async fn nobody_waits_while_a_template_is_filled_for_many() {
         longest = longest.max(began.elapsed());
     }
     let whole = sending.await.expect("it is sent");
-    let most = (whole / 2).max(Duration::from_millis(500));
+    let most = (whole / 2).max(Duration::from_secs(2));
     assert!(longest < most, "a reading waited {longest:?} while mails were made ready for {whole:?}");
 }
 
