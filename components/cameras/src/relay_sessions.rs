@@ -14,6 +14,9 @@ use crate::relay::{Failure, Relay};
 /// Sessions that one run asks after.
 const BATCH: i64 = 200;
 
+/// How long a run asks after sessions, milliseconds: those that it does not come to are the first of the next.
+const RUN_MS: u64 = 8_000;
+
 /// A connection that has just been let in may not be known to the relay yet, milliseconds.
 const BEGINS_MS: i64 = 10 * SECOND_MS;
 
@@ -35,9 +38,6 @@ struct Session {
     ended_at: Option<i64>,
     relay_connections: String,
 }
-
-/// How long a run asks after sessions, milliseconds: those that it does not come to are the first of the next.
-const RUN_MS: u64 = 8_000;
 
 /// Notes which sessions go on, and ends those whose owner may not look any more, and what is left of those that have ended. Those that were not looked
 /// after for the longest time come first. One that the relay refuses to tell of keeps no other waiting; while it is away, all wait.
@@ -72,6 +72,12 @@ async fn look_after(relay: &Relay, session: &Session, now: i64) -> Answer<Result
             Err(failure) => Ok(Err(failure)),
         };
     }
+    if !may_look(session, now) {
+        // The token lets nobody in any more, whatever the relay does now; what it does not end is ended by the next run.
+        let ended = end_all(relay, &known).await;
+        let left = if ended.is_ok() { &[] } else { &known[..] };
+        return note(session, left, Some("not_allowed"), now).map(|()| ended);
+    }
     // A token opens a few connections: they are asked after together.
     let asked = join_all(known.iter().map(|(protocol, id)| relay.has_session(protocol, id))).await;
     let mut open = Vec::new();
@@ -82,18 +88,11 @@ async fn look_after(relay: &Relay, session: &Session, now: i64) -> Answer<Result
             Err(failure) => return Ok(Err(failure)),
         }
     }
-    let because = match (may_look(session, now), open.is_empty()) {
-        (false, _) => Some("not_allowed"),
-        (true, true) if session.last_seen_at > now - BEGINS_MS => return Ok(Ok(())),
-        (true, true) => Some("left"),
-        (true, false) => None,
+    let because = match open.is_empty() {
+        true if session.last_seen_at > now - BEGINS_MS => return Ok(Ok(())),
+        true => Some("left"),
+        false => None,
     };
-    // Where the relay does not do it now, the next run tries again.
-    if because.is_some()
-        && let Err(failure) = end_all(relay, &open).await
-    {
-        return Ok(Err(failure));
-    }
     note(session, &open, because, now).map(Ok)
 }
 
@@ -125,8 +124,7 @@ pub fn forget(session: &str) -> Answer<()> {
 }
 
 /// One that has asked meanwhile is left for the next run.
-fn note(session: &Session, open: &[Connection], because: Option<&str>, now: i64) -> Answer<()> {
-    let left = if because.is_some() { &[] } else { open };
+fn note(session: &Session, left: &[Connection], because: Option<&str>, now: i64) -> Answer<()> {
     let left = serde_json::to_string(left).map_err(Problem::internal)?;
     Database.run(
         "update camera_sessions set last_seen_at = iif(?3 is null, ?2, last_seen_at), ended_at = iif(?3 is null, null, ?2), ended_because = ?3,

@@ -83,7 +83,7 @@ pub async fn run(relay: &Relay, now: i64) -> Answer<usize> {
             Work { relay, bucket: &bucket, keys: &keys, transfer: &transfer, started, pace, at, renewed: clock::now_ms(), got_on: false };
         let outcome = work.upload().await;
         let is_whole = outcome.is_ok();
-        let (at, got_on) = (work.at, work.got_on);
+        let (at, got_on) = (host::now_ms().max(work.at), work.got_on);
         completed += usize::from(settle(&transfer, outcome, got_on, at)? && is_whole);
     }
     Ok(completed)

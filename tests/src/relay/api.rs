@@ -96,10 +96,10 @@ fn sent(answer: Vec<u8>, playback: Playback) -> Sent {
     match playback {
         Playback::AtOnce => Full::new(answer).boxed_unsync(),
         // As the real one does, which does not know how long a file is when it begins.
-        Playback::WithoutLength => BodyExt::boxed_unsync(StreamBody::new(futures::stream::iter([frame(answer)]))),
+        Playback::WithoutLength => StreamBody::new(futures::stream::iter([frame(answer)])).boxed_unsync(),
         Playback::Stalls => {
             let body = futures::stream::iter([frame(answer.slice(..half))]).chain(futures::stream::pending());
-            BodyExt::boxed_unsync(StreamBody::new(body))
+            StreamBody::new(body).boxed_unsync()
         }
         Playback::Slowly => {
             let pieces = futures::stream::unfold(0, move |at: usize| {
@@ -112,7 +112,7 @@ fn sent(answer: Vec<u8>, playback: Playback) -> Sent {
                     Some((Ok::<_, std::convert::Infallible>(Frame::data(piece)), at + 1_000))
                 }
             });
-            BodyExt::boxed_unsync(StreamBody::new(pieces))
+            StreamBody::new(pieces).boxed_unsync()
         }
     }
 }

@@ -62,11 +62,11 @@ async fn so_many_download_at_once() {
     drop(begin(&studio.admin().await, &download).await);
     // Who leaves makes room.
     own.pop();
-    let places = async || {
+    eventually("the place of who has left is free", Duration::from_secs(15), async || {
         let count: i64 = studio.app.db().query_row("select count(*) from recording_downloads", [], |row| row.get(0)).unwrap();
         (count == 3).then_some(())
-    };
-    eventually("the places of who has left are free", Duration::from_secs(15), places).await;
+    })
+    .await;
     drop(begin(&viewer, &download).await);
     drop(own);
     // What an instance that is gone has left behind holds no place for ever.
