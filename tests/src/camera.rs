@@ -30,7 +30,8 @@ struct State {
 }
 
 /// The double. It ends with its test. What it does is in the path: `/snapshot`, `/video` (ten pictures a second), `/flood` (as many as are taken),
-/// `/large` (7 MiB), `/basic`, `/html`, `/error`, `/redirect?to=…`, `/slow`, `/silent` (a picture, and then nothing), `/close`.
+/// `/large` (7 MiB), `/basic`, `/html`, `/error`, `/redirect?to=…`, `/slow`, `/silent` (a picture, and then nothing),
+/// `/trickle` (a byte now and then, and no picture), `/close`.
 pub struct Camera {
     port: u16,
     state: Arc<State>,
@@ -129,6 +130,12 @@ async fn answer(mut stream: TcpStream, state: Arc<State>) -> Option<()> {
 
 async fn live(stream: &mut TcpStream, path: &str, state: &State) -> std::io::Result<()> {
     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: multipart/x-mixed-replace; boundary=cut here\r\n\r\n").await?;
+    if path == "/trickle" {
+        loop {
+            stream.write_all(b"x").await?;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
     let large = [&PICTURE[..], &[0; 60_000]].concat();
     let picture = if path == "/flood" { &large[..] } else { &PICTURE[..] };
     let part = format!("--cut here\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", picture.len());

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
+pub use self::state::Playback;
 use self::state::State;
 use crate::lock;
 
@@ -73,6 +74,16 @@ impl Relay {
     /// Plays back so many bytes for each second, from now on.
     pub fn play_back(&self, bytes_per_second: i64) {
         lock(&self.state).bytes_per_second = bytes_per_second;
+    }
+
+    /// Plays back so, from now on.
+    pub fn play(&self, playback: Playback) {
+        lock(&self.state).playback = playback;
+    }
+
+    /// Refuses to forget streams with `refused` in their name.
+    pub fn refuse_to_forget(&self) {
+        lock(&self.state).refuses_to_stop = true;
     }
 
     /// A file that begins at this moment, as it is played back.

@@ -8,6 +8,8 @@ mod addresses;
 mod browser;
 #[path = "cameras/credentials.rs"]
 mod credentials;
+#[path = "cameras/downloads.rs"]
+mod downloads;
 #[path = "cameras/pictures.rs"]
 mod pictures;
 #[path = "cameras/readme.rs"]

@@ -50,28 +50,3 @@ pub fn api() -> Api {
 }
 
 kit::component!(api, scheduled: scheduled::run::<Summary>);
-
-#[cfg(test)]
-mod tests {
-    use kit::input::{Input, parse};
-
-    fn check_example<T: Input>() {
-        let example = T::example().expect("an example");
-        assert!(parse::<T>(example.as_bytes(), 0).is_ok(), "{}", T::NAME);
-    }
-
-    #[test]
-    fn examples_are_valid() {
-        check_example::<crate::person::Person>();
-        check_example::<crate::login::LoginRequest>();
-        check_example::<crate::refresh::RefreshRequest>();
-        check_example::<crate::logout::LogoutRequest>();
-        check_example::<crate::profile::ProfileChange>();
-        check_example::<crate::email_change::EmailConfirmation>();
-        check_example::<crate::password_reset::PasswordResetRequest>();
-        check_example::<crate::password_reset::PasswordResetCode>();
-        check_example::<crate::password_reset::PasswordReset>();
-        check_example::<crate::users::NewUser>();
-        check_example::<crate::users::UserChange>();
-    }
-}

@@ -60,7 +60,7 @@ pub fn failure(error: &SendError) -> Failure {
     match error {
         SendError::Denied => Failure::NotAllowed,
         SendError::Unreachable(_) => Failure::WrongHost,
-        SendError::TimedOut(_) => Failure::Slow,
+        SendError::TimedOut(_) | SendError::Stalled(_) => Failure::Slow,
         SendError::Unanswered(_) | SendError::BrokenOff(_) => Failure::Refused,
     }
 }

@@ -13,13 +13,20 @@ use http::{Method, StatusCode};
 use kit::api::{Describe, Request};
 use kit::caller::{Caller, Person};
 use kit::db::{Database, Executor as _, Fetch as _};
-use kit::http::Incoming;
 use kit::input::{Input, Int};
 use kit::request::{Now, Query};
-use kit::{Answer, Problem, params};
+use kit::{Answer, Problem, clock, host, params};
 
+use crate::download_place::Place;
+use crate::file::File;
 use crate::recordings;
 use crate::relay::Relay;
+
+/// How often a download asks whether it may go on, milliseconds.
+const CHECK_EVERY_MS: u64 = 5_000;
+
+/// A download ends after this long, milliseconds, so that none is held for ever.
+const LASTS_MS: u64 = 6 * 60 * 60 * 1000;
 
 #[derive(Input)]
 struct Parameters {
@@ -78,7 +85,8 @@ fn range_of(text: &str, size: u64) -> Option<Result<(u64, u64), ()>> {
 
 /// Downloads a stretch of a recording as MP4. Takes the access level `view`.
 ///
-/// `Range` is answered where the size of the file is known, which it is once it has been read whole: by a download, or by an upload.
+/// `Range` is answered where the size of the file is known: where the relay tells it, or once it has been read whole. A download breaks off within
+/// seconds when who downloads signs out or may not look any more, after 20 s without a byte of the relay, and after six hours.
 #[utoipa::path(
     get,
     path = "/v0/api/cctv/recordings/{id}/download",
@@ -87,6 +95,7 @@ fn range_of(text: &str, size: u64) -> Option<Result<(u64, u64), ()>> {
         (status = 206, description = "A part of the file.", content_type = "video/mp4", body = String),
         (status = 409, description = "There is nothing of it yet."),
         (status = 416, description = "The file has no such bytes."),
+        (status = 429, description = "As many recordings are downloaded already as may be at once (`camera_downloads`, `camera_downloads_per_person`)."),
     )
 )]
 pub async fn read(caller: Caller<Person>, Now(now): Now, Path(id): Path<String>, wanted: Wanted) -> Answer<Response> {
@@ -110,14 +119,20 @@ pub async fn read(caller: Caller<Person>, Now(now): Now, Path(id): Path<String>,
         Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "range", format!("the file has {} bytes", size.unwrap_or_default()))
     })?;
     let name = format!("attachment; filename=\"{}-{}.mp4\"", recording.id, wanted.span);
+    let mut whole_size = size;
     let mut response = if wanted.is_head {
         Response::new(Body::empty())
     } else {
         let relay = Relay::needed().await?;
-        let opened = relay.open(&path, stretch).await.map_err(crate::relay::Failure::problem)?;
+        let place = Place::take(&recording.id, &recording.camera, caller.0, now).await?;
+        let file = File::open(&relay, &path, stretch, LASTS_MS).await.map_err(crate::relay::Failure::problem)?;
         let (skip, left) = range.map_or((0, u64::MAX), |(first, last, _)| (first, last - first + 1));
-        let is_whole = range.is_none();
-        let piece = Piece { body: opened.body, skip, left, read: 0, whole: is_whole.then(|| (recording.id.clone(), stretch)) };
+        whole_size = whole_size.or(file.length);
+        let whole = range.is_none().then(|| (recording.id.clone(), stretch));
+        let mut piece = Piece { file, place, checked: clock::now_ms(), skip, left, whole };
+        if let Some(length) = piece.file.length {
+            piece.note_size(length);
+        }
         Response::new(Body::from_stream(stream::unfold(piece, |mut piece| async move {
             let bytes = piece.next().await?;
             Some((bytes, piece))
@@ -136,7 +151,7 @@ pub async fn read(caller: Caller<Person>, Now(now): Now, Path(id): Path<String>,
         }
         headers.insert(CONTENT_LENGTH, (last - first + 1).into());
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-    } else if let Some(size) = size {
+    } else if let Some(size) = whole_size {
         headers.insert(CONTENT_LENGTH, size.into());
     }
     Ok(response.into_response())
@@ -144,13 +159,14 @@ pub async fn read(caller: Caller<Person>, Now(now): Now, Path(id): Path<String>,
 
 /// A file that is passed on.
 struct Piece {
-    body: Incoming,
+    file: File,
+    place: Place,
+    /// When it was last asked whether it may go on.
+    checked: u64,
     /// How many bytes come before what is asked for.
     skip: u64,
     /// How many are asked for.
     left: u64,
-    /// How many were read.
-    read: u64,
     /// Whose size is known when all of it has been read.
     whole: Option<(String, (i64, i64))>,
 }
@@ -162,15 +178,17 @@ impl Piece {
             if self.left == 0 {
                 return None;
             }
-            let Some(piece) = self.body.next().await else {
-                self.note_size();
+            if !self.may_go_on() {
+                return Some(Err(std::io::Error::other("it may not go on")));
+            }
+            let Some(piece) = self.file.next().await else {
+                self.note_size(self.file.read);
                 return None;
             };
             let mut bytes = match piece {
                 Ok(bytes) => bytes,
-                Err(_) => return Some(Err(std::io::Error::other("the relay broke off"))),
+                Err(broken) => return Some(Err(std::io::Error::other(broken.sentence()))),
             };
-            self.read += bytes.len() as u64;
             let before = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
             let mut bytes = bytes.split_off(before);
             self.skip -= before as u64;
@@ -182,13 +200,23 @@ impl Piece {
         }
     }
 
-    fn note_size(&mut self) {
+    /// Asked before each piece, and looked up every few seconds: what a client that was away for long takes next is looked up first.
+    fn may_go_on(&mut self) -> bool {
+        let now = clock::now_ms();
+        if now.saturating_sub(self.checked) < CHECK_EVERY_MS {
+            return true;
+        }
+        self.checked = now;
+        self.place.goes_on(host::now_ms())
+    }
+
+    fn note_size(&mut self, size: u64) {
         let Some((id, (start, end))) = self.whole.take() else { return };
         // It is known the next time; that it cannot be written now is nobody's loss.
         let _ = Database.run(
-            "update recording_spans set bytes = ?4 where recording_id = ?1 and started_at = ?2 and duration_ms = ?3
+            "update recording_spans set bytes = ?4 where recording_id = ?1 and started_at = ?2 and duration_ms = ?3 and bytes is not ?4
                 and exists (select 1 from camera_recordings where id = ?1 and is_settled = 1)",
-            params![id, start, end - start, i64::try_from(self.read).ok().filter(|bytes| *bytes > 0)],
+            params![id, start, end - start, i64::try_from(size).ok().filter(|bytes| *bytes > 0)],
         );
     }
 }

@@ -4,7 +4,7 @@ use domain::camera::schedule::Span;
 use domain::time::{MINUTE_MS, not_ahead};
 use kit::db::{self, Database, Executor as _, Fetch as _};
 use kit::row::FromRow;
-use kit::{Answer, Problem, params};
+use kit::{Answer, Problem, clock, params};
 
 use crate::relay::{Failure, Relay};
 
@@ -17,8 +17,11 @@ const SETTLES_MS: i64 = 2 * MINUTE_MS;
 /// The longest stretch, milliseconds: what is longer is several, so that a file can be read and sent whole again.
 const LONGEST_MS: i64 = 30 * MINUTE_MS;
 
-/// Recordings that one run compares.
-const BATCH: i64 = 50;
+/// Recordings that one run compares: many, since those that the relay refuses to list stay the first.
+const BATCH: i64 = 500;
+
+/// How long a run compares, milliseconds.
+const RUN_MS: u64 = 10_000;
 
 #[derive(FromRow)]
 struct Unsettled {
@@ -36,8 +39,11 @@ pub async fn run(relay: &Relay, now: i64) -> Answer<usize> {
          order by checked_at limit ?4",
         params![now, EVERY_MS, SETTLES_MS, BATCH],
     )?;
-    let mut compared = 0;
+    let (mut compared, started) = (0, clock::now_ms());
     for recording in due {
+        if clock::now_ms().saturating_sub(started) >= RUN_MS {
+            break;
+        }
         let end = recording.ended_at.map_or(now, |end| not_ahead(end, now));
         let spans = match relay.spans(&recording.relay_path, (recording.started_at, end)).await {
             Ok(spans) => spans,

@@ -58,7 +58,8 @@ pub struct View {
     updated_at: Timestamp,
 }
 
-/// Where a camera is reached. Credentials stand in none of it.
+/// Where a camera is reached. Credentials stand in none of it: `{username}`, `{password}` and `{basic}` (both, in base64) in a path or query stand for
+/// those that are kept.
 #[derive(Serialize, ToSchema)]
 #[schema(as = CctvCameraAddresses)]
 pub struct Addresses {
@@ -175,14 +176,15 @@ impl Stored {
     pub fn view(self, access: Level) -> View {
         let main = self.rtsp_url.as_deref().and_then(|url| address::parse(url, Use::Rtsp).ok());
         let has_credentials = self.has_credentials();
+        let shown = |url: Option<&str>| url.map(address::shown);
         let has_pictures = self.mjpeg_url.is_some() || self.snapshot_url.is_some();
         let addresses = (access == Level::Admin).then_some(Addresses {
             ip_address: main.as_ref().map(|main| main.host.to_string()),
             port: main.map(|main| main.port),
-            rtsp_url: self.rtsp_url,
-            rtsp_url_sub: self.rtsp_url_sub,
-            snapshot_url: self.snapshot_url,
-            mjpeg_url: self.mjpeg_url,
+            rtsp_url: shown(self.rtsp_url.as_deref()),
+            rtsp_url_sub: shown(self.rtsp_url_sub.as_deref()),
+            snapshot_url: shown(self.snapshot_url.as_deref()),
+            mjpeg_url: shown(self.mjpeg_url.as_deref()),
             has_credentials,
         });
         View {

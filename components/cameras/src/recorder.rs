@@ -10,7 +10,7 @@ use domain::booking_slot::Zone;
 use domain::camera::Quality;
 use domain::camera::address::{self, Use};
 use domain::camera::schedule::{Span, is_due};
-use domain::time::{HOUR_MS, not_ahead};
+use domain::time::{DAY_MS, HOUR_MS, not_ahead};
 use kit::caller::{Principal, SYSTEM};
 use kit::db::{Database, DbError, Executor as _, Fetch as _};
 use kit::row::FromRow;
@@ -23,6 +23,9 @@ use crate::{gaps, schedules, settings};
 
 /// How far back a run looks for what it has missed, milliseconds.
 const LOOKED_BACK_MS: i64 = 24 * HOUR_MS;
+
+/// A schedule's recording is ended after so long, and another begun, milliseconds: what goes on is never removed, and a schedule may have no end.
+const LONGEST_MS: i64 = DAY_MS;
 
 /// Why a camera cannot be recorded, as gaps name it.
 pub type Reason = &'static str;
@@ -140,6 +143,10 @@ pub async fn begin(relay: Option<&Relay>, camera: &Stored, wish: &Wish<'_>, now:
 
 /// Ends a recording, at this moment or when it was to end. While the relay does not answer it stays open, and the next run ends it.
 pub async fn end(relay: &Relay, open: &Open, by: &str, now: i64) -> Answer<Result<(), Reason>> {
+    // Another run may have ended it and begun the next, which the relay must not be told to end.
+    if !Database.exists("select 1 from camera_recordings where id = ? and ended_at is null", params![&open.id])? {
+        return Ok(Ok(()));
+    }
     if let Err(failure) = relay.stop(&path_name(&open.camera_id, open.quality)).await {
         return Ok(Err(failure.word()));
     }
@@ -225,7 +232,9 @@ async fn settle(
     let due = wanted(schedules, zone, now);
     done.gaps += gaps::note_missed(camera_id, schedules, zone, (last, now))?;
     let goes_on = match &open {
-        Some(open) if open.is_scheduled => due.is_some_and(|due| due.quality == open.quality) && camera.is_active,
+        Some(open) if open.is_scheduled => {
+            due.is_some_and(|due| due.quality == open.quality) && camera.is_active && now - open.started_at < LONGEST_MS
+        }
         Some(open) => open.stop_at.is_none_or(|at| at > now) && camera.is_active,
         None => false,
     };

@@ -1,6 +1,7 @@
 //! Whom the media relay may let in: its HTTP authentication hook (`authHTTPAddress`). Whatever is not a 2xx is a refusal; when nothing was shown at
 //! all it is a 401, upon which the relay asks its client.
 
+use const_format::concatcp;
 use domain::camera::{Level, Quality};
 use domain::time::AHEAD_TOLERANCE_MS;
 use kit::api::NoContent;
@@ -12,9 +13,10 @@ use kit::ticket::current;
 use kit::{Answer, Problem, config, host, params, trusted};
 
 use crate::model::Stored;
+use crate::permission;
 use crate::relay::{USER, path_name, sessions_of};
-use crate::session::{RELAY_LIVE_MS, has_room};
-use crate::{permission, settings};
+use crate::session::{HAS_ROOM, RELAY_LIVE_MS};
+use crate::settings::{self, Viewers};
 
 /// What the relay is asked by somebody.
 #[derive(Input)]
@@ -55,23 +57,28 @@ struct Session {
     quality: Quality,
     user_id: String,
     session: Option<String>,
-    used_at: Option<i64>,
 }
 
 /// Connections that one token opens: an RTSP client needs two for a stream, and a player may begin again. Those that are over are forgotten by
 /// the scheduled run.
 const MOST_CONNECTIONS: i64 = 8;
 
-/// Notes that a token is used, and by which connection.
-const NOTE: &str = "update camera_sessions set last_seen_at = ?2, used_at = coalesce(used_at, ?2),
+/// Notes that a token is used, and by which connection; one that was not used before needs a place. In one statement, so that of two that ask at once
+/// for the last place one has it.
+const NOTE: &str = concatcp!(
+    "update camera_sessions set last_seen_at = ?1, used_at = coalesce(used_at, ?1),
         relay_connections = case
-            when ?4 is null or exists (select 1 from json_each(relay_connections) as j where j.value ->> 1 = ?4) then relay_connections
-            else json_insert(relay_connections, '$[#]', json_array(?3, ?4))
+            when ?9 is null or exists (select 1 from json_each(relay_connections) as j where j.value ->> 1 = ?9) then relay_connections
+            else json_insert(relay_connections, '$[#]', json_array(?8, ?9))
         end
-     where token_hash = ?1 and ended_at is null
-        and (?4 is null or json_array_length(relay_connections) < ?5
-            or exists (select 1 from json_each(relay_connections) as j where j.value ->> 1 = ?4))
-     returning 1";
+     where token_hash = ?7 and ended_at is null
+        and (?9 is null or json_array_length(relay_connections) < ?10
+            or exists (select 1 from json_each(relay_connections) as j where j.value ->> 1 = ?9))
+        and (used_at is not null or (",
+    HAS_ROOM,
+    "))
+     returning 1"
+);
 
 /// Whether the relay may call a connection so, by a UUID. It stands in addresses of the relay's API, which are called with the relay's secret; and
 /// anybody who has a token may ask here.
@@ -102,7 +109,7 @@ pub async fn answer(Now(now): Now, Body(question): Body<RelayQuestion>) -> Answe
     }
     let hash = host::sha256(token.as_bytes());
     let session: Option<Session> = Database.fetch_optional(
-        "select camera_id, quality, user_id, session, used_at from camera_sessions
+        "select camera_id, quality, user_id, session from camera_sessions
          where token_hash = ?1 and ended_at is null and last_seen_at > ?2 - ?3 and last_seen_at <= ?2 + ?4",
         params![hash, now, RELAY_LIVE_MS, AHEAD_TOLERANCE_MS],
     )?;
@@ -110,13 +117,23 @@ pub async fn answer(Now(now): Now, Body(question): Body<RelayQuestion>) -> Answe
     if question.path.as_deref() != Some(path_name(&session.camera_id, session.quality).as_str()) {
         return Err(refused());
     }
-    let holder = current(&session.user_id, session.session)?;
+    let holder = current(&session.user_id, session.session.clone())?;
     let camera = Stored::find(&Database, &session.camera_id, &holder)?.ok_or_else(refused)?;
     permission::check(&camera, &holder, Level::View, now).and_then(|()| permission::require_active(camera)).map_err(|_| refused())?;
-    if session.used_at.is_none() && !has_room(&session.camera_id, settings::viewers().await?, now)? {
-        return Err(refused());
-    }
-    let noted = Database.exists(NOTE, params![hash, now, protocol, connection, MOST_CONNECTIONS])?;
+    let Viewers { in_all, a_person } = settings::viewers().await?;
+    let params = params![
+        now,
+        AHEAD_TOLERANCE_MS,
+        &session.camera_id,
+        &session.user_id,
+        in_all,
+        a_person,
+        hash,
+        protocol,
+        connection,
+        MOST_CONNECTIONS
+    ];
+    let noted = Database.exists(NOTE, params)?;
     if noted { Ok(NoContent) } else { Err(refused()) }
 }
 

@@ -2,16 +2,20 @@
 
 use domain::camera::Level;
 use domain::time::SECOND_MS;
+use futures::future::join_all;
 use kit::db::{Database, Executor as _, Fetch as _};
 use kit::row::FromRow;
 use kit::ticket::current;
-use kit::{Answer, Problem, params};
+use kit::{Answer, Problem, clock, host, params};
 
 use crate::permission;
-use crate::relay::Relay;
+use crate::relay::{Failure, Relay};
 
 /// Sessions that one run asks after.
 const BATCH: i64 = 200;
+
+/// How long a run asks after sessions, milliseconds: those that it does not come to are the first of the next.
+const RUN_MS: u64 = 8_000;
 
 /// A connection that has just been let in may not be known to the relay yet, milliseconds.
 const BEGINS_MS: i64 = 10 * SECOND_MS;
@@ -35,41 +39,61 @@ struct Session {
     relay_connections: String,
 }
 
-/// Notes which sessions go on, and ends those whose owner may not look any more, and what is left of those that have ended.
+/// Notes which sessions go on, and ends those whose owner may not look any more, and what is left of those that have ended. Those that were not looked
+/// after for the longest time come first. One that the relay refuses to tell of keeps no other waiting; while it is away, all wait.
 pub async fn run(relay: &Relay, now: i64) -> Answer<()> {
     let sessions: Vec<Session> = Database.fetch_all(
         "select id, camera_id, user_id, session, last_seen_at, ended_at, relay_connections
          from camera_sessions indexed by camera_sessions_at_relay where relay_connections <> '[]' order by last_seen_at limit ?1",
         params![BATCH],
     )?;
+    let (started, mut refused) = (clock::now_ms(), 0_usize);
     for session in sessions {
-        let known = connections(&session.relay_connections);
-        if session.ended_at.is_some() {
-            if !end_all(relay, &known).await {
-                return Ok(());
-            }
-            forget(&session.id)?;
-            continue;
+        if clock::now_ms().saturating_sub(started) >= RUN_MS {
+            break;
         }
-        let mut open = Vec::new();
-        for (protocol, id) in known {
-            let Ok(goes_on) = relay.has_session(&protocol, &id).await else { return Ok(()) };
-            if goes_on {
-                open.push((protocol, id));
-            }
-        }
-        let because = match (may_look(&session, now), open.is_empty()) {
-            (false, _) => Some("not_allowed"),
-            (true, true) if session.last_seen_at > now - BEGINS_MS => continue,
-            (true, true) => Some("left"),
-            (true, false) => None,
-        };
-        // Where the relay does not do it now, the next run tries again.
-        if because.is_none() || end_all(relay, &open).await {
-            note(&session, &open, because, now)?;
+        match look_after(relay, &session, now).await? {
+            Ok(()) => {}
+            Err(Failure::Away) => break,
+            Err(Failure::Refused(_)) => refused += 1,
         }
     }
+    if refused > 0 {
+        host::log("warn", "the relay refuses to tell of connections, or to end them", serde_json::json!({ "sessions": refused }));
+    }
     Ok(())
+}
+
+async fn look_after(relay: &Relay, session: &Session, now: i64) -> Answer<Result<(), Failure>> {
+    let known = connections(&session.relay_connections);
+    if session.ended_at.is_some() {
+        return match end_all(relay, &known).await {
+            Ok(()) => forget(&session.id).map(Ok),
+            Err(failure) => Ok(Err(failure)),
+        };
+    }
+    if !may_look(session, now) {
+        // The token lets nobody in any more, whatever the relay does now; what it does not end is ended by the next run.
+        let ended = end_all(relay, &known).await;
+        let left = if ended.is_ok() { &[] } else { &known[..] };
+        return note(session, left, Some("not_allowed"), now).map(|()| ended);
+    }
+    // A token opens a few connections: they are asked after together.
+    let asked = join_all(known.iter().map(|(protocol, id)| relay.has_session(protocol, id))).await;
+    let mut open = Vec::new();
+    for (connection, goes_on) in known.into_iter().zip(asked) {
+        match goes_on {
+            Ok(true) => open.push(connection),
+            Ok(false) => {}
+            Err(failure) => return Ok(Err(failure)),
+        }
+    }
+    let because = match open.is_empty() {
+        true if session.last_seen_at > now - BEGINS_MS => return Ok(Ok(())),
+        true => Some("left"),
+        false => None,
+    };
+    note(session, &open, because, now).map(Ok)
 }
 
 /// Whether a session's owner may still look. A database that does not answer ends nothing.
@@ -81,14 +105,16 @@ fn may_look(session: &Session, now: i64) -> bool {
     refused.is_none_or(|problem| problem.status().is_server_error())
 }
 
-/// Ends connections at the relay; whether it has.
-pub async fn end_all(relay: &Relay, connections: &[Connection]) -> bool {
+/// Ends connections at the relay: every one that it does not refuse to end.
+pub async fn end_all(relay: &Relay, connections: &[Connection]) -> Result<(), Failure> {
+    let mut ended = Ok(());
     for (protocol, id) in connections {
-        if relay.kick(protocol, id).await.is_err() {
-            return false;
+        match relay.kick(protocol, id).await {
+            Err(Failure::Away) => return Err(Failure::Away),
+            other => ended = ended.and(other),
         }
     }
-    true
+    ended
 }
 
 /// Forgets the connections of a session, which are over.
@@ -98,8 +124,7 @@ pub fn forget(session: &str) -> Answer<()> {
 }
 
 /// One that has asked meanwhile is left for the next run.
-fn note(session: &Session, open: &[Connection], because: Option<&str>, now: i64) -> Answer<()> {
-    let left = if because.is_some() { &[] } else { open };
+fn note(session: &Session, left: &[Connection], because: Option<&str>, now: i64) -> Answer<()> {
     let left = serde_json::to_string(left).map_err(Problem::internal)?;
     Database.run(
         "update camera_sessions set last_seen_at = iif(?3 is null, ?2, last_seen_at), ended_at = iif(?3 is null, null, ?2), ended_because = ?3,

@@ -10,10 +10,10 @@ use utoipa::ToSchema;
 use crate::model::Stored;
 use crate::recorder::{is_recorded, source};
 use crate::relay::{Relay, path_name};
-use crate::session::{RELAY_LIVE_MS, relay_token};
+use crate::relay_token::{RelayToken, relay_token};
 
 /// A camera's stream at the media relay. The token is for this stream alone; it is to be used within a minute, holds for as long as it is, and ends
-/// with the session.
+/// with the session. Who asks again in the same sign-in has the same one while it holds.
 #[derive(Serialize, ToSchema)]
 #[schema(as = CctvRelayedStream)]
 pub struct Relayed {
@@ -42,7 +42,7 @@ impl Relayed {
         if !is_set && relay.set_path(&path_name(&camera.camera_id, fetched), &source, false).await.is_err() {
             return Ok(None);
         }
-        let token = relay_token(camera, viewer, quality, address, now)?;
+        let RelayToken { text: token, expires_at } = relay_token(camera, viewer, quality, address, now).await?;
         let address = async |variable: &'static str, suffix: &str| -> Answer<Option<String>> {
             let base = config::get(variable).await?;
             let base = base.trim().trim_end_matches('/');
@@ -50,6 +50,6 @@ impl Relayed {
         };
         let (hls, webrtc) = (address("relay_hls_url", "/index.m3u8").await?, address("relay_webrtc_url", "/whep").await?);
         let rtsp = address("relay_rtsp_url", "").await?;
-        Ok(Some(Self { hls, webrtc, rtsp, token, expires_at: Timestamp(now + RELAY_LIVE_MS) }))
+        Ok(Some(Self { hls, webrtc, rtsp, token, expires_at: Timestamp(expires_at) }))
     }
 }

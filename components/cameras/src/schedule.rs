@@ -1,26 +1,27 @@
 //! What time does to cameras: sessions whose instance is gone are over, old ones are forgotten, and credentials of an old key are sealed anew.
 
 use const_format::formatcp;
-use domain::time::DAY_MS;
+use domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use kit::Problem;
 use kit::caller::SYSTEM;
-use kit::db::{Database, Executor as _, Fetch as _};
-use kit::row::FromRow;
 use kit::scheduled::{Step, Work, run_steps};
-use kit::{Problem, host, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::credentials::{Keys, Sealed};
 use crate::recorder::Done;
 use crate::relay::Relay;
 use crate::session::RELAY_LIVE_MS;
-use crate::{index, presence, recorder, relay_sessions, retention, strays, uploader};
+use crate::{index, presence, recorder, relay_sessions, reseal, retention, sizes, strays, uploader};
 
 /// How long it can be looked up who has watched, milliseconds.
 const SESSIONS_KEPT_MS: i64 = 90 * DAY_MS;
 
-/// Credentials that one run seals anew.
-const RESEALED: i64 = 100;
+/// Connections at the relay are asked after by each run, as many as it has time for: a session that has some is over only when several runs did not come
+/// to it, milliseconds.
+const UNASKED_MS: i64 = 5 * MINUTE_MS;
+
+/// A download that was not seen for so long is over, milliseconds.
+const DOWNLOAD_LOST_MS: i64 = HOUR_MS;
 
 /// What a scheduled run did.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -30,6 +31,8 @@ pub struct Summary {
     pub lost_sessions: usize,
     /// Sessions of long ago that were removed.
     pub old_sessions: usize,
+    /// Downloads that were over without anybody having said so.
+    pub lost_downloads: usize,
     /// Credentials that were sealed with the newest key.
     pub resealed: usize,
     /// Recordings that began.
@@ -40,6 +43,8 @@ pub struct Summary {
     pub gaps: usize,
     /// Recordings that were compared with what the relay has.
     pub compared: usize,
+    /// Stretches of recordings whose size became known, or was estimated.
+    pub sized: usize,
     /// Recordings that were past their time or too much.
     pub removed: usize,
     /// Objects that were uploaded whole.
@@ -65,7 +70,9 @@ impl Work for Summary {
         "select 1 from recording_transfers indexed by recording_transfers_due where state in ('pending', 'uploading')",
         "select 1 from camera_sessions indexed by camera_sessions_live where ended_at is null",
         "select 1 from camera_sessions indexed by camera_sessions_at_relay where relay_connections <> '[]'",
+        "select 1 from recording_spans indexed by recording_spans_unsized where bytes is null and estimated_bytes is null",
         REMOVE_OLD.due,
+        REMOVE_LOST_DOWNLOADS.due,
     ];
 
     async fn run(now: i64) -> Result<Self, Problem> {
@@ -73,11 +80,11 @@ impl Work for Summary {
         // Each step is done whatever became of those before it: a recording must not go on because a session could not be ended. The first that failed
         // is what the run reports.
         let looked_after = match &relay {
-            Some(relay) => relay_sessions::run(relay, now).await.map(drop),
+            Some(relay) => relay_sessions::run(relay, now).await,
             None => Ok(()),
         };
-        let sessions = run_steps([END_LOST, REMOVE_OLD], now);
-        let resealed = reseal().await;
+        let sessions = run_steps([END_LOST, REMOVE_OLD, REMOVE_LOST_DOWNLOADS], now);
+        let resealed = reseal::run().await;
         let recorded = recorder::run(now).await;
         let turned = presence::run(now).await;
         let at_relay = match &relay {
@@ -85,23 +92,39 @@ impl Work for Summary {
                 strays::run(relay).await,
                 index::run(relay, now).await,
                 retention::run(relay, SYSTEM, now).await,
+                sizes::run(relay, now).await,
                 uploader::run(relay, now).await,
             ],
-            None => [Ok(0), Ok(0), Ok(0), Ok(0)],
+            None => [Ok(0), Ok(0), Ok(0), Ok(0), Ok(0)],
         };
         looked_after?;
-        let [lost_sessions, old_sessions] = sessions?;
+        let [lost_sessions, old_sessions, lost_downloads] = sessions?;
         let (resealed, Done { begun, ended, gaps }, turned) = (resealed?, recorded?, turned?);
-        let [strays, compared, removed, uploaded] = at_relay;
-        let (strays, compared, removed, uploaded) = (strays?, compared?, removed?, uploaded?);
-        Ok(Self { lost_sessions, old_sessions, resealed, begun, ended, gaps, compared, removed, uploaded, turned, strays })
+        let [strays, compared, removed, sized, uploaded] = at_relay;
+        let (strays, compared, removed, sized, uploaded) = (strays?, compared?, removed?, sized?, uploaded?);
+        Ok(Self {
+            lost_sessions,
+            old_sessions,
+            lost_downloads,
+            resealed,
+            begun,
+            ended,
+            gaps,
+            compared,
+            sized,
+            removed,
+            uploaded,
+            turned,
+            strays,
+        })
     }
 }
 
 const END_LOST: Step = Step {
     change: "update camera_sessions set ended_at = last_seen_at, ended_because = 'lost' where id in",
     due: formatcp!(
-        "select id from camera_sessions indexed by camera_sessions_live where ended_at is null and last_seen_at < ?1 - {RELAY_LIVE_MS} limit ?2"
+        "select id from camera_sessions indexed by camera_sessions_live where ended_at is null and last_seen_at < ?1 - iif(relay_connections = '[]', {RELAY_LIVE_MS}, {UNASKED_MS})
+         limit ?2"
     ),
 };
 
@@ -112,38 +135,9 @@ const REMOVE_OLD: Step = Step {
     ),
 };
 
-#[derive(FromRow)]
-struct Old {
-    camera_id: String,
-    credentials: Vec<u8>,
-    credentials_key: String,
-}
-
-/// Seals anew what is sealed with another key than the newest. What none of the keys opens stays as it is, and the log says so.
-async fn reseal() -> Result<usize, Problem> {
-    let keys = Keys::load().await?;
-    let old: Vec<Old> = Database.fetch_all(
-        "select camera_id, credentials, credentials_key from cameras indexed by cameras_by_credentials_key
-         where credentials_key is not null and credentials_key <> ?1 limit ?2",
-        params![keys.id(), RESEALED],
-    )?;
-    let mut resealed = 0;
-    for Old { camera_id, credentials, credentials_key } in old {
-        let sealed = Sealed { bytes: credentials, key: credentials_key };
-        let new = match keys.open(&camera_id, &sealed) {
-            Ok(open) => keys.seal(&camera_id, &open)?,
-            Err(problem) => {
-                let fields = serde_json::json!({ "camera_id": camera_id, "cause": problem.cause() });
-                host::log("error", "credentials cannot be opened", fields);
-                continue;
-            }
-        };
-        // Whoever has changed them meanwhile goes before.
-        Database.run(
-            "update cameras set credentials = ?2, credentials_key = ?3 where camera_id = ?1 and credentials = ?4",
-            params![camera_id, new.bytes, new.key, sealed.bytes],
-        )?;
-        resealed += 1;
-    }
-    Ok(resealed)
-}
+const REMOVE_LOST_DOWNLOADS: Step = Step {
+    change: "delete from recording_downloads where id in",
+    due: formatcp!(
+        "select id from recording_downloads where last_seen_at < ?1 - {DOWNLOAD_LOST_MS} or last_seen_at > ?1 + {DOWNLOAD_LOST_MS} limit ?2"
+    ),
+};

@@ -11,6 +11,7 @@ use strum::IntoStaticStr;
 
 use crate::model::Stored;
 use crate::permission;
+use crate::settings::Viewers;
 
 /// A session that was not seen for so long is not live, milliseconds: its instance is gone.
 pub const LIVE_MS: i64 = 30 * SECOND_MS;
@@ -24,8 +25,14 @@ pub const LIVE: &str = formatcp!(
         and (protocol = 'mjpeg' or used_at is not null)"
 );
 
-/// How many watch a camera, `?3`.
-const WATCHING: &str = concatcp!("select count(*) from camera_sessions where ", LIVE, " and camera_id = ?3");
+/// A condition: that the account `?4` may watch the camera `?3` besides who does; `?5` and `?6` are how many may, in all and of one person.
+pub const HAS_ROOM: &str = concatcp!(
+    "(select count(*) from camera_sessions where ",
+    LIVE,
+    " and camera_id = ?3) < ?5 and (select count(*) from camera_sessions where ",
+    LIVE,
+    " and camera_id = ?3 and user_id = ?4) < ?6"
+);
 
 /// When to come back where too many watch, seconds.
 const RETRY_S: i64 = 10;
@@ -56,45 +63,21 @@ pub struct Session {
 }
 
 const INSERT: &str = concatcp!(
-    "insert into camera_sessions (camera_id, id, user_id, quality, protocol, address, started_at, last_seen_at)
-     select ?3, ?4, ?5, ?6, 'mjpeg', ?7, ?1, ?1 where (",
-    WATCHING,
-    ") < ?8 returning 1"
+    "insert into camera_sessions (camera_id, user_id, id, quality, protocol, address, started_at, last_seen_at)
+     select ?3, ?4, ?7, ?8, 'mjpeg', ?9, ?1, ?1 where ",
+    HAS_ROOM,
+    " returning 1"
 );
-
-/// Gives a token for one of a camera's streams at the relay, to be used within [`RELAY_LIVE_MS`] and then for as long as it is.
-pub fn relay_token(camera: &Stored, holder: &Principal, quality: Quality, address: &str, now: i64) -> Answer<String> {
-    let token = host::new_secret()?;
-    Database.run(
-        "insert into camera_sessions (id, camera_id, user_id, quality, protocol, address, started_at, last_seen_at, token_hash, session)
-         values (?1, ?2, ?3, ?4, 'relay', ?5, ?6, ?6, ?7, ?8)",
-        params![
-            host::new_id(now)?,
-            &camera.camera_id,
-            &holder.id,
-            quality,
-            address,
-            now,
-            host::sha256(token.as_bytes()),
-            holder.session.as_deref()
-        ],
-    )?;
-    Ok(token)
-}
-
-/// Whether one more may watch the camera.
-pub fn has_room(camera_id: &str, most: i64, now: i64) -> Answer<bool> {
-    let watching: Option<i64> = Database.fetch_scalar(WATCHING, params![now, AHEAD_TOLERANCE_MS, camera_id])?;
-    Ok(watching.unwrap_or_default() < most)
-}
 
 impl Session {
     /// Begins one, unless as many watch the camera already as may.
-    pub fn begin(camera: &Stored, holder: Principal, quality: Quality, address: &str, most: i64, now: i64) -> Answer<Self> {
+    pub fn begin(camera: &Stored, holder: Principal, quality: Quality, address: &str, most: Viewers, now: i64) -> Answer<Self> {
         let id = host::new_id(now)?;
-        let params = params![now, AHEAD_TOLERANCE_MS, &camera.camera_id, &id, &holder.id, quality, address, most];
+        let Viewers { in_all, a_person } = most;
+        let params = params![now, AHEAD_TOLERANCE_MS, &camera.camera_id, &holder.id, in_all, a_person, &id, quality, address];
         if !Database.exists(INSERT, params)? {
-            return Err(Problem::too_many(format!("{most} people watch this camera already, which is as many as may"), RETRY_S));
+            let detail = format!("as many watch this camera already as may: {a_person} times one person, {in_all} in all");
+            return Err(Problem::too_many(detail, RETRY_S));
         }
         Ok(Self { id, camera_id: camera.camera_id.clone(), holder, bytes: 0, end: End::Left })
     }

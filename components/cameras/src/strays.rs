@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use domain::camera::Quality;
 use kit::db::{Database, Fetch as _};
 use kit::row::FromRow;
-use kit::{Answer, params};
+use kit::{Answer, host, params};
 
-use crate::relay::{Relay, SetUp, path_name};
+use crate::relay::{Failure, Relay, SetUp, path_name};
 
 #[derive(FromRow)]
 struct Camera {
@@ -33,17 +33,22 @@ pub async fn run(relay: &Relay) -> Answer<usize> {
         known.extend([Quality::Main, Quality::Sub].map(|quality| path_name(camera_id, quality)));
         recorded.extend(quality.map(|quality| path_name(camera_id, quality)));
     }
-    let mut told = 0;
+    let (mut told, mut refused) = (0, 0);
     for SetUp { name, record } in &paths {
         let done = match (known.contains(name), *record && !recorded.contains(name)) {
             (false, _) => relay.forget(name).await,
             (true, true) => relay.stop(name).await,
             (true, false) => continue,
         };
-        if done.is_err() {
-            break;
+        match done {
+            Ok(()) => told += 1,
+            Err(Failure::Away) => break,
+            // The others are told all the same.
+            Err(Failure::Refused(_)) => refused += 1,
         }
-        told += 1;
+    }
+    if refused > 0 {
+        host::log("warn", "the relay refuses to end streams that nobody asks for", serde_json::json!({ "streams": refused }));
     }
     Ok(told)
 }
@@ -52,7 +57,7 @@ pub async fn run(relay: &Relay) -> Answer<usize> {
 pub async fn forget(camera_id: &str) {
     let Ok(Some(relay)) = Relay::configured().await else { return };
     for quality in [Quality::Main, Quality::Sub] {
-        if relay.forget(&path_name(camera_id, quality)).await.is_err() {
+        if relay.forget(&path_name(camera_id, quality)).await == Err(Failure::Away) {
             return;
         }
     }

@@ -153,7 +153,7 @@ impl Respond for Shown {
     path = "/v0/api/cctv/cameras/{id}/stream",
     responses(
         (status = 409, description = "The camera is not in use, or has no address of live pictures."),
-        (status = 429, description = "As many watch the camera already as may (`camera_viewers`)."),
+        (status = 429, description = "As many watch the camera already as may (`camera_viewers`, `camera_viewers_per_person`)."),
     )
 )]
 pub async fn open(

@@ -31,23 +31,3 @@ pub fn api() -> Api {
 }
 
 kit::component!(api, scheduled: scheduled::run::<Summary>);
-
-#[cfg(test)]
-mod tests {
-    use kit::input::{Input, parse};
-
-    fn check_example<T: Input>() {
-        let example = T::example().expect("an example");
-        assert!(parse::<T>(example.as_bytes(), 0).is_ok(), "{}", T::NAME);
-    }
-
-    #[test]
-    fn examples_are_valid() {
-        check_example::<crate::send::NewMail>();
-        check_example::<crate::send::NewBulkMail>();
-        check_example::<crate::templates::NewMailTemplate>();
-        check_example::<crate::templates::MailTemplateChange>();
-        check_example::<crate::templates::MailPreview>();
-        check_example::<crate::suppressions::NewMailSuppression>();
-    }
-}

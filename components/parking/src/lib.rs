@@ -28,28 +28,3 @@ pub fn api() -> Api {
 }
 
 kit::component!(crate::api);
-
-#[cfg(test)]
-mod tests {
-    use kit::input::{Input, parse};
-
-    fn check_example<T: Input>() {
-        let example = T::example().expect("an example");
-        assert!(parse::<T>(example.as_bytes(), 1_800_000_000_000).is_ok(), "{}", T::NAME);
-    }
-
-    #[test]
-    fn examples_are_valid() {
-        check_example::<crate::sites::NewSite>();
-        check_example::<crate::sites::SiteChange>();
-        check_example::<crate::tariff::Tariff>();
-        check_example::<crate::zones::NewZone>();
-        check_example::<crate::zones::ZoneChange>();
-        check_example::<crate::spots::NewSpot>();
-        check_example::<crate::spots::SpotChange>();
-        check_example::<crate::devices::create::NewDevice>();
-        check_example::<crate::devices::update::DeviceChange>();
-        check_example::<crate::credentials::NewCredential>();
-        check_example::<crate::lots::NewLotCount>();
-    }
-}

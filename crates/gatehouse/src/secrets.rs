@@ -16,24 +16,46 @@ use crate::variables::from_environment;
 /// The variables of Ed25519 seeds, each with that of the public key.
 const KEY_PAIRS: [(&str, &str); 2] = [("jwt_signing_key", "jwt_public_keys"), ("ticket_signing_key", "ticket_public_keys")];
 
-/// The variables that are generated: 32 random bytes in base64url.
-const GENERATED: [&str; 8] = [
-    "jwt_signing_key",
-    "ticket_signing_key",
-    "camera_key",
-    "relay_secret",
-    "tick_secret",
-    "webhook_secret",
-    "mail_link_key",
-    "admin_password",
+/// The variables that are generated, 32 random bytes in base64url each; and what a new one ends, beside a database that has known another.
+const GENERATED: [(&str, &str); 8] = [
+    ("jwt_signing_key", "everybody has to sign in again"),
+    ("ticket_signing_key", "tickets that were handed out are void"),
+    ("camera_key", "passwords of cameras have to be entered again"),
+    ("relay_secret", "the media relay needs the new secret"),
+    ("tick_secret", "whoever calls /internal/tick needs the new secret"),
+    ("webhook_secret", "receivers of webhooks need the new secret"),
+    ("mail_link_key", "links to unsubscribe in mails that were sent are void"),
+    ("admin_password", "nothing, where there is an administrator already"),
 ];
 
 /// The file's name in the state directory.
 pub const FILE: &str = SECRETS;
 
-/// What to do when the secrets of a database are lost.
+/// What to do when the file is damaged, which may have held any of them.
 const REMEDY: &str = "Put back a copy of the file. Without one, write {} into it to have new secrets made: everybody has to sign in again, \
      tickets that were handed out are void, passwords of cameras have to be entered again, and receivers of webhooks need the new secret";
+
+/// What to do when these secrets of a database are not to be found. Where the others are given, the file was never there, and a copy of it is not what
+/// is missing: mostly it is a secret that this release has and the one before had not.
+fn remedy(file: &Path, database: &Path, missing: &[(&str, &str)], are_others_given: bool) -> String {
+    let (file, database) = (file.display(), database.display());
+    let names: Vec<&str> = missing.iter().map(|(name, _)| *name).collect();
+    let variables: Vec<String> = names.iter().map(|name| format!("SPIN_VARIABLE_{}", name.to_uppercase())).collect();
+    let ends: Vec<String> = missing.iter().map(|(name, ends)| format!("{name}: {ends}")).collect();
+    let (names, variables, ends) = (names.join(", "), variables.join(", "), ends.join("; "));
+    let made = format!("What new ones end, if there were others: {ends}");
+    if are_others_given {
+        format!(
+            "{names} is neither in the environment, where the other secrets are, nor in {file}, which is not there; {database} is. Set {variables}, or \
+             write {{}} into {file} to have what is missing made and kept there. {made}"
+        )
+    } else {
+        format!(
+            "{file} is missing, but {database} is there, whose accounts and tickets it belongs to. Put back a copy of the file. Without one, write {{}} into \
+             it to have new secrets made ({names}). {made}"
+        )
+    }
+}
 
 /// Reads the secrets of the state directory. Generates those that the manifest requires and that neither `given` nor the environment
 /// provides.
@@ -52,18 +74,18 @@ pub fn load(state: &Path, manifest: &Manifest, given: &BTreeMap<String, String>)
     let required = |name: &str| manifest.variables.get(name).is_some_and(|it| it.required);
     let provided = |name: &str| given.get(name).cloned().or_else(|| from_environment(name));
     let before = secrets.len();
-    for name in GENERATED {
-        if required(name) && provided(name).is_none() && !secrets.contains_key(name) {
-            // In silence, new keys would sign everybody out and void every ticket that was sold.
-            if !is_kept && let Some(database) = manifest.database_labels().map(|it| state.join(format!("{it}.db"))).find(|it| it.exists()) {
-                bail!(
-                    "{} is missing, but {} is there, whose accounts and tickets it belongs to. {REMEDY}",
-                    path.display(),
-                    database.display()
-                );
-            }
-            secrets.insert(name.to_owned(), random()?);
-        }
+    let wanted: Vec<(&str, &str)> = GENERATED.into_iter().filter(|(name, _)| required(name)).collect();
+    let missing: Vec<(&str, &str)> =
+        wanted.iter().copied().filter(|(name, _)| provided(name).is_none() && !secrets.contains_key(*name)).collect();
+    // In silence, new keys would sign everybody out and void every ticket that was sold.
+    if !missing.is_empty()
+        && !is_kept
+        && let Some(database) = manifest.database_labels().map(|it| state.join(format!("{it}.db"))).find(|it| it.exists())
+    {
+        bail!(remedy(&path, &database, &missing, missing.len() < wanted.len()));
+    }
+    for (name, _) in missing {
+        secrets.insert(name.to_owned(), random()?);
     }
     if secrets.len() != before {
         write(&path, &secrets)?;
@@ -127,8 +149,14 @@ mod tests {
         assert!(error.contains("secrets.json is missing") && error.contains("write {} into it"), "{error}");
         assert!(!state.path().join(FILE).exists());
         let seed = || String::from("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A");
-        let all = GENERATED.iter().map(|name| ((*name).to_owned(), seed())).collect();
+        let mut all: BTreeMap<String, String> = GENERATED.iter().map(|(name, _)| ((*name).to_owned(), seed())).collect();
         assert!(load_with(&all).is_ok(), "who has them elsewhere needs no file");
+        // One that a release has added: the others are where they were, and no copy of a file is missing.
+        all.remove("mail_link_key");
+        let error = load_with(&all).unwrap_err().to_string();
+        assert!(error.starts_with("mail_link_key is neither") && error.contains("SPIN_VARIABLE_MAIL_LINK_KEY"), "{error}");
+        assert!(error.contains("write {} into") && !error.contains("copy of the file") && !error.contains("sign in again"), "{error}");
+        assert!(!state.path().join(FILE).exists());
         for damaged in ["", "{", "[]"] {
             std::fs::write(state.path().join(FILE), damaged).unwrap();
             let error = load_with(&BTreeMap::new()).unwrap_err().to_string();

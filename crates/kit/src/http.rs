@@ -52,6 +52,9 @@ pub enum SendError {
     /// No whole answer within the time: the receiver may have got the request.
     #[error("no answer within {} s", .0 / 1000)]
     TimedOut(u64),
+    /// The answer began, and nothing more of it came for so long, milliseconds.
+    #[error("the receiver's answer stopped for {} s", .0 / 1000)]
+    Stalled(u64),
     /// The answer began and broke off.
     #[error("the receiver answered {} and broke off", .0.as_u16())]
     BrokenOff(StatusCode),
@@ -71,7 +74,10 @@ pub struct Opened {
 pub struct Incoming {
     #[cfg(target_family = "wasm")]
     body: spin_sdk::wasip3::http_compat::IncomingResponseBody,
+    #[cfg(target_family = "wasm")]
     status: StatusCode,
+    #[cfg(not(target_family = "wasm"))]
+    body: futures::stream::BoxStream<'static, Result<Bytes, SendError>>,
 }
 
 impl Incoming {
@@ -92,10 +98,32 @@ impl Incoming {
         }
     }
 
-    /// Outside a component nothing is received.
+    /// Outside a component nothing is received but what a test has made.
     #[cfg(not(target_family = "wasm"))]
     pub async fn next(&mut self) -> Option<Result<Bytes, SendError>> {
-        Some(Err(SendError::BrokenOff(self.status)))
+        use futures::StreamExt as _;
+
+        self.body.next().await
+    }
+
+    /// A body that a test has made.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn of(body: impl futures::Stream<Item = Result<Bytes, SendError>> + Send + 'static) -> Self {
+        use futures::StreamExt as _;
+
+        Self { body: body.boxed() }
+    }
+
+    /// The next piece, when it comes within so many milliseconds; none at the end. After [`SendError::Stalled`] the body is of no use any more.
+    pub async fn next_within(&mut self, time_ms: u64) -> Option<Result<Bytes, SendError>> {
+        use futures::future::{Either, select};
+
+        let piece = std::pin::pin!(self.next());
+        let limit = std::pin::pin!(clock::sleep_ms(time_ms));
+        match select(piece, limit).await {
+            Either::Left((piece, _)) => piece,
+            Either::Right(_) => Some(Err(SendError::Stalled(time_ms))),
+        }
     }
 }
 
@@ -206,8 +234,21 @@ mod tests {
     }
 
     #[test]
+    fn a_body_that_stops_in_its_middle_is_waited_for_no_longer_than_its_limit() {
+        use futures::{StreamExt as _, stream};
+
+        let mut body = Incoming::of(stream::iter([Ok(Bytes::from_static(b"a"))]).chain(stream::pending()));
+        let read = async { (body.next_within(5_000).await, body.next_within(20).await) };
+        let (first, second) = futures::executor::block_on(read);
+        assert_eq!((first, second), (Some(Ok(Bytes::from_static(b"a"))), Some(Err(SendError::Stalled(20)))));
+        let mut whole = Incoming::of(stream::empty());
+        assert_eq!(futures::executor::block_on(whole.next_within(5_000)), None);
+    }
+
+    #[test]
     fn an_error_says_what_may_have_happened() {
         assert_eq!(SendError::TimedOut(8_000).to_string(), "no answer within 8 s");
+        assert_eq!(SendError::Stalled(20_000).to_string(), "the receiver's answer stopped for 20 s");
         assert_eq!(SendError::BrokenOff(StatusCode::OK).to_string(), "the receiver answered 200 and broke off");
     }
 }

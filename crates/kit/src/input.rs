@@ -68,7 +68,7 @@ pub use number::{Int, Number};
 pub(crate) use parse::{finish, query_object, refuse_unknown};
 pub use parse::{parse, parse_at, parse_form, parse_query, parse_value, read_object};
 pub(crate) use schema::add;
-pub use schema::{Property, object_schema, reference};
+pub use schema::{Property, example, object_schema, reference};
 pub use shape::{any_of_schemas, array_of};
 pub(crate) use shape::{or_empty, without_null};
 pub use string::{Code, Id, NumberOrText, Secret, Slug, Text, plain_text};

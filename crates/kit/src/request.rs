@@ -134,8 +134,7 @@ pub(crate) async fn path_values(are_named: bool, request: &mut Request) -> PathV
 
 impl<T: Input> Describe for Body<T> {
     fn describe(request: &mut Operation<'_>) {
-        let example = T::example().and_then(|example| serde_json::from_str(example).ok());
-        let content = ContentBuilder::new().schema(Some(input::reference::<T>(request.schemas))).example(example).build();
+        let content = ContentBuilder::new().schema(Some(input::reference::<T>(request.schemas))).example(input::example::<T>()).build();
         let body = RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True)).build();
         request.operation.request_body = Some(RefOr::T(body));
         describe_body_refusals(request);

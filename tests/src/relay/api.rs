@@ -6,16 +6,20 @@ use std::sync::Mutex;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::documents::{Exchange, faults};
-use super::state::State;
+use super::state::{Playback, State};
 use crate::lock;
 
 type Query = BTreeMap<String, String>;
+
+/// The body of an answer.
+pub type Sent = UnsyncBoxBody<Bytes, std::convert::Infallible>;
 
 /// A status, and what is answered with it: JSON, or a file.
 struct Answer {
@@ -46,7 +50,7 @@ pub async fn asked(http: &reqwest::Client, hook: &str, action: &str, path: &str,
 }
 
 /// Answers a request, and holds both against the documents.
-pub async fn answer(state: &Mutex<State>, http: &reqwest::Client, request: hyper::Request<Incoming>) -> Response<Full<Bytes>> {
+pub async fn answer(state: &Mutex<State>, http: &reqwest::Client, request: hyper::Request<Incoming>) -> Response<Sent> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let (method, path) = (parts.method.as_str(), parts.uri.path());
@@ -78,7 +82,39 @@ pub async fn answer(state: &Mutex<State>, http: &reqwest::Client, request: hyper
     lock(state).faults.extend(found);
     let builder = Response::builder().status(StatusCode::from_u16(status).expect("a status")).header("content-type", kind);
     let builder = if kind == "video/mp4" { builder.header("accept-ranges", "none") } else { builder };
-    builder.body(Full::new(Bytes::from(answer))).expect("an answer")
+    let playback = if kind == "video/mp4" { lock(state).playback } else { Playback::AtOnce };
+    builder.body(sent(answer, playback)).expect("an answer")
+}
+
+/// An answer's bytes, as they are to come.
+fn sent(answer: Vec<u8>, playback: Playback) -> Sent {
+    use futures::StreamExt as _;
+
+    let answer = Bytes::from(answer);
+    let half = answer.len() / 2;
+    let frame = |bytes: Bytes| Ok::<_, std::convert::Infallible>(Frame::data(bytes));
+    match playback {
+        Playback::AtOnce => Full::new(answer).boxed_unsync(),
+        // As the real one does, which does not know how long a file is when it begins.
+        Playback::WithoutLength => StreamBody::new(futures::stream::iter([frame(answer)])).boxed_unsync(),
+        Playback::Stalls => {
+            let body = futures::stream::iter([frame(answer.slice(..half))]).chain(futures::stream::pending());
+            StreamBody::new(body).boxed_unsync()
+        }
+        Playback::Slowly => {
+            let pieces = futures::stream::unfold(0, move |at: usize| {
+                let piece = answer.slice(at.min(answer.len())..(at + 1_000).min(answer.len()));
+                async move {
+                    if piece.is_empty() {
+                        return None;
+                    }
+                    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                    Some((Ok::<_, std::convert::Infallible>(Frame::data(piece)), at + 1_000))
+                }
+            });
+            StreamBody::new(pieces).boxed_unsync()
+        }
+    }
 }
 
 fn is_path_name(name: &str) -> bool {
@@ -172,6 +208,7 @@ fn configure(state: &mut State, method: &str, what: &str, name: &str, body: &[u8
                 ok()
             }
         },
+        ("DELETE", "delete") if state.refuses_to_stop && name.contains("refused") => error(400, "it is in use"),
         ("DELETE", "delete") if !is_there => error(404, "path not found"),
         ("DELETE", "delete") => {
             state.remove(name);

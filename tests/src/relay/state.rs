@@ -4,10 +4,26 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+/// How files come that are played back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Playback {
+    /// At once, and with their length.
+    AtOnce,
+    /// At once, and nobody says how long they are: as the real one does it.
+    WithoutLength,
+    /// Half of it, and then nothing more.
+    Stalls,
+    /// 5,000 bytes a second, without a length.
+    Slowly,
+}
+
 pub struct State {
     pub clock: gatehouse::Clock,
     /// Bytes of a file for each second.
     pub bytes_per_second: i64,
+    pub playback: Playback,
+    /// Whether it refuses to end streams.
+    pub refuses_to_stop: bool,
     pub hook: String,
     pub paths: BTreeMap<String, Value>,
     /// Segments of each path, closed and open: from, to.
@@ -26,6 +42,8 @@ impl State {
         Self {
             clock: gatehouse::Clock::new(),
             bytes_per_second: 1000,
+            playback: Playback::AtOnce,
+            refuses_to_stop: false,
             hook: String::new(),
             paths: BTreeMap::new(),
             segments: BTreeMap::new(),

@@ -104,6 +104,7 @@ async fn a_test_says_what_failed() {
         (closed, Some("refused")),
         (camera.url("/close"), Some("refused")),
         (camera.url("/slow"), Some("slow")),
+        (camera.url("/trickle"), Some("slow")),
         (camera.url("/basic"), Some("unauthorised")),
         (camera.url(&redirect), Some("redirected")),
         (camera.url("/error"), Some("answered")),

@@ -49,7 +49,14 @@ async fn no_credential_is_in_any_answer_event_log_or_row() {
     let url = |path: &str| camera.url(path).replace("http://", &format!("http://{NAME}:{SECRET}@"));
     let rtsp = format!("rtsp://{NAME}:{SECRET}@192.168.1.9/stream1");
     let by_query = camera.url("/basic?u={username}&p={password}");
-    let (one, other) = (path("CAM-A"), path("CAM-B"));
+    let (one, other, third) = (path("CAM-A"), path("CAM-B"), path("CAM-C"));
+    // As recorders take it: in the path of RTSP, and in base64.
+    let both = base64::engine::general_purpose::STANDARD.encode(format!("{NAME}:{SECRET}"));
+    let in_path = json!({
+        "name": "C", "camera_id": "CAM-C", "rtsp_url": format!("rtsp://192.168.1.9:554/user={NAME}_password={SECRET}_channel=1_stream=0.sdp?real_stream"),
+        "rtsp_url_sub": format!("rtsp://192.168.1.9/cam/realmonitor?channel=1&subtype=1&authbasic={both}"),
+        "snapshot_url": camera.url(&format!("/error?u={NAME}&p={SECRET}")),
+    });
     let mut answers = vec![
         admin
             .post(
@@ -72,9 +79,23 @@ async fn no_credential_is_in_any_answer_event_log_or_row() {
         admin.patch(&other, json!({ "snapshot_url": format!("http://{NAME}:{SECRET}@10.0.0.1/") })).await,
         admin.post(&format!("{one}/start_recording/"), json!({})).await,
         admin.get(&format!("{one}/recording_status/")).await,
+        admin.post(CAMERAS, in_path).await,
+        admin.get(&third).await,
+        admin.post(&format!("{third}/test_connection/"), json!({})).await,
+        admin.get(&format!("{third}/snapshot/")).await,
+        admin.patch(&third, json!({ "mjpeg_url": format!("http://192.168.1.9/user={NAME}/pwd={SECRET}/video") })).await,
+        admin.patch(&third, json!({ "mjpeg_url": format!("http://192.168.1.9/video?pwd={SECRET}") })).await,
+        admin.post(&format!("{third}/start_recording/"), json!({})).await,
     ];
     assert_eq!(answers[0].status, 201, "{}", answers[0].text());
     assert_eq!(answers[3].expect(200)["addresses"]["has_credentials"], true);
+    let shown = answers[15].expect(200)["addresses"].clone();
+    assert_eq!(shown["rtsp_url"], "rtsp://192.168.1.9:554/user={username}_password={password}_channel=1_stream=0.sdp?real_stream");
+    assert_eq!(shown["rtsp_url_sub"], "rtsp://192.168.1.9/cam/realmonitor?channel=1&subtype=1&authbasic={basic}");
+    assert_eq!((&shown["has_credentials"], answers[18].status, answers[19].status), (&json!(true), 200, 422));
+    let source = relay.path("cam/cam-c/main").unwrap()["source"].as_str().unwrap().to_owned();
+    assert!(source.contains(&format!("/user={NAME}_password={SECRET}_channel=1")), "the relay needs it there too");
+    assert!(camera.requests().iter().any(|head| head.contains(&format!("/error?u={NAME}&p={SECRET}"))));
     let recording = answers[12].expect(200)["recording_id"].as_str().unwrap().to_owned();
     assert!(relay.path("cam/cam-a/main").unwrap()["source"].as_str().unwrap().contains(SECRET), "the relay needs it");
     let ticks = async || {
@@ -192,6 +213,43 @@ async fn basic_and_digest_and_a_new_key() {
     admin.patch(&address, json!({ "mjpeg_url": "http://192.168.1.9/" })).await.expect_invalid(&["mjpeg_url"]);
     admin.patch(&address, credentials).await.expect(200);
     assert_eq!(admin.get(&format!("{address}/snapshot/")).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn an_address_from_before_is_not_shown_with_what_it_holds() {
+    let Some(app) = App::embedded(&HERE).await else { return };
+    let admin = app.admin().await;
+    let id = register(&admin, json!({ "rtsp_url": "rtsp://192.168.1.9/x" })).await;
+    let stored = format!("rtsp://192.168.1.9/user={NAME}&password={SECRET}");
+    app.db().execute("update cameras set rtsp_url = ? where camera_id = ?", [&stored, &id]).unwrap();
+    let shown = admin.get(&path(&id)).await;
+    assert_eq!(holds(shown.text().as_bytes(), &[SECRET, NAME]), None, "{}", shown.text());
+    // As it is shown it is not taken back.
+    let address = shown.expect(200)["addresses"]["rtsp_url"].clone();
+    admin.patch(&path(&id), json!({ "rtsp_url": address })).await.expect_invalid(&["rtsp_url"]);
+    let sealed = admin.patch(&path(&id), json!({ "rtsp_url": stored })).await.expect(200)["addresses"].clone();
+    assert_eq!(
+        (&sealed["rtsp_url"], &sealed["has_credentials"]),
+        (&json!("rtsp://192.168.1.9/user={username}&password={password}"), &json!(true))
+    );
+}
+
+/// More of them than one run seals anew, before those that it can.
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn credentials_that_nothing_opens_keep_no_others_from_being_sealed_anew() {
+    let Some(app) = App::embedded(&HERE).await else { return };
+    let id = register(&app.admin().await, json!({ "snapshot_url": "http://127.0.0.1:9/x", "username": NAME, "password": SECRET })).await;
+    let old = app.variable("camera_key").to_owned();
+    let lost = "with recursive n (n) as (select 1 union all select n + 1 from n where n < 150)
+        insert into cameras (camera_id, location, credentials, credentials_key, created_at, updated_at, updated_by)
+        select 'LOST-' || n, 'x', x'00', '00000000', 1, 1, 'test' from n";
+    app.db().execute(lost, []).unwrap();
+    let app = app.restart_with(&[HERE[0], HERE[1], ("camera_key", KEY), ("camera_old_keys", &old)]).await;
+    assert_eq!(app.internal("/internal/tick/cameras").await.expect(200)["resealed"], 1);
+    assert_eq!(app.internal("/internal/tick/cameras").await.expect(200)["resealed"], 0);
+    assert_eq!(app.admin().await.get(&path(&id)).await.expect(200)["addresses"]["has_credentials"], true);
 }
 
 #[tokio::test(flavor = "multi_thread")]

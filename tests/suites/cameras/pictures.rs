@@ -88,6 +88,24 @@ async fn so_many_watch_at_once_and_an_administrator_ends_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn one_person_leaves_places_to_others() {
+    let variables = [HERE[0], HERE[1], ("camera_viewers", "3"), ("camera_viewers_per_person", "2")];
+    let Some(app) = App::embedded(&variables).await else { return };
+    let camera = Camera::start().await;
+    let admin = app.admin().await;
+    let id = register(&admin, json!({ "mjpeg_url": camera.url("/video") })).await;
+    let (visitor, visitor_id, _) = user(&app, "visitor").await;
+    allow(&admin, &id, &visitor_id, json!({})).await;
+    let stream = format!("{}/stream/", path(&id));
+    let mut own = [Live::open(&admin, &stream).await, Live::open(&admin, &stream).await];
+    own[0].pictures(1).await;
+    admin.get(&stream).await.expect_problem(429);
+    Live::open(&visitor, &stream).await.pictures(1).await;
+    own[1].pictures(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_stream_ends_with_the_right_to_see_it() {
     let Some(app) = App::embedded(&HERE).await else { return };
     let camera = Camera::start().await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use gatehouse_tests::App;
+use gatehouse_tests::relay::Playback;
 use serde_json::{Value, json};
 
 use super::studio::{HOUR, MINUTE, RECORDINGS, Studio};
@@ -196,16 +197,29 @@ async fn recordings_are_kept_as_long_as_their_camera_says() {
         studio.tick().await;
         begun["recording_id"].as_str().unwrap().to_owned()
     };
-    let (protected, old, new) = (record().await, record().await, record().await);
+    let (protected, old) = (record().await, record().await);
+    // The real relay does not say how long a file is: that is estimated by a part of it.
+    studio.relay.play(Playback::WithoutLength);
+    let new = record().await;
     let admin = studio.admin().await;
     admin.patch(&format!("{RECORDINGS}/{protected}"), json!({ "is_protected": true })).await.expect(200);
-    for id in [&protected, &old, &new] {
-        let bytes = admin.get(&format!("{RECORDINGS}/{id}/download/")).await.body.len();
-        assert!((51_000..70_000).contains(&bytes), "{bytes}");
+    // Nobody has downloaded any: the scheduled run asks how long they are.
+    for id in [&protected, &old] {
+        let bytes = admin.get(&format!("{RECORDINGS}/{id}/")).await.expect(200)["file_size"].as_i64();
+        assert!(bytes.is_some_and(|bytes| (51_000..70_000).contains(&bytes)), "{bytes:?}");
     }
+    assert_eq!(
+        admin.get(&format!("{RECORDINGS}/{new}/")).await.expect(200)["file_size"],
+        Value::Null,
+        "an estimate is not shown as its size"
+    );
+    let estimated = "select r.bytes, s.bytes from camera_recordings r join camera_storage s on s.camera_id = r.camera_id where r.id = ?";
+    let (bytes, all): (i64, i64) = studio.app.db().query_row(estimated, [&new], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    assert!((51_000..70_000).contains(&bytes) && (153_000..210_000).contains(&all), "{bytes} {all}");
     // By bytes: the newest stays, and what is protected.
     admin.patch(&path(&studio.camera), json!({ "retention_bytes": 100_000 })).await.expect(200);
     assert_eq!(studio.tick().await["removed"], 1);
+    assert_eq!(studio.tick().await["removed"], 0, "it is within its bytes");
     let left: Vec<_> = studio.recordings().await.iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!((left, studio.relay.files(&studio.stream())), (vec![new.clone(), protected.clone()], 2));
     // By age.
@@ -275,4 +289,20 @@ async fn one_that_the_relay_does_not_list_keeps_no_other_waiting() {
     assert_eq!(studio.tick().await["compared"], 1);
     let spans = admin.get(&format!("{RECORDINGS}/{}/", ids[1])).await.expect(200)["spans"].clone();
     assert!(spans.as_array().is_some_and(|spans| !spans.is_empty()), "{spans}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn a_schedule_without_end_is_recorded_a_day_at_a_time() {
+    let Some(studio) = Studio::start().await else { return };
+    studio.schedule(json!({ "schedule_type": "continuous" })).await;
+    assert_eq!(studio.tick().await["begun"], 1);
+    studio.advance(23 * HOUR);
+    let run = studio.tick().await;
+    assert_eq!((&run["begun"], &run["ended"]), (&json!(0), &json!(0)), "{run}");
+    studio.advance(2 * HOUR);
+    let run = studio.tick().await;
+    assert_eq!((&run["begun"], &run["ended"]), (&json!(1), &json!(1)), "{run}");
+    assert_eq!(studio.recordings().await.len(), 2);
+    assert_eq!(studio.relay.path(&studio.stream()).unwrap()["record"], true);
 }

@@ -22,10 +22,19 @@ async fn the_relay_lets_in_whom_we_say() {
     };
     let given = addresses(&viewer, "main").await;
     let (token, name) = (given["token"].as_str().unwrap(), studio.stream());
+    // Who asks again has the same, before it is used and after, and no second session; somebody else has another.
+    for _ in 0..3 {
+        assert_eq!(addresses(&viewer, "main").await["token"], token);
+    }
+    assert_ne!(addresses(&admin, "main").await["token"], token);
+    assert_ne!(addresses(&viewer, "sub").await["token"], token);
+    let sessions = admin.get(&format!("/v0/api/cctv/streams/?user_id={viewer_id}")).await.expect(200);
+    assert_eq!(sessions["items"].as_array().map(Vec::len), Some(2), "{sessions}");
     assert_eq!(given["hls"], format!("https://gate.example.com/hls/{name}/index.m3u8?token={token}"));
     assert_eq!((&given["rtsp"], &given["webrtc"]), (&json!(format!("rtsp://gate.example.com:8554/{name}?token={token}")), &Value::Null));
     assert_eq!(studio.relay.path(&name).unwrap()["sourceOnDemand"], true);
     assert!(studio.relay.lets_read(&name, "", token).await);
+    assert_eq!(addresses(&viewer, "main").await["token"], token, "while it is used");
     assert!(studio.relay.lets_read(&name, &format!("token={token}"), "").await, "HLS players show it in the query, again and again");
     assert!(!studio.relay.lets_read(&name.replace("main", "sub"), "", token).await);
     assert!(!studio.relay.lets_read("cam/other/main", "", token).await);
@@ -165,4 +174,16 @@ async fn nothing_is_left_at_the_relay_that_nobody_asks_for() {
     admin.delete(&path(&other)).await.expect(204);
     assert!(studio.relay.path(&stream).is_none());
     assert_eq!(studio.relay.connections(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn a_stream_that_the_relay_refuses_to_end_keeps_no_other_waiting() {
+    let Some(studio) = Studio::start().await else { return };
+    studio.relay.refuse_to_forget();
+    for name in ["cam/a-refused/main", "cam/gone/main"] {
+        studio.relay.record(name);
+    }
+    assert_eq!(studio.tick().await["strays"], 1);
+    assert!(studio.relay.path("cam/gone/main").is_none() && studio.relay.path("cam/a-refused/main").is_some());
 }

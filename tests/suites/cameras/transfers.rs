@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gatehouse_tests::gcs::{BUCKET, FakeGcs, Fault, Gcs};
 use gatehouse_tests::process::{Options, Process};
-use gatehouse_tests::relay::Relay;
+use gatehouse_tests::relay::{Playback, Relay};
 use gatehouse_tests::{App, eventually, unique};
 use serde_json::{Value, json};
 
@@ -35,9 +35,13 @@ fn variables<'a>(relay: &'a str, bucket: &'a str, account: &'a str, further: &[(
 
 impl Archive {
     async fn start(bucket: &str, account: &str, bytes: i64) -> Option<Self> {
+        Self::start_with(bucket, account, bytes, &[]).await
+    }
+
+    async fn start_with(bucket: &str, account: &str, bytes: i64, further: &[(&str, &str)]) -> Option<Self> {
         let relay = Relay::start().await;
         relay.play_back(bytes / 60);
-        let app = App::embedded(&variables(&relay.origin(), bucket, account, &[])).await?;
+        let app = App::embedded(&variables(&relay.origin(), bucket, account, further)).await?;
         relay.ask(app.base_url(), app.clock());
         let admin = app.admin().await;
         let camera = unique("CAM");
@@ -180,6 +184,72 @@ async fn a_wrong_checksum_is_no_upload_and_what_is_refused_waits_for_somebody() 
             assert!(!bytes.windows(secret.len()).any(|window| window == secret), "{}", file.display());
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn a_relay_that_stops_in_the_middle_holds_no_run_and_is_tried_again() {
+    let bucket = Gcs::start().await;
+    let Some(archive) = Archive::start(&bucket.origin(), &bucket.service_account(), SIZE).await else { return };
+    archive.ask().await;
+    archive.relay.play(Playback::Stalls);
+    assert_eq!(archive.tick().await["uploaded"], 0);
+    let transfer = archive.transfer().await;
+    assert_eq!(
+        (&transfer["transfer_status"], &transfer["error_message"]),
+        (&json!("uploading"), &json!("the relay has stopped in the middle")),
+        "{transfer}"
+    );
+    archive.relay.play(Playback::WithoutLength);
+    archive.advance(Duration::from_secs(600));
+    assert_eq!(archive.tick().await["uploaded"], 1);
+    assert!(bucket.object(archive.transfer().await["gcp_storage_path"].as_str().unwrap()).unwrap() == archive.content);
+}
+
+/// Slower than a piece in a run, and than a lease where a piece is large.
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn a_slow_upload_sends_a_piece_when_it_may_and_holds_nothing_between() {
+    let bucket = Gcs::start().await;
+    let limit = [("gcs_bytes_per_second", "17000")];
+    let Some(archive) = Archive::start_with(&bucket.origin(), &bucket.service_account(), 600_000, &limit).await else { return };
+    archive.ask().await;
+    for sent in [256 * 1024, 512 * 1024] {
+        for _ in 0..2 {
+            assert_eq!(archive.tick().await["uploaded"], 0);
+            let transfer = archive.transfer().await;
+            assert_eq!((&transfer["sent_bytes"], &transfer["retry_count"]), (&json!(sent), &json!(0)), "{transfer}");
+            let lease: Option<i64> =
+                archive.app.db().query_row("select lease_until from recording_transfers", [], |row| row.get(0)).unwrap();
+            assert_eq!(lease, None);
+        }
+        archive.advance(Duration::from_secs(60));
+    }
+    assert_eq!(archive.tick().await["uploaded"], 1);
+    assert!(bucket.object(archive.transfer().await["gcp_storage_path"].as_str().unwrap()).unwrap() == archive.content);
+    assert_eq!(bucket.counts().0, archive.content.len() as u64, "no piece is sent twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn a_run_whose_lease_another_has_taken_says_nothing_of_the_upload() {
+    let bucket = Gcs::start().await;
+    let limit = [("gcs_bytes_per_second", "1000000")];
+    let Some(archive) = Archive::start_with(&bucket.origin(), &bucket.service_account(), SIZE, &limit).await else { return };
+    archive.ask().await;
+    let taken = eventually("a piece is sent", Duration::from_secs(30), async || {
+        let take = "update recording_transfers set lease_owner = 'another' where sent_bytes > 0";
+        (archive.app.db().execute(take, []).unwrap() == 1).then_some(())
+    });
+    let (run, ()) = tokio::join!(archive.tick(), taken);
+    assert_eq!(run["uploaded"], 0, "{run}");
+    let row =
+        archive.app.db().query_row("select lease_owner, state, attempts, lease_until is not null from recording_transfers", [], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?, row.get::<_, bool>(3)?))
+        });
+    assert_eq!(row.unwrap(), ("another".to_owned(), "uploading".to_owned(), 0, true));
+    archive.advance(Duration::from_secs(300));
+    assert_eq!(archive.tick().await["uploaded"], 1, "the lease of who has gone is over");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,17 +6,19 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use url::{Host, Url};
 
+mod embedded;
+
+pub use embedded::shown;
+
 /// The longest address, bytes.
 pub const MAX_LEN: usize = 1024;
 
-/// What stands for the name in the query of an address.
+/// What stands for the name in the path or the query of an address.
 pub const USERNAME: &str = "{username}";
 /// What stands for the password.
 pub const PASSWORD: &str = "{password}";
-
-/// Parameters by which cameras take name and password in a query.
-const CREDENTIAL_PARAMETERS: [&str; 13] =
-    ["user", "usr", "username", "login", "loginuse", "loginpas", "password", "passwd", "pass", "pwd", "auth", "token", "secret"];
+/// What stands for both, as `name:password` in base64.
+pub const BASIC: &str = "{basic}";
 
 /// What an address is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +47,7 @@ pub struct Parsed {
     pub host: CameraHost,
     /// The port, the scheme's own unless another is named.
     pub port: u16,
-    /// Name and password that stood before the host.
+    /// Name and password that stood before the host, in the path or in the query.
     pub credentials: Option<(String, String)>,
 }
 
@@ -99,17 +101,14 @@ pub fn parse(text: &str, purpose: Use) -> Result<Parsed, &'static str> {
     };
     let stripped = url.set_username("").and_then(|()| url.set_password(None));
     stripped.map_err(|()| "must name a host")?;
-    if url.query_pairs().any(|(name, value)| holds_credential(&name, &value)) {
-        return Err(
-            "must not hold a name or password in its query: send them as username and password, and write {username} and {password} there",
-        );
-    }
-    Ok(Parsed { url: url.into(), host, port, credentials })
-}
-
-fn holds_credential(name: &str, value: &str) -> bool {
-    let is_credential = CREDENTIAL_PARAMETERS.iter().any(|known| name.eq_ignore_ascii_case(known));
-    is_credential && !matches!(value, "" | USERNAME | PASSWORD)
+    // The parser escapes braces in a path, where they stand for what is kept too.
+    let text = String::from(url).replace("%7Busername%7D", USERNAME).replace("%7Bpassword%7D", PASSWORD).replace("%7Bbasic%7D", BASIC);
+    let (url, embedded) = embedded::take_out(&text)?;
+    let credentials = match (credentials, embedded) {
+        (Some(before), Some(within)) if before != within => return Err(embedded::TWO),
+        (before, within) => before.or(within),
+    };
+    Ok(Parsed { url, host, port, credentials })
 }
 
 fn decoded(text: &str) -> Result<String, &'static str> {
@@ -150,7 +149,26 @@ fn host(written: &str) -> Result<CameraHost, &'static str> {
 /// The address with name and password in the places that stand for them.
 pub fn with_credentials(url: &str, username: &str, password: &str) -> String {
     let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20");
-    url.replace(USERNAME, &encode(username)).replace(PASSWORD, &encode(password))
+    // Each in one pass: a password may hold what stands for something.
+    let mut rest = url;
+    let mut whole = String::with_capacity(url.len());
+    while let Some(at) = rest.find('{') {
+        let (before, from) = rest.split_at(at);
+        whole.push_str(before);
+        let known = [(USERNAME, username.to_owned()), (PASSWORD, password.to_owned()), (BASIC, embedded::basic_of(username, password))];
+        match known.iter().find(|(name, _)| from.starts_with(name)) {
+            Some((name, value)) => {
+                whole.push_str(&encode(value));
+                rest = from.get(name.len()..).unwrap_or_default();
+            }
+            None => {
+                whole.push('{');
+                rest = from.get(1..).unwrap_or_default();
+            }
+        }
+    }
+    whole.push_str(rest);
+    whole
 }
 
 /// The address with name and password before its host, as RTSP clients take them (RFC 2326 §3.2).

@@ -58,6 +58,20 @@ impl Property {
     }
 }
 
+/// Before and after every moment that stands in an example: one says what is to come, another what has been.
+const EXAMPLES_AT: [i64; 2] = [0, 1_800_000_000_000];
+
+/// The example of an [`Input`] for the API document.
+///
+/// # Panics
+/// If it would be refused: whoever has written it learns that from the tests of the document, which describe every input of every component.
+pub fn example<T: Input>() -> Option<Value> {
+    let example = T::example()?;
+    let refusals: Vec<_> = EXAMPLES_AT.iter().filter_map(|now| super::parse::<T>(example.as_bytes(), *now).err()).collect();
+    assert!(refusals.len() < EXAMPLES_AT.len(), "the example of {} is refused: {refusals:?}", T::NAME);
+    serde_json::from_str(example).ok()
+}
+
 /// The schema of an [`Input`]: an object with its properties.
 pub fn object_schema<T: Input>(schemas: &mut Schemas) -> SchemaRef {
     let mut object = ObjectBuilder::new().description(Some(T::DESCRIPTION).filter(|text| !text.is_empty()));
@@ -70,8 +84,7 @@ pub fn object_schema<T: Input>(schemas: &mut Schemas) -> SchemaRef {
         }
         object = object.property(property.name, described(property.schema, &property.description));
     }
-    let example = T::example().and_then(|example| serde_json::from_str::<Value>(example).ok());
-    let mut object = object.examples(example.into_iter().collect::<Vec<Value>>()).build();
+    let mut object = object.examples(example::<T>().into_iter().collect::<Vec<Value>>()).build();
     // Keywords that utoipa's objects do not have.
     let keyword = match names.len() {
         0 => None,

@@ -162,3 +162,24 @@ fn what_is_read_only_is_named_unless_it_is_what_the_path_names() {
     assert_eq!(read(r#"{"id": 1, "created_at": "2026-02-04T10:30:00Z"}"#), ["created_at is read-only", "id is read-only"]);
     assert!(Renaming::knows("created_at") && Renaming::NAMES_PATH);
 }
+
+#[derive(Input)]
+#[input(example = r#"{"name": "Asha"}"#)]
+struct Good {
+    #[expect(dead_code, reason = "only its rules are looked at")]
+    name: Text<1, 10>,
+}
+
+#[derive(Input)]
+#[input(example = r#"{"name": "a name that is too long"}"#)]
+struct Bad {
+    #[expect(dead_code, reason = "only its rules are looked at")]
+    name: Text<1, 10>,
+}
+
+#[test]
+fn an_example_is_one_that_is_taken() {
+    assert_eq!(example::<Good>(), Some(serde_json::json!({ "name": "Asha" })));
+    assert_eq!(example::<Renaming>(), None);
+    assert!(std::panic::catch_unwind(example::<Bad>).is_err());
+}

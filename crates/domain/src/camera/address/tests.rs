@@ -170,14 +170,66 @@ fn credentials_are_taken_out_of_an_address() {
 }
 
 #[test]
-fn a_query_names_credentials_and_does_not_hold_them() {
-    for bad in ["?user=admin&pwd=secret", "?PASSWORD=x", "?token=abc", "?loginuse=admin&loginpas=x"] {
-        assert!(parse(&format!("http://192.168.1.9/video.cgi{bad}"), Use::Http).is_err(), "{bad}");
+fn credentials_in_a_path_or_a_query_are_taken_out_of_it() {
+    let basic = "YWRtaW46c2VjcmV0";
+    for (holds, names) in [
+        ("/video.cgi?user=admin&pwd=secret&rate=5", "/video.cgi?user={username}&pwd={password}&rate=5"),
+        ("/video.cgi?USR=admin&PWD=secret", "/video.cgi?USR={username}&PWD={password}"),
+        ("/a?loginuse=admin&loginpas=secret", "/a?loginuse={username}&loginpas={password}"),
+        ("/a?u=admin&p=secret", "/a?u={username}&p={password}"),
+        ("/a?p=secret;u=admin", "/a?p={password};u={username}"),
+        ("/a?%75ser=admin&p%77d=se%63ret", "/a?%75ser={username}&p%77d={password}"),
+        ("/user=admin&password=secret", "/user={username}&password={password}"),
+        ("/user=admin/password=secret/ch1", "/user={username}/password={password}/ch1"),
+        (
+            "/user=admin_password=secret_channel=1_stream=0.sdp?real_stream",
+            "/user={username}_password={password}_channel=1_stream=0.sdp?real_stream",
+        ),
+        ("/cam/realmonitor?channel=1&subtype=0&authbasic=BASIC", "/cam/realmonitor?channel=1&subtype=0&authbasic={basic}"),
+    ] {
+        for (scheme, purpose) in [("http", Use::Http), ("rtsp", Use::Rtsp)] {
+            let holds = format!("{scheme}://192.168.1.9{}", holds.replace("BASIC", basic));
+            let parsed = parse(&holds, purpose).unwrap_or_else(|error| panic!("{holds}: {error}"));
+            assert_eq!(parsed.url, format!("{scheme}://192.168.1.9{names}"), "{holds}");
+            assert_eq!(parsed.credentials, Some(("admin".into(), "secret".into())), "{holds}");
+            // What was stored before they were taken out is not shown either, and is refused where it is sent back as it was shown.
+            let shown = shown(&holds);
+            assert!(!shown.contains("admin") && !shown.contains("secret") && !shown.contains(basic), "{shown}");
+            assert!(parse(&shown, purpose).is_err(), "{shown}");
+            assert_eq!(super::shown(&parsed.url), parsed.url);
+            let again = parse(&parsed.url, purpose).unwrap_or_else(|error| panic!("{}: {error}", parsed.url));
+            assert!(again.url == parsed.url && again.credentials.is_none());
+        }
     }
+    // Many come with a name and no password.
+    let parsed = parse("rtsp://192.168.1.9/user=admin_password=_channel=1", Use::Rtsp).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(parsed.url, "rtsp://192.168.1.9/user={username}_password={password}_channel=1");
+    assert_eq!(parsed.credentials, Some(("admin".into(), String::new())));
+    for alone in
+        ["?pwd=secret", "?PASSWORD=x", "?token=abc", "?user=admin", "/pwd=secret", "?auth=abc", "?user=admin&pwd={password}", "?apikey=x"]
+    {
+        assert!(parse(&format!("http://192.168.1.9/video.cgi{alone}"), Use::Http).is_err(), "{alone}");
+    }
+    for two in ["http://root:x@192.168.1.9/?user=admin&pwd=secret", "http://192.168.1.9/user=a/pwd=b?user=a&pwd=c"] {
+        assert!(parse(two, Use::Http).is_err(), "{two}");
+    }
+    for plain in ["?p=1", "?u=metric", "/users/1", "?channel=1&page=2", "?passive=1", "/a=b_c=d"] {
+        let address = format!("http://192.168.1.9/video.cgi{plain}");
+        let parsed = parse(&address, Use::Http).unwrap_or_else(|error| panic!("{plain}: {error}"));
+        assert!(parsed.url == address && parsed.credentials.is_none(), "{plain}");
+    }
+}
+
+#[test]
+fn what_stands_for_credentials_is_filled_in_where_it_is_called() {
     let parsed =
         parse("http://192.168.1.9/video.cgi?user={username}&pwd={password}&rate=5", Use::Http).unwrap_or_else(|error| panic!("{error}"));
     let full = with_credentials(&parsed.url, "ad&min", "p ss=#");
     assert_eq!(full, "http://192.168.1.9/video.cgi?user=ad%26min&pwd=p%20ss%3D%23&rate=5");
+    let parsed = parse("rtsp://192.168.1.9/user={username}_password={password}_a=1", Use::Rtsp).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(with_credentials(&parsed.url, "a", "b"), "rtsp://192.168.1.9/user=a_password=b_a=1");
+    assert_eq!(with_credentials("http://h/?authbasic={basic}&x={y}", "a", "b"), "http://h/?authbasic=YTpi&x={y}");
+    assert_eq!(with_credentials("http://h/?a={username}", "{password}", "b"), "http://h/?a=%7Bpassword%7D");
 }
 
 #[test]
