@@ -34,7 +34,7 @@ pub mod page;
 mod principal;
 pub mod problem;
 pub mod refunds;
-mod representation;
+pub mod representation;
 pub mod request;
 pub mod row;
 pub mod scheduled;
