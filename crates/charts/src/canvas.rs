@@ -1,10 +1,10 @@
 //! What a chart is drawn on: SVG. Places are units from the left and the top.
 
-use svg::node::element::{Circle, Description, Element, Path, Rectangle, Text, Title};
+use svg::node::element::{Circle, Description, Element, Path, Rectangle, TSpan, Text, Title};
 
 use crate::colour::Colour;
 use crate::fonts::FAMILIES;
-use crate::text::clean;
+use crate::text::{clean, pieces};
 
 /// Where a text's given point lies in it.
 #[derive(Clone, Copy)]
@@ -94,6 +94,8 @@ impl Canvas {
             .set("viewBox", format!("0 0 {} {}", place(width), place(height)))
             .set("width", shown)
             .set("height", place((height * f64::from(shown) / width).round()))
+            // The height is rounded to pixels, and no line at the edge is to stay without paper.
+            .set("preserveAspectRatio", "none")
             .set("role", "img")
             .set("aria-labelledby", format!("{name_id} {words_id}"))
             .set("font-family", FAMILIES)
@@ -166,13 +168,31 @@ impl Canvas {
 
     /// A line of text whose middle is at this height.
     pub fn text(&mut self, (x, y): (f64, f64), style: Style, text: &str) {
+        let text = clean(text);
+        let pieces = pieces(&text, style.size);
         let anchor = match style.anchor {
             Anchor::Start => "start",
             Anchor::Middle => "middle",
             Anchor::End => "end",
         };
-        let mut node = Text::new(clean(text)).set("x", place(x)).set("y", place(y)).set("fill", hex(style.colour));
-        node = node.set("font-size", style.size).set("text-anchor", anchor).set("dominant-baseline", "central");
+        let mut node = if pieces.len() < 2 {
+            Text::new(text.as_str()).set("x", place(x)).set("text-anchor", anchor)
+        } else {
+            // No renderer need find a font for all of them: each piece is set where the ones before it end.
+            let whole: f64 = pieces.iter().map(|piece| piece.width).sum();
+            let mut start = match style.anchor {
+                Anchor::Start => x,
+                Anchor::Middle => x - whole / 2.0,
+                Anchor::End => x - whole,
+            };
+            let mut node = Text::new("");
+            for piece in &pieces {
+                node = node.add(TSpan::new(piece.text).set("x", place(start)).set("font-family", format!("{}, {FAMILIES}", piece.family)));
+                start += piece.width;
+            }
+            node
+        };
+        node = node.set("y", place(y)).set("fill", hex(style.colour)).set("font-size", style.size).set("dominant-baseline", "central");
         if let Some(halo) = style.halo {
             node = node.set("stroke", hex(halo)).set("stroke-width", 4).set("stroke-linejoin", "round").set("paint-order", "stroke");
         } else if style.strong {

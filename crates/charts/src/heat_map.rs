@@ -30,14 +30,16 @@ pub fn draw(chart: &HeatMap, look: Look) -> String {
     let known_values: Vec<_> = chart.rows.iter().flat_map(|row| &row.cells).filter_map(|cell| known(cell.value)).collect();
     let figures = chart.rows.iter().flat_map(|row| &row.cells).filter_map(|cell| known(cell.figure));
     let is_empty = known_values.is_empty() && figures.count() == 0;
-    let most = known(chart.scale.most).filter(|most| *most > 0.0).unwrap_or_else(|| Scale::over(known_values, 5.0, false).high);
+    let most = known(chart.scale.most)
+        .filter(|most| *most > 0.0)
+        .unwrap_or_else(|| Some(Scale::over(known_values, 5.0, false).high).filter(|high| *high > 0.0).unwrap_or(1.0));
 
     let names: Vec<_> = chart.rows.iter().map(|row| fitted(&row.name, TEXT, sheet.room() * NAMES)).collect();
     let widest = names.iter().map(|name| width(name, TEXT)).fold(0.0, f64::max);
     let left = sheet.margin + widest + if names.is_empty() { 0.0 } else { 10.0 };
     let row_height = if chart.rows.len() > MANY { LOW_ROW } else { ROW };
     #[expect(clippy::cast_precision_loss, reason = "cells of a picture")]
-    let (rows, columns) = (chart.rows.len().max(3) as f64, chart.columns.len().max(1) as f64);
+    let (rows, columns) = ((if chart.rows.is_empty() { 4 } else { chart.rows.len() }) as f64, chart.columns.len().max(1) as f64);
     let plot = Area { left, top: sheet.y, width: sheet.width() - sheet.margin - left, height: rows * row_height };
     let cell_width = plot.width / columns;
     let xs = middles(plot.left, cell_width, chart.columns.len());

@@ -62,7 +62,7 @@ impl Sheet {
             sheet.canvas.text((margin, sheet.y + 10.0), Style::new(TEXT, colours.muted, Anchor::Start), &line);
             sheet.y += 19.0;
         }
-        sheet.y += 10.0;
+        sheet.y += 12.0;
         sheet
     }
 

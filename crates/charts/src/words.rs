@@ -32,6 +32,7 @@ impl Words {
 
     /// The extremes of a series and where they are.
     pub fn series(&mut self, name: &str, values: &[Option<f64>], places: &[Label], unit: &Unit) {
+        let name = if name.is_empty() { "Values" } else { name };
         let known: Vec<_> = values.iter().zip(places).filter_map(|(value, place)| Some((known(*value)?, place.by_itself()))).collect();
         let Some(highest) = known.iter().copied().reduce(|a, b| if b.0 > a.0 { b } else { a }) else {
             self.say(&format!("{name}: no data"));
@@ -40,7 +41,6 @@ impl Words {
         let lowest = known.iter().copied().reduce(|a, b| if b.0 < a.0 { b } else { a }).unwrap_or(highest);
         let at = |(value, place): (f64, &str)| format!("{} at {place}", spoken(value, unit));
         let last = known.last().copied().unwrap_or(highest);
-        let name = if name.is_empty() { "Values" } else { name };
         self.say(&format!("{name}: lowest {}, highest {}, last {}", at(lowest), at(highest), at(last)));
     }
 

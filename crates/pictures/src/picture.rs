@@ -167,10 +167,7 @@ mod tests {
     #[test]
     fn each_form_has_its_media_type() {
         let (svg, png) = (answer::<Svg>("", None), answer::<Png>("", None));
-        assert_eq!(
-            (&svg.headers()[CONTENT_TYPE], &png.headers()[CONTENT_TYPE]),
-            (&"image/svg+xml".parse().unwrap(), &"image/png".parse().unwrap())
-        );
+        assert!(svg.headers()[CONTENT_TYPE] == "image/svg+xml" && png.headers()[CONTENT_TYPE] == "image/png");
         assert!(body(svg).starts_with(b"<svg") && body(png).starts_with(b"\x89PNG"));
     }
 

@@ -39,6 +39,7 @@ fn cell(hour: &HeatMapHour) -> Cell {
 }
 
 /// The levels, and where each ends, per cent of the capacity.
+#[expect(clippy::cast_precision_loss, reason = "0 to 100")]
 fn levels() -> Vec<(f64, String)> {
     let [moderate, high, critical] = SHARE_BOUNDS_PERCENT.map(|bound| bound as f64);
     let ends = [moderate, high, critical, 100.0];
