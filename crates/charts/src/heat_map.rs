@@ -8,7 +8,7 @@ use crate::model::{HeatMap, HeatRow, known};
 use crate::number::{short, spoken, tick};
 use crate::scale::Scale;
 use crate::sheet::{NO_DATA, SMALL, Sheet, TEXT};
-use crate::text::{fitted, width};
+use crate::text::{fitted, width, wrapped};
 use crate::words::Words;
 
 /// The most of the width that names of rows take.
@@ -19,8 +19,10 @@ const LOW_ROW: f64 = 22.0;
 const MANY: usize = 24;
 /// The bar of the legend.
 const LEGEND: f64 = 400.0;
+const NARROWEST_LEGEND: f64 = 280.0;
 const LEGEND_HEIGHT: f64 = 14.0;
 const LEGEND_STEPS: u32 = 100;
+const LINE: f64 = 18.0;
 
 pub fn draw(chart: &HeatMap, look: Look) -> String {
     let mut sheet = Sheet::new(&chart.heading, look);
@@ -84,7 +86,8 @@ fn legend(sheet: &mut Sheet, chart: &HeatMap, left: f64, most: f64) {
     sheet.y += 10.0;
     let name = fitted(&scale.measure.name, TEXT, sheet.room());
     // Beside the bar where the names of the rows leave room for it, else above.
-    let is_beside = !name.is_empty() && width(&name, TEXT) + 10.0 <= left - sheet.margin;
+    let has_room = sheet.width() - sheet.margin - left >= NARROWEST_LEGEND;
+    let is_beside = has_room && !name.is_empty() && width(&name, TEXT) + 10.0 <= left - sheet.margin;
     let start = if is_beside { left } else { sheet.margin };
     if !is_beside && !name.is_empty() {
         sheet.canvas.text((start, sheet.y + 8.0), Style::new(TEXT, ink, Anchor::Start), &name);
@@ -106,13 +109,13 @@ fn legend(sheet: &mut Sheet, chart: &HeatMap, left: f64, most: f64) {
     }
     sheet.canvas.frame(bar, line);
     let x = |value: f64| bar.left + (value / most).clamp(0.0, 1.0) * bar.width;
-    let mut begin = 0.0;
-    for (end, name) in &scale.parts {
-        let room = x(*end) - x(begin);
-        if width(name, SMALL) <= room {
-            sheet.canvas.text((x(begin) + room / 2.0, bar.top - 11.0), Style::new(SMALL, muted, Anchor::Middle), name);
+    // The names of the parts stand together or not at all.
+    let begins = [0.0].into_iter().chain(scale.parts.iter().map(|(end, _)| *end));
+    let parts: Vec<_> = begins.zip(&scale.parts).map(|(begin, (end, name))| (x(begin), x(*end), name)).collect();
+    if parts.iter().all(|(begin, end, name)| width(name, SMALL) <= end - begin) {
+        for (begin, end, name) in parts {
+            sheet.canvas.text((f64::midpoint(begin, end), bar.top - 11.0), Style::new(SMALL, muted, Anchor::Middle), name);
         }
-        begin = *end;
     }
     let ends = scale.parts.iter().map(|(end, _)| *end);
     let ticks: Vec<_> = if scale.parts.is_empty() {
@@ -134,12 +137,16 @@ fn legend(sheet: &mut Sheet, chart: &HeatMap, left: f64, most: f64) {
     let beside = bar.right() + 40.0;
     let fits = beside + 36.0 + width(&chart.unknown, TEXT) <= sheet.width() - sheet.margin;
     let (left, top) = if fits { (beside, bar.top) } else { (start, sheet.y + 4.0) };
-    let words = fitted(&chart.unknown, TEXT, sheet.width() - sheet.margin - left - 36.0);
+    let lines = wrapped(&chart.unknown, TEXT, sheet.width() - sheet.margin - left - 36.0, 3);
     let area = Area { left, top, width: 26.0, height: LEGEND_HEIGHT };
     sheet.canvas.rectangle(area, unknown, None);
     sheet.canvas.frame(area, line);
-    sheet.canvas.text((left + 36.0, top + LEGEND_HEIGHT / 2.0), Style::new(TEXT, ink, Anchor::Start), &words);
+    let mut middle = top + LEGEND_HEIGHT / 2.0;
+    for line in &lines {
+        sheet.canvas.text((left + 36.0, middle), Style::new(TEXT, ink, Anchor::Start), line);
+        middle += LINE;
+    }
     if !fits {
-        sheet.y += LEGEND_HEIGHT + 10.0;
+        sheet.y = middle - LINE / 2.0 + 6.0;
     }
 }
