@@ -44,6 +44,7 @@ pub mod serve;
 pub mod sites;
 pub mod spots;
 pub mod system_alerts;
+pub mod table;
 pub mod tally;
 mod text_enums;
 pub mod ticket;
