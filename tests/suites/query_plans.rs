@@ -1,6 +1,8 @@
 //! How SQLite runs the statements of the routes and the scheduled runs: none goes through a table that grows from one end to the other. Plans are
 //! made without statistics, and so are the same on an empty database as after ten years.
 
+#[path = "query_plans/analytics.rs"]
+mod analytics;
 #[path = "query_plans/cameras.rs"]
 mod cameras;
 #[path = "polling/world.rs"]
@@ -153,6 +155,7 @@ async fn live(app: &App) {
     send(app, &place, &device).await;
     reserve(app, &place).await;
     read(app, &place, &device).await;
+    analytics::look_back(app, &place.site).await;
 }
 
 async fn send(app: &App, place: &Place, device: &str) {

@@ -22,19 +22,18 @@ pub fn context(temple: &Temple, from: i64, to: i64) -> Answer<Context> {
 #[derive(FromRow)]
 struct SpecialDay {
     date: Date,
-    is_closed: bool,
+    kind: Special,
 }
 
 fn special_hours(temple: &Temple, zone: Zone, from: i64, to: i64) -> Answer<HashMap<i64, Special>> {
     let date = |at: i64| Date::at(at, zone);
     let days: Vec<SpecialDay> = Database.fetch_all(
-        "select date, is_closed from special_days where site = ?1 and date between ?2 and ?3",
+        "select date, kind from calendar_days where site = ?1 and date between ?2 and ?3",
         params![&temple.slug, date(from), date(to)],
     )?;
     let mut hours = HashMap::new();
     for day in days {
-        let kind = if day.is_closed { Special::Closed } else { Special::Festival };
-        hours.extend(zone.hours_of(day.date).map(|hour| (hour, kind)));
+        hours.extend(zone.hours_of(day.date).map(|hour| (hour, day.kind)));
     }
     Ok(hours)
 }

@@ -1,21 +1,27 @@
 //! How full each zone is at each hour of the day: as data, and drawn.
 
-mod canvas;
 mod chart;
 mod model;
-mod palette;
-mod raster;
 
 use axum::Json;
 use axum::extract::Path;
-use axum::response::{IntoResponse as _, Response};
-use http::header::CONTENT_TYPE;
+use http::HeaderMap;
 use kit::Answer;
 use kit::caller::{Caller, Operator};
+use kit::input::Input;
 use kit::request::{Now, Query};
+use pictures::{Form, Look, Picture, Png, Svg};
 
-use canvas::Canvas;
 use model::{HeatMap, HeatMapFilters};
+
+/// Of which zones and which time, and how the picture is to look.
+#[derive(Input)]
+pub struct HeatMapPicture {
+    #[input(flatten)]
+    filters: HeatMapFilters,
+    #[input(flatten)]
+    look: Look,
+}
 
 /// Returns the heat map of a temple as data.
 ///
@@ -31,28 +37,29 @@ pub async fn json(
 }
 
 /// Draws the heat map of a temple as SVG.
-#[utoipa::path(
-    get,
-    path = "/api/crowd/temple/{id}/heatmap.svg",
-    responses((status = 200, description = "The drawing.", content_type = "image/svg+xml", body = String))
-)]
-pub async fn svg(_: Caller<Operator>, Now(now): Now, Path(site): Path<String>, Query(filters): Query<HeatMapFilters>) -> Answer<Response> {
-    Ok(([(CONTENT_TYPE, "image/svg+xml")], draw(&HeatMap::load(&site, &filters, now)?)).into_response())
-}
-
-fn draw(map: &HeatMap) -> String {
-    let mut canvas = Canvas::new(chart::size(map));
-    chart::draw(map, &mut canvas);
-    canvas.finish()
+#[utoipa::path(get, path = "/api/crowd/temple/{id}/heatmap.svg")]
+pub async fn svg(
+    _: Caller<Operator>,
+    Now(now): Now,
+    headers: HeaderMap,
+    Path(site): Path<String>,
+    Query(asked): Query<HeatMapPicture>,
+) -> Answer<Picture<Svg>> {
+    draw(&site, &asked, now, &headers)
 }
 
 /// Draws the heat map of a temple as PNG.
-#[utoipa::path(
-    get,
-    path = "/api/crowd/temple/{id}/heatmap.png",
-    responses((status = 200, description = "The drawing.", content_type = "image/png", body = String))
-)]
-pub async fn png(_: Caller<Operator>, Now(now): Now, Path(site): Path<String>, Query(filters): Query<HeatMapFilters>) -> Answer<Response> {
-    let picture = raster::png(&draw(&HeatMap::load(&site, &filters, now)?))?;
-    Ok(([(CONTENT_TYPE, "image/png")], picture).into_response())
+#[utoipa::path(get, path = "/api/crowd/temple/{id}/heatmap.png")]
+pub async fn png(
+    _: Caller<Operator>,
+    Now(now): Now,
+    headers: HeaderMap,
+    Path(site): Path<String>,
+    Query(asked): Query<HeatMapPicture>,
+) -> Answer<Picture<Png>> {
+    draw(&site, &asked, now, &headers)
+}
+
+fn draw<F: Form>(site: &str, asked: &HeatMapPicture, now: i64, headers: &HeaderMap) -> Answer<Picture<F>> {
+    Picture::of(&chart::chart(&HeatMap::load(site, &asked.filters, now)?), &asked.look, headers)
 }

@@ -14,6 +14,7 @@ use kit::page::{Listing, Page};
 use kit::request::Now;
 use kit::row::{FromRow, Json as JsonColumn, Row};
 use kit::select::Select;
+use kit::table::inert;
 use kit::{Answer, Problem, actor, params};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -211,12 +212,6 @@ fn csv(lines: &[AuditLine]) -> Result<Vec<u8>, Problem> {
     writer.into_inner().map_err(Problem::internal)
 }
 
-/// A field that a spreadsheet would take for a formula is led by an apostrophe: spaces before it do not make it harmless.
-fn inert(field: &str) -> std::borrow::Cow<'_, str> {
-    let risky = field.starts_with(['\t', '\r', '\n']) || field.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
-    if risky { format!("'{field}").into() } else { field.into() }
-}
-
 fn ndjson(lines: &[AuditLine]) -> Result<Vec<u8>, Problem> {
     let mut body = Vec::new();
     for line in lines {
@@ -252,14 +247,6 @@ mod tests {
         assert_eq!(asked("*/*"), Format::Json);
         assert_eq!(asked("application/json, text/csv"), Format::Json);
         assert_eq!(accepted(&HeaderMap::new()), Format::Json);
-    }
-
-    #[test]
-    fn no_field_is_a_formula() {
-        assert_eq!(inert("=1+1"), "'=1+1");
-        assert_eq!(inert("  @sum(a1)"), "'  @sum(a1)");
-        assert_eq!(inert("\nx"), "'\nx");
-        assert_eq!(inert("somnath"), "somnath");
     }
 
     #[test]

@@ -12,6 +12,7 @@
 pub mod alert;
 pub mod alert_group;
 pub mod allowance;
+pub mod analytics;
 pub mod anomaly;
 pub mod booking;
 pub mod booking_gate;

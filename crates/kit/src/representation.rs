@@ -1,4 +1,4 @@
-//! How a JSON answer goes out: what is polled with an `ETag`, by which a client is told that nothing has changed (RFC 9110 §13.1.2), and
+//! How a JSON answer or a drawing goes out: what is polled with an `ETag`, by which a client is told that nothing has changed (RFC 9110 §13.1.2), and
 //! compressed when it is large and the client takes that (§12.5.3).
 
 use std::hash::{DefaultHasher, Hasher as _};
@@ -17,6 +17,9 @@ const MIN_COMPRESSED: usize = 1024;
 
 /// Larger answers are downloads: they go out as they are, without being hashed and compressed in memory.
 const MAX_HELD: usize = 2 * 1024 * 1024;
+
+/// What is compressed.
+const TEXTS: [&str; 3] = ["application/json", "application/geo+json", "image/svg+xml"];
 
 /// By what a client that polls is told that nothing has changed; put on an answer. What nobody polls goes out without a tag.
 #[derive(Clone)]
@@ -77,7 +80,7 @@ impl Preferences {
     }
 }
 
-/// Gives the answer the form that was asked for. What is no JSON, is streamed, or was given its form by the handler stays as it is.
+/// Gives the answer the form that was asked for. What is no JSON and no SVG, is streamed, or was given its form by the handler stays as it is.
 pub(crate) async fn negotiate(mut response: Response, preferences: &Preferences) -> Response {
     let polled = response.extensions_mut().remove::<Polled>().filter(|_| preferences.is_get && response.status() == StatusCode::OK);
     let kept_tag = match &polled {
@@ -91,7 +94,7 @@ pub(crate) async fn negotiate(mut response: Response, preferences: &Preferences)
             return not_modified(response);
         }
     }
-    let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json" || kind == "application/geo+json");
+    let is_text = response.headers().get(CONTENT_TYPE).is_some_and(|kind| TEXTS.iter().any(|text| kind == text));
     let length = response.body().size_hint().exact().and_then(|length| usize::try_from(length).ok());
     let Some(length) = length.filter(|length| *length > 0 && *length <= MAX_HELD) else { return response };
     let is_hashed = matches!(polled, Some(Polled::Body));
@@ -99,7 +102,7 @@ pub(crate) async fn negotiate(mut response: Response, preferences: &Preferences)
     // Who says that it differs by coding has chosen one, if only that of sending it as it is.
     let is_chosen = response.headers().get_all(VARY).iter().any(|vary| vary.as_bytes().eq_ignore_ascii_case(b"accept-encoding"));
     let has_its_form = is_chosen || response.headers().contains_key(CONTENT_ENCODING);
-    if !is_json || has_its_form || !(is_hashed || is_large) {
+    if !is_text || has_its_form || !(is_hashed || is_large) {
         return response;
     }
     if is_large {
@@ -153,7 +156,7 @@ fn etag(bytes: &[u8]) -> HeaderValue {
 }
 
 /// Whether an `If-None-Match` list names this tag; weak comparison, as RFC 9110 §13.1.2 asks for.
-pub(crate) fn names(list: &str, etag: &str) -> bool {
+pub fn names(list: &str, etag: &str) -> bool {
     let opaque = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
     list.split(',').map(str::trim).any(|one| one == "*" || opaque(one) == opaque(etag))
 }
@@ -207,5 +210,14 @@ mod tests {
             assert_eq!(plain.headers()[VARY], "accept-encoding");
         }
         assert!(!negotiated(3, &[(ACCEPT_ENCODING, "gzip")]).headers().contains_key(CONTENT_ENCODING));
+    }
+
+    #[test]
+    fn a_drawing_is_compressed_and_pixels_are_not() {
+        for (kind, coding) in [("image/svg+xml", Some("gzip")), ("image/png", None)] {
+            let response = ([(CONTENT_TYPE, kind)], "<path/>".repeat(1000)).into_response();
+            let packed = block_on(negotiate(response, &preferences(&[(ACCEPT_ENCODING, "gzip")])));
+            assert_eq!(packed.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes), coding.map(str::as_bytes), "{kind}");
+        }
     }
 }

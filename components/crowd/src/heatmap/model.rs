@@ -125,9 +125,9 @@ impl HeatMapHour {
         }
     }
 
-    /// Mean part of the capacity.
-    pub fn part(&self) -> Option<f64> {
-        self.share.percent_of_capacity.map(|percent| percent / 100.0)
+    /// Mean share of the capacity.
+    pub fn percent_of_capacity(&self) -> Option<f64> {
+        self.share.percent_of_capacity
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
+use strum::{EnumString, IntoStaticStr};
 use utoipa::ToSchema;
 
 use crate::booking_slot::Zone;
@@ -14,8 +15,10 @@ pub const MAX_LEAD: usize = 25;
 const MAX_HOURS: i64 = 2_400;
 
 /// A day that is not as its weekday.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(EnumString, IntoStaticStr, strum::VariantNames, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 #[schema(as = ForecastSpecialDay)]
 pub enum Special {
     /// The temple is closed.

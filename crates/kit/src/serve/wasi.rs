@@ -153,7 +153,12 @@ fn write(response: Response) -> types::Response {
         let response = types::Response::new(headers, Some(contents), trailers).0;
         let written = async move {
             let mut body = std::pin::pin!(body);
-            while let Some(Ok(frame)) = body.frame().await {
+            let mut is_broken = false;
+            while let Some(frame) = body.frame().await {
+                let Ok(frame) = frame else {
+                    is_broken = true;
+                    break;
+                };
                 if let Ok(data) = frame.into_data()
                     && !writer.write_all(data.into()).await.is_empty()
                 {
@@ -162,7 +167,12 @@ fn write(response: Response) -> types::Response {
                 }
             }
             drop(writer);
-            drop(trailers_writer);
+            if is_broken {
+                // Else a part would be taken for the whole.
+                let _ = trailers_writer.write(Err(ErrorCode::InternalError(None))).await;
+            } else {
+                drop(trailers_writer);
+            }
         };
         // A body of known length is there: only the host is waited for.
         if exact.is_some() {
