@@ -248,7 +248,8 @@ async fn a_damaged_database_is_replaced_and_kept_with_its_log() {
     make(&file, state.path(), &[]).await.unwrap();
     server.kill_9();
     std::fs::write(state.path().join("default.db"), "not a database, far from it; ".repeat(1_000)).unwrap();
-    assert!(state.path().join("default.db-wal").exists());
+    // SQLite would take the pages that it has from a good log.
+    std::fs::write(state.path().join("default.db-wal"), "nor is this a log").unwrap();
     restore(&file, state.path(), &[]).await.unwrap();
     assert_eq!(named(state.path(), "default.db.before-restore-").iter().filter(|name| name.ends_with("Z-wal")).count(), 1);
     assert!(!state.path().join("default.db-wal").exists(), "it would be taken as that of the new file");

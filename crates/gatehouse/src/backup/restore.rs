@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 use tokio_util::sync::CancellationToken;
 
@@ -137,6 +138,8 @@ impl Before {
         }
         let closed = copy::open(database).and_then(|connection| {
             connection.busy_timeout(std::time::Duration::ZERO)?;
+            // Of one that cannot be read the log stays as it is.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             // Empties the log into the file, and fails while another connection is open; from then on nobody else can open it.
             let mode: String = connection.query_row("pragma journal_mode = delete", [], |row| row.get(0))?;
             connection.execute_batch("begin exclusive")?;
