@@ -1,6 +1,6 @@
-//! Writes the bindings of Spin's host interfaces into `OUT_DIR`.
+//! Writes the bindings of Spin's host interfaces into `OUT_DIR`, and the list of the schema's steps, by which a database is known.
 //!
-//! Their WIT is the SDK's own, read from the crate's sources in cargo's registry: there is no copy here that could fall behind.
+//! The interfaces' WIT is the SDK's own, read from the crate's sources in cargo's registry: there is no copy here that could fall behind.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -31,8 +31,21 @@ fn main() -> Result<(), Box<dyn Error>> {
 }});
 "#
     );
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("spin.rs"), bindings)?;
+    let out = env::var("OUT_DIR")?;
+    fs::write(Path::new(&out).join("spin.rs"), bindings)?;
+    fs::write(Path::new(&out).join("migrations.rs"), migrations()?)?;
     Ok(())
+}
+
+/// The files under `migrations/`, by their number: `(name, text)`.
+fn migrations() -> Result<String, Box<dyn Error>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations").canonicalize()?;
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let mut files = fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
+    files.sort();
+    let named = files.iter().map(|path| format!("({:?}, include_str!({path:?})),", path.file_stem().unwrap_or_default().to_string_lossy()));
+    Ok(format!("&[{}]", named.collect::<String>()))
 }
 
 /// The directory of the sources of spin-sdk.

@@ -203,6 +203,11 @@ async fn read(app: &App, place: &Place, device: &str) {
         "/api/emergency/active".to_owned(),
         "/api/bookings/my-bookings".to_owned(),
         "/api/parking-data/".to_owned(),
+        "/api/export/datex2/parking.json".to_owned(),
+        format!("/api/export/apds/places?site={site}&zone={}", place.zone),
+        "/api/export/geojson/zones".to_owned(),
+        "/api/export/geojson/shuttles".to_owned(),
+        format!("/api/export/geojson/shuttles?temple_id={site}"),
         "/ready".to_owned(),
     ] {
         operator.get(&path).await.expect(200);

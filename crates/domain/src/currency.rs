@@ -13,6 +13,10 @@ const THREE_DECIMALS: [&str; 5] = ["BHD", "JOD", "KWD", "OMR", "TND"];
 /// Amounts end with two zeros: no decimals any more, and written with two for the sake of older programs.
 const WHOLE: [&str; 2] = ["ISK", "UGX"];
 
+/// Amounts have no decimals.
+const NO_DECIMALS: [&str; 16] =
+    ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "SLL", "VND", "VUV", "XAF", "XOF", "XPF"];
+
 /// The least that may be charged, where that is published; it holds for an account that is paid out in the same currency.
 const LEAST: [(&str, i64); 24] = [
     ("AED", 200),
@@ -69,6 +73,28 @@ pub fn step(code: &str) -> i64 {
     }
 }
 
+/// How many decimals an amount has in minor units.
+pub fn decimals(code: &str) -> u32 {
+    if THREE_DECIMALS.contains(&code) {
+        3
+    } else if NO_DECIMALS.contains(&code) {
+        0
+    } else {
+        2
+    }
+}
+
+/// An amount in minor units as a decimal number, such as `40.50`.
+pub fn decimal(amount: i64, code: &str) -> String {
+    let decimals = decimals(code);
+    if decimals == 0 {
+        return amount.to_string();
+    }
+    let unit = 10_u64.pow(decimals);
+    let (sign, amount) = (if amount < 0 { "-" } else { "" }, amount.unsigned_abs());
+    format!("{sign}{}.{:0width$}", amount / unit, amount % unit, width = decimals as usize)
+}
+
 /// The least that may be charged; one step where nothing is published.
 pub fn least_charge(code: &str) -> i64 {
     LEAST.iter().find(|(known, _)| *known == code).map_or_else(|| step(code), |(_, least)| *least)
@@ -94,6 +120,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn amounts_are_written_with_the_decimals_of_their_currency() {
+        assert_eq!(
+            [decimal(4_050, "INR"), decimal(-5, "EUR"), decimal(100, "JPY"), decimal(4_050, "KWD")],
+            ["40.50", "-0.05", "100", "4.050"]
+        );
+        assert_eq!(decimal(100, "UGX"), "1.00", "no decimals any more, and written with two");
+    }
 
     #[test]
     fn codes_are_sorted_and_every_rule_is_of_one_of_them() {

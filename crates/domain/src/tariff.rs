@@ -119,6 +119,26 @@ impl Tariff {
 }
 
 impl Rates {
+    /// For an hour, minor units.
+    pub const fn per_hour(&self) -> i64 {
+        self.per_hour
+    }
+
+    /// The most for one calendar day, minor units.
+    pub const fn per_day(&self) -> Option<i64> {
+        self.per_day
+    }
+
+    /// Minutes at the start that cost nothing.
+    pub const fn free_minutes(&self) -> i64 {
+        self.free_minutes
+    }
+
+    /// The least for a stay that costs anything, minor units.
+    pub const fn minimum(&self) -> i64 {
+        self.minimum
+    }
+
     /// The price of a stay from `start` to `end`, milliseconds, on a spot of a site whose clocks are those of `zone`. 0 when it is over
     /// before its free minutes are.
     pub fn price(&self, zone: Zone, start: i64, end: i64) -> i64 {

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::component::Component;
 use crate::engine::to_anyhow;
 use crate::sqlite::Database;
+use crate::state_lock::StateLock;
 use crate::traces::Traces;
 use crate::variables::Values;
 
@@ -25,6 +26,8 @@ pub struct App {
     pub(crate) scheduled: Vec<Arc<Component>>,
     pub(crate) databases: Vec<Arc<Database>>,
     pub(crate) state_dir: PathBuf,
+    /// Keeps a restore away.
+    pub(crate) _state_lock: StateLock,
     pub(crate) stop: CancellationToken,
     pub(crate) server: Option<JoinHandle<()>>,
     pub(crate) traces: Option<Arc<Traces>>,

@@ -32,7 +32,7 @@ use crate::sqlite::{Database, Location, RemoteDatabase, SqliteAccess};
 use crate::stdio::{LineFormat, Stdio};
 use crate::traces::{self, Traces};
 use crate::variables::Values;
-use crate::{component_build, cron, descriptors, gateway, private_files, secrets};
+use crate::{component_build, cron, descriptors, gateway, private_files, secrets, state_lock};
 
 /// How long requests in progress may take to end after [`App::shutdown`].
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -109,6 +109,7 @@ impl Builder {
         });
         let manifest = load.await??;
         private_files::create_directory(&self.state)?;
+        let state_lock = state_lock::share(&self.state)?;
         private_files::close_to_others(&self.state)?;
         let descriptors = descriptors::raise();
         let generated = secrets::load(&self.state, &manifest, &self.variables)?;
@@ -189,6 +190,7 @@ impl Builder {
             scheduled,
             databases,
             state_dir: self.state,
+            _state_lock: state_lock,
             stop,
             server: Some(server),
             traces: shared.traces,

@@ -7,6 +7,7 @@
 mod allocator;
 mod answers;
 mod app;
+pub mod backup;
 mod bindings;
 mod body;
 mod body_limit;
@@ -42,6 +43,7 @@ mod self_waking;
 mod server;
 pub mod simulate;
 mod sqlite;
+mod state_lock;
 mod stdio;
 pub mod tls;
 mod traces;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use gatehouse::up::{self, Log};
-use gatehouse::{gateway, seed, simulate, tls};
+use gatehouse::{backup, gateway, seed, simulate, tls};
 use tracing_subscriber::EnvFilter;
 
 #[derive(Parser)]
@@ -26,6 +26,10 @@ enum Command {
     Simulate(simulate::Args),
     /// Print the generated secrets as variables for `spin up`
     Secrets(up::Secrets),
+    /// Copy the database into a file while the application runs
+    Backup(backup::Backup),
+    /// Put a backup in the place of the database while the application is stopped
+    Restore(backup::Restore),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -48,6 +52,16 @@ fn main() -> anyhow::Result<()> {
                 gateway::run(args).await
             }
             Command::Secrets(args) => up::print_secrets(&args),
+            Command::Backup(args) => {
+                log(Log::Pretty);
+                println!("{}", backup::run(args).await?);
+                Ok(())
+            }
+            Command::Restore(args) => {
+                log(Log::Pretty);
+                println!("{}", backup::run_restore(args).await?);
+                Ok(())
+            }
             Command::Seed(args) => {
                 log(Log::Pretty);
                 println!("{}", seed::run(args).await?);

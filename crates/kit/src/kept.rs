@@ -21,7 +21,7 @@ use strum::VariantArray;
 use crate::Answer;
 use crate::db::{Database, Fetch as _, Value};
 
-pub use document::{AsOf, Kept};
+pub use document::{AsOf, Kept, Publication};
 pub(crate) use noted::{ALL as ALL_VERSIONS, forget, note};
 
 /// What the versions are of.

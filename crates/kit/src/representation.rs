@@ -11,6 +11,7 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TY
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::coding::{self, Accepted};
+use crate::host;
 
 /// Answers with fewer bytes gain nothing by compression.
 const MIN_COMPRESSED: usize = 1024;
@@ -30,11 +31,14 @@ pub(crate) enum Polled {
     Tag(HeaderValue),
     /// By the tag of a document that was made before, which is the body.
     Document(Arc<Document>),
+    /// By a strong tag of the sequence of bytes that goes out of this document, whatever its media type is.
+    Publication(Arc<Document>),
 }
 
-/// A JSON document that goes out more than once: it is hashed once, and compressed once.
+/// A document that goes out more than once: it is hashed once, and compressed once.
 pub(crate) struct Document {
     body: Bytes,
+    /// Weak, or of a publication strong.
     tag: HeaderValue,
     packed: OnceLock<Option<Bytes>>,
 }
@@ -42,6 +46,17 @@ pub(crate) struct Document {
 impl Document {
     pub(crate) fn new(body: Vec<u8>) -> Self {
         Self { tag: etag(&body), body: body.into(), packed: OnceLock::new() }
+    }
+
+    /// One that goes out under a strong tag.
+    pub(crate) fn publication(body: Vec<u8>) -> Self {
+        let hash = const_hex::encode(host::sha256(&body).get(..16).unwrap_or_default());
+        Self { tag: quoted(&hash), body: body.into(), packed: OnceLock::new() }
+    }
+
+    /// The strong tag of the compressed form.
+    fn packed_tag(&self) -> HeaderValue {
+        quoted(&format!("{}-gzip", self.tag.to_str().unwrap_or_default().trim_matches('"')))
     }
 
     pub(crate) fn body(&self) -> &Bytes {
@@ -80,13 +95,40 @@ impl Preferences {
     }
 }
 
+fn quoted(tag: &str) -> HeaderValue {
+    HeaderValue::from_str(&format!("\"{tag}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+}
+
+/// Gives a publication the form that was asked for. A strong tag names one sequence of bytes: each coding has its own (RFC 9110 §8.8.3.3).
+fn publish(mut response: Response, document: &Document, preferences: &Preferences) -> Response {
+    let is_packable = document.body().len() > MIN_COMPRESSED && document.body().len() <= MAX_HELD;
+    let packed = if is_packable && preferences.takes_gzip { document.packed() } else { None };
+    let tag = if packed.is_some() { document.packed_tag() } else { document.tag().clone() };
+    response.headers_mut().insert(ETAG, tag.clone());
+    if preferences.know(&tag) {
+        return not_modified(response);
+    }
+    if is_packable {
+        response.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
+    }
+    if let Some(packed) = packed {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        response.headers_mut().remove(CONTENT_LENGTH);
+        *response.body_mut() = Body::from(packed);
+    }
+    response
+}
+
 /// Gives the answer the form that was asked for. What is no JSON and no SVG, is streamed, or was given its form by the handler stays as it is.
 pub(crate) async fn negotiate(mut response: Response, preferences: &Preferences) -> Response {
     let polled = response.extensions_mut().remove::<Polled>().filter(|_| preferences.is_get && response.status() == StatusCode::OK);
+    if let Some(Polled::Publication(document)) = &polled {
+        return publish(response, document, preferences);
+    }
     let kept_tag = match &polled {
         Some(Polled::Tag(tag)) => Some(tag),
         Some(Polled::Document(document)) => Some(document.tag()),
-        Some(Polled::Body) | None => None,
+        Some(Polled::Body | Polled::Publication(_)) | None => None,
     };
     if let Some(tag) = kept_tag {
         response.headers_mut().insert(ETAG, tag.clone());
@@ -219,5 +261,22 @@ mod tests {
             let packed = block_on(negotiate(response, &preferences(&[(ACCEPT_ENCODING, "gzip")])));
             assert_eq!(packed.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes), coding.map(str::as_bytes), "{kind}");
         }
+    }
+
+    #[test]
+    fn each_coding_of_a_publication_has_a_strong_tag_of_its_own() {
+        let document = Arc::new(Document::publication("a car park. ".repeat(200).into_bytes()));
+        let published = |headers: &[(http::HeaderName, &str)]| {
+            let response = (Extension(Polled::Publication(Arc::clone(&document))), document.body().clone()).into_response();
+            block_on(negotiate(response, &preferences(headers)))
+        };
+        let tag = |response: &Response| response.headers()[ETAG].to_str().unwrap().to_owned();
+        let (plain, packed) = (published(&[]), published(&[(ACCEPT_ENCODING, "gzip")]));
+        assert_eq!(packed.headers()[CONTENT_ENCODING], "gzip");
+        assert!(packed.body().size_hint().exact().unwrap() < plain.body().size_hint().exact().unwrap());
+        assert!(tag(&plain).starts_with('"') && tag(&packed) == format!("\"{}-gzip\"", tag(&plain).trim_matches('"')));
+        assert_eq!(published(&[(IF_NONE_MATCH, &tag(&plain))]).status(), 304);
+        assert_eq!(published(&[(ACCEPT_ENCODING, "gzip"), (IF_NONE_MATCH, &tag(&packed))]).status(), 304);
+        assert_eq!(published(&[(ACCEPT_ENCODING, "gzip"), (IF_NONE_MATCH, &tag(&plain))]).status(), 200, "other bytes");
     }
 }

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 pub type Component = (&'static str, fn() -> Api);
 
 /// The components that answer API requests, in the order of the document.
-pub const COMPONENTS: [Component; 17] = [
+pub const COMPONENTS: [Component; 18] = [
     ("auth", auth::api),
     ("parking", parking::api),
     ("telemetry", telemetry::api),
@@ -30,6 +30,7 @@ pub const COMPONENTS: [Component; 17] = [
     ("payments", payments::api),
     ("mail", mail::api),
     ("analytics", analytics::api),
+    ("exports", exports::api),
     ("events", events::api),
     ("ops", ops::api),
     ("heartbeat", heartbeat::api),

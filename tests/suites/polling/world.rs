@@ -175,6 +175,26 @@ impl World {
         }
         self.check_overview(when).await;
         self.check_crowd(app, when).await;
+        self.check_exports(when).await;
+    }
+
+    /// What is told in the forms of standards is what the spots say.
+    async fn check_exports(&self, when: &str) {
+        let site = &self.place.site;
+        let spots = self.get(&anew(&format!("/api/spots?site={site}"))).await;
+        let spots = spots["items"].as_array().unwrap();
+        let zones = self.get(&format!("/api/export/geojson/zones?site={site}")).await;
+        for state in ["free", "occupied", "reserved", "out_of_service"] {
+            let tally = spots.iter().filter(|spot| spot["status"] == state).count();
+            assert_eq!(zones["features"][0]["properties"]["spots"][state], tally, "{when}: {state}");
+        }
+        let places = self.get(&format!("/api/export/apds/places?site={site}")).await;
+        let taken: Vec<_> = places["data"].as_array().unwrap()[2..]
+            .iter()
+            .map(|space| space["hierarchyElementReference"]["demandTable"][0]["demandType"][0]["count"] == 1)
+            .collect();
+        let wanted: Vec<_> = spots.iter().map(|spot| spot["status"] == "occupied" || spot["status"] == "reserved").collect();
+        assert_eq!(taken, wanted, "{when}");
     }
 
     async fn check_overview(&self, when: &str) {

@@ -59,6 +59,43 @@ impl<T> Kept<AsOf<T>> {
     }
 }
 
+/// A document in the form that a standard gives it, under a strong tag. What it is stands at the handler.
+pub struct Publication {
+    document: Arc<Document>,
+    media_type: &'static str,
+}
+
+impl Publication {
+    /// The document that is kept under this key, or what is made now, see [`value`].
+    pub fn find(
+        key: &str,
+        media_type: &'static str,
+        sources: Sources,
+        now: i64,
+        make: impl FnOnce() -> Answer<Made<Vec<u8>>>,
+    ) -> Answer<Self> {
+        let kept = value(key, sources, now, || {
+            let made = make()?;
+            Ok(Made { value: Arc::new(Document::publication(made.value)), until: made.until })
+        })?;
+        Ok(Self { document: Arc::clone(&kept.value), media_type })
+    }
+
+    /// What was made for this answer alone.
+    pub fn once(body: Vec<u8>, media_type: &'static str) -> Self {
+        Self { document: Arc::new(Document::publication(body)), media_type }
+    }
+}
+
+impl IntoResponse for Publication {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.document.body().clone()));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type));
+        response.extensions_mut().insert(Polled::Publication(self.document));
+        response
+    }
+}
+
 impl<R> IntoResponse for Kept<R> {
     fn into_response(self) -> Response {
         let (body, polled) = match self.as_of {
