@@ -208,6 +208,7 @@ async fn read(app: &App, place: &Place, device: &str) {
     for path in [
         "/api/event-logs/",
         "/api/dispatch/messages",
+        "/api/dispatch/channels",
         "/v0/api/users/users/",
         "/api/users/me/sessions",
         "/v0/api/mail/messages",
@@ -216,6 +217,7 @@ async fn read(app: &App, place: &Place, device: &str) {
     ] {
         admin.get(path).await.expect(200);
     }
+    admin.post("/api/dispatch/messages/replay", json!({})).await.expect(202);
     follow(&operator).await;
 }
 

@@ -39,6 +39,7 @@ pub mod overview;
 pub mod password;
 pub mod payment;
 pub mod phone;
+pub mod preference;
 pub mod reading;
 pub mod refresh;
 pub mod refund;
