@@ -48,3 +48,19 @@ begin
     insert into audit_log (at, actor, action, entity, subject, detail)
     values (new.at, new.actor, 'tested', 'channels', new.channel, json_object('test', new.id));
 end;
+
+-- What may be found by how it begins, and the indexes by which it is.
+create view found_devices (code, name, zone, site) as select code, name, zone, site from devices;
+
+create view found_spots (spot_id, zone, site) as select spot_id, zone, site from spots;
+
+create view found_bookings (id, code, date, slot, site) as select id, code, date, slot, site from bookings;
+
+-- For administrators alone.
+create view found_people (id, name, email, phone) as select id, name, email, phone from users;
+
+create index devices_by_name on devices (name collate nocase);
+
+create index users_by_name on users (name collate nocase);
+
+create index users_by_phone on users (phone);

@@ -209,6 +209,8 @@ async fn read(app: &App, place: &Place, device: &str) {
         "/api/event-logs/",
         "/api/dispatch/messages",
         "/api/dispatch/channels",
+        "/api/search?q=pa",
+        "/api/search?q=%2B9198",
         "/v0/api/users/users/",
         "/api/users/me/sessions",
         "/v0/api/mail/messages",

@@ -88,14 +88,14 @@ pub struct OwnAccount {
     #[serde(flatten)]
     user: User,
     #[serde(flatten)]
-    own: Own,
+    own: OwnDetails,
     /// The address that waits for its code; null when none does.
     pending_email: Option<PendingEmail>,
 }
 
 /// What only its owner is shown.
 #[derive(Serialize, FromRow, ToSchema)]
-struct Own {
+pub struct OwnDetails {
     /// When its owner confirmed the address by a code; null when they have not.
     email_confirmed_at: Option<Timestamp>,
     /// The language in which they read the console; null for that of their browser.

@@ -47,6 +47,7 @@ pub mod reservation;
 pub mod resource;
 pub mod role;
 pub mod schedule;
+pub mod search;
 pub mod site;
 pub mod spot;
 pub mod tariff;

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 pub type Component = (&'static str, fn() -> Api);
 
 /// The components that answer API requests, in the order of the document.
-pub const COMPONENTS: [Component; 16] = [
+pub const COMPONENTS: [Component; 17] = [
     ("auth", auth::api),
     ("parking", parking::api),
     ("telemetry", telemetry::api),
@@ -29,6 +29,7 @@ pub const COMPONENTS: [Component; 16] = [
     ("reservations", reservations::api),
     ("payments", payments::api),
     ("mail", mail::api),
+    ("search", search::api),
     ("events", events::api),
     ("ops", ops::api),
     ("heartbeat", heartbeat::api),
