@@ -3,13 +3,13 @@
 use axum::Json;
 use axum::extract::{FromRequest, Path, Request};
 use axum::response::{IntoResponse as _, Response};
-use const_format::concatcp;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use imagesize::ImageType;
 use kit::api::{Describe, Request as Operation};
 use kit::caller::{Admin, Caller};
 use kit::db::{self, Database, Executor as _, Fetch as _};
+use kit::input::{Code, Input, Text};
 use kit::request::{Now, Query};
 use kit::row::FromRow;
 use kit::{Answer, Problem, params, sites};
@@ -125,14 +125,26 @@ pub async fn replace(
     let zone = of.zone();
     db::transaction(|db| {
         sites::require_in_path(db, &site, "site")?;
-        if !zone.is_empty() && !db.exists("select 1 from plan_zones where site = ? and zone = ?", params![&site, zone])? {
-            return Err(Problem::invalid_field("zone", "is not a zone of this site"));
-        }
+        // As the zone itself is written.
+        let known: Option<String> = match zone {
+            "" => Some(String::new()),
+            _ => db.fetch_scalar("select zone from plan_zones where site = ? and zone = ?", params![&site, zone])?,
+        };
+        let zone = known.ok_or_else(|| Problem::invalid_field("zone", "is not a zone of this site"))?;
         let etag = picture.etag();
         let Picture { media_type, bytes, width, height } = picture;
-        db.run(REPLACE, params![&site, zone, media_type, bytes, width, height, etag, now, &caller.0.id])?;
-        FloorPlan::find(db, &site, zone).map(Json)
+        db.run(REPLACE, params![&site, &zone, media_type, bytes, width, height, etag, now, &caller.0.id])?;
+        FloorPlan::find(db, &site, &zone).map(Json)
     })
+}
+
+/// Which picture of a site.
+#[derive(Input)]
+pub struct PictureOf {
+    /// The code of the zone that is drawn; the whole site without it.
+    zone: Option<Code>,
+    /// The version that the plan names in the picture's address, so that it may be kept for good.
+    v: Option<Text<1, 64>>,
 }
 
 #[derive(FromRow)]
@@ -153,14 +165,15 @@ struct Served {
         (status = 304, description = "It is the one that the client has."),
     )
 )]
-pub async fn read(Path(site): Path<String>, Query(of): Query<PlanOf>, headers: HeaderMap) -> Answer<Response> {
-    let found = concatcp!("select media_type, picture, etag from floor_plans", " where site = ? and zone = ?");
-    let Served { media_type, picture, etag } = Database.fetch_optional(found, params![&site, of.zone()])?.ok_or_else(not_found)?;
+pub async fn read(Path(site): Path<String>, Query(of): Query<PictureOf>, headers: HeaderMap) -> Answer<Response> {
+    let found = "select media_type, picture, etag from floor_plans where site = ? and zone = ?";
+    let Served { media_type, picture, etag } =
+        Database.fetch_optional(found, params![&site, of.zone.as_deref().unwrap_or_default()])?.ok_or_else(not_found)?;
     let tag = format!("\"{etag}\"");
     let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     let is_known = known.map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag);
     let mut response = if is_known { StatusCode::NOT_MODIFIED.into_response() } else { picture.into_response() };
-    let kept = if of.version() == Some(etag.as_str()) { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let kept = if of.v.as_deref() == Some(etag.as_str()) { "public, max-age=31536000, immutable" } else { "no-cache" };
     let answer = response.headers_mut();
     for (name, value) in [(CONTENT_TYPE, media_type.as_str()), (CACHE_CONTROL, kept), (ETAG, &tag), (CONTENT_SECURITY_POLICY, POLICY)] {
         answer.insert(name, HeaderValue::from_str(value).map_err(Problem::internal)?);

@@ -5,7 +5,7 @@ use axum::extract::Path;
 use kit::api::NoContent;
 use kit::caller::{Admin, Caller};
 use kit::db::{self, Database, Executor, Fetch as _};
-use kit::input::{Code, Input, Text, Timestamp};
+use kit::input::{Code, Input, Timestamp};
 use kit::request::{Now, Query};
 use kit::row::FromRow;
 use kit::{Answer, Problem, params};
@@ -17,19 +17,12 @@ use utoipa::ToSchema;
 pub struct PlanOf {
     /// The code of the zone that is drawn; the whole site without it.
     zone: Option<Code>,
-    /// The version that a picture's address names, so that it may be kept for good.
-    v: Option<Text<1, 64>>,
 }
 
 impl PlanOf {
     /// The zone as it is stored: empty for the whole site.
     pub fn zone(&self) -> &str {
         self.zone.as_deref().unwrap_or_default()
-    }
-
-    /// The version that was asked for.
-    pub fn version(&self) -> Option<&str> {
-        self.v.as_deref()
     }
 }
 
@@ -49,6 +42,7 @@ pub struct PlacedSpot {
 /// What is stored of a plan, but for its picture.
 #[derive(FromRow)]
 struct Stored {
+    zone: String,
     media_type: String,
     width: f64,
     height: f64,
@@ -86,18 +80,17 @@ impl FloorPlan {
     /// That of a site, or of one of its zones; 404 when there is none.
     pub fn find(db: &dyn Executor, site: &str, zone: &str) -> Result<Self, Problem> {
         let stored: Option<Stored> = db.fetch_optional(
-            "select media_type, width, height, etag, updated_at from floor_plans where site = ? and zone = ?",
+            "select zone, media_type, width, height, etag, updated_at from floor_plans where site = ? and zone = ?",
             params![site, zone],
         )?;
-        let Stored { media_type, width, height, etag, updated_at } = stored.ok_or_else(not_found)?;
+        let Stored { zone, media_type, width, height, etag, updated_at } = stored.ok_or_else(not_found)?;
         let spots = db.fetch_all(
             "select spot_id, x, y, rotation from floor_plan_spots where site = ? and zone = ? order by spot_id",
-            params![site, zone],
+            params![site, &zone],
         )?;
-        // Codes of zones and slugs need no escaping beyond this: what else they may hold can stand in an address.
-        let of_zone = if zone.is_empty() { String::new() } else { format!("zone={}&", escape(zone)) };
+        let of_zone = if zone.is_empty() { String::new() } else { format!("zone={}&", escape(&zone)) };
         let picture = format!("/api/sites/{}/plan/picture?{of_zone}v={etag}", escape(site));
-        let zone = (!zone.is_empty()).then(|| zone.to_owned());
+        let zone = (!zone.is_empty()).then_some(zone);
         Ok(Self { site: site.to_owned(), zone, picture, media_type, width, height, spots, updated_at })
     }
 }

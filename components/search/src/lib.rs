@@ -114,7 +114,7 @@ const PEOPLE_BY_PHONE: &str = formatcp!(
 /// What one statement finds in a range of its index; nothing without one.
 fn find(statement: &str, range: Option<&Range>) -> Result<Vec<Named>, Problem> {
     match range {
-        Some(Range { from, to }) => Ok(Database.fetch_all(statement, params![from, to])?),
+        Some(Range { from, to }) => Database.fetch_all(statement, params![from, to]),
         None => Ok(Vec::new()),
     }
 }

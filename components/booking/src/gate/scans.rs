@@ -301,7 +301,7 @@ pub fn keep(db: &dyn Executor, scan: &Answered<'_>, verdict: &Verdict, actor: &s
             now,
             actor,
             scan.reason,
-            scan.overruled.map(Refusal::into_str),
+            scan.overruled.map(|refusal| refusal.into_str()),
         ],
     )?;
     Ok(())
