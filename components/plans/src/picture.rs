@@ -95,7 +95,8 @@ impl Picture {
         if !(1..=MAX_PIXELS).contains(&size.width) || !(1..=MAX_PIXELS).contains(&size.height) {
             return Err(format!("has more than {MAX_PIXELS} pixels on a side, or none"));
         }
-        Ok(Self { media_type, bytes: bytes.to_vec(), width: size.width as f64, height: size.height as f64 })
+        let side = |pixels: usize| u32::try_from(pixels).map_or(f64::from(u32::MAX), f64::from);
+        Ok(Self { media_type, bytes: bytes.to_vec(), width: side(size.width), height: side(size.height) })
     }
 
     /// The first 128 bits of its SHA-256, in hexadecimal.

@@ -53,7 +53,7 @@ impl Ledger {
                 return invalid_param(name, "url_invalid", "Not a valid URL");
             }
         }
-        let expires_at = field("expires_at").parse().unwrap_or(0);
+        let expires_at: i64 = field("expires_at").parse().unwrap_or(0);
         let ahead = expires_at - self.now_s;
         if !(HALF_AN_HOUR_S..=DAY_S).contains(&ahead) {
             return invalid_param("expires_at", "", "The `expires_at` timestamp must be between 30 minutes and 24 hours from now.");
