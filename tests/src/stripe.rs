@@ -153,6 +153,36 @@ impl Stripe {
         lock(&self.state.ledger).refunded(intent)
     }
 
+    /// Every session of a checkout page, by id.
+    pub fn sessions(&self) -> BTreeMap<String, Value> {
+        lock(&self.state.ledger).sessions.clone()
+    }
+
+    /// A session of a checkout page.
+    pub fn session(&self, id: &str) -> Value {
+        lock(&self.state.ledger).sessions.get(id).cloned().unwrap_or_else(|| panic!("no session {id}"))
+    }
+
+    /// What the driver does on an open checkout page: tries to pay, which ends in this status of the intent. The intent's id.
+    pub fn pay_on_page(&self, session: &str, intent_status: &str) -> String {
+        lock(&self.state.ledger).pay_on_page(session, intent_status)
+    }
+
+    /// The money of an intent that the bank had in hand has come.
+    pub fn pay_by_bank(&self, intent: &str) {
+        let mut ledger = lock(&self.state.ledger);
+        let intent = ledger.intents.get_mut(intent).expect("an intent");
+        assert_eq!(intent["status"], "processing", "the bank does not have it: {intent}");
+        succeed(intent);
+    }
+
+    /// Closes a checkout page, as its time does.
+    pub fn expire_page(&self, session: &str) -> Value {
+        let (status, session) = lock(&self.state.ledger).expire_session(session);
+        assert_eq!(status, StatusCode::OK, "{session}");
+        session
+    }
+
     /// What the driver's own device does with the client secret: pays.
     pub fn pay(&self, intent: &str) {
         let mut ledger = lock(&self.state.ledger);
@@ -266,6 +296,7 @@ async fn answer(state: &State, request: hyper::Request<Incoming>) -> Result<Resp
         }
         Mode::Normal | Mode::DropsResponses | Mode::DelaysRefunds => {
             let mut ledger = lock(&state.ledger);
+            ledger.now_s = i64::try_from(crate::SHARED_CLOCK.since_epoch().as_secs()).unwrap_or(i64::MAX);
             let asked = format!("{line} {}", String::from_utf8_lossy(&body));
             match ledger.answers.get(&key).filter(|_| !key.is_empty()) {
                 Some((before, ..)) if *before != asked => (

@@ -11,6 +11,8 @@ use gatehouse_tests::{AT_ONCE, App, channels, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+#[path = "dispatch/integrations.rs"]
+mod integrations;
 #[path = "dispatch/retries.rs"]
 mod retries;
 #[path = "dispatch/storms.rs"]

@@ -3,6 +3,8 @@
 
 #[path = "payments/changes.rs"]
 mod changes;
+#[path = "payments/checkout.rs"]
+mod checkout;
 #[path = "payments/failures.rs"]
 mod failures;
 #[path = "payments/localstripe.rs"]

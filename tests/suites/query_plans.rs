@@ -19,7 +19,7 @@ use serde_json::json;
 use world::{Dice, World};
 
 /// Tables whose rows come with use: readings, people, what they do. The others are as large as what an administrator has set up.
-const GROWING: [&str; 57] = [
+const GROWING: [&str; 59] = [
     "alert_groups",
     "alert_steps",
     "alerts",
@@ -46,6 +46,8 @@ const GROWING: [&str; 57] = [
     "escalation_starts",
     "event_tickets",
     "events",
+    "floor_plan_spots",
+    "gate_overrides",
     "idempotency_keys",
     "incident_history",
     "incidents",
@@ -215,6 +217,9 @@ async fn read(app: &App, place: &Place, device: &str) {
     for path in [
         "/api/event-logs/",
         "/api/dispatch/messages",
+        "/api/dispatch/channels",
+        "/api/search?q=pa",
+        "/api/search?q=%2B9198",
         "/v0/api/users/users/",
         "/api/users/me/sessions",
         "/v0/api/mail/messages",
@@ -223,6 +228,7 @@ async fn read(app: &App, place: &Place, device: &str) {
     ] {
         admin.get(path).await.expect(200);
     }
+    admin.post("/api/dispatch/messages/replay", json!({})).await.expect(202);
     follow(&operator).await;
 }
 

@@ -54,6 +54,24 @@ async fn a_profile_is_read_and_changed_by_its_owner() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_person_says_how_they_read_the_console() {
+    let app = App::start().await;
+    let (id, _, visitor) = new_signed_in(&app, "visitor").await;
+    let shown = |me: &Value| (me["language"].clone(), me["hour_cycle"].clone());
+    assert_eq!(shown(&visitor.get("/api/users/me").await.expect(200)), (Value::Null, Value::Null));
+    let changed = visitor.patch("/api/users/me", json!({"language": "gu", "hour_cycle": "h12"})).await.expect(200);
+    assert_eq!(shown(&changed), (json!("gu"), json!("h12")));
+    let kept = visitor.patch("/api/users/me", json!({"name": "Asha"})).await.expect(200);
+    assert_eq!(shown(&kept), (json!("gu"), json!("h12")), "what is not sent stays");
+    visitor.patch("/api/users/me", json!({"language": "tlh", "hour_cycle": 12})).await.expect_invalid(&["hour_cycle", "language"]);
+    let cleared = visitor.patch("/api/users/me", json!({"language": null})).await.expect(200);
+    assert_eq!(shown(&cleared), (Value::Null, json!("h12")));
+    let lines = app.admin().await.get(&format!("/api/event-logs?entity=users&subject={id}")).await.expect(200);
+    let changes: Vec<_> = lines["items"].as_array().unwrap().iter().map(|line| line["detail"]["changes"]["language"].clone()).collect();
+    assert!(changes.contains(&json!({"from": null, "to": "gu"})), "{lines}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_profile_is_nobody_elses() {
     let app = App::start().await;
     for path in ["/api/users/me", "/v0/api/users/profile/"] {

@@ -4,6 +4,7 @@
 //! The schema's triggers write history, audit, feed and outbox in the transaction of each change, so nothing here does.
 
 mod active;
+mod channels;
 mod create;
 mod messages;
 mod model;
@@ -35,6 +36,9 @@ pub fn api() -> Api {
             messages::list,
             messages::detail,
             messages::replay,
+            messages::replay_all,
+            channels::list,
+            channels::test,
         ])
         .routes([scheduled::route::<Summary>()])
 }

@@ -10,7 +10,7 @@ use kit::caller::{Admin, Caller};
 use kit::db::{self, Database, Executor, Fetch as _};
 use kit::input::{Input, Text, Timestamp};
 use kit::page::{Listing, Order, Page};
-use kit::request::{Now, RequestId};
+use kit::request::{Now, OptionalBody, RequestId};
 use kit::row::FromRow;
 use kit::select::Select;
 use kit::{Answer, Problem, outbox, params};
@@ -98,6 +98,8 @@ pub struct Filters {
     state: Option<MessageState>,
     /// The channel's name, such as `webhook`, `sms` or `mail`.
     channel: Option<Text<1, 32>>,
+    /// What they tell of, such as `alert.critical`.
+    topic: Option<Text<1, 64>>,
     /// The newest first unless it says otherwise.
     order: Option<Order>,
 }
@@ -105,7 +107,7 @@ pub struct Filters {
 /// Lists messages, the newest first.
 #[utoipa::path(get, path = "/api/dispatch/messages")]
 pub async fn list(_: Caller<Admin>, listing: Listing<Filters>) -> Answer<Page<Message>> {
-    let Filters { state, channel, order } = &listing.filters;
+    let Filters { state, channel, topic, order } = &listing.filters;
     let (start, order) = match order {
         Some(Order::Asc) => (concatcp!(SELECT, "m.id > coalesce(?, '')"), "m.id"),
         // Above every id in SQLite's order of text.
@@ -116,6 +118,7 @@ pub async fn list(_: Caller<Admin>, listing: Listing<Filters>) -> Answer<Page<Me
     let messages = Select::new(start, params![listing.after_text(0)])
         .and_if("m.state = ?", *state)
         .and_if(by_channel, channel.as_deref())
+        .and_if("o.topic = ?", topic.as_deref())
         .fetch(&Database, order, listing.fetch())?;
     Ok(listing.page(messages, |message: &Message| [message.id.clone()]))
 }
@@ -143,6 +146,75 @@ const REPLAY: &str = concatcp!(
     MessageState::Dead.into_str(),
     "' returning id"
 );
+
+/// Which dead letters are to be sent again.
+#[derive(Input)]
+#[input(example = r#"{"channel": "sms", "topic": "emergency.reported"}"#)]
+pub struct DeadLetters {
+    /// Only those of this channel, by its name.
+    channel: Option<Text<1, 32>>,
+    /// Only those that tell of this, such as `alert.critical`.
+    topic: Option<Text<1, 64>>,
+}
+
+/// What was queued again.
+#[derive(Serialize, ToSchema)]
+pub struct Replayed {
+    /// How many dead letters were queued again.
+    replayed: usize,
+    /// Whether there are more of them: ask again.
+    has_more: bool,
+}
+
+/// The dead letters that one request queues again.
+const MOST_REPLAYED: usize = 500;
+
+const REPLAY_ALL: &str = concatcp!(
+    "update messages set state = '",
+    MessageState::Queued.into_str(),
+    "', first_at = ?1, next_attempt_at = ?1, set_at = ?1, lease_until = null, lease_owner = null
+     where state = '",
+    MessageState::Dead.into_str(),
+    "' and id in (
+         select m.id from messages m indexed by messages_by_state join outbox o on o.id = m.outbox_id
+         where m.state = '",
+    MessageState::Dead.into_str(),
+    "' and (?2 is null or m.channel = ?2) and (?3 is null or o.topic = ?3) order by m.id limit ",
+    MOST_REPLAYED,
+    ") returning id"
+);
+
+/// Queues dead letters again, for another 24 hours: all of them, or those of a channel or a topic.
+///
+/// The oldest first, up to 500 at once. Asked twice, none is sent twice: what is queued is no dead letter. What is no longer true by then is dropped
+/// and not sent.
+#[utoipa::path(post, path = "/api/dispatch/messages/replay")]
+pub async fn replay_all(
+    caller: Caller<Admin>,
+    Now(now): Now,
+    RequestId(request_id): RequestId,
+    OptionalBody(which): OptionalBody<DeadLetters>,
+) -> Answer<Accepted<Replayed>> {
+    let replayed = db::transaction(|db| -> Answer<_> {
+        let params = params![now, which.channel.as_deref(), which.topic.as_deref()];
+        let ids: Vec<ReplayedId> = db.fetch_all(REPLAY_ALL, params)?;
+        let ids: Vec<String> = ids.into_iter().map(|replayed| replayed.id).collect();
+        db.run(
+            "insert into audit_log (at, actor, action, entity, subject) select ?1, ?2, 'replayed', 'messages', value from json_each(?3)",
+            params![now, &caller.0.id, serde_json::to_string(&ids).map_err(Problem::internal)?],
+        )?;
+        Ok(ids.len())
+    })?;
+    if replayed > 0 {
+        outbox::wake_dispatcher(request_id);
+    }
+    Ok(Accepted(Replayed { replayed, has_more: replayed == MOST_REPLAYED }))
+}
+
+#[derive(FromRow)]
+struct ReplayedId {
+    id: String,
+}
 
 /// Queues a dead letter again, for another 24 hours.
 ///

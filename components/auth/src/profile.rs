@@ -3,12 +3,14 @@
 use axum::Json;
 use const_format::concatcp;
 use domain::password;
+use domain::preference::{HourCycle, Language};
 use http::HeaderMap;
 use kit::caller::{Caller, SignedIn};
 use kit::client::ClientAddress;
 use kit::db::{self, Database, Fetch as _};
 use kit::input::{At, Input, Object, Patch, Property, Schemas, Secret, Timestamp};
 use kit::request::{Body, Now};
+use kit::row::FromRow;
 use kit::security::Kind;
 use kit::{Answer, Problem, params};
 use serde::Serialize;
@@ -24,7 +26,7 @@ use crate::refresh_tokens::{self, Reason};
 /// A change of one's own account: what is not sent stays.
 #[derive(Input)]
 #[input(read_only("id", "role", "device_code", "is_active", "email_confirmed_at", "pending_email", "created_at", "updated_at"))]
-#[input(example = r#"{"name": "Asha Patel", "phone": null}"#)]
+#[input(example = r#"{"name": "Asha Patel", "phone": null, "language": "gu", "hour_cycle": "h12"}"#)]
 pub struct ProfileChange {
     /// The name by which the person is addressed.
     name: Option<Name>,
@@ -33,6 +35,10 @@ pub struct ProfileChange {
     email: Option<Email>,
     /// Null takes it away.
     phone: Patch<Phone>,
+    /// The language in which they read the console; null for that of their browser.
+    language: Patch<Language>,
+    /// How they read the hours of a day; null for the way of their language.
+    hour_cycle: Patch<HourCycle>,
     #[input(flatten)]
     password: PasswordChange,
 }
@@ -81,18 +87,29 @@ fn find_own(caller: &Caller<SignedIn>) -> Answer<Account> {
 pub struct OwnAccount {
     #[serde(flatten)]
     user: User,
-    /// When its owner confirmed the address by a code; null when they have not.
-    email_confirmed_at: Option<Timestamp>,
+    #[serde(flatten)]
+    own: OwnDetails,
     /// The address that waits for its code; null when none does.
     pending_email: Option<PendingEmail>,
+}
+
+/// What only its owner is shown.
+#[derive(Serialize, FromRow, ToSchema)]
+pub struct OwnDetails {
+    /// When its owner confirmed the address by a code; null when they have not.
+    email_confirmed_at: Option<Timestamp>,
+    /// The language in which they read the console; null for that of their browser.
+    language: Option<Language>,
+    /// How they read the hours of a day; null for the way of their language.
+    hour_cycle: Option<HourCycle>,
 }
 
 impl OwnAccount {
     fn of(user: User, now: i64) -> Answer<Json<Self>> {
         let pending_email = email_change::pending(&Database, &user.id, now)?;
-        let confirmed = "select email_confirmed_at from users where id = ? and email_confirmed_at is not null";
-        let email_confirmed_at = Database.fetch_scalar(confirmed, params![&user.id])?.map(Timestamp);
-        Ok(Json(Self { user, email_confirmed_at, pending_email }))
+        let own = "select email_confirmed_at, language, hour_cycle from users where id = ?";
+        let own = Database.fetch_optional(own, params![&user.id])?.ok_or_else(not_active)?;
+        Ok(Json(Self { user, own, pending_email }))
     }
 }
 
@@ -104,7 +121,7 @@ pub async fn read(caller: Caller<SignedIn>, Now(now): Now) -> Answer<Json<OwnAcc
 
 const UPDATE: &str = concatcp!(
     "update users set name = coalesce(?1, name), phone = iif(?2, ?3, phone), password_hash = coalesce(?4, password_hash),
-         updated_at = ?5, updated_by = id
+         language = iif(?8, ?9, language), hour_cycle = iif(?10, ?11, hour_cycle), updated_at = ?5, updated_by = id
      where id = ?6 and is_active = 1 and (?4 is null or password_hash = ?7) returning ",
     COLUMNS
 );
@@ -144,7 +161,11 @@ pub async fn update(
         Some(email) => is_first_admin(email).await?,
         None => false,
     };
-    let changes_account = change.name.is_some() || change.phone.is_sent() || password_hash.is_some();
+    let changes_account = change.name.is_some()
+        || change.phone.is_sent()
+        || change.language.is_sent()
+        || change.hour_cycle.is_sent()
+        || password_hash.is_some();
     let changed = db::transaction(|transaction| {
         match change.email.as_deref() {
             Some(email) if *email == account.user.email => email_change::cancel(transaction, &account.user.id, now)?,
@@ -158,7 +179,19 @@ pub async fn update(
             refresh_tokens::revoke_all(transaction, &account.user.id, Reason::Reset, now)?;
         }
         let changes_phone = change.phone.is_sent();
-        let params = params![change.name, changes_phone, change.phone, password_hash, now, &account.user.id, &account.password_hash];
+        let params = params![
+            change.name,
+            changes_phone,
+            change.phone,
+            password_hash,
+            now,
+            &account.user.id,
+            &account.password_hash,
+            change.language.is_sent(),
+            change.language,
+            change.hour_cycle.is_sent(),
+            change.hour_cycle
+        ];
         transaction.fetch_optional::<Account>(UPDATE, params)?.map(Some).ok_or_else(not_active)
     })?;
     OwnAccount::of(changed.unwrap_or(account).user, now)

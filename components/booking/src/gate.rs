@@ -4,5 +4,6 @@ pub mod batch;
 pub mod check_in;
 pub mod exit;
 pub mod inside;
+pub mod overrule;
 mod refused;
 mod scans;

@@ -33,7 +33,13 @@ pub fn api() -> Api {
     Api::new("booking", "Slots of temples, bookings with their tickets, the waitlist, and gates.")
         .routes(routes![create::book, create::join_waitlist, read::mine, read::detail, read::of_day, ticket::list_keys])
         .routes(routes![qr::svg, qr::png, transitions::cancel, transitions::revoke, transitions::reissue])
-        .routes(routes![gate::check_in::check_in, gate::exit::exit, gate::batch::check_in_batch, gate::inside::inside])
+        .routes(routes![
+            gate::check_in::check_in,
+            gate::overrule::overrule,
+            gate::exit::exit,
+            gate::batch::check_in_batch,
+            gate::inside::inside
+        ])
         .routes(routes![availability::list])
         .routes(routes![weekly_slots::list, weekly_slots::read, weekly_slots::create, weekly_slots::update, weekly_slots::delete])
         .routes(routes![special_days::list, special_days::read, special_days::replace, special_days::delete])
@@ -59,6 +65,7 @@ mod tests {
         parse_example::<crate::transitions::Revocation>();
         parse_example::<crate::gate::check_in::CheckIn>();
         parse_example::<crate::gate::exit::Exit>();
+        parse_example::<crate::gate::overrule::Override>();
         parse_example::<crate::gate::batch::ScanBatch>();
         parse_example::<crate::gate::batch::OfflineScan>();
         parse_example::<crate::weekly_slots::NewWeeklySlots>();

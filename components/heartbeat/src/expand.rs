@@ -48,6 +48,8 @@ struct Waiting {
     phone: Option<String>,
     /// The one address that it is for, in place of the person's own.
     mail_to: Option<String>,
+    /// The one channel that it goes through.
+    only_channel: Option<String>,
     /// Whether the alert that it tells of is over.
     has_ended: bool,
     /// Of the end of an alert: the group that told of the alert, if one did.
@@ -60,7 +62,7 @@ const WAITING: &str = concatcp!(
          iif(json_valid(o.payload), coalesce(o.payload ->> '$.source', '') = 'system', 0) as by_machine,
          iif(json_valid(o.payload), coalesce(o.payload ->> '$.alert_type', ''), '') as alert_type,
          iif(json_valid(o.payload), coalesce(o.payload ->> '$.site', ''), '') as site,
-         o.recipient is not null as is_personal, u.email, u.phone, o.mail_to,
+         o.recipient is not null as is_personal, u.email, u.phone, o.mail_to, o.only_channel,
          coalesce((select status = 'resolved' from alerts where id = o.subject), 0) as has_ended,
          case when o.topic = '",
     ENDED_TOPICS[0],
@@ -110,11 +112,14 @@ fn batch(db: &Transaction, settings: &Settings, now: i64) -> Result<(usize, bool
                 storms.entry((row.group_id, row.alert_type, row.site, row.level)).or_default().push(row.id);
             }
         } else {
-            let contacts = match row.mail_to {
+            let mut contacts = match row.mail_to {
                 Some(address) => settings.mail(address),
                 None if row.is_personal => settings.person(&Person { email: row.email, phone: row.phone }),
                 None => settings.control_room(row.level),
             };
+            if let Some(only) = &row.only_channel {
+                contacts.retain(|contact| contact.channel == only);
+            }
             batch.tell(row.id, Priority::of(topic, row.urgent, row.by_machine), contacts)?;
             batch.done.push(row.id);
         }

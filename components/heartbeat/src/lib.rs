@@ -18,6 +18,7 @@ mod integrity;
 mod queue;
 mod settings;
 mod setup;
+mod setup_of_channels;
 mod tick;
 mod unstored;
 mod urgent_watch;
@@ -32,6 +33,7 @@ pub fn api() -> Api {
     Api::new("heartbeat", "The scheduled run and the dispatcher, for schedulers that know `tick_secret`.").routes(routes![
         tick::tick,
         wake::dispatch,
+        setup_of_channels::channels,
         unstored::unstored,
         setup::demo_done
     ])

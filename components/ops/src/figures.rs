@@ -58,6 +58,7 @@ pub struct Totals {
     /// Ever made: their numbers rise one by one.
     pub bookings: i64,
     pub reservations: i64,
+    pub gate_overrides: i64,
     /// On waitlists.
     pub bookings_waiting: i64,
     /// Let in at the temples' gates and not out again.
@@ -82,6 +83,7 @@ const TOTALS: &str = concatcp!(
     (select max(version) from schema_migrations) as schema_version,
     coalesce((select seq from sqlite_sequence where name = 'bookings'), 0) as bookings,
     coalesce((select seq from sqlite_sequence where name = 'reservations'), 0) as reservations,
+    coalesce((select seq from sqlite_sequence where name = 'gate_overrides'), 0) as gate_overrides,
     (select count(*) from bookings where status = '",
     BookingStatus::Waitlisted.into_str(),
     "') as bookings_waiting,

@@ -125,6 +125,13 @@ impl Collector for Figures {
         by_label(encoder, "emergencies_open", "Emergencies that are not over by status", "status", &self.emergencies_by_status)?;
         by_label(encoder, "crowd_zones", "Zones that are counted by level", "level", &self.crowd_zones_by_level)?;
         one(encoder, "bookings", "Darshan bookings made, also those that wait", None, &counter(self.totals.bookings))?;
+        one(
+            encoder,
+            "gate_overrides",
+            "Bookings that an operator let in although the gate said no",
+            None,
+            &counter(self.totals.gate_overrides),
+        )?;
         one(encoder, "bookings_waiting", "Bookings on waitlists", None, &ConstGauge::new(self.totals.bookings_waiting))?;
         one(encoder, "people_inside", "People let in at gates and not out again", None, &ConstGauge::new(self.totals.people_inside))?;
         one(encoder, "reservations", "Reservations of spots made", None, &counter(self.totals.reservations))?;

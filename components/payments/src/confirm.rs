@@ -17,6 +17,7 @@ use crate::intents::{at_stripe, require_wanted};
 use crate::model::{Payment, SELECT};
 use crate::request::NoCardData;
 use crate::settle::settle_now;
+use crate::standing::Standing;
 use crate::stripe::{Failure, Intent, Stripe, is_id};
 use crate::view::not_found;
 
@@ -57,15 +58,16 @@ fn is_payment_method(text: &str) -> bool {
 pub struct PaymentConfirmation {
     /// The payment's id.
     payment_id: String,
-    /// The id of the payment intent at Stripe, `pi_…`.
-    payment_intent_id: String,
+    /// The id of the payment intent at Stripe, `pi_…`; null while nobody has tried to pay on the checkout page.
+    payment_intent_id: Option<String>,
     /// The id of the reservation that is paid for.
     reservation_id: String,
     /// What is paid, minor units of `currency`.
     amount: i64,
     /// ISO 4217, such as `INR`.
     currency: String,
-    /// In Stripe's words. `requires_action`: the device has a step to take, with `client_secret`.
+    /// In Stripe's words. `requires_action`: the device has a step to take, with `client_secret`. `open`, `expired`: of a checkout page on which
+    /// nobody has paid.
     status: String,
     /// With what the driver's device goes on at Stripe; null when there is nothing left to do.
     client_secret: Option<String>,
@@ -77,27 +79,32 @@ pub struct PaymentConfirmation {
 
 /// Confirms a payment.
 ///
-/// With `payment_method` it is confirmed here; without, what the driver's device has done is looked up at Stripe. Asked again, nothing is
-/// paid twice.
+/// With `payment_method` it is confirmed here; without, what the driver has done on their device or on the checkout page is looked up at
+/// Stripe. Asked again, nothing is paid twice.
 #[utoipa::path(post, path = "/api/payments/confirm", responses(
     (status = 402, description = "The payment was declined."),
     (status = 404, description = "There is no such payment, or it is somebody else's."),
-    (status = 409, description = "`reason` is `lapsed`, `paid`, `changed`, `not_possible`, `amount_too_small` or `not_chargeable`."),
+    (status = 409, description = "`reason` is `lapsed`, `paid`, `changed`, `checkout`, `not_possible`, `amount_too_small` or `not_chargeable`."),
     (status = 503, description = "Stripe does not answer, or payments are not set up: come back after `Retry-After`.")
 ))]
 pub async fn confirm(caller: Caller<Person>, Now(now): Now, Body(request): Body<ConfirmationRequest>) -> Answer<Json<PaymentConfirmation>> {
     let payment = find_own(&caller.0, &request)?;
     let stripe = Stripe::needed().await?;
-    let (payment, mut intent) = at_stripe(&stripe, payment).await?;
+    let (payment, mut standing) = at_stripe(&stripe, payment).await?;
     if let Some(method) = &request.payment_method
-        && intent.is_open()
+        && standing.is_open()
     {
+        if payment.item.is_some() {
+            return Err(Problem::conflict("this payment is made on its checkout page").because("checkout"));
+        }
         // Nobody pays for what they cannot have any more.
         require_wanted(&caller.0, &payment, now)?;
-        intent = pay(&stripe, &payment, &intent, method).await?;
+        if let Some(intent) = &standing.intent {
+            standing = pay(&stripe, &payment, intent, method).await?.into();
+        }
     }
-    settle_now(&payment, &intent, host::now_ms())?;
-    confirmation(payment, intent).map(Json)
+    settle_now(&payment, &standing, host::now_ms())?;
+    confirmation(payment, standing).map(Json)
 }
 
 const NEWEST: &str = " = ? order by no desc limit 1";
@@ -142,22 +149,25 @@ struct Outcome {
     refunded: i64,
 }
 
-fn confirmation(payment: Payment, intent: Intent) -> Result<PaymentConfirmation, Problem> {
+fn confirmation(payment: Payment, standing: Standing) -> Result<PaymentConfirmation, Problem> {
     let outcome: Option<Outcome> = Database.fetch_optional(
         "select d.status as reservation_status, b.refunded
          from payment_balances b join reservation_dues d on d.reservation = b.reservation where b.payment = ?",
         params![&payment.id],
     )?;
     let Outcome { reservation_status, refunded } = outcome.ok_or_else(|| Problem::internal("a payment is gone"))?;
-    let needs_action = intent.status == "requires_action";
+    let status = standing.status();
+    // What a checkout page asks of its payer, it asks there.
+    let needs_action = status == "requires_action" && standing.session.is_none();
+    let (payment_intent_id, client_secret) = standing.intent.map(|intent| (intent.id, intent.client_secret)).unzip();
     Ok(PaymentConfirmation {
         payment_id: payment.id,
-        payment_intent_id: intent.id,
+        payment_intent_id,
         reservation_id: payment.reservation,
         amount: payment.amount,
         currency: payment.currency,
-        client_secret: intent.client_secret.filter(|_| needs_action),
-        status: intent.status,
+        client_secret: client_secret.flatten().filter(|_| needs_action),
+        status,
         reservation_status,
         refunded,
     })

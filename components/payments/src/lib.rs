@@ -1,9 +1,10 @@
-//! Payments through Stripe (docs/reference/payments.md): payment intents, refunds, Stripe's webhook. No card data is seen or stored.
+//! Payments through Stripe (docs/reference/payments.md): payment intents, checkout pages, refunds, Stripe's webhook. No card data is seen or stored.
 //!
 //! What is asked of Stripe is written down first, and its id is the idempotency key there; what Stripe says of an intent is always fetched
 //! from it, never taken from a message. So a program that dies between the two asks again and is answered the same, and nothing that was
 //! paid is lost: the scheduled run ([`schedule`]) looks after whatever is open.
 
+mod checkout;
 mod confirm;
 mod intents;
 mod list;
@@ -14,6 +15,7 @@ mod request;
 mod schedule;
 mod settle;
 mod signature;
+mod standing;
 mod stripe;
 mod taken_over;
 mod view;
@@ -27,7 +29,16 @@ use crate::schedule::Summary;
 /// The routes.
 pub fn api() -> Api {
     Api::new("payments", "Payments and refunds through Stripe.")
-        .routes(routes![list::list, read::read, intents::create, confirm::confirm, refund::create, webhook::receive])
+        .routes(routes![
+            list::list,
+            read::read,
+            intents::create,
+            checkout::create,
+            checkout::setup,
+            confirm::confirm,
+            refund::create,
+            webhook::receive
+        ])
         .routes([scheduled::route::<Summary>()])
 }
 

@@ -6,7 +6,7 @@ use kit::db::{Database, Fetch as _};
 use kit::row::FromRow;
 use kit::{Problem, params};
 
-use crate::stripe::Intent;
+use crate::stripe::{Intent, Session};
 
 /// The states that may still lead to money, as the partial indexes have them.
 pub const UNDERWAY: &str = formatcp!(
@@ -17,7 +17,7 @@ pub const UNDERWAY: &str = formatcp!(
 );
 
 /// The columns of [`Payment`].
-pub const COLUMNS: &str = "id, reservation, user_id, amount, currency, intent";
+pub const COLUMNS: &str = "id, reservation, user_id, amount, currency, intent, session, item, created_at";
 
 /// To be followed by a condition.
 pub const SELECT: &str = concatcp!("select ", COLUMNS, " from payments");
@@ -32,8 +32,14 @@ pub struct Payment {
     pub amount: i64,
     /// ISO 4217, capital letters.
     pub currency: String,
-    /// Stripe's id of its intent; none until Stripe has answered.
+    /// Stripe's id of its intent; none until Stripe has answered, or somebody pays on its checkout page.
     pub intent: Option<String>,
+    /// Stripe's id of the session of its checkout page; none until Stripe has answered, or where the intent is made here.
+    pub session: Option<String>,
+    /// What its checkout page says is paid for; none where the intent is made here.
+    pub item: Option<String>,
+    /// When it was made, milliseconds.
+    pub created_at: i64,
 }
 
 impl Payment {
@@ -50,5 +56,16 @@ impl Payment {
         }
         let named = intent.metadata.get("payment_id").map(|id| Self::find(id)).transpose()?.flatten();
         Ok(named.filter(|payment: &Self| payment.intent.is_none()))
+    }
+
+    /// The one of this session of a checkout page, found in the same way.
+    pub fn find_by_session(session: &Session) -> Result<Option<Self>, Problem> {
+        let known = Database.fetch_optional(concatcp!(SELECT, " where session = ?"), params![&session.id])?;
+        if known.is_some() {
+            return Ok(known);
+        }
+        let named = session.metadata.as_ref().and_then(|metadata| metadata.get("payment_id"));
+        let named = named.map(|id| Self::find(id)).transpose()?.flatten();
+        Ok(named.filter(|payment: &Self| payment.item.is_some() && payment.session.is_none()))
     }
 }

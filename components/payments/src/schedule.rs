@@ -12,10 +12,11 @@ use kit::{Problem, host, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::intents::{fail, fetch};
+use crate::intents::fail;
 use crate::model::{COLUMNS, Payment, UNDERWAY};
 use crate::refund::{self, TAKES_UP};
 use crate::settle::settle;
+use crate::standing::Standing;
 use crate::stripe::{Failure, Stripe};
 
 /// How long the ids of Stripe's events are kept, milliseconds: it sends one again for three days.
@@ -79,22 +80,26 @@ const TO_CHECK: &str = formatcp!(
      order by next_check_at limit 1"
 );
 
+/// Until when it is to be paid, if that is still to come: then nobody is to pay it any more.
+const DUE_BY: &str = "(select d.due_by from reservation_dues d where d.reservation = payments.reservation and d.due_by > ?1)";
+
 const TAKE: &str = formatcp!(
-    "update payments set checks = checks + 1, next_check_at = ?1 + {PAUSE_MS}
-     where no = ({TO_CHECK}) returning {COLUMNS}"
+    "update payments set checks = checks + 1, next_check_at = min(?1 + {PAUSE_MS}, coalesce({DUE_BY}, {}))
+     where no = ({TO_CHECK}) returning {COLUMNS}",
+    i64::MAX
 );
 
 /// Takes the next open payment that is due to be looked at. It is due again after a pause that doubles, from 30 seconds to an
-/// hour; one further ahead than that was written before the clock was set back, and is due.
+/// hour, and not later than when it is due; one further ahead than that was written before the clock was set back, and is due.
 fn take(now: i64) -> Result<Option<Payment>, Problem> {
     Database.fetch_optional(TAKE, params![now])
 }
 
-/// Fetches a payment's intent, or makes it where that was not written down, and takes over what it says. One that its reservation does not
-/// wait for any more is cancelled, so that nobody pays in vain. The inner error is that Stripe is away.
+/// Fetches how a payment stands, makes it where that was not written down, and takes over what it says. What its reservation does not wait for
+/// any more is cancelled or closed, so that nobody pays in vain. The inner error is that Stripe is away.
 async fn check(stripe: &Stripe, payment: &Payment) -> Result<Result<(), Failure>, Problem> {
-    let mut intent = match fetch(stripe, payment).await {
-        Ok(intent) => intent,
+    let mut standing = match Standing::fetch(stripe, payment).await {
+        Ok(standing) => standing,
         Err(failure @ Failure::Refused { .. }) => {
             let fields = serde_json::json!({ "payment_id": payment.id, "error": failure.summary() });
             host::log("error", "a payment cannot be looked up", fields);
@@ -103,19 +108,14 @@ async fn check(stripe: &Stripe, payment: &Payment) -> Result<Result<(), Failure>
         }
         Err(away) => return Ok(Err(away)),
     };
-    if intent.is_open() && !is_wanted(payment, host::now_ms())? {
-        match stripe.cancel(&intent.id, &payment.id).await {
-            Ok(cancelled) => intent = cancelled,
-            // It was paid just then, most likely.
-            Err(Failure::Refused { .. }) => match stripe.intent(&intent.id).await {
-                Ok(now) => intent = now,
-                Err(failure) => return Ok(Err(failure)),
-            },
-            Err(away) => return Ok(Err(away)),
-        }
+    if standing.is_open() && !is_wanted(payment, host::now_ms())? {
+        standing = match standing.close(stripe, payment).await {
+            Ok(closed) => closed,
+            Err(failure) => return Ok(Err(failure)),
+        };
     }
     // A refund that it makes is sent in the same run.
-    db::transaction(|tx| settle(tx, payment, &intent, host::now_ms()))?;
+    db::transaction(|tx| settle(tx, payment, &standing, host::now_ms()))?;
     Ok(Ok(()))
 }
 

@@ -1,4 +1,4 @@
-//! What Stripe says of an intent, taken over: the one place where a payment moves a reservation.
+//! What Stripe says of an intent or a checkout page, taken over: the one place where a payment moves a reservation.
 //!
 //! It may be called at any time, any number of times, in any order: what has succeeded or was cancelled stays so, and each step is a
 //! condition of its own statement.
@@ -13,7 +13,7 @@ use kit::{Problem, params, refunds};
 
 use crate::model::{Payment, UNDERWAY};
 use crate::refund;
-use crate::stripe::Intent;
+use crate::standing::Standing;
 
 const PENDING: &str = Status::PendingPayment.into_str();
 const CONFIRMED: &str = Status::Confirmed.into_str();
@@ -78,9 +78,23 @@ const NOTE: &str = formatcp!(
      where id = ?1 and state in {UNDERWAY} and (intent is null or intent = ?4) and (state <> ?2 or stripe_status is not ?3)"
 );
 
-/// Writes down what Stripe says of a payment's intent. A payment that succeeded and is of no use any more is refunded, all of it, by a row
+const CLOSE: &str = formatcp!(
+    "update payments set state = '{}', stripe_status = ?2, last_error = 'its checkout page was closed before anybody paid', updated_at = ?3,
+        updated_by = 'stripe'
+     where id = ?1 and state = '{}' and intent is null",
+    PaymentState::Failed.into_str(),
+    PaymentState::Creating.into_str()
+);
+
+/// Writes down what Stripe says of a payment. A payment that succeeded and is of no use any more is refunded, all of it, by a row
 /// written here: true when there is one.
-pub fn settle(tx: &Transaction, payment: &Payment, intent: &Intent, now: i64) -> Result<bool, Problem> {
+pub fn settle(tx: &Transaction, payment: &Payment, standing: &Standing, now: i64) -> Result<bool, Problem> {
+    let Some(intent) = &standing.intent else {
+        if standing.is_closed_unpaid() {
+            tx.run(CLOSE, params![&payment.id, standing.status(), now])?;
+        }
+        return Ok(false);
+    };
     let state = match intent.status.as_str() {
         "succeeded" => {
             let received = intent.received();
@@ -100,6 +114,7 @@ pub fn settle(tx: &Transaction, payment: &Payment, intent: &Intent, now: i64) ->
             return Ok(true);
         }
         "canceled" => PaymentState::Cancelled,
+        _ if standing.is_closed_unpaid() => PaymentState::Cancelled,
         "processing" => PaymentState::Processing,
         _ => PaymentState::Open,
     };
@@ -108,8 +123,8 @@ pub fn settle(tx: &Transaction, payment: &Payment, intent: &Intent, now: i64) ->
 }
 
 /// The same in a transaction of its own; a refund that it makes is sent behind the answer.
-pub fn settle_now(payment: &Payment, intent: &Intent, now: i64) -> Result<(), Problem> {
-    if db::transaction(|tx| settle(tx, payment, intent, now))? {
+pub fn settle_now(payment: &Payment, standing: &Standing, now: i64) -> Result<(), Problem> {
+    if db::transaction(|tx| settle(tx, payment, standing, now))? {
         refund::spawn();
     }
     Ok(())

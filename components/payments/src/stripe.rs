@@ -9,12 +9,17 @@ use serde::Deserialize;
 
 mod event;
 mod objects;
+mod sessions;
 
 pub use event::Event;
-pub use objects::{Dispute, Intent, Refund};
+pub use objects::{Dispute, Intent, Refund, Session};
+pub use sessions::NewSession;
 
 /// The version of the API whose words are understood here, whatever the account's own is.
 pub const VERSION: &str = "2026-02-25.clover";
+
+/// The `reason` where payments are not set up.
+pub const NOT_SET_UP: &str = "payments_not_set_up";
 
 /// A handler makes up to three exchanges, within the 30 s that a request has.
 const BOUNDS: Bounds = Bounds { time_ms: 8_000, answer_bytes: 1024 * 1024 };
@@ -119,7 +124,9 @@ impl Stripe {
 
     /// The same for a route: 503 when there is no key.
     pub async fn needed() -> Result<Self, Problem> {
-        Self::configured().await?.ok_or_else(|| Problem::unavailable("payments are not set up here: stripe_api_key is not set", 3600))
+        Self::configured()
+            .await?
+            .ok_or_else(|| Problem::unavailable("payments are not set up here: stripe_api_key is not set", 3600).because(NOT_SET_UP))
     }
 
     /// Makes an intent. Asked again with the same key, Stripe gives the same one. Cards alone: whoever confirms them here needs no page to

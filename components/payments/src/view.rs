@@ -22,9 +22,12 @@ pub struct PaymentView {
     /// The id of the reservation that is paid for.
     #[row(column = "reservation")]
     reservation_id: String,
-    /// Stripe's id of it; null until Stripe has answered.
+    /// Stripe's id of it; null until Stripe has answered, or somebody pays on its checkout page.
     #[row(column = "intent")]
     payment_intent_id: Option<String>,
+    /// Stripe's id of the session of its checkout page; null where there is none.
+    #[row(column = "session")]
+    checkout_session_id: Option<String>,
     /// What is paid, minor units of `currency`.
     amount: i64,
     /// ISO 4217.
@@ -51,7 +54,7 @@ pub struct PaymentView {
 
 /// To be followed by a condition on `payments p`.
 pub const SELECT: &str =
-    "select p.no, p.id, p.user_id, p.reservation, p.intent, p.amount, p.currency, p.state, p.stripe_status, p.received,
+    "select p.no, p.id, p.user_id, p.reservation, p.intent, p.session, p.amount, p.currency, p.state, p.stripe_status, p.received,
         b.refunded, b.disputed, p.last_error, p.succeeded_at, p.created_at, p.updated_at
      from payments p join payment_balances b on b.no = p.no";
 

@@ -17,7 +17,8 @@ use crate::model::Payment;
 use crate::refund;
 use crate::settle::settle;
 use crate::signature::verify;
-use crate::stripe::{Event, Failure, Intent, Stripe};
+use crate::standing::Standing;
+use crate::stripe::{Event, Failure, Stripe};
 use crate::taken_over::{Found, disputes};
 
 /// An event that Stripe has signed over the raw body.
@@ -47,7 +48,8 @@ impl Describe for Signed {
         let signature = ParameterBuilder::new().name("Stripe-Signature").parameter_in(ParameterIn::Header).required(Required::True);
         let signature = signature.description(Some("`t=…,v1=…`: HMAC-SHA-256 over `t.body`, at most 300 s old."));
         request.parameter(signature.schema(Some(text())));
-        let object = ObjectBuilder::new().description(Some("The payment intent, the charge or the refund."));
+        let object =
+            ObjectBuilder::new().description(Some("The payment intent, the session of the checkout page, the charge or the refund."));
         let data = ObjectBuilder::new().schema_type(Type::Object).description(Some("What it is about."));
         let data = data.property("object", object).required("object");
         let id = text().description(Some("The event's id, `evt_…`: one that came before changes nothing."));
@@ -78,13 +80,17 @@ impl WebhookReceipt {
 
 /// What Stripe has of the payment that an event is about.
 struct News {
-    intent: Intent,
+    standing: Standing,
     found: Found,
 }
 
 impl News {
     /// Fetches it; none when the event is about nothing that is looked at.
     async fn of(stripe: &Stripe, event: &Event) -> Result<Option<Self>, Failure> {
+        if let Some(session) = event.session() {
+            let standing = Standing::of_session(stripe, stripe.session(session).await?).await?;
+            return Ok(Some(Self { standing, found: Found { refunds: Vec::new(), disputes: Vec::new() } }));
+        }
         let named = match (event.intent(), event.refund()) {
             (Some(intent), _) => Some(intent.to_owned()),
             (None, Some(refund)) => stripe.refund_state(refund).await?.payment_intent,
@@ -99,7 +105,16 @@ impl News {
             // An event names them together; what Stripe has says whether they belong together.
             disputes.extend(Some(dispute).filter(|dispute| dispute.payment_intent.as_ref() == Some(&intent.id)));
         }
-        Ok(Some(Self { intent, found: Found { refunds, disputes } }))
+        Ok(Some(Self { standing: intent.into(), found: Found { refunds, disputes } }))
+    }
+
+    /// The payment of ours that it is about.
+    fn payment(&self) -> Result<Option<Payment>, Problem> {
+        match (&self.standing.session, &self.standing.intent) {
+            (Some(session), _) => Payment::find_by_session(session),
+            (None, Some(intent)) => Payment::find_by_intent(intent),
+            (None, None) => Ok(None),
+        }
     }
 
     /// With how the disputes stand that we know of: a refund may be made of what a bank has given up, before we hear of that.
@@ -135,7 +150,7 @@ pub async fn receive(Signed(event): Signed) -> Answer<Json<WebhookReceipt>> {
         Err(Failure::Refused { .. }) => None,
         Err(away) => return Err(away.problem()),
     };
-    let payment = news.as_ref().map(|news| Payment::find_by_intent(&news.intent)).transpose()?.flatten();
+    let payment = news.as_ref().map(News::payment).transpose()?.flatten();
     let news = match (news, &payment) {
         (Some(news), Some(payment)) if event.is_about_refunds() => Some(news.with_disputes(&stripe, payment).await?),
         (news, _) => news,
@@ -150,7 +165,7 @@ pub async fn receive(Signed(event): Signed) -> Answer<Json<WebhookReceipt>> {
         if !is_new {
             return Ok((false, false));
         }
-        let refunds = settle(tx, payment, &news.intent, now)?;
+        let refunds = settle(tx, payment, &news.standing, now)?;
         let made = news.found.take_over(tx, payment, now)?;
         Ok((true, refunds || made))
     })?;

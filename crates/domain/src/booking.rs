@@ -165,6 +165,16 @@ pub fn admit(booked: &Booked<'_>, scan: &Scan<'_>) -> Result<(), Refusal> {
     Err(if scan.at < opens { Refusal::TooEarly } else { Refusal::TooLate })
 }
 
+/// Whether an operator may let them in although the gate refused them for this.
+///
+/// What the clock or the ticket says may be set aside, for a booking that has places. Places that were given back or never given are others',
+/// who comes in twice is counted twice, and at another temple it is the wrong count.
+pub fn may_overrule(refusal: Refusal, status: Status) -> bool {
+    let is_of_clock_or_ticket =
+        matches!(refusal, Refusal::TooEarly | Refusal::TooLate | Refusal::WrongDay | Refusal::Revoked | Refusal::BadSignature);
+    is_of_clock_or_ticket && Status::ADMISSIBLE.contains(&status)
+}
+
 /// How full a slot is, in a word.
 pub const fn fullness(capacity: i64, booked: i64) -> &'static str {
     match capacity - booked {
@@ -255,6 +265,20 @@ mod tests {
             (booked(Status::Exited), scan(0), Refusal::AlreadyCheckedIn),
         ] {
             assert_eq!(admit(&booked, &scan), Err(reason), "{booked:?} {scan:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_clock_and_the_ticket_are_overruled() {
+        let confirmed = booked(Status::Confirmed);
+        let overruled = |booked: &Booked<'_>, scan: &Scan<'_>| may_overrule(admit(booked, scan).unwrap_err(), booked.status);
+        for scan in [scan(-EARLY_ENTRY_MS - 1), scan(HOUR_MS + 1), scan(DAY_MS), Scan { ticket: Some(2), ..scan(0) }] {
+            assert!(overruled(&confirmed, &scan) && overruled(&booked(Status::NoShow), &scan), "{scan:?}");
+        }
+        assert!(!overruled(&confirmed, &Scan { site: "dwarka", ..scan(0) }));
+        for status in [Status::Revoked, Status::Cancelled, Status::Waitlisted, Status::Expired, Status::CheckedIn, Status::Exited] {
+            assert!(!overruled(&booked(status), &scan(0)), "{status:?}");
+            assert!(!Refusal::VARIANTS.iter().any(|refusal| may_overrule(*refusal, status)));
         }
     }
 

@@ -12,7 +12,7 @@ use crate::reservation;
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum PaymentState {
-    /// It is written down; Stripe has not answered yet.
+    /// It is written down; Stripe has no intent of it yet: it has not answered, or nobody has paid on the checkout page.
     Creating,
     /// Stripe has an intent that waits for the payer.
     Open,
@@ -22,7 +22,7 @@ pub enum PaymentState {
     Succeeded,
     /// Its intent was cancelled.
     Cancelled,
-    /// Stripe will not take it.
+    /// Stripe will not take it, or nobody has paid before its checkout page was closed.
     Failed,
 }
 

@@ -33,6 +33,8 @@ crate::text_enum! {
     domain::payment::RefundReason,
     domain::payment::RefundSource,
     domain::payment::RefundState,
+    domain::preference::HourCycle,
+    domain::preference::Language,
     domain::reservation::Status,
     domain::resource::BusyReason,
     domain::resource::State,

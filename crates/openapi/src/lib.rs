@@ -15,9 +15,10 @@ use serde_json::{Map, Value, json};
 pub type Component = (&'static str, fn() -> Api);
 
 /// The components that answer API requests, in the order of the document.
-pub const COMPONENTS: [Component; 18] = [
+pub const COMPONENTS: [Component; 20] = [
     ("auth", auth::api),
     ("parking", parking::api),
+    ("plans", plans::api),
     ("telemetry", telemetry::api),
     ("alerts", alerts::api),
     ("cameras", cameras::api),
@@ -31,6 +32,7 @@ pub const COMPONENTS: [Component; 18] = [
     ("mail", mail::api),
     ("analytics", analytics::api),
     ("exports", exports::api),
+    ("search", search::api),
     ("events", events::api),
     ("ops", ops::api),
     ("heartbeat", heartbeat::api),

@@ -5,12 +5,18 @@ use std::collections::{BTreeMap, HashMap};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
+mod sessions;
+
 #[derive(Default)]
 pub(super) struct Ledger {
     pub(super) counter: u64,
+    /// The time, seconds: what it takes an expiry to be ahead of.
+    pub(super) now_s: i64,
     pub(super) intents: BTreeMap<String, Value>,
     pub(super) refunds: BTreeMap<String, Value>,
     pub(super) disputes: BTreeMap<String, Value>,
+    /// Of checkout pages.
+    pub(super) sessions: BTreeMap<String, Value>,
     /// By key: what was asked, and what was answered.
     pub(super) answers: HashMap<String, (String, StatusCode, Value)>,
 }
@@ -115,6 +121,11 @@ impl Ledger {
                     _ => missing(),
                 }
             }
+            (&Method::POST, ["v1", "checkout", "sessions"]) => self.open_session(form),
+            (&Method::GET, ["v1", "checkout", "sessions", id]) => {
+                self.sessions.get(*id).map_or_else(missing, |session| (StatusCode::OK, session.clone()))
+            }
+            (&Method::POST, ["v1", "checkout", "sessions", id, "expire"]) => self.expire_session(id),
             (&Method::POST, ["v1", "refunds"]) => self.refund(form),
             (&Method::GET, ["v1", "refunds"]) => list(&self.refunds, of),
             (&Method::GET, ["v1", "disputes"]) => list(&self.disputes, of),
@@ -214,6 +225,9 @@ fn confirm(intent: &mut Value) -> (StatusCode, Value) {
 fn cancel(intent: &mut Value) -> (StatusCode, Value) {
     if !intent["status"].as_str().unwrap_or_default().starts_with("requires_") {
         return invalid("payment_intent_unexpected_state", "You cannot cancel this PaymentIntent");
+    }
+    if intent["is_of_open_session"] == json!(true) {
+        return invalid("payment_intent_unexpected_state", "You cannot cancel the PaymentIntent of a Checkout Session: expire the session");
     }
     intent["status"] = json!("canceled");
     (StatusCode::OK, intent.clone())

@@ -222,6 +222,55 @@ async fn offline_scans_are_judged_alone_by_the_time_of_the_gate() {
     operator.post("/api/bookings/checkin/batch", nowhere).await.expect_invalid(&["temple_id"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn an_operator_lets_in_whom_the_gate_refused_and_says_why() {
+    let Some(fixture) = Fixture::create().await else { return };
+    let (late, second, gone, in_time) = (fixture.book(3).await, fixture.book(1).await, fixture.book(1).await, fixture.book(1).await);
+    fixture.pilgrim().await.patch(&format!("{}/cancel", path(&gone)), json!({})).await.expect(200);
+    let overrule = async |caller: &Client, booking: &Value, body: Value| caller.post(&format!("{}/override", path(booking)), body).await;
+    fixture.temple.advance_to_slot(&fixture.app, &late, 3600 + 60);
+    let operator = fixture.app.operator().await;
+    let refused = fixture.scan(&late);
+    expect_refusal(&check_in(&operator, &late, refused.clone()).await, 409, "too_late");
+    let mut sent = fixture.scan(&late);
+    overrule(&operator, &late, sent.clone()).await.expect_invalid(&["reason"]);
+    sent["reason"] = json!("Bus was late");
+    overrule(&fixture.pilgrim().await, &late, sent.clone()).await.expect_problem(403);
+    // The nonce of the scan that was refused is that scan's.
+    let mut same = refused;
+    same["reason"] = json!("Bus was late");
+    overrule(&operator, &late, same).await.expect_invalid(&["nonce"]);
+    let first = overrule(&operator, &late, sent.clone()).await.expect(200);
+    assert_eq!((&first["status"], &first["gate"]), (&json!("checked_in"), &json!("North")));
+    let again = overrule(&operator, &late, sent.clone()).await;
+    assert_eq!((again.expect(200), again.header("idempotent-replayed")), (first, "true"));
+    expect_refusal(&overrule(&operator, &late, json!({"reason": "Again"})).await, 409, "already_checked_in");
+    // Places that were given back are others'.
+    expect_refusal(&overrule(&operator, &gone, json!({"reason": "A friend"})).await, 409, "cancelled");
+    // What was let in offline, uploaded twice.
+    let scan =
+        json!({"nonce": unique("nonce"), "booking": code(&second), "scanned_at": fixture.app.time(0), "override_reason": "Knows him"});
+    let upload = json!({"temple_id": fixture.temple.slug, "gate": "South", "scans": [scan]});
+    for replayed in [false, true] {
+        let result = operator.post("/api/bookings/checkin/batch", upload.clone()).await.expect(200)["results"][0].clone();
+        assert_eq!((&result["outcome"], &result["replayed"]), (&json!("checked_in"), &json!(replayed)), "{result}");
+    }
+    assert_eq!(operator.get(&path(&in_time)).await.expect(200)["status"], "confirmed");
+
+    let admin = fixture.app.admin().await;
+    let mut told = Vec::new();
+    for booking in [&late, &second] {
+        let subject = booking["id"].as_str().unwrap();
+        let lines = admin.get(&format!("/api/event-logs?entity=bookings&subject={subject}")).await.expect(200);
+        told.extend(lines["items"].as_array().unwrap().iter().filter(|line| line["action"] == "overruled").cloned());
+    }
+    let details: Vec<_> = told.iter().map(|line| (line["detail"]["refusal"].clone(), line["detail"]["reason"].clone())).collect();
+    assert_eq!(details, [(json!("too_late"), json!("Bus was late")), (json!("too_late"), json!("Knows him"))], "{told:?}");
+    let metrics = fixture.app.anonymous().get("/metrics").await.text();
+    assert!(metrics.contains("gatehouse_gate_overrides_total 2"), "{metrics}");
+}
+
 /// An Ed25519 key pair from a seed, with the public key in base64url.
 fn key_pair(seed: u8) -> (KeyPair, String) {
     let pair = KeyPair::from_seed(Seed::new([seed; 32]));

@@ -13,6 +13,7 @@ use kit::{Answer, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::overrule::MAX_REASON;
 use super::refused::{Refused, RefusedBooking};
 use super::scans::{self, EntryScan, NONCE_USED, Nonce, Unanswered, Verdict};
 use crate::temple::{Temple, UNKNOWN_TIME_ZONE};
@@ -49,6 +50,8 @@ pub struct OfflineScan {
     /// The booking's id or code; required without a ticket.
     #[input(alias("booking_id", "booking_code"))]
     booking: Option<Text<1, 64>>,
+    /// Why an operator let them in although the gate said no, as `POST /api/bookings/{id}/override` takes it.
+    override_reason: Option<Text<1, MAX_REASON>>,
 }
 
 impl OfflineScan {
@@ -63,6 +66,7 @@ impl OfflineScan {
             ticket: self.ticket.map(Text::into_string),
             gate: gate.map(str::to_owned),
             at: self.scanned_at.0,
+            reason: self.override_reason.map(Text::into_string),
         }
     }
 }
@@ -140,7 +144,7 @@ pub enum ScanOutcome {
 
 /// Takes what a gate scanned while it was offline.
 ///
-/// Each scan is decided by itself, by the time that the gate gives it; earlier ones first, so that of two with one ticket the first is let
+/// Each scan is decided by itself, an override as at the gate itself, by the time that the gate gives it; earlier ones first, so that of two with one ticket the first is let
 /// in.
 #[utoipa::path(post, path = "/api/bookings/checkin/batch", responses((status = 409, description = UNKNOWN_TIME_ZONE)))]
 pub async fn check_in_batch(caller: Caller<Operator>, Now(now): Now, Body(batch): Body<ScanBatch>) -> Answer<Json<ScanResults>> {

@@ -59,6 +59,7 @@ pub async fn check_in(
         ticket: sent.ticket.map(Text::into_string),
         gate: sent.gate.map(Text::into_string),
         at: now,
+        reason: None,
     };
     let verdict = db::transaction(|db| scans::decide_entry(db, &keys, &temple, &scan, &caller.0.id, now))?;
     scans::answer(verdict)

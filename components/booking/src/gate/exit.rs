@@ -54,7 +54,7 @@ pub async fn exit(
         let verdict = Verdict { outcome, booking: Some(booking.id), replayed: false };
         if let Some(nonce) = &sent.nonce {
             let asked = verdict.booking.as_deref().unwrap_or_default();
-            let scan = Answered { nonce, way: Way::Out, asked, site: &booking.temple_id, at: now };
+            let scan = Answered { nonce, way: Way::Out, asked, site: &booking.temple_id, at: now, reason: None, overruled: None };
             scans::keep(db, &scan, &verdict, &caller.0.id, now)?;
         }
         Ok(verdict)

@@ -4,7 +4,7 @@
 
 use axum::response::{IntoResponse, Response};
 use const_format::formatcp;
-use domain::booking::{Booked, Refusal, Scan, Status, admit};
+use domain::booking::{Booked, Refusal, Scan, Status, admit, may_overrule};
 use domain::booking_gate::Scanned;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -39,6 +39,8 @@ pub struct EntryScan {
     pub gate: Option<String>,
     /// When it was scanned, milliseconds.
     pub at: i64,
+    /// Why an operator lets them in whatever the scan says; none for a scan that stands by itself.
+    pub reason: Option<String>,
 }
 
 impl EntryScan {
@@ -113,20 +115,38 @@ pub fn decide_entry(
     };
     if let Some(stored) = stored {
         let scanned = Scanned { booking: found.as_ref().map(|booking| booking.id.as_str()), ticket: scan.ticket.as_deref() };
-        return stored.replay(Way::In, &temple.site, &scanned);
+        return if stored.is_override() == scan.reason.is_some() {
+            stored.replay(Way::In, &temple.site, &scanned)
+        } else {
+            Err(Unanswered::NonceUsed)
+        };
     }
     if scan.booking.is_some() && found.is_none() {
         return Err(Unanswered::UnknownBooking);
     }
+    let mut overruled = None;
     let outcome = match &found {
         Some(booking) => match may_enter(keys, temple, scan, booking) {
             Ok(()) => check_in(db, booking, temple, scan, actor, now)?,
+            Err(refusal) if scan.reason.is_some() && may_overrule(refusal, booking.status) => {
+                let outcome = check_in(db, booking, temple, scan, actor, now)?;
+                overruled = outcome.is_ok().then_some(refusal);
+                outcome
+            }
             Err(refusal) => Err(Refused::of(refusal, booking, temple)?),
         },
         None => Err(Refused::unknown(Refusal::BadSignature)),
     };
     let verdict = Verdict { outcome, booking: found.map(|booking| booking.id), replayed: false };
-    let scan = Answered { nonce: &scan.nonce, way: Way::In, asked: &scan.asked(), site: &temple.site, at: scan.at };
+    let scan = Answered {
+        nonce: &scan.nonce,
+        way: Way::In,
+        asked: &scan.asked(),
+        site: &temple.site,
+        at: scan.at,
+        reason: scan.reason.as_deref(),
+        overruled,
+    };
     keep(db, &scan, &verdict, actor, now)?;
     Ok(verdict)
 }
@@ -213,14 +233,20 @@ pub struct StoredAnswer {
     outcome: String,
     answer: Option<String>,
     booking: Option<String>,
+    reason: Option<String>,
 }
 
 /// What was answered to this nonce before.
 pub fn find_stored(db: &dyn Executor, nonce: &str) -> Result<Option<StoredAnswer>, Problem> {
-    db.fetch_optional("select kind, asked, site, outcome, answer, booking from booking_scans where nonce = ?", params![nonce])
+    db.fetch_optional("select kind, asked, site, outcome, answer, booking, reason from booking_scans where nonce = ?", params![nonce])
 }
 
 impl StoredAnswer {
+    /// Whether an operator let them in, or meant to, whatever the scan said.
+    pub fn is_override(&self) -> bool {
+        self.reason.is_some()
+    }
+
     /// The first answer again, when it was the same scan: however the booking was named, by its id, its code or its ticket.
     pub fn replay(self, way: Way, site: &str, scanned: &Scanned<'_>) -> Result<Verdict, Unanswered> {
         let ticket = self.asked.split_once(' ').map(|(_, ticket)| ticket).filter(|ticket| !ticket.is_empty());
@@ -248,6 +274,10 @@ pub struct Answered<'a> {
     pub site: &'a str,
     /// When it was scanned, milliseconds.
     pub at: i64,
+    /// Why an operator let them in; none for a scan that stood by itself.
+    pub reason: Option<&'a str>,
+    /// The refusal that this set aside.
+    pub overruled: Option<Refusal>,
 }
 
 /// Keeps the answer for a retry.
@@ -257,9 +287,22 @@ pub fn keep(db: &dyn Executor, scan: &Answered<'_>, verdict: &Verdict, actor: &s
         Err(refused) => (refused.reason.into_str(), serde_json::to_string(&refused.told).map_err(Problem::internal)?),
     };
     db.run(
-        "insert into booking_scans (nonce, kind, asked, booking, site, at, outcome, answer, judged_at, judged_by)
-         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        params![scan.nonce, scan.way.kind(), scan.asked, verdict.booking.as_deref(), scan.site, scan.at, outcome, answer, now, actor,],
+        "insert into booking_scans (nonce, kind, asked, booking, site, at, outcome, answer, judged_at, judged_by, reason, overruled)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        params![
+            scan.nonce,
+            scan.way.kind(),
+            scan.asked,
+            verdict.booking.as_deref(),
+            scan.site,
+            scan.at,
+            outcome,
+            answer,
+            now,
+            actor,
+            scan.reason,
+            scan.overruled.map(|refusal| refusal.into_str()),
+        ],
     )?;
     Ok(())
 }

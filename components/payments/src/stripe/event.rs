@@ -37,6 +37,11 @@ impl Event {
         }
     }
 
+    /// The session of a checkout page that it is about, if it is about one.
+    pub fn session(&self) -> Option<&str> {
+        self.member("id").filter(|_| self.r#type.starts_with("checkout.session."))
+    }
+
     /// Whether it is about money that goes back: a refund, or a charge of which some was refunded.
     pub fn is_about_refunds(&self) -> bool {
         self.r#type == "charge.refunded" || self.is_about_a_refund()
@@ -74,6 +79,9 @@ mod tests {
         assert!(event("charge.refunded", r#"{"id": "ch_1", "payment_intent": "pi_1"}"#).is_about_refunds());
         assert_eq!(event("charge.refunded", r#"{"id": "ch_1"}"#).refund(), None);
         assert_eq!(event("charge.refund.updated", r#"{"id": "re_1", "payment_intent": null}"#).refund(), Some("re_1"));
+        let session = event("checkout.session.completed", r#"{"id": "cs_test_1", "payment_intent": "pi_1"}"#);
+        assert_eq!((session.session(), session.intent()), (Some("cs_test_1"), None));
+        assert_eq!(event("payment_intent.succeeded", r#"{"id": "pi_1"}"#).session(), None);
         assert_eq!(event("customer.created", r#"{"id": "cus_1"}"#).intent(), None);
         assert_eq!(event("payment_intent.succeeded", r#"{"id": "pi_1/../x"}"#).intent(), None);
         assert_eq!(event("payment_intent.succeeded", "3").intent(), None);

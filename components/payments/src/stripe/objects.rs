@@ -36,6 +36,34 @@ impl Intent {
     }
 }
 
+/// A session of Stripe's own page, on which its payer pays.
+#[derive(Debug, Deserialize)]
+pub struct Session {
+    /// `cs_…`.
+    pub id: String,
+    /// `open`, `complete`, `expired`.
+    pub status: Option<String>,
+    /// Where the page is, while it is open.
+    pub url: Option<String>,
+    /// The intent that somebody's attempt to pay there has made.
+    pub payment_intent: Option<String>,
+    /// Ours: `payment_id`, `reservation_id`.
+    #[serde(default)]
+    pub metadata: Option<HashMap<String, String>>,
+}
+
+impl Session {
+    /// Whether somebody may still pay there.
+    pub fn is_open(&self) -> bool {
+        self.status.as_deref() == Some("open")
+    }
+
+    /// Whether somebody has said there that they pay; the money may still be on its way.
+    pub fn is_complete(&self) -> bool {
+        self.status.as_deref() == Some("complete")
+    }
+}
+
 /// A refund.
 #[derive(Debug, Deserialize)]
 pub struct Refund {

@@ -1,0 +1,180 @@
+//! Drawings that people upload, written anew: what is not a shape, a text or a picture in it is gone, and nothing in it leads anywhere else.
+//! Texts become shapes, with the fonts that are at hand.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use usvg::fontdb::{Database, Source};
+use usvg::roxmltree::{Document, Node, ParsingOptions};
+use usvg::{ImageHrefResolver, ImageKind, Options, Tree, WriteOptions};
+
+const FAMILY: &str = "Noto Sans";
+
+/// Those of the heat maps, see `components/crowd/fonts/README.md`.
+const FONTS: [&[u8]; 3] = [
+    include_bytes!("../../crowd/fonts/NotoSans.ttf"),
+    include_bytes!("../../crowd/fonts/NotoSansDevanagari.ttf"),
+    include_bytes!("../../crowd/fonts/NotoSansGujarati.ttf"),
+];
+
+/// The most elements, texts and comments in a drawing.
+const MAX_NODES: u32 = 20_000;
+/// How deep they may lie in each other.
+const MAX_DEPTH: usize = 64;
+/// The most elements that `use` may repeat.
+const MAX_REPEATED: usize = 50_000;
+/// The longest style sheet, bytes: each of its rules is tried on each element.
+const MAX_STYLE: usize = 16 * 1024;
+/// The longest that a drawing may become, bytes, once its texts are shapes.
+pub const MAX_WRITTEN: usize = 4 * 1024 * 1024;
+
+/// A drawing that may be shown to anybody.
+#[derive(Debug)]
+pub struct Drawing {
+    /// The SVG.
+    pub text: String,
+    /// Its width in its own units.
+    pub width: f64,
+    /// Its height in its own units.
+    pub height: f64,
+}
+
+fn fonts() -> Arc<Database> {
+    static FOUND: OnceLock<Arc<Database>> = OnceLock::new();
+    let load = || {
+        let mut database = Database::new();
+        for font in FONTS {
+            database.load_font_source(Source::Binary(Arc::new(font)));
+        }
+        database.set_sans_serif_family(FAMILY);
+        database.set_serif_family(FAMILY);
+        database.set_monospace_family(FAMILY);
+        Arc::new(database)
+    };
+    FOUND.get_or_init(load).clone()
+}
+
+/// Pictures that are in the drawing itself stay; nothing is looked up anywhere.
+fn only_its_own_pictures() -> ImageHrefResolver<'static> {
+    ImageHrefResolver {
+        resolve_data: Box::new(|media_type, data, _| match media_type {
+            "image/png" => Some(ImageKind::PNG(data)),
+            "image/jpeg" | "image/jpg" => Some(ImageKind::JPEG(data)),
+            _ => None,
+        }),
+        resolve_string: Box::new(|_, _| None),
+    }
+}
+
+/// Writes a drawing anew. The error says what is wrong with it.
+pub fn clean(text: &str) -> Result<Drawing, String> {
+    let parsing = ParsingOptions { allow_dtd: false, nodes_limit: MAX_NODES, ..ParsingOptions::default() };
+    let document = Document::parse_with_options(text, parsing).map_err(|error| format!("is no drawing that can be read: {error}"))?;
+    check(&document)?;
+    let options =
+        Options { font_family: FAMILY.to_owned(), fontdb: fonts(), image_href_resolver: only_its_own_pictures(), ..Options::default() };
+    let tree = Tree::from_xmltree(&document, &options).map_err(|error| format!("is no drawing that can be read: {error}"))?;
+    let written = tree.to_string(&WriteOptions { coordinates_precision: 4, ..WriteOptions::default() });
+    if written.len() > MAX_WRITTEN {
+        return Err("is too intricate: draw it with fewer shapes and texts".to_owned());
+    }
+    Ok(Drawing { text: written, width: f64::from(tree.size().width()), height: f64::from(tree.size().height()) })
+}
+
+/// Whether it is small enough to be read: what repeats things can be short and become very long.
+fn check(document: &Document<'_>) -> Result<(), String> {
+    let named: HashMap<&str, Node<'_, '_>> = document.descendants().filter_map(|node| Some((node.attribute("id")?, node))).collect();
+    let mut open: Vec<Node<'_, '_>> = Vec::new();
+    let mut repeated = 0_usize;
+    let mut style = 0_usize;
+    for node in document.descendants() {
+        while open.last().is_some_and(|last| node.parent() != Some(*last)) {
+            open.pop();
+        }
+        open.push(node);
+        if open.len() > MAX_DEPTH {
+            return Err(format!("has elements in each other more than {MAX_DEPTH} deep"));
+        }
+        match node.tag_name().name() {
+            "marker" => return Err("has markers, which are repeated at each point of a line: draw them as shapes".to_owned()),
+            "style" => style = style.saturating_add(node.text().map_or(0, str::len)),
+            "use" => {
+                let target = node.attributes().find(|attribute| attribute.name() == "href").and_then(|href| href.value().strip_prefix('#'));
+                let target = target.and_then(|id| named.get(id));
+                for copied in target.into_iter().flat_map(|target| target.descendants()) {
+                    repeated += 1;
+                    if copied.tag_name().name() == "use" {
+                        return Err("has a `use` of what itself holds a `use`".to_owned());
+                    }
+                    if repeated > MAX_REPEATED {
+                        return Err("repeats too many shapes by `use`".to_owned());
+                    }
+                }
+            }
+            _ => {}
+        }
+        if style > MAX_STYLE {
+            return Err(format!("has a style sheet of more than {MAX_STYLE} bytes"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn svg(inside: &str) -> String {
+        format!(
+            r#"<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="200" height="100">{inside}</svg>"#
+        )
+    }
+
+    #[test]
+    fn shapes_and_texts_stay() {
+        let drawing = clean(&svg(r##"<rect x="1" y="2" width="30" height="40" fill="#123456"/><text x="9" y="50">B1 બી</text>"##)).unwrap();
+        assert_eq!((drawing.width, drawing.height), (200.0, 100.0));
+        assert!(drawing.text.contains("#123456") && drawing.text.matches("<path").count() >= 2, "{}", drawing.text);
+        assert!(!drawing.text.contains("<text"));
+    }
+
+    #[test]
+    fn nothing_in_it_acts_or_leads_anywhere() {
+        let bad = r##"<script>alert(1)</script><rect width="9" height="9" onclick="alert(1)" fill="red"/>
+            <a xlink:href="javascript:alert(1)"><circle r="5" fill="blue"/></a><foreignObject><iframe xmlns="http://www.w3.org/1999/xhtml" src="https://evil.example"/></foreignObject>
+            <image href="https://evil.example/a.png" width="9" height="9"/><image href="file:///etc/passwd" width="9" height="9"/>
+            <image href="data:image/svg+xml;base64,PHN2Zy8+" width="9" height="9"/><use href="https://evil.example/a.svg#b"/>
+            <style>@import url(https://evil.example/a.css); rect { fill: url(https://evil.example/b) }</style>
+            <animate attributeName="href" to="javascript:alert(1)"/><set attributeName="onclick" to="alert(1)"/>"##;
+        let text = clean(&svg(bad)).unwrap().text;
+        for gone in
+            ["script", "onclick", "javascript", "evil.example", "iframe", "foreignObject", "passwd", "@import", "animate", "<a ", "<set"]
+        {
+            assert!(!text.contains(gone), "{gone} in {text}");
+        }
+    }
+
+    #[test]
+    fn what_would_become_very_large_is_refused() {
+        let entity = r#"<!DOCTYPE svg [<!ENTITY a "aaaa">]><svg xmlns="http://www.w3.org/2000/svg"><text>&a;</text></svg>"#;
+        assert!(clean(entity).is_err());
+        assert!(clean(&svg(&format!("{}{}", "<g>".repeat(100), "</g>".repeat(100)))).is_err());
+        assert!(clean(&svg(&"<g/>".repeat(30_000))).is_err());
+        let doubled = r##"<g id="a"><rect width="1" height="1"/></g><g id="b"><use href="#a"/><use href="#a"/></g><use href="#b"/>"##;
+        assert!(clean(&svg(doubled)).unwrap_err().contains("use"));
+        let many = format!(r##"<g id="a">{}</g>{}"##, "<rect/>".repeat(1_000), r##"<use href="#a"/>"##.repeat(100));
+        assert!(clean(&svg(&many)).unwrap_err().contains("repeats"));
+        assert!(clean(&svg("<marker id=\"m\"/>")).is_err());
+        assert!(clean(&svg(&format!("<style>{}</style>", "a{}".repeat(10_000)))).is_err());
+        for no_drawing in ["", "nonsense", "<html/>", "\u{0}", "<svg"] {
+            assert!(clean(no_drawing).is_err(), "{no_drawing}");
+        }
+    }
+
+    #[test]
+    fn a_picture_in_it_stays() {
+        let png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+        let text = clean(&svg(&format!(r#"<image href="data:image/png;base64,{png}" width="9" height="9"/>"#))).unwrap().text;
+        assert!(text.contains("data:image/png;base64,"), "{text}");
+    }
+}
