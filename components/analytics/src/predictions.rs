@@ -162,7 +162,7 @@ pub(crate) fn figures(filters: &PredictionFilters, now: i64) -> Answer<Predictio
             of_zones.push((Some(zone), spots, known));
         }
         // One zone that was asked for is not the site.
-        let all = of_zones.iter().map(|(_, spots, _)| spots).sum();
+        let all: i64 = of_zones.iter().map(|(_, spots, _)| spots).sum();
         let whole = filters.zone.is_none().then_some((None, all, whole));
         for (zone, spots, known) in whole.into_iter().chain(of_zones) {
             answer.add(&site, zone, spots, &known, &context, hours);

@@ -159,19 +159,20 @@ impl<D: Tabular> Table<D> {
     pub fn stream(format: Format, pages: impl FnMut() -> Answer<Option<Vec<D::Row>>> + Send + 'static) -> Answer<Self> {
         let mut rows = Rows { format, pages, ready: None, is_begun: false };
         rows.ready = rows.next()?;
-        let body = stream::unfold(Some(rows), |rows| async move {
+        let name = D::NAME;
+        let body = stream::unfold(Some(rows), move |rows| async move {
             let mut rows = rows?;
             match rows.next() {
                 Ok(Some(piece)) => Some((Ok(Bytes::from(piece)), Some(rows))),
                 Ok(None) => None,
                 Err(problem) => {
                     let cause = problem.cause().unwrap_or(problem.detail());
-                    host::log("error", "a table broke off", serde_json::json!({ "table": D::NAME, "cause": cause }));
+                    host::log("error", "a table broke off", serde_json::json!({ "table": name, "cause": cause }));
                     Some((Err(std::io::Error::other("the table broke off")), None))
                 }
             }
         });
-        let disposition = format!("attachment; filename=\"{}.{}\"", D::NAME, format.suffix());
+        let disposition = format!("attachment; filename=\"{name}.{}\"", format.suffix());
         let mut response = Response::new(Body::from_stream(body));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
