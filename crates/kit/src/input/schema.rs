@@ -61,15 +61,28 @@ impl Property {
 /// Before and after every moment that stands in an example: one says what is to come, another what has been.
 const EXAMPLES_AT: [i64; 2] = [0, 1_800_000_000_000];
 
+/// The moments that stand in a value: a rule may want to be asked near them.
+fn moments(value: &Value) -> Vec<i64> {
+    match value {
+        Value::String(text) => domain::time::parse_rfc3339(text).into_iter().collect(),
+        Value::Array(items) => items.iter().flat_map(moments).collect(),
+        Value::Object(fields) => fields.values().flat_map(moments).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// The example of an [`Input`] for the API document.
 ///
 /// # Panics
-/// If it would be refused: whoever has written it learns that from the tests of the document, which describe every input of every component.
+/// If it would be refused at whatever time: whoever has written it learns that from the tests of the document, which describe every input of every
+/// component.
 pub fn example<T: Input>() -> Option<Value> {
-    let example = T::example()?;
-    let refusals: Vec<_> = EXAMPLES_AT.iter().filter_map(|now| super::parse::<T>(example.as_bytes(), *now).err()).collect();
-    assert!(refusals.len() < EXAMPLES_AT.len(), "the example of {} is refused: {refusals:?}", T::NAME);
-    serde_json::from_str(example).ok()
+    let text = T::example()?;
+    let value: Option<Value> = serde_json::from_str(text).ok();
+    let times = EXAMPLES_AT.into_iter().chain(value.as_ref().map(moments).unwrap_or_default());
+    let refusals: Result<Vec<_>, ()> = times.map(|now| super::parse::<T>(text.as_bytes(), now).err().ok_or(())).collect();
+    assert!(refusals.is_err(), "the example of {} is refused: {refusals:?}", T::NAME);
+    value
 }
 
 /// The schema of an [`Input`]: an object with its properties.
