@@ -18,6 +18,7 @@ mod integrity;
 mod queue;
 mod settings;
 mod setup;
+mod storage;
 mod tick;
 mod unstored;
 mod urgent_watch;
