@@ -28,7 +28,6 @@ async fn only_what_was_exported_is_removed_once_it_is_old() {
     assert_eq!((export.status, export.header("content-type")), (200, "application/x-ndjson"));
     let all = lines(&export);
     assert!(all.len() > 5, "{}", all.len());
-    assert!(all.windows(2).all(|pair| id(&pair[0]) < id(&pair[1])), "the oldest first");
     let rest = lines(&admin.get(&format!("{PATH}?after={}", id(&all[2]))).await);
     assert_eq!(rest.first().map(|line| id(line).to_owned()), Some(id(&all[3]).to_owned()));
     admin.get(&format!("{PATH}?after=yesterday")).await.expect_invalid(&["after"]);

@@ -86,10 +86,10 @@ impl Fleet {
 
     /// A number from 0 to 1 that depends on the reading and on what it is for.
     fn dice(device: usize, number: i64, of: u64) -> f64 {
-        let mut bits = (device as u64) << 48 ^ (number as u64) << 3 ^ of;
+        let mut bits = ((device as u64) << 48) ^ ((number as u64) << 3) ^ of;
         for _ in 0..2 {
-            bits = (bits ^ bits >> 31).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            bits = (bits ^ bits >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            bits = (bits ^ (bits >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            bits = (bits ^ (bits >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         }
         (bits >> 11) as f64 / (1_u64 << 53) as f64
     }

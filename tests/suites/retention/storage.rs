@@ -19,7 +19,7 @@ async fn metrics_tell_rows_and_bytes_of_each_table() {
         app.tick().await;
         let metrics = app.anonymous().get("/metrics").await;
         assert_eq!(metrics.status, 200);
-        let text = metrics.text().to_string();
+        let text = metrics.text();
         let is_there = |table: &&str| text.contains(&format!("gatehouse_table_size_bytes{{table=\"{table}\"}}"));
         tables.iter().all(is_there).then_some(text)
     })
