@@ -118,7 +118,7 @@ async fn the_cron_trigger_runs_it() {
     let others: i64 = db
         .query_row("select count(*) from leases where runs = 3 and finished_at is not null and name <> 'tick'", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(others, 9, "each component notes its own");
+    assert_eq!(others, 11, "each component notes its own");
     app.shutdown().await;
 }
 

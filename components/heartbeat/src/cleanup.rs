@@ -1,23 +1,23 @@
-//! What nobody needs any more is removed, a bounded piece a run: the event feed, kept answers, tickets, visits to decoys, and what the dispatcher
-//! has sent. What belongs to one component is removed by that component's own run.
+//! What nobody needs any more is removed, a bounded piece a run: the event feed, kept answers, tickets, visits to decoys, what the dispatcher
+//! has sent, and of the audit trail what was exported. What belongs to one component is removed by that component's own run.
 
 use const_format::formatcp;
 use domain::dispatch::MessageState;
 use domain::time::DAY_MS;
-use kit::db::{self, Database, Executor as _, Fetch as _};
+use kit::db::{self, Executor as _};
 use kit::scheduled::{BATCH, Step, due, run_steps};
-use kit::{Problem, idempotency, params};
+use kit::{Problem, config, idempotency, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// How long the event feed reaches back, milliseconds: a stream that is resumed later starts anew.
-const EVENTS_KEPT_MS: i64 = DAY_MS;
+/// How long the event feed reaches back unless the variable says otherwise, days: a stream that is resumed later starts anew.
+const EVENTS_DAYS: i64 = 1;
 
 /// So many of the newest events stay, however old they are.
 const EVENTS_KEPT: i64 = 1_000;
 
-/// How long what was sent can be looked up, milliseconds.
-const MESSAGES_KEPT_MS: i64 = 30 * DAY_MS;
+/// How long what was sent can be looked up unless the variable says otherwise, days.
+const MESSAGES_DAYS: i64 = 30;
 
 /// How many rows were removed.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -29,24 +29,85 @@ pub struct Summary {
     pub expired: usize,
     /// Messages that were sent or dropped long ago, with their deliveries.
     pub messages: usize,
+    /// Lines of the audit trail that were exported.
+    pub audit: usize,
+}
+
+/// How long is kept what variables say, milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Kept {
+    events_ms: i64,
+    messages_ms: i64,
+    audit_ms: i64,
+}
+
+impl Kept {
+    async fn load() -> Result<Self, Problem> {
+        Ok(Self {
+            events_ms: days(config::number("events_days", EVENTS_DAYS).await?),
+            messages_ms: days(config::number("messages_days", MESSAGES_DAYS).await?),
+            audit_ms: days(config::number("audit_days", 0).await?),
+        })
+    }
+
+    fn events(self) -> String {
+        format!(
+            "select id from events where at < ?1 - {} and id <= (select max(id) from events) - {EVENTS_KEPT} order by at limit ?2",
+            self.events_ms
+        )
+    }
+
+    /// A message's id begins with its time (UUIDv7), so that the index by state and id finds the oldest ones.
+    fn messages(self) -> String {
+        format!(
+            "select id from messages where state in ('{}', '{}')
+                 and id < (select substr(time, 1, 8) || '-' || substr(time, 9) from (select printf('%012x', max(0, ?1 - {})) as time))
+             order by id limit ?2",
+            MessageState::Sent.into_str(),
+            MessageState::Dropped.into_str(),
+            self.messages_ms
+        )
+    }
+
+    /// The oldest lines alone are looked at: those that were exported follow each other.
+    fn audit(self) -> String {
+        format!(
+            "select id from (
+                 select id, at from audit_log where id <= (select up_to from audit_exported where id = 1) order by id limit ?2
+             ) where at < ?1 - {}",
+            self.audit_ms
+        )
+    }
+
+    /// Whether the very oldest line is one of them.
+    fn oldest_audit(self) -> String {
+        format!("select 1 from (select ?2), ({}) limit 1", self.audit().replace("limit ?2", "limit 1"))
+    }
+}
+
+/// So many days, milliseconds. What is kept for ever is kept longer than there has been time.
+const fn days(days: i64) -> i64 {
+    if days <= 0 { i64::MAX / 2 } else { days.saturating_mul(DAY_MS) }
 }
 
 /// Removes them.
-pub fn run(now: i64) -> Result<Summary, Problem> {
-    let steps = [REMOVE_EVENTS, REMOVE_ANSWERS, REMOVE_TICKETS, REMOVE_VISITS];
-    if !due([steps[0].due, steps[1].due, steps[2].due, steps[3].due, OLD_MESSAGES], now)?.contains(&true) {
+pub async fn run(now: i64) -> Result<Summary, Problem> {
+    let kept = Kept::load().await?;
+    let (events, messages, audit) = (kept.events(), kept.messages(), kept.oldest_audit());
+    let steps = [Step { change: "delete from events where id in", due: &events }, REMOVE_ANSWERS, REMOVE_TICKETS, REMOVE_VISITS];
+    let due = due([steps[0].due, steps[1].due, steps[2].due, steps[3].due, &messages, &audit], now)?;
+    if !due.contains(&true) {
         return Ok(Summary::default());
     }
     let [events, answers, tickets, visits] = run_steps(steps, now)?;
-    Ok(Summary { events, expired: answers + tickets + visits, messages: messages(now)? })
+    let [.., messages_are_due, audit_is_due] = due;
+    Ok(Summary {
+        events,
+        expired: answers + tickets + visits,
+        messages: if messages_are_due { remove_messages(kept, now)? } else { 0 },
+        audit: if audit_is_due { remove_audit(kept, now)? } else { 0 },
+    })
 }
-
-const REMOVE_EVENTS: Step = Step {
-    change: "delete from events where id in",
-    due: formatcp!(
-        "select id from events where at < ?1 - {EVENTS_KEPT_MS} and id <= (select max(id) from events) - {EVENTS_KEPT} order by at limit ?2"
-    ),
-};
 
 const REMOVE_ANSWERS: Step = Step {
     change: "delete from idempotency_keys where (caller, key) in",
@@ -69,24 +130,12 @@ const REMOVE_VISITS: Step = Step {
     due: formatcp!("select day, address from decoy_visits where last_at < ?1 - {VISITS_KEPT_MS} order by last_at limit ?2"),
 };
 
-/// A message's id begins with its time (UUIDv7), so that the index by state and id finds the oldest ones.
-const OLD_MESSAGES: &str = formatcp!(
-    "select id from messages where state in ('{}', '{}')
-         and id < (select substr(time, 1, 8) || '-' || substr(time, 9) from (select printf('%012x', max(0, ?1 - {MESSAGES_KEPT_MS})) as time))
-     order by id limit ?2",
-    MessageState::Sent.into_str(),
-    MessageState::Dropped.into_str()
-);
-
 /// Removes what was sent long ago. Dead letters stay until an administrator replays them.
-fn messages(now: i64) -> Result<usize, Problem> {
-    if !Database.exists(OLD_MESSAGES, params![now, 1_i64])? {
-        return Ok(0);
-    }
-    let before = now - MESSAGES_KEPT_MS;
+fn remove_messages(kept: Kept, now: i64) -> Result<usize, Problem> {
+    let (old, before) = (kept.messages(), now.saturating_sub(kept.messages_ms));
     db::transaction(|db| {
-        db.run(formatcp!("delete from deliveries where message_id in ({OLD_MESSAGES})"), params![now, BATCH])?;
-        let gone = db.run(formatcp!("delete from messages where id in ({OLD_MESSAGES}) returning 1"), params![now, BATCH])?;
+        db.run(&format!("delete from deliveries where message_id in ({old})"), params![now, BATCH])?;
+        let gone = db.run(&format!("delete from messages where id in ({old}) returning 1"), params![now, BATCH])?;
         // The oldest rows alone: what a dead letter still needs stays, and few of them are looked at again.
         db.run(
             "delete from outbox where id in (
@@ -104,4 +153,27 @@ fn messages(now: i64) -> Result<usize, Problem> {
         )?;
         Ok::<_, Problem>(gone.len())
     })
+}
+
+/// Removes what was exported, with what each line changed. The schema refuses to remove any other.
+fn remove_audit(kept: Kept, now: i64) -> Result<usize, Problem> {
+    let old = kept.audit();
+    db::transaction(|db| {
+        db.run(&format!("delete from audit_changes where line in ({old})"), params![now, BATCH])?;
+        let gone = db.run(&format!("delete from audit_log where id in ({old}) returning 1"), params![now, BATCH])?;
+        Ok::<_, Problem>(gone.len())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_days_are_for_ever() {
+        assert_eq!(days(1), DAY_MS);
+        assert!(days(0) > 200_000 * DAY_MS && days(-3) > 200_000 * DAY_MS);
+        assert!(1_800_000_000_000_i64.checked_sub(days(0)).is_some(), "SQLite's integers hold the difference");
+        assert!(days(i64::MAX) == i64::MAX, "an absurd number is for ever as well");
+    }
 }

@@ -19,6 +19,7 @@ mod queue;
 mod settings;
 mod setup;
 mod setup_of_channels;
+mod storage;
 mod tick;
 mod unstored;
 mod urgent_watch;

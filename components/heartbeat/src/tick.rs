@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::settings::Settings;
-use crate::{anomalies, cleanup, delivery, dispatch, escalation, health, integrity, urgent_watch, wake};
+use crate::{anomalies, cleanup, delivery, dispatch, escalation, health, integrity, storage, urgent_watch, wake};
 
 /// How long a run may last before the next one takes it for dead, milliseconds.
 const LEASE_MS: i64 = 60_000;
@@ -40,6 +40,8 @@ pub struct Summary {
     removed: cleanup::Summary,
     /// Tables whose pages were checked.
     integrity: integrity::Summary,
+    /// Tables whose sizes were found, and free pages that the file gave back.
+    storage: storage::Summary,
     /// Components, heartbeat aside, whose last good run is too long ago: the dead man's switch is not told.
     late: Vec<&'static str>,
     /// Whether the dead man's switch was told.
@@ -106,8 +108,9 @@ async fn work(owner: &str, now: i64, mut steps: Steps) -> Result<Summary, Proble
         Ok(settings) => {
             summary.escalated = steps.record("escalation", escalation::climb(&settings, now));
             summary.dispatch = steps.record("dispatch", dispatch::drain(&settings, None).await);
-            summary.removed = steps.record("clean-up", cleanup::run(now));
+            summary.removed = steps.record("clean-up", cleanup::run(now).await);
             summary.integrity = steps.record("integrity", integrity::run(host::now_ms()));
+            summary.storage = steps.record("storage", storage::run(host::now_ms()));
             summary.late = end(owner, steps.failed.is_empty())?;
             if steps.failed.is_empty()
                 && summary.late.is_empty()

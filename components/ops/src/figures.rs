@@ -35,6 +35,16 @@ pub struct Figures {
     pub messages_by_state: Counts,
     pub mqtt_rejected_by_reason: Counts,
     pub scheduled_runs: Vec<LastRun>,
+    pub tables: Vec<TableSize>,
+}
+
+/// How large a table was when heartbeat's scheduled run last looked at it; the one without a name has the file's free pages for rows.
+#[derive(FromRow)]
+pub struct TableSize {
+    pub name: String,
+    /// Below 0 where the database does not tell.
+    pub rows: i64,
+    pub bytes: i64,
 }
 
 /// What has no label.
@@ -164,6 +174,9 @@ const MESSAGES: &str = concatcp!(
 /// One row for each reason that there was.
 const MQTT_REJECTED: &str = "select reason as label, count from mqtt_rejections";
 
+/// Rows of tables are not counted here: that would read each of them.
+const TABLES: &str = "select name, rows, bytes from table_sizes where rows >= 0 order by name";
+
 impl Figures {
     /// Reads them.
     pub fn read(now: i64) -> Result<Self, Problem> {
@@ -180,6 +193,7 @@ impl Figures {
             messages_by_state: counts(&UNSENT_MESSAGES, MESSAGES, params![])?,
             mqtt_rejected_by_reason: counts(<Rejection as VariantNames>::VARIANTS, MQTT_REJECTED, params![])?,
             scheduled_runs: scheduled::last_runs(now)?.to_vec(),
+            tables: Database.fetch_all(TABLES, params![])?,
         })
     }
 }

@@ -16,7 +16,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::figures::{Counts, Figures};
+use crate::figures::{Counts, Figures, TableSize};
 
 /// Returns the metrics, as Prometheus reads them.
 #[utoipa::path(get, path = "/metrics", responses(
@@ -102,6 +102,25 @@ fn last_runs(encoder: &mut DescriptorEncoder, runs: &[LastRun]) -> fmt::Result {
     Ok(())
 }
 
+/// What is known of the tables' sizes; a table that was not looked at yet has no sample.
+fn table_sizes(encoder: &mut DescriptorEncoder, tables: &[TableSize]) -> fmt::Result {
+    let is_table = |size: &&TableSize| !size.name.is_empty();
+    let help = "Rows of a table, as heartbeat's scheduled run last found them";
+    let mut family = encoder.encode_descriptor("table_rows", help, None, prometheus_client::metrics::MetricType::Gauge)?;
+    for size in tables.iter().filter(is_table) {
+        ConstGauge::new(size.rows).encode(family.encode_family(&[("table", size.name.as_str())])?)?;
+    }
+    let (name, help) = ("table_size", "Bytes of a table and its indexes, as heartbeat's scheduled run last found them");
+    let mut family = encoder.encode_descriptor(name, help, Some(&Unit::Bytes), prometheus_client::metrics::MetricType::Gauge)?;
+    for size in tables.iter().filter(is_table) {
+        ConstGauge::new(size.bytes).encode(family.encode_family(&[("table", size.name.as_str())])?)?;
+    }
+    if let Some(free) = tables.iter().find(|size| size.name.is_empty()) {
+        one(encoder, "database_free_pages", "Pages of the database's file that hold nothing", None, &ConstGauge::new(free.rows))?;
+    }
+    Ok(())
+}
+
 fn one(encoder: &mut DescriptorEncoder, name: &str, help: &str, unit: Option<&Unit>, metric: &impl EncodeMetric) -> fmt::Result {
     metric.encode(encoder.encode_descriptor(name, help, unit, metric.metric_type())?)
 }
@@ -150,6 +169,7 @@ impl Collector for Figures {
             one(encoder, "scheduled_run_age", "Time since the last good scheduled run of heartbeat", Some(&Unit::Seconds), &age)?;
         }
         last_runs(encoder, &self.scheduled_runs)?;
+        table_sizes(encoder, &self.tables)?;
         one(encoder, "schema_version", "Version of the database schema", None, &ConstGauge::new(self.totals.schema_version))
     }
 }
@@ -178,6 +198,10 @@ mod tests {
                 LastRun { component: "auth", finished_at: Some(1_800_000_000_250), age_ms: 0 },
                 LastRun { component: "crowd", finished_at: None, age_ms: 0 },
             ],
+            tables: vec![
+                TableSize { name: String::new(), rows: 17, bytes: 0 },
+                TableSize { name: "readings".to_owned(), rows: 5, bytes: 4096 },
+            ],
         })
         .unwrap();
         for line in [
@@ -192,6 +216,9 @@ mod tests {
             "gatehouse_people_inside 4",
             "# TYPE gatehouse_scheduled_run_last_success_timestamp_seconds gauge",
             "gatehouse_scheduled_run_last_success_timestamp_seconds{component=\"auth\"} 1800000000.25",
+            "gatehouse_table_rows{table=\"readings\"} 5",
+            "gatehouse_table_size_bytes{table=\"readings\"} 4096",
+            "gatehouse_database_free_pages 17",
             "# EOF",
         ] {
             assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");

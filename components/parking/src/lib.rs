@@ -6,6 +6,7 @@ mod credentials;
 mod devices;
 mod lots;
 mod overview;
+mod schedule;
 mod sites;
 mod slot_monitoring;
 mod spots;
@@ -14,7 +15,7 @@ mod thresholds;
 mod zones;
 
 use kit::api::Api;
-use kit::routes;
+use kit::{routes, scheduled};
 
 /// The routes.
 pub fn api() -> Api {
@@ -25,6 +26,7 @@ pub fn api() -> Api {
         .routes(routes![devices::list, devices::create::create, devices::read, devices::update::update, devices::delete::delete])
         .routes(routes![credentials::list, credentials::create, credentials::revoke])
         .routes(routes![overview::read, slot_monitoring::list_zones, slot_monitoring::list_slots, lots::read_latest, lots::create])
+        .routes([scheduled::route::<schedule::Summary>()])
 }
 
-kit::component!(crate::api);
+kit::component!(crate::api, scheduled: scheduled::run::<crate::schedule::Summary>);

@@ -1,4 +1,5 @@
-//! `/api/event-logs`: the audit trail, read only: every change and who made it. The schema refuses to change or delete a line of it.
+//! `/api/event-logs`: the audit trail, read only: every change and who made it. The schema refuses to change a line of it, and to delete one
+//! that was not exported ([`crate::event_logs_export`]).
 
 use axum::Json;
 use axum::extract::Path;
@@ -26,17 +27,17 @@ use utoipa::openapi::{ContentBuilder, RefOr};
 use crate::audit_id;
 
 /// The lines of one export. What is beyond is behind the address in `Link`.
-const MAX_EXPORTED: usize = 10_000;
+pub const MAX_EXPORTED: usize = 10_000;
 
 /// A line of the audit trail.
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct AuditLine {
     /// UUIDv7.
     #[row(with = id)]
-    id: String,
+    pub id: String,
     #[row(column = "id")]
     #[serde(skip)]
-    number: i64,
+    pub number: i64,
     /// When it was.
     at: Timestamp,
     /// A user's id, `device:CODE` or `system`.
@@ -59,7 +60,7 @@ fn id(row: &Row) -> Result<String, Problem> {
     Ok(audit_id::of(row.get("at")?, row.get("id")?).to_string())
 }
 
-const SELECT: &str = concatcp!(
+pub const SELECT: &str = concatcp!(
     "select id, at, actor, ",
     actor::NAME,
     " as actor_name, action, entity, subject, coalesce(
@@ -212,7 +213,7 @@ fn csv(lines: &[AuditLine]) -> Result<Vec<u8>, Problem> {
     writer.into_inner().map_err(Problem::internal)
 }
 
-fn ndjson(lines: &[AuditLine]) -> Result<Vec<u8>, Problem> {
+pub fn ndjson(lines: &[AuditLine]) -> Result<Vec<u8>, Problem> {
     let mut body = Vec::new();
     for line in lines {
         serde_json::to_writer(&mut body, line).map_err(Problem::internal)?;

@@ -6,6 +6,7 @@
 mod audit_id;
 mod availability;
 mod event_logs;
+mod event_logs_export;
 mod incidents;
 mod maintenance;
 mod resources;
@@ -36,6 +37,8 @@ pub fn api() -> Api {
         incidents::history,
         event_logs::list,
         event_logs::read,
+        event_logs_export::read,
+        event_logs_export::confirm,
     ])
 }
 

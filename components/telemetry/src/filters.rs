@@ -1,7 +1,7 @@
 //! The filters of the lists: a device, a span of time, and how its readings are given. Older clients' names for them are taken too
 //! (docs/reference/clients.md#slot-monitoring).
 
-use domain::bucket::BucketWidth;
+use domain::bucket::{BucketChoice, BucketWidth};
 use domain::time::{DAY_MS, MAX_MS, parse_rfc3339};
 use kit::db::{Database, Fetch as _};
 use kit::input::{At, Code, Field, Input, SchemaRef, Schemas, Timestamp, Value, any_of_schemas};
@@ -101,10 +101,18 @@ impl SpanFilters {
 pub struct ReadingFilters {
     #[input(flatten)]
     pub span: SpanFilters,
-    /// Min, mean, max and count by so much time, of one device.
-    pub bucket: Option<BucketWidth>,
+    /// Min, mean, max, count and energy by so much time, of one device. `auto` is `5m` for spans up to two days, `1h` up to 31 days, else `1d`.
+    bucket: Option<BucketChoice>,
     /// By time; without a device, by device and time. `asc` unless it says otherwise.
     pub order: Option<Order>,
+}
+
+impl ReadingFilters {
+    /// How wide the buckets are that were asked for, if they were.
+    pub fn bucket(&self) -> Option<BucketWidth> {
+        let (from, to) = self.span.span();
+        self.bucket.map(|choice| choice.width(to.saturating_sub(from)))
+    }
 }
 
 /// A device's row id and its code as it is written.

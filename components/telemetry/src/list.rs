@@ -38,10 +38,11 @@ impl Respond for Readings {
 
 /// Lists readings in the order of time.
 ///
-/// Without `device` all devices' readings, one device after the other. With `bucket`, which needs its device, figures by time.
+/// Without `device` all devices' readings, one device after the other. With `bucket`, which needs its device, figures by time: from the
+/// readings, or from their roll-ups, as `level` of each says. Readings are removed after `readings_days`; their roll-ups stay.
 #[utoipa::path(get, path = "/api/telemetry", responses((status = 404, description = "There is no such device.")))]
 pub async fn list(_: Caller<Operator>, listing: Listing<ReadingFilters>) -> Answer<Readings> {
-    match (listing.filters.span.device()?, listing.filters.bucket) {
+    match (listing.filters.span.device()?, listing.filters.bucket()) {
         (Some(device), Some(width)) => buckets::page(&listing, &device, width).map(Readings::Buckets),
         (Some(device), None) => of_device(&listing, &device).map(Readings::Stored),
         (None, None) => of_all(&listing).map(Readings::Stored),

@@ -74,7 +74,7 @@ impl Database {
     }
 }
 
-/// Runs one statement that changes nothing on a connection of its own, which has nothing of the database in its cache.
+/// Runs one statement that changes nothing of what is stored on a connection of its own, which has nothing of the database in its cache.
 pub fn on_own_connection(sql: &str) -> Result<Rows, DbError> {
     backend::Connection::open()?.run(sql, &backend::lower(Vec::new()))
 }

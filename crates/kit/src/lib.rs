@@ -36,6 +36,7 @@ pub mod problem;
 pub mod refunds;
 pub mod representation;
 pub mod request;
+pub mod retention;
 pub mod row;
 pub mod scheduled;
 pub mod security;

@@ -33,6 +33,9 @@ pub(crate) fn connect() -> Result<Connection, DbError> {
     if current(&connection)? >= latest() {
         return Ok(connection);
     }
+    // Before the first table, which is the only time that SQLite takes it: so that pages which become free can be given back. A database that is
+    // there already stays as it is, and libSQL refuses it.
+    let _ = patience::retry(|| connection.control("pragma auto_vacuum = incremental"));
     // Outside a transaction, as SQLite wants it; it lasts. libSQL is in WAL mode by itself and may refuse the pragma.
     let _ = patience::retry(|| connection.control("pragma journal_mode = wal"));
     let own = Connection::open()?;

@@ -32,7 +32,8 @@ use crate::trusted::Trusted;
 use crate::{Answer, Problem, host, params};
 
 /// The components with scheduled work, beside [`HEARTBEAT`]; a test compares them with the manifest.
-pub const COMPONENTS: [&str; 9] = ["alerts", "auth", "booking", "cameras", "crowd", "mail", "payments", "reservations", "transport"];
+pub const COMPONENTS: [&str; 11] =
+    ["alerts", "auth", "booking", "cameras", "crowd", "mail", "parking", "payments", "reservations", "telemetry", "transport"];
 
 /// The component whose run is what is nobody else's. It notes it itself, with the lease of its run.
 pub const HEARTBEAT: &str = "heartbeat";
@@ -77,7 +78,7 @@ fn note_unless_due(component: &str, selects: &[&str], now: i64) -> Result<bool, 
 }
 
 /// Which rows these steps are for: of a [`Work`] that has no others.
-pub const fn due_of<const N: usize>(steps: &[Step; N]) -> [&'static str; N] {
+pub const fn due_of<const N: usize>(steps: &[Step<'static>; N]) -> [&'static str; N] {
     let mut due = [""; N];
     let mut index = 0;
     while index < N {
@@ -89,16 +90,16 @@ pub const fn due_of<const N: usize>(steps: &[Step; N]) -> [&'static str; N] {
 
 /// A step of a run that changes the rows that a select gives, or the oldest of them.
 #[derive(Clone, Copy, Debug)]
-pub struct Step {
+pub struct Step<'a> {
     /// The statement up to what the keys of its rows are to be `in`: `delete from a where id in`.
-    pub change: &'static str,
+    pub change: &'a str,
     /// The select of those keys. `?1` is now, and `?2` how many at most, which it must bound itself by.
-    pub due: &'static str,
+    pub due: &'a str,
 }
 
 /// Runs the steps that have anything to do; how many rows each has changed. Which have is asked in one read: nearly always none has, and no
 /// writer waits. A step that fails does not keep the others from being done; the first failure is the answer.
-pub fn run_steps<const N: usize>(steps: [Step; N], now: i64) -> Result<[usize; N], Problem> {
+pub fn run_steps<const N: usize>(steps: [Step<'_>; N], now: i64) -> Result<[usize; N], Problem> {
     let mut done = [0; N];
     // What one changes may be what a later one has to do.
     let Some(first) = due(steps.map(|step| step.due), now)?.into_iter().position(|is_due| is_due) else { return Ok(done) };

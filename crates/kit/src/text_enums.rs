@@ -9,6 +9,7 @@ crate::text_enum! {
     domain::anomaly::Kind,
     domain::booking::Refusal,
     domain::booking::Status,
+    domain::bucket::BucketChoice,
     domain::bucket::BucketWidth,
     domain::camera::Failure,
     domain::camera::Level,

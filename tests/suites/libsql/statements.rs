@@ -65,7 +65,7 @@ const READY: usize = 1;
 const LOGIN: usize = 2;
 const INGEST: usize = 1;
 const EMERGENCY: usize = 8;
-const TICK: usize = 20;
+const TICK: usize = 23;
 
 /// Waits until what goes on behind an answer is over.
 async fn settled(app: &App) {

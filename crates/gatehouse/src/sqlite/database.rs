@@ -234,6 +234,8 @@ fn watch(database: &Weak<Database>) {
 /// another: with one that stays, it is the same file as long as the database is open.
 fn keep_log(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    // The components ask for it too, but the file has its first page from here on. One that has tables stays as it is.
+    connection.execute_batch("pragma auto_vacuum = incremental")?;
     connection.query_row("pragma journal_mode = wal", [], |_| Ok(()))?;
     connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
     connection.busy_timeout(Duration::ZERO)
