@@ -1,0 +1,10 @@
+// The shuttles of a temple.
+
+import { html } from "../../lib/ui.js";
+import { ShuttleBoard } from "../../parts/shuttle-board.js";
+import { OfTemple } from "../../parts/site-tabs.js";
+
+/** The page. */
+export default function ShuttlesPage() {
+  return html`<${OfTemple}>${(temple) => html`<div class="page shuttles-page" key=${temple.slug}><${ShuttleBoard} temple=${temple} /></div>`}</${OfTemple}>`;
+}
