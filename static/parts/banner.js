@@ -44,7 +44,7 @@ export function Banners() {
   const state = useStore("broadcasts", "site", "sites");
   const now = useNow();
   const shown = urgent(state, now);
-  return html`<div class="banners">
+  return html`<section class="banners" aria-label=${t("Announcements")}>
     ${shown.map((alert) => {
       const place = state.sites.find((one) => one.slug === alert.site)?.name ?? alert.site ?? t("Everywhere");
       const until = time(alert.expires_at);
@@ -55,7 +55,7 @@ export function Banners() {
       </div>`;
     })}
     <${Waiting} />
-  </div>`;
+  </section>`;
 }
 
 function Waiting() {

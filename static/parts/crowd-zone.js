@@ -18,7 +18,7 @@ export function CrowdZone({ zone, now, stale, timeZone }) {
   const isOld = zone.count !== null && stale;
   const share = zone.capacity ? `${t("of {n}", { n: number(zone.capacity) })}${known ? ` · ${Math.round(zone.percent_of_capacity)} %` : ""}` : t("people");
   return html`<section class="panel crowd-zone" data-zone=${zone.zone} data-level=${zone.level} data-stale=${isOld ? "" : undefined} aria-labelledby=${title}>
-    <header class="crowd-zone-head"><h3 id=${title}>${zone.name}</h3><${Level} level=${zone.level} /></header>
+    <header class="crowd-zone-head"><h2 id=${title}>${zone.name}</h2><${Level} level=${zone.level} /></header>
     <p class="crowd-figures"><strong class="crowd-count">${zone.count === null ? "–" : number(zone.count)}</strong><span class="crowd-share">${share}</span></p>
     <div class="crowd-meter" aria-hidden="true" data-unknown=${zone.capacity ? undefined : ""}><span class="crowd-part" style=${{ inlineSize: `${Math.min(100, zone.percent_of_capacity ?? 0)}%` }}></span>
       ${LEVELS.slice(1).map((level) => html`<span class="crowd-bound" data-level=${level.key} key=${level.key}></span>`)}</div>

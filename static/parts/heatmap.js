@@ -34,7 +34,7 @@ export function HeatMap({ path }) {
 
 function Table({ map }) {
   const hours = map.zones[0]?.hours.map((cell) => cell.hour) ?? [];
-  return html`<div class="heat-scroll" tabindex="0" role="region" aria-labelledby="heat-title"><table class="heat">
+  return html`<div class="heat-scroll" tabindex="0" role="region" aria-label=${t("{name}: table", { name: t("Through the day") })}><table class="heat">
     <caption class="visually-hidden">${t("How full each zone of {site} is by the hour of the day, in per cent of its capacity", { site: map.name })}</caption>
     <thead><tr><th scope="col">${t("Zone")}</th>${hours.map((hour) => html`<th scope="col" key=${hour}>${String(hour).padStart(2, "0")}</th>`)}</tr></thead>
     <tbody>${map.zones.map((zone) => html`<tr key=${zone.zone}><th scope="row" title=${zone.name}>${zone.name}</th>${zone.hours.map((cell) => html`<${Cell} key=${cell.hour} zone=${zone} cell=${cell} />`)}</tr>`)}</tbody>

@@ -27,11 +27,11 @@ class Bay extends Component {
     const words = [spot.spot_id, note ?? t(stateLabel(spot.status)), t(KINDS[spot.kind] ?? spot.kind)];
     if (device) words.push(`${t("device")} ${device} ${t(health(shown).label).toLowerCase()}`);
     return html`<button type="button" class="bay" data-spot=${spot.spot_id} data-state=${spot.status} data-kind=${spot.kind} tabindex=${tabbable ? "0" : "-1"}
-      aria-pressed=${pressed} aria-disabled=${disabled ? "true" : undefined} aria-label=${words.join(", ")} title=${words.join(" · ")} ref=${(element) => { this.element = element; }}>
+      aria-pressed=${pressed} aria-disabled=${disabled ? "true" : undefined} title=${words.join(" · ")} ref=${(element) => { this.element = element; }}>
       <span class="bay-kind">${spot.kind !== "standard" && KINDS[spot.kind] && html`<${Icon} name=${spot.kind} class="kind-icon" />`}</span>
       <span class="bay-stale" data-health=${shown}>${shown && shown !== "healthy" && html`<${Icon} name=${health(shown).icon} class="health-icon" />`}</span>
       <span class="bay-mark">${MARKS[spot.status] && html`<${Icon} name=${MARKS[spot.status]} class="mark-icon" />`}</span>
-      <span class="bay-number">${shortSpot(spot.spot_id)}</span>
+      <span class="bay-number">${shortSpot(spot.spot_id)}</span><span class="visually-hidden">, ${words.join(", ")}</span>
     </button>`;
   }
 }

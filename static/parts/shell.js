@@ -67,10 +67,10 @@ function useCounts() {
   };
 }
 
-function Links({ pages, counts }) {
+function Links({ pages, counts, brief }) {
   const { site, page: shown } = route.value;
   return pages.map((page) => html`<li key=${page.key}><a href=${address(site ?? null, page.key)} aria-current=${page.key === shown ? "page" : undefined} title=${t(page.title)}>
-    <${Icon} name=${page.icon} /><span class="nav-title">${t(page.title)}</span>
+    <${Icon} name=${page.icon} /><span class="nav-title">${t(brief ? page.short ?? page.title : page.title)}</span>
     ${counts[page.key]?.count > 0 && html`<span class="count" data-severity=${counts[page.key].severity}>${counts[page.key].count}</span>`}
   </a></li>`);
 }
@@ -95,7 +95,7 @@ function Bar({ pages }) {
   useEffect(() => setOpen(false), [route.value]);
   return html`<nav class="bar" aria-label=${t("Pages")}>
     ${open && html`<div class="bar-more"><ul><${Links} pages=${rest} counts=${counts} /></ul></div>`}
-    <ul class="bar-items"><${Links} pages=${shown} counts=${counts} />
+    <ul class="bar-items"><${Links} pages=${shown} counts=${counts} brief />
       ${rest.length > 0 && html`<li><button type="button" aria-expanded=${open} onClick=${() => setOpen(!open)}><${Icon} name="menu" /><span class="nav-title">${t("More")}</span></button></li>`}
     </ul>
   </nav>`;
@@ -120,10 +120,10 @@ export function Shell({ page, children }) {
   return html`<div class=${cx("console", isWall && "console-wall", page?.bare && "console-bare")} data-page=${page?.key} data-rank=${rank}>
     <button type="button" class="skip" onClick=${() => main.current.focus()}>${t("Skip to the page")}</button>
     <header class="top">
-      <a class="brand" href=${address(site ?? null, pages[0].key)}><${Icon} name="gate" class="brand-mark" /><span class="brand-name">Gatehouse</span></a>
+      <a class="brand" title="Gatehouse" href=${address(site ?? null, pages[0].key)}><${Icon} name="gate" class="brand-mark" /><span class="brand-name">Gatehouse</span></a>
       <${SitePicker} />
-      ${who && html`<button type="button" class="button button-quiet top-search" onClick=${openSearch} aria-label=${t("Search")} title=${`${t("Search")} (⌘K)`}>
-        <${Icon} name="search" /><span class="wide">${t("Search")}</span><kbd class="wide">⌘K</kbd></button>`}
+      ${who && html`<button type="button" class="button button-quiet top-search" onClick=${openSearch} title=${`${t("Search")} (⌘K)`}>
+        <${Icon} name="search" /><span class="wide">${t("Search")}</span><kbd class="wide" aria-hidden="true">⌘K</kbd></button>`}
       <${Freshness} />
       <${Clock} />
       <div class="who">
@@ -139,8 +139,8 @@ export function Shell({ page, children }) {
       <main class="slot" id="main" tabindex="-1" ref=${main}>${children}</main>
     </div>
     ${!isWall && !page?.bare && html`<${Bar} pages=${pages} />`}
-    ${rank < 2 && page?.key !== "sos" && (who
+    ${rank < 2 && page?.key !== "sos" && html`<aside aria-label=${t("Emergency")}>${who
       ? html`<a class="sos-fixed" href=${address(site ?? null, "sos")}><${Icon} name="critical" />SOS</a>`
-      : html`<a class="sos-fixed" href="tel:112"><${Icon} name="phone" />112</a>`)}
+      : html`<a class="sos-fixed" href="tel:112"><${Icon} name="phone" />112</a>`}</aside>`}
   </div>`;
 }

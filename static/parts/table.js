@@ -11,7 +11,7 @@ import { Empty, Panel } from "./panel.js";
  */
 export function Table({ columns, rows, rowId, caption, rowProps, empty }) {
   if (rows.length === 0) return html`<${Empty}>${empty ?? t("There is nothing here.")}</${Empty}>`;
-  return html`<div class="table-scroll" tabindex="0" role="region" aria-label=${caption}><table class="table">
+  return html`<div class="table-scroll" tabindex="0" role="region" aria-label=${t("{name}: table", { name: caption })}><table class="table">
     <thead><tr>${columns.map((column) => html`<th scope="col" key=${column.title} class=${column.number ? "number" : undefined}>${column.title || html`<span class="visually-hidden">${t("Actions")}</span>`}</th>`)}</tr></thead>
     <tbody>${rows.map((row) => html`<tr key=${rowId(row)} ...${rowProps?.(row)}>
       ${columns.map((column) => html`<td key=${column.title} class=${column.number ? "number" : column.wrap ? "wrap" : undefined}>${column.cell(row)}</td>`)}</tr>`)}</tbody>

@@ -27,5 +27,5 @@ export function keepLoaded() {
   const loaded = performance.getEntriesByType("resource").map((entry) => new URL(entry.name))
     .filter((url) => url.origin === location.origin && url.pathname.startsWith("/console/"))
     .map((url) => url.pathname);
-  navigator.serviceWorker?.controller?.postMessage({ keep: [...new Set(loaded)] });
+  navigator.serviceWorker?.ready.then(({ active }) => active?.postMessage({ keep: [...new Set(loaded)] }));
 }

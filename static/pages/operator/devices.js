@@ -57,7 +57,7 @@ function List({ site }) {
   const rows = shown.slice(0, MOST);
   return html`<div class="page devices-page"><h1 class="visually-hidden">${t("Devices")}</h1><${Panel} class="devices-panel" id="devices" title=${t("Devices")} resource=${{ ...fresh.value, reload: () => reload("devices") }}
     actions=${html`<button type="button" class="button button-quiet" onClick=${() => reload("devices")}><${Icon} name="refresh" /> ${t("Refresh")}</button><button type="button" class="button button-quiet" onClick=${() => saveCsv("devices", CSV, shown)}><${Icon} name="download" /> CSV</button>`}>${() => html`${filters}
-    ${rows.length === 0 ? html`<${Empty}>${here.length ? t("No device matches.") : t("No devices here.")}</${Empty}>` : html`<div class="table-scroll" tabindex="0" role="region" aria-label=${t("Devices")}><table class="table devices">
+    ${rows.length === 0 ? html`<${Empty}>${here.length ? t("No device matches.") : t("No devices here.")}</${Empty}>` : html`<div class="table-scroll" tabindex="0" role="region" aria-label=${t("{name}: table", { name: t("Devices") })}><table class="table devices">
       <thead><tr>${["Health", "Device", "Place", "Last seen", "Battery", "Supply", "Firmware"].map((title) => html`<th scope="col" key=${title}>${t(title)}</th>`)}</tr></thead>
       <tbody>${rows.map((device) => html`<tr class="device" key=${device.device_code} data-device=${device.device_code} data-health=${device.shown}><td><${Health} device=${device} /></td>
         <td><a class="device-code" href=${address(device.site, "devices", device.device_code)}>${device.device_code}</a></td><td>${[device.zone, device.spot_id !== device.device_code && device.spot_id].filter(Boolean).join(" · ")}</td>

@@ -46,7 +46,7 @@ function Site({ row }) {
       ${waiting > 0 && html`<a class="tag" data-tone="critical" href=${address(site.slug, "emergencies")}><${Icon} name="sos" />${waiting} SOS</a>`}
       ${critical > 0 && html`<a class="tag" data-tone="critical" href=${address(site.slug, "alerts", null, { severity: "critical" })}><${Icon} name="critical" />${critical}</a>`}
       ${warning > 0 && html`<a class="tag" data-tone="warning" href=${address(site.slug, "alerts", null, { severity: "warning" })}><${Icon} name="warning" />${warning}</a>`}
-      ${!waiting && !critical && !warning && html`<span class="tag" data-tone="good"><${Icon} name="check" />${t("All is well")}</span>`}</header>
+      ${is === "good" && html`<span class="tag" data-tone="good"><${Icon} name="check" />${t("All is well")}</span>`}</header>
     <dl class="site-facts">
       ${spots.total > 0 && html`<div><dt>${t("Parking")}</dt><dd><a href=${address(site.slug, "parking")}><strong class="big">${number(spots.free)}</strong> ${t("of {n} free", { n: number(spots.total) })}</a>
         <span class="meter" aria-hidden="true"><span class="meter-part" style=${{ width: `${100 * taken}%` }}></span></span></dd></div>`}

@@ -23,7 +23,7 @@ export default function PaidPage({ detail }) {
     return api.get(path);
   }, [detail], { every: EVERY_MS });
   if (!detail) return html`<div class="page"><${Empty}>${t("There is no such page")}</${Empty}></div>`;
-  return html`<div class="page"><${Panel} title=${cancelled ? t("Not paid") : t("Payment")} id="paid" resource=${resource}>${(one) => {
+  return html`<div class="page"><h1 class="visually-hidden">${t("Payment")}</h1><${Panel} title=${cancelled ? t("Not paid") : t("Payment")} id="paid" resource=${resource}>${(one) => {
     const paid = one.paid > 0 && one.status !== "pending_payment";
     return html`<div class="panel-body">
       <p class="big row"><${Icon} name=${paid ? "check" : cancelled ? "close" : "refresh"} /> ${paid ? t("Paid. Your spot is yours.") : cancelled ? t("You did not pay. The spot is held a little longer.") : t("The payment is being confirmed…")}</p>
