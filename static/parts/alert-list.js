@@ -114,7 +114,11 @@ function useFrozen(alerts) {
   const shown = held ? held.map((id) => byId.get(id) ?? store.state.alerts.get(id)).filter(Boolean) : alerts;
   return {
     shown, fresh: fresh.length, isHeld: held !== null,
-    release: () => setHeld(null),
+    release() {
+      // The pill that was pressed is gone with its focus.
+      within.current.focus = false;
+      setHeld(null);
+    },
     handlers: {
       onPointerEnter: (event) => { if (event.pointerType !== "touch") { within.current.pointer = true; hold(); } },
       onPointerLeave: () => { within.current.pointer = false; settle(); },

@@ -16,13 +16,29 @@ const RIGHT: &str = "\u{e014}";
 #[tokio::test(flavor = "multi_thread")]
 async fn the_files_are_compressed_tagged_and_locked_down() {
     let app = App::start().await;
-    for path in ["/console/", "/console", "/console/app.js", "/console/lib/api.js", "/console/styles/base.css", "/console/favicon.svg", "/console/s/somnath/crowd"] {
+    for path in [
+        "/console/",
+        "/console",
+        "/console/app.js",
+        "/console/lib/api.js",
+        "/console/styles/base.css",
+        "/console/favicon.svg",
+        "/console/s/somnath/crowd",
+    ] {
         let plain = app.anonymous().get(path).await;
         assert_eq!(plain.status, 200, "{path}");
         assert_eq!(plain.header("content-encoding"), "", "{path}");
         assert_eq!(plain.header("cache-control"), "no-cache", "{path}");
         let policy = plain.header("content-security-policy");
-        for rule in ["default-src 'none'", "script-src 'self' 'sha256-", "style-src 'self';", "worker-src 'self';", "trusted-types gatehouse", "frame-ancestors 'none'", "base-uri 'none'"] {
+        for rule in [
+            "default-src 'none'",
+            "script-src 'self' 'sha256-",
+            "style-src 'self';",
+            "worker-src 'self';",
+            "trusted-types gatehouse",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        ] {
             assert!(policy.contains(rule), "{path}: {policy}");
         }
         assert!(!policy.contains("unsafe"), "{policy}");
@@ -193,7 +209,8 @@ async fn signing_in_and_out() {
 
     browser.click("#sign-out").await;
     browser.wait_visible("#email").await;
-    let ended = "return performance.getEntriesByType('resource').some((one) => one.name.endsWith('/api/auth/logout') && one.responseEnd > 0)";
+    let ended =
+        "return performance.getEntriesByType('resource').some((one) => one.name.endsWith('/api/auth/logout') && one.responseEnd > 0)";
     gatehouse_tests::eventually("the session is ended", Duration::from_secs(5), || async {
         (browser.execute(ended).await == true).then_some(())
     })

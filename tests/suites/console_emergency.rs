@@ -244,7 +244,10 @@ async fn a_report_is_sent_once_and_says_what_is_not_known() {
     let listed = fixture.desk.get("/api/emergency/").await.expect(200);
     assert_eq!(listed["items"].as_array().unwrap().len(), 1);
     let report = &listed["items"][0];
-    assert_eq!((&report["type"], &report["temple_id"], &report["description"]), (&json!("fire"), &json!(fixture.temple), &json!("Help at gate 2")));
+    assert_eq!(
+        (&report["type"], &report["temple_id"], &report["description"]),
+        (&json!("fire"), &json!(fixture.temple), &json!("Help at gate 2"))
+    );
     // Where nobody measured, nothing is made up: what there is, is marked.
     assert!(report["location"].is_null() || report["location_approximate"] == true, "{report}");
     browser.assert_no_console_errors().await;

@@ -269,7 +269,6 @@ async fn a_gate_goes_on_through_a_reload_while_the_server_is_away() {
     verdict(&browser, "Come in").await;
     browser.wait_text(".gate-connection", |text| text.starts_with("Offline") && text.ends_with("1 to upload")).await;
     // The browser is closed over the cut line and opened again.
-    browser.execute("window.onbeforeunload = null").await;
     browser.open("about:blank").await;
     browser.open(&format!("{}/console/s/{}/gate", proxy.base_url(), fixture.temple.slug)).await;
     browser.wait_text(".gate-connection", |text| text.starts_with("Offline") && text.ends_with("1 to upload")).await;
