@@ -1,286 +1,150 @@
-// The console put together: who is signed in, what is loaded, what the feed changes, which view shows it.
+// The console put together: who is signed in, which page the address names, what is drawn around it.
 
-import { createApi } from "./api.js";
-import { announce } from "./dom.js";
-import { createEmergencies } from "./emergencies.js";
-import { createFeed } from "./feed.js";
-import { words } from "./format.js";
-import { device, healthAt, isOperator, takeAlert, time } from "./model.js";
-import { createHub } from "./pages.js";
-import { createStore } from "./store.js";
-import { alertsView } from "./views/alerts.js";
-import { devicesView } from "./views/devices.js";
-import { consoleShell } from "./views/header.js";
-import { loginView } from "./views/login.js";
-import { planView } from "./views/plan.js";
-import { sosNotice } from "./views/sosnotice.js";
-import { summaryView } from "./views/summary.js";
-import { createToasts } from "./views/toasts.js";
+import { startLanguage, t } from "./lib/i18n.js";
+import { address, go, route, startRouter } from "./lib/router.js";
+import { zone } from "./lib/time.js";
+import { Icon, html, render, signal, useEffect, useErrorBoundary } from "./lib/ui.js";
+import { titlePrefix } from "./parts/banner.js";
+import { Skeleton } from "./parts/panel.js";
+import { Search, startSearch } from "./parts/search.js";
+import { applyTheme } from "./parts/settings.js";
+import { Shell } from "./parts/shell.js";
+import { AskPassword, SignIn } from "./parts/signin.js";
+import { Toasts } from "./parts/toasts.js";
+import { ACCOUNT_ROUTES, RENAMED, ROUTES, firstPage, mayOpen } from "./routes.js";
+import { serverNow, store, useStore } from "./state/live.js";
+import { expired, resume, user } from "./state/session.js";
+import { keepOffline } from "./state/offline.js";
 
 const SITE_KEY = "gatehouse.site";
-const REFRESH_MS = 30_000;
-// A spot that is not on the plan has everything loaded anew, but not for each of its events.
-const UNKNOWN_SPOT_MS = 10_000;
-// What is shown is loaded once the feed is open. Where it does not open by then, the console still shows how things stand.
-const FEED_LATE_MS = 1500;
 
-const root = document.getElementById("app");
-const toasts = createToasts(document.getElementById("toasts"));
-const api = createApi({ onSignedOut: () => leave("Your session has ended. Sign in again.") });
-const feed = createFeed({
-  takeTicket: () => api.post("/api/events/ticket"),
-  onEvent,
-  onOpen() {
-    load();
-    hub.emit("open");
-  },
-  onState: (connection) => store?.set({ connection }),
-});
+/** Modules of pages by key: a component, or why it could not be loaded. */
+const loaded = signal(new Map());
 
-const hub = createHub();
-
-let store = null;
-let shell = null;
-// For operators: the emergencies, and the strip that tells of them on every page.
-let emergencies = null;
-let notice = null;
-// The load that is under way, whether another must follow it, and the events that arrive meanwhile.
-let loading = null;
-let loadAgain = false;
-let arrived = [];
-let timers = [];
-let unknownSpotAt = 0;
-
-function emptyState(user) {
-  return {
-    user,
-    operator: isOperator(user),
-    connection: "connecting",
-    loaded: false,
-    sites: [],
-    site: null,
-    zones: [],
-    spots: new Map(),
-    devices: new Map(),
-    alerts: new Map(),
-    // The server's clock minus ours: ages are the server's to tell.
-    skew: 0,
-    tick: 0,
-  };
-}
-
-const serverNow = () => Date.now() + (store?.state.skew ?? 0);
-
-/** Shows the console to whoever the session belongs to. */
-async function enter() {
-  const user = await api.get("/api/users/me");
-  store = createStore(emptyState(user));
-  emergencies = store.state.operator ? createEmergencies({ api, hub }) : null;
-  const context = { store, api, toasts, serverNow, chooseSite, signOut, hub, emergencies };
-  shell = consoleShell(context, {
-    summary: summaryView(context),
-    plan: planView(context),
-    alerts: store.state.operator ? alertsView(context) : null,
-    devices: store.state.operator ? devicesView(context) : null,
-  });
-  notice = emergencies && sosNotice(context);
-  root.replaceChildren(shell.element, ...(notice ? [notice.element] : []));
-  timers = [
-    setInterval(tick, 1000),
-    setInterval(() => refresh().catch(() => {}), REFRESH_MS),
-    setTimeout(() => {
-      if (store.state.loaded) return;
-      load();
-      emergencies?.load();
-    }, FEED_LATE_MS),
-  ];
-  feed.start();
-}
-
-/** Back to the sign-in page. */
-function leave(message) {
-  feed.stop();
-  timers.forEach(clearInterval);
-  timers = [];
-  shell?.leave();
-  shell = null;
-  notice?.leave();
-  notice = null;
-  emergencies?.leave();
-  emergencies = null;
-  store = null;
-  arrived = [];
-  toasts.clear();
-  document.title = "Gatehouse";
-  root.replaceChildren(loginView({ onSignIn: signIn, message }));
-}
-
-async function signIn(email, password) {
-  await api.signIn(email, password);
-  await enter();
-}
-
-async function signOut() {
-  leave("You are signed out.");
-  await api.signOut();
-}
-
-/** Loads everything anew; one load at a time, and one more when it was asked for meanwhile. */
-function load() {
-  if (loading) {
-    loadAgain = true;
-    return;
-  }
-  loading = loadOnce(store)
-    .catch((error) => {
-      if (store && !store.state.loaded && error.status !== 401) toasts.show({ severity: "warning", title: "Not loaded yet", text: error.message });
-    })
-    .finally(() => {
-      loading = null;
-      arrived = [];
-      if (loadAgain && store) {
-        loadAgain = false;
-        load();
-      }
+/** The sheets of a page, loaded once; shown when they are there. */
+function sheets(names) {
+  return Promise.all(names.map((name) => {
+    const href = import.meta.resolve(`/console/styles/${name}.css`);
+    if (document.querySelector(`link[href="${new URL(href).pathname}"]`)) return null;
+    return new Promise((done) => {
+      const link = document.createElement("link");
+      link.rel = "stylesheet";
+      link.href = new URL(href).pathname;
+      link.addEventListener("load", done);
+      link.addEventListener("error", done);
+      document.head.append(link);
     });
+  }));
 }
 
-async function loadOnce(mine) {
-  arrived = [];
-  const { operator } = mine.state;
-  const [overview, sites, spots, devices, ...alerts] = await Promise.all([
-    api.get("/api/dashboard/overview/"),
-    api.all("/api/sites?limit=500"),
-    api.all("/api/spots?limit=500"),
-    operator ? api.all("/api/devices/?limit=500&is_active=true") : [],
-    ...(operator
-      ? [
-          api.get("/api/alerts/?limit=100").then((page) => page.items),
-          api.all("/api/alerts/?status=active&limit=500", 500),
-          api.all("/api/alerts/?status=acknowledged&limit=500", 500),
-        ]
-      : []),
-  ]);
-  if (mine !== store) return;
-  const known = new Map();
-  for (const document of alerts.flat()) takeAlert(known, document);
-  // Alerts that were told of meanwhile have been shown: they are not new a second time.
-  for (const [kind, { id }] of arrived) {
-    if (kind === "alert" && mine.state.alerts.has(id)) takeAlert(known, mine.state.alerts.get(id));
+async function loadPage(page) {
+  if (loaded.value.get(page.key)?.component) return;
+  const put = (entry) => {
+    loaded.value = new Map(loaded.value).set(page.key, entry);
+  };
+  try {
+    const [module] = await Promise.all([page.load(), sheets(page.styles)]);
+    put({ component: module.default });
+  } catch (error) {
+    put({ error });
   }
-  const skew = clockSkew(overview.as_of);
-  mine.set({
-    skew,
-    sites,
-    site: mine.state.loaded ? mine.state.site : firstSite(sites, spots),
-    zones: overview.by_zone ?? [],
-    spots: new Map(spots.map((spot) => [spot.spot_id, spot])),
-    devices: new Map(devices.map((document) => [document.device_code, device(document, Date.now() + skew)])),
-    alerts: known,
-    loaded: true,
+}
+
+function Lazy({ page, ...props }) {
+  const entry = loaded.value.get(page.key);
+  const [broken, reset] = useErrorBoundary((error) => reportError(error));
+  useEffect(() => {
+    loadPage(page);
+  }, [page.key]);
+  useEffect(reset, [page.key, route.value.site, route.value.detail]);
+  if (broken || entry?.error) {
+    const retry = () => (broken ? reset() : loadPage(page));
+    return html`<div class="page"><div class="panel failed" role="alert"><p><${Icon} name="warning" /> <strong>${t("This page could not be opened.")}</strong></p>
+      <button type="button" class="button" onClick=${retry}>${t("Try again")}</button> <button type="button" class="button" onClick=${() => location.reload()}>${t("Reload")}</button></div></div>`;
+  }
+  if (!entry?.component) return html`<div class="page"><${Skeleton} rows=${6} /></div>`;
+  // Another site or another thing is another page: nothing of the last one stays.
+  return html`<${entry.component} key=${`${user.value?.id} ${route.value.site} ${props.detail}`} ...${props} />`;
+}
+
+function NotFound({ forbidden }) {
+  return html`<div class="page"><div class="panel not-found"><h1>${forbidden ? t("This page is not for your account") : t("There is no such page")}</h1>
+    <p>${location.pathname}</p><p><a class="button button-main" href=${address(store.state.site, firstPage(user.value?.role))}>${t("To the first page")}</a></p></div></div>`;
+}
+
+/** Sends addresses that name too little to a whole one. */
+function settle(role) {
+  const { kind, site, page, detail, query } = route.value;
+  if (kind !== "site" || (!role && site === undefined)) return;
+  const { sites, sitesLoaded } = store.state;
+  const [key, renamed] = RENAMED[page] ?? [page, detail];
+  let place = site;
+  if (place === undefined) {
+    const kept = localStorage.getItem(SITE_KEY);
+    place = kept && kept !== "all" && (!sitesLoaded || sites.some((one) => one.slug === kept)) ? kept : null;
+  }
+  const wanted = address(place, key || firstPage(role), renamed, Object.fromEntries(query));
+  if (wanted !== location.pathname + location.search) go(wanted, { replace: true });
+}
+
+function Account({ page }) {
+  useEffect(() => {
+    document.title = `${t(page.title)} · Gatehouse`;
+  }, [page.key]);
+  return html`<${Lazy} page=${page} />`;
+}
+
+function Site() {
+  const state = useStore("sites", "tick", "broadcasts");
+  const { site, page: key, detail } = route.value;
+  const page = ROUTES.find((one) => one.key === key);
+  const known = site === null || site === undefined || !state.sitesLoaded || state.sites.some((one) => one.slug === site);
+  const allowed = page && mayOpen(page, user.value?.role);
+  const name = state.sites.find((one) => one.slug === site)?.name;
+  const title = [page && known ? t(page.title) : t("Not found"), name, "Gatehouse"].filter(Boolean).join(" · ");
+  useEffect(() => {
+    const whole = titlePrefix(serverNow()) + title;
+    if (document.title !== whole) document.title = whole;
   });
-  // What happened while the answers travelled may or may not be in them; it is in order, so its last word is right.
-  const events = arrived;
-  arrived = [];
-  for (const [kind, data] of events) apply(kind, data);
+  return html`<${Shell} page=${page}>
+    ${!page || !known ? html`<${NotFound} />` : !allowed ? html`<${NotFound} forbidden />` : html`<${Lazy} page=${page} site=${site ?? null} detail=${detail} />`}
+  </${Shell}>`;
 }
 
-/** Devices report more often than their health turns: their last heartbeats are asked for now and then. */
-async function refresh() {
-  const mine = store;
-  if (!mine?.state.loaded || !mine.state.operator || loading) return;
-  const [overview, devices] = await Promise.all([
-    api.get("/api/dashboard/overview/"),
-    api.all("/api/devices/?limit=500&is_active=true"),
-  ]);
-  if (mine !== store) return;
-  const skew = clockSkew(overview.as_of);
-  mine.set({ skew, devices: new Map(devices.map((document) => [document.device_code, device(document, Date.now() + skew)])) });
+function App() {
+  const who = user.value;
+  const { kind, site, page } = route.value;
+  useEffect(() => {
+    if (who !== undefined) settle(who?.role);
+  }, [who, route.value]);
+  useEffect(() => {
+    const follow = () => {
+      if (store.state.site !== (site ?? null)) store.set({ site: site ?? null });
+      zone.value = store.state.sites.find((one) => one.slug === site)?.time_zone;
+    };
+    follow();
+    return store.subscribe(["sites"], follow);
+  }, [site]);
+
+  if (who === undefined) return html`<main class="login"><${Skeleton} /></main>`;
+  const account = kind === "account" ? ACCOUNT_ROUTES.find((one) => one.key === page) : null;
+  const wanted = ROUTES.find((one) => one.key === (RENAMED[page]?.[0] ?? page));
+  let shown = html`<${Site} />`;
+  if (account) shown = html`<${Account} page=${account} />`;
+  else if (!who && !(site !== undefined && wanted?.role === "public")) shown = html`<${SignIn} />`;
+  return html`${shown}<${Toasts} />${who && html`<${Search} />`}${expired.value && html`<${AskPassword} />`}`;
 }
 
-function clockSkew(asOf) {
-  const server = time(asOf);
-  const skew = server === null ? 0 : server - Date.now();
-  return Math.abs(skew) < 1500 ? 0 : skew;
+/** Whoever has just signed in on the page for it goes on to the first page. */
+function afterSignIn() {
+  if (route.value.kind === "account" && user.value) go(address(null, firstPage(user.value.role)), { replace: true });
 }
 
-function onEvent(kind, data) {
-  if (!store) return;
-  if (kind === "reset") {
-    load();
-    hub.emit("open");
-  } else {
-    hub.emit(kind, data);
-    if (loading) arrived.push([kind, data]);
-    if (store.state.loaded) apply(kind, data);
-  }
-}
-
-function apply(kind, data) {
-  const { state } = store;
-  if (kind === "spot") {
-    const spot = state.spots.get(data.spot_id);
-    if (!spot) {
-      if (Date.now() - unknownSpotAt > UNKNOWN_SPOT_MS) load();
-      unknownSpotAt = Date.now();
-    } else if (spot.status !== data.status || spot.kind !== data.kind) {
-      Object.assign(spot, { status: data.status, kind: data.kind });
-      store.touch("spots", spot.spot_id);
-    }
-  } else if (kind === "device") {
-    const known = state.devices.get(data.device_code);
-    if (!known) return;
-    known.health = data.health;
-    if (data.health === "healthy") known.seen = serverNow();
-    known.shown = healthAt(known, serverNow());
-    store.touch("devices", known.device_code);
-  } else if (kind === "alert" && state.operator) {
-    applyAlert(data);
-  } else if (kind === "alert_deleted" && state.alerts.delete(data.id)) {
-    store.touch("alerts", data.id);
-  }
-}
-
-function applyAlert(document) {
-  const { alerts } = store.state;
-  const isNew = !alerts.has(document.id);
-  if (!takeAlert(alerts, document)) return;
-  store.touch("alerts", document.id);
-  if (!isNew || document.status !== "active") return;
-  if (document.severity === "critical") {
-    toasts.show({ severity: "critical", title: words(document.alert_type), text: document.message, focus: `alert-${document.id}` });
-  } else {
-    announce(`${words(document.severity)}: ${document.message}`);
-  }
-}
-
-function tick() {
-  const now = serverNow();
-  for (const known of store.state.devices.values()) {
-    const shown = healthAt(known, now);
-    if (shown !== known.shown) {
-      known.shown = shown;
-      store.touch("devices", known.device_code);
-    }
-  }
-  store.set({ tick: now });
-}
-
-function firstSite(sites, spots) {
-  const kept = localStorage.getItem(SITE_KEY);
-  if (kept === "") return null;
-  if (sites.some((site) => site.slug === kept)) return kept;
-  const withSpots = new Set(spots.map((spot) => spot.site));
-  return sites.find((site) => withSpots.has(site.slug))?.slug ?? null;
-}
-
-function chooseSite(slug) {
-  localStorage.setItem(SITE_KEY, slug ?? "");
-  store.set({ site: slug });
-}
-
-if (api.canResume()) {
-  enter().catch((error) => leave(error.status === 401 ? undefined : error.message));
-} else {
-  leave();
-}
+applyTheme();
+startRouter();
+startSearch();
+await startLanguage();
+render(html`<${App} />`, document.getElementById("app"));
+user.subscribe(afterSignIn);
+await resume();
+keepOffline();

@@ -107,7 +107,7 @@ impl Browser {
     }
 
     /// Whether the reader prefers a dark page.
-    async fn prefer_dark(&self, dark: bool) {
+    pub async fn prefer_dark(&self, dark: bool) {
         let value = if dark { "dark" } else { "light" };
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] })).await;
     }
@@ -154,6 +154,23 @@ impl Browser {
         let mut answer: Value = answer.json().await.expect("chromedriver answers in JSON");
         assert!(answer["value"]["error"].is_null(), "{path}: {answer}");
         answer["value"].take()
+    }
+
+    /// Requests to addresses that match one of these patterns (`*/api/spots*`) fail from now on; none do when there are none.
+    pub async fn block(&self, patterns: &[&str]) {
+        self.devtools("Network.enable", json!({})).await;
+        self.devtools("Network.setBlockedURLs", json!({ "urls": patterns })).await;
+    }
+
+    /// Moves the pointer over what matches this CSS selector, without a click.
+    pub async fn point_at(&self, selector: &str) {
+        self.wait_visible(selector).await;
+        let place = format!(
+            "const box = document.querySelector({}).getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]",
+            json!(selector)
+        );
+        let place = self.execute(&place).await;
+        self.devtools("Input.dispatchMouseEvent", json!({ "type": "mouseMoved", "x": place[0], "y": place[1] })).await;
     }
 
     /// Opens a page.
@@ -290,7 +307,7 @@ impl Browser {
     }
 
     /// Writes a screenshot to `NAME.png` in the directory of the environment variable `GATEHOUSE_PICTURES`, if that is set.
-    async fn save_screenshot(&self, name: &str) {
+    pub async fn save_screenshot(&self, name: &str) {
         if let Some(directory) = std::env::var_os("GATEHOUSE_PICTURES") {
             std::fs::write(std::path::Path::new(&directory).join(format!("{name}.png")), self.screenshot().await)
                 .expect("a screenshot is written");

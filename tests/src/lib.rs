@@ -14,6 +14,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+pub mod axe;
 pub mod browser;
 pub mod camera;
 pub mod channels;

@@ -16,13 +16,29 @@ const RIGHT: &str = "\u{e014}";
 #[tokio::test(flavor = "multi_thread")]
 async fn the_files_are_compressed_tagged_and_locked_down() {
     let app = App::start().await;
-    for path in ["/console/", "/console", "/console/app.js", "/console/views/plan.js", "/console/style.css", "/console/favicon.svg"] {
+    for path in [
+        "/console/",
+        "/console",
+        "/console/app.js",
+        "/console/lib/api.js",
+        "/console/styles/base.css",
+        "/console/favicon.svg",
+        "/console/s/somnath/crowd",
+    ] {
         let plain = app.anonymous().get(path).await;
         assert_eq!(plain.status, 200, "{path}");
         assert_eq!(plain.header("content-encoding"), "", "{path}");
         assert_eq!(plain.header("cache-control"), "no-cache", "{path}");
         let policy = plain.header("content-security-policy");
-        for rule in ["default-src 'none'", "script-src 'self';", "style-src 'self';", "frame-ancestors 'none'", "base-uri 'none'"] {
+        for rule in [
+            "default-src 'none'",
+            "script-src 'self' 'sha256-",
+            "style-src 'self';",
+            "worker-src 'self';",
+            "trusted-types gatehouse",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        ] {
             assert!(policy.contains(rule), "{path}: {policy}");
         }
         assert!(!policy.contains("unsafe"), "{policy}");
@@ -63,7 +79,7 @@ async fn the_encoding_is_the_one_that_the_client_takes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_a_problem() {
     let app = App::start().await;
-    for path in ["/console/nothing.js", "/console/..%2Fspin.toml", "/console/views", "/console/%ff"] {
+    for path in ["/console/nothing.js", "/console/..%2Fspin.toml", "/console/lib", "/console/lib/api.0123456789ab.js", "/console/%ff"] {
         let answer = app.anonymous().get(path).await;
         assert!(matches!(answer.status, 400 | 404), "{path}: {}", answer.status);
         answer.expect_problem(answer.status);
@@ -111,6 +127,30 @@ impl Fixture {
         if known.status == 200 { operator } else { self.app.login(&self.email, &self.password).await }
     }
 
+    /// The status of an alert, by the API.
+    async fn status(&self, id: &str) -> String {
+        let alert = self.operator().await.get(&format!("/api/alerts/{id}")).await.expect(200);
+        alert["status"].as_str().expect("a status").to_owned()
+    }
+
+    async fn wait_status(&self, id: &str, wanted: &str) {
+        gatehouse_tests::eventually("the server was told", Duration::from_secs(15), || async {
+            (self.status(id).await == wanted).then_some(())
+        })
+        .await;
+    }
+
+    /// The live sessions of this client's user, but for its own.
+    async fn sessions_of(&self, client: &Client) -> Vec<Value> {
+        let listed = client.get("/api/users/me/sessions").await.expect(200);
+        let sessions = listed["items"].as_array().expect("a list").clone();
+        sessions.into_iter().filter(|session| session["is_current"] == false).collect()
+    }
+
+    async fn sessions(&self) -> Vec<Value> {
+        self.sessions_of(&self.operator().await).await
+    }
+
     async fn alert(&self, severity: &str, message: &str) -> String {
         let body = json!({ "alert_type": "intrusion", "severity": severity, "message": message, "site": self.place.site });
         let alert = self.operator().await.post("/api/alerts/", body).await.expect(201);
@@ -125,13 +165,21 @@ impl Fixture {
         format!("{}[data-state='{state}']", self.bay(spot))
     }
 
-    /// Opens the console at `base` and signs in; the browser is live then, and shows this fixture's car park.
-    async fn enter(&self, browser: &Browser, base: &str) {
-        browser.open(&format!("{base}/console/")).await;
+    /// The address of a page about this fixture's car park.
+    fn page(&self, base: &str, page: &str) -> String {
+        format!("{base}/console/s/{}/{page}", self.place.site)
+    }
+
+    /// Opens a page of the console at `base` and signs in; the browser is live then.
+    async fn enter(&self, browser: &Browser, base: &str, page: &str) {
+        browser.open(&self.page(base, page)).await;
         browser.sign_in(&self.email, &self.password).await;
         browser.wait_visible(".connection[data-state='live']").await;
-        browser.click(&format!("#site option[value='{}']", self.place.site)).await;
-        browser.wait_visible(&self.bay(0)).await;
+    }
+
+    /// Goes to another page by the navigation, in the same document.
+    async fn go(&self, browser: &Browser, page: &str) {
+        browser.click(&format!("nav.pages a[href='/console/s/{}/{page}']", self.place.site)).await;
     }
 }
 
@@ -145,23 +193,31 @@ async fn signing_in_and_out() {
 
     browser.sign_in(&fixture.email, &fixture.password).await;
     browser.wait_visible(".connection[data-state='live']").await;
-    assert_eq!(browser.execute("return Object.keys(sessionStorage).join()").await, "gatehouse.refresh");
-    assert_eq!(browser.execute("return Object.values(localStorage).some((value) => value.includes('.'))").await, false);
+    // No script can read what a session goes on with.
+    assert_eq!(browser.execute("return document.cookie + JSON.stringify(sessionStorage)").await, "{}");
+    let kept = browser.execute("return localStorage.getItem('gatehouse.signed_in')").await;
+    let kept: Value = serde_json::from_str(kept.as_str().expect("who was here")).expect("JSON");
+    assert_eq!(kept["email"], fixture.email.as_str());
+    assert!(kept.get("refresh").is_none() && kept.get("access").is_none(), "{kept}");
 
     // A reload goes on with the session.
     browser.open(&format!("{}/console/", fixture.app.base_url())).await;
     browser.wait_visible("#sign-out").await;
-    let refresh = browser.execute("return sessionStorage.getItem('gatehouse.refresh')").await;
+    // A page of this origin goes on by the cookie; a page of another does not.
+    let elsewhere = fixture.app.anonymous().header("cookie", "__Host-gatehouse_session=x").post("/api/auth/refresh", json!({})).await;
+    elsewhere.expect_problem(403);
 
     browser.click("#sign-out").await;
     browser.wait_visible("#email").await;
-    assert_eq!(browser.execute("return sessionStorage.length").await, 0);
-    let answer = gatehouse_tests::eventually("the session has ended on the server", Duration::from_secs(5), || async {
-        let answer = fixture.app.anonymous().post("/api/auth/refresh", json!({ "refresh": refresh })).await;
-        (answer.status == 401).then_some(answer)
+    let ended =
+        "return performance.getEntriesByType('resource').some((one) => one.name.endsWith('/api/auth/logout') && one.responseEnd > 0)";
+    gatehouse_tests::eventually("the session is ended", Duration::from_secs(5), || async {
+        (browser.execute(ended).await == true).then_some(())
     })
     .await;
-    answer.expect_problem(401);
+    assert_eq!(fixture.sessions().await, Vec::<Value>::new(), "it has ended on the server");
+    let refresh = "return fetch('/api/auth/refresh', { method: 'POST', credentials: 'same-origin' }).then((answer) => answer.status)";
+    assert_eq!(browser.execute(refresh).await, 422, "the cookie is gone");
     browser.open(&format!("{}/console/", fixture.app.base_url())).await;
     browser.wait_visible("#email").await;
     browser.assert_no_console_errors().await;
@@ -172,10 +228,10 @@ async fn signing_in_and_out() {
 async fn a_reading_turns_a_spot_without_a_reload() {
     let fixture = Fixture::create(App::start().await).await;
     let browser = Browser::start(1280, 800).await;
-    fixture.enter(&browser, fixture.app.base_url()).await;
+    fixture.enter(&browser, fixture.app.base_url(), "parking").await;
+    browser.wait_visible(&fixture.bay(0)).await;
     browser.execute("window.sameDocument = true").await;
     browser.wait_text(".zone-count", |text| text == "6 of 6 free").await;
-    browser.wait_visible(".device[data-health='unknown']").await;
 
     fixture.report(0, true, 0).await;
     browser.wait_visible(&fixture.bay_is(0, "occupied")).await;
@@ -191,8 +247,10 @@ async fn a_reading_turns_a_spot_without_a_reload() {
     browser.wait_visible(&fixture.bay_is(4, "out_of_service")).await;
     browser.wait_text(".figure[data-state='out_of_service'] .figure-value", |text| text == "1").await;
 
+    fixture.go(&browser, "devices").await;
     let row = format!("[data-device='{}']", fixture.devices[0]);
     browser.wait_visible(&format!("{row}[data-health='healthy']")).await;
+    browser.wait_visible(&format!("[data-device='{}'][data-health='unknown']", fixture.devices[1])).await;
     assert_eq!(browser.execute("return window.sameDocument").await, true);
     browser.assert_no_console_errors().await;
     browser.close().await;
@@ -208,7 +266,7 @@ async fn devices_show_their_health_as_it_ages() {
     fixture.report(1, false, 0).await;
     fixture.app.tick().await;
     let browser = Browser::start(1280, 800).await;
-    fixture.enter(&browser, fixture.app.base_url()).await;
+    fixture.enter(&browser, fixture.app.base_url(), "devices").await;
     browser.wait_visible(&format!("[data-device='{}'][data-health='warning']", fixture.devices[0])).await;
     browser.wait_visible(&format!("[data-device='{}'][data-health='healthy']", fixture.devices[1])).await;
     browser.wait_visible(&format!("[data-device='{}'][data-health='unknown']", fixture.devices[2])).await;
@@ -217,7 +275,9 @@ async fn devices_show_their_health_as_it_ages() {
     browser.wait_text(&format!("[data-device='{}'] .supply", fixture.devices[0]), |text| text.contains("230 V")).await;
     // The one in trouble comes first, and its spot is marked on the plan.
     browser.wait_text(".device:first-child .device-code", |text| text == fixture.devices[0]).await;
+    fixture.go(&browser, "parking").await;
     browser.wait_visible(&format!("{} .bay-stale[data-health='warning']", fixture.bay(0))).await;
+    fixture.go(&browser, "devices").await;
 
     browser.click(".chip[data-health='healthy']").await;
     browser.wait_hidden(&format!("[data-device='{}']", fixture.devices[0])).await;
@@ -230,7 +290,13 @@ async fn devices_show_their_health_as_it_ages() {
     browser.fill(".search input", &fixture.devices[0]).await;
     fixture.report(0, true, 0).await;
     browser.wait_visible(&format!("[data-device='{}'][data-health='healthy']", fixture.devices[0])).await;
-    browser.wait_hidden(&format!("{} .bay-stale[data-health='warning']", fixture.bay(0))).await;
+    // The filter is in the address, and the page of one device a link away.
+    assert!(browser.execute("return location.search").await.as_str().is_some_and(|query| query.contains("q=")));
+    browser.click(&format!("[data-device='{}'] .device-code", fixture.devices[0])).await;
+    browser.wait_text("h1", |text| text == fixture.devices[0]).await;
+    browser.wait_visible(".chart canvas").await;
+    browser.execute("history.back()").await;
+    browser.wait_visible(&format!("[data-device='{}']", fixture.devices[0])).await;
     browser.assert_no_console_errors().await;
     browser.close().await;
 }
@@ -239,7 +305,7 @@ async fn devices_show_their_health_as_it_ages() {
 async fn an_alert_arrives_and_is_acknowledged_and_resolved() {
     let fixture = Fixture::create(App::start().await).await;
     let browser = Browser::start(1280, 800).await;
-    fixture.enter(&browser, fixture.app.base_url()).await;
+    fixture.enter(&browser, fixture.app.base_url(), "alerts").await;
 
     let evil = "<img src=x onerror=\"window.broken=1\"><script>window.broken=1</script> & \"quotes\"";
     let id = fixture.alert("critical", evil).await;
@@ -256,18 +322,25 @@ async fn an_alert_arrives_and_is_acknowledged_and_resolved() {
     browser.click(&format!("{card} .alert-buttons button:first-child")).await;
     browser.wait_visible(&format!("{card}[data-status='acknowledged']")).await;
     browser.wait_text(&format!("{card} .alert-step"), |text| text.contains("Acknowledged by you")).await;
-    let stored = fixture.operator.get(&format!("/api/alerts/{id}")).await.expect(200);
-    assert_eq!(stored["status"], "acknowledged");
+    // For some seconds it can be undone, and nobody has been told yet.
+    assert_eq!(fixture.status(&id).await, "active");
+    browser.click(".toast-undo").await;
+    browser.wait_visible(&format!("{card}[data-status='active']")).await;
+    browser.click(&format!("{card} .alert-buttons button:first-child")).await;
+    fixture.wait_status(&id, "acknowledged").await;
 
     browser.click(&format!("{card} .alert-buttons button:last-child")).await;
-    browser.wait_hidden(card.as_str()).await;
-    assert_eq!(fixture.operator.get(&format!("/api/alerts/{id}")).await.expect(200)["status"], "resolved");
-    browser.click(".past summary").await;
-    browser.wait_visible(&format!(".past {card}[data-status='resolved']")).await;
+    fixture.wait_status(&id, "resolved").await;
+    // It stays where it was as long as somebody stands there.
+    browser.execute("document.activeElement.blur()").await;
+    browser.click("h2#alerts-title").await;
+    browser.wait_hidden(&format!("#alerts {card}")).await;
+    browser.click("#resolved .panel-actions a").await;
+    browser.wait_visible(&format!("#resolved {card}[data-status='resolved']")).await;
 
     // What another operator does is seen here too.
     let id = fixture.alert("warning", "A door stands open").await;
-    browser.wait_visible(&format!(".alerts #alert-{id}[data-severity='warning']")).await;
+    browser.wait_visible(&format!("#alerts #alert-{id}[data-severity='warning']")).await;
     fixture.operator.patch(&format!("/api/alerts/{id}/acknowledge"), json!({})).await.expect(200);
     browser.wait_visible(&format!("#alert-{id}[data-status='acknowledged']")).await;
     browser.assert_no_console_errors().await;
@@ -291,13 +364,18 @@ async fn it_fits_a_phone_and_can_be_read_in_both_colours() {
     browser.open(&format!("{}/console/", fixture.app.base_url())).await;
     browser.wait_visible("#email").await;
     browser.assert_readable("sign-in").await;
-    fixture.enter(&browser, fixture.app.base_url()).await;
-    browser.wait_visible(".alert[data-severity='critical']").await;
+    fixture.enter(&browser, fixture.app.base_url(), "parking").await;
     browser.click(&fixture.bay(0)).await;
     browser.wait_visible(".spot-card").await;
     for (width, height) in [(360, 740), (768, 1024), (1440, 900), (2560, 1440)] {
         browser.resize(width, height).await;
         browser.assert_readable(&format!("parking-{width}")).await;
+    }
+    fixture.go(&browser, "alerts").await;
+    browser.wait_visible(".alert[data-severity='critical']").await;
+    for (width, height) in [(2560, 1440), (1440, 900), (768, 1024), (360, 740)] {
+        browser.resize(width, height).await;
+        browser.assert_readable(&format!("alerts-{width}")).await;
     }
     browser.assert_no_console_errors().await;
     browser.close().await;
@@ -308,7 +386,7 @@ async fn the_plan_can_be_walked_with_the_keyboard() {
     let fixture = Fixture::create(App::start().await).await;
     fixture.report(1, true, 0).await;
     let browser = Browser::start(1280, 800).await;
-    fixture.enter(&browser, fixture.app.base_url()).await;
+    fixture.enter(&browser, fixture.app.base_url(), "parking").await;
     browser.wait_visible(&fixture.bay_is(1, "occupied")).await;
     browser.execute("document.querySelector('.bay[tabindex=\"0\"]').focus()").await;
     browser.press(RIGHT).await;
@@ -325,7 +403,7 @@ async fn the_plan_can_be_walked_with_the_keyboard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_visitor_sees_the_plan_and_no_more() {
+async fn a_visitor_sees_what_is_theirs_and_no_more() {
     let fixture = Fixture::create(App::start().await).await;
     fixture.alert("critical", "Only for operators").await;
     let (email, password) = fixture.app.new_user("visitor", json!({})).await;
@@ -333,9 +411,16 @@ async fn a_visitor_sees_the_plan_and_no_more() {
     browser.open(&format!("{}/console/", fixture.app.base_url())).await;
     browser.sign_in(&email, &password).await;
     browser.wait_visible(".connection[data-state='live']").await;
-    browser.click(&format!("#site option[value='{}']", fixture.place.site)).await;
-    fixture.report(0, true, 0).await;
-    browser.wait_visible(&fixture.bay_is(0, "occupied")).await;
+    // At most five things to go to, and what is not theirs says so.
+    assert_eq!(browser.execute("return document.querySelectorAll('nav.pages a').length").await, 5);
+    browser.open(&fixture.page(fixture.app.base_url(), "way")).await;
+    browser.wait_visible("#free").await;
+    for page in ["parking", "alerts", "devices", "users", "gate"] {
+        browser.open(&fixture.page(fixture.app.base_url(), page)).await;
+        browser.wait_text(".not-found h1", |text| text == "This page is not for your account").await;
+    }
+    browser.open(&fixture.page(fixture.app.base_url(), "nonsense")).await;
+    browser.wait_text(".not-found h1", |text| text == "There is no such page").await;
     assert_eq!(browser.execute("return document.querySelectorAll('#alerts, #devices, .alert, .toast').length").await, 0);
     browser.assert_no_console_errors().await;
     browser.close().await;
@@ -347,7 +432,7 @@ async fn tokens_are_renewed_before_and_after_their_end() {
     let Some(app) = App::embedded(&[("access_token_seconds", "6")]).await else { return };
     let fixture = Fixture::create(app).await;
     let browser = Browser::start(1280, 800).await;
-    fixture.enter(&browser, fixture.app.base_url()).await;
+    fixture.enter(&browser, fixture.app.base_url(), "alerts").await;
     let refreshes = "return performance.getEntriesByType('resource').filter((entry) => entry.name.endsWith('/api/auth/refresh')).length";
     gatehouse_tests::eventually("a token is renewed before its end", Duration::from_secs(15), || async {
         (browser.execute(refreshes).await.as_i64() >= Some(2)).then_some(())
@@ -361,10 +446,24 @@ async fn tokens_are_renewed_before_and_after_their_end() {
     browser.click(&format!("#alert-{id} .alert-buttons button:first-child")).await;
     browser.wait_visible(&format!("#alert-{id}[data-status='acknowledged']")).await;
 
-    // A session that was ended elsewhere leads back to the sign-in page.
-    let refresh = browser.execute("return sessionStorage.getItem('gatehouse.refresh')").await;
-    fixture.app.anonymous().post("/api/auth/logout", json!({ "refresh": refresh })).await.expect(204);
-    browser.wait_text(".login-notice", |text| text.contains("session has ended")).await;
+    fixture.wait_status(&id, "acknowledged").await;
+
+    // A session that was ended elsewhere asks for the password over the page, and what was being written stays.
+    browser.click("nav.pages a[href$='/broadcasts']").await;
+    browser.fill("#cast-message", "Half a sentence").await;
+    let operator = fixture.operator().await;
+    for session in fixture.sessions_of(&operator).await {
+        operator.delete(&format!("/api/users/me/sessions/{}", session["id"].as_str().unwrap())).await;
+    }
+    browser.wait_visible("dialog.ask-password[open]").await;
+    browser.fill("#password-again", "not the password at all").await;
+    browser.click(".ask-password button[type='submit']").await;
+    browser.wait_text(".ask-password .login-error", |text| text.contains("do not match")).await;
+    browser.fill("#password-again", &fixture.password).await;
+    browser.click(".ask-password button[type='submit']").await;
+    browser.wait_hidden("dialog.ask-password").await;
+    assert_eq!(browser.execute("return document.querySelector('#cast-message').value").await, "Half a sentence");
+    browser.wait_visible(".connection[data-state='live']").await;
     browser.assert_no_console_errors().await;
     browser.close().await;
 }
@@ -376,11 +475,15 @@ async fn it_comes_back_after_the_application_was_restarted() {
     let mut fixture = Fixture::create(app).await;
     let proxy = proxy::Proxy::start(fixture.app.base_url()).await;
     let browser = Browser::start(1280, 800).await;
-    fixture.enter(&browser, proxy.base_url()).await;
+    fixture.enter(&browser, proxy.base_url(), "parking").await;
+    browser.wait_visible(&fixture.bay(0)).await;
     browser.execute("window.sameDocument = true").await;
 
     proxy.cut();
     browser.wait_visible(".connection[data-state='reconnecting']").await;
+    // What is shown says how old it is, and looks it.
+    browser.wait_text(".stale-note", |text| text.starts_with("As of ") && text.ends_with("retrying")).await;
+    browser.wait_visible(".fresh[data-stale='true'] .bay").await;
     fixture.app = fixture.app.restart().await;
     // What happens while the line is cut is not lost.
     fixture.report(0, true, 0).await;
@@ -388,9 +491,11 @@ async fn it_comes_back_after_the_application_was_restarted() {
     proxy.forward_to(fixture.app.base_url());
     browser.wait_visible(".connection[data-state='live']").await;
     browser.wait_visible(&fixture.bay_is(0, "occupied")).await;
-    browser.wait_visible(&format!("#alert-{id}")).await;
+    browser.wait_hidden(".stale-note").await;
     fixture.report(1, true, 1).await;
     browser.wait_visible(&fixture.bay_is(1, "occupied")).await;
+    fixture.go(&browser, "alerts").await;
+    browser.wait_visible(&format!("#alert-{id}")).await;
     assert_eq!(browser.execute("return window.sameDocument").await, true);
     browser.assert_no_console_errors().await;
     browser.close().await;

@@ -82,10 +82,11 @@ impl Fixture {
 
     /// Signs in and opens the page of this temple.
     async fn enter_as(&self, browser: &Browser, page: &str, email: &str, password: &str) {
-        browser.open(&format!("{}/console/#/{page}", self.app.base_url())).await;
+        browser.open(&format!("{}/console/", self.app.base_url())).await;
         browser.sign_in(email, password).await;
         browser.wait_visible(".connection[data-state='live']").await;
-        browser.click(&format!("#site option[value='{}']", self.site)).await;
+        browser.open(&format!("{}/console/s/{}/{page}", self.app.base_url(), self.site)).await;
+        browser.wait_visible(".connection[data-state='live']").await;
     }
 }
 
@@ -117,7 +118,6 @@ async fn the_crowd_board_lives() {
     browser.wait_visible(&format!("{} .chart-ahead", zone("HALL"))).await;
     browser.wait_visible(&format!("{} .chart-band", zone("HALL"))).await;
     browser.execute("window.sameDocument = true").await;
-
     // Far more people than a bound: the level turns at once, in the browser too.
     tokio::time::sleep(std::time::Duration::from_secs(6)).await;
     fixture.count("HALL", 700, 0).await;

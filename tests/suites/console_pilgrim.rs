@@ -4,6 +4,9 @@
 #[allow(dead_code, reason = "shared with the suite of bookings")]
 mod support;
 
+#[path = "console/proxy.rs"]
+mod proxy;
+
 use std::time::Duration;
 
 use domain::booking::{Booked, EARLY_ENTRY_MS, Scan, Status, admit};
@@ -30,31 +33,36 @@ impl Fixture {
         Some(Self { app, temple, visitor, operator })
     }
 
-    /// Opens a page of the console and signs in.
-    async fn open(&self, browser: &Browser, page: &str, user: &(String, String)) {
+    /// Signs in at the console at `base` and opens a page about the temple.
+    async fn open(&self, browser: &Browser, base: &str, page: &str, user: &(String, String)) {
         // Nothing of who sat here before.
-        browser.open(&format!("{}/console/", self.app.base_url())).await;
-        browser.execute("sessionStorage.clear()").await;
+        browser.devtools("Network.clearBrowserCookies", json!({})).await;
+        browser.open(&format!("{base}/console/account/register")).await;
+        browser.execute("localStorage.clear()").await;
         browser.open("about:blank").await;
-        browser.open(&format!("{}/console/#/{page}", self.app.base_url())).await;
+        browser.open(&format!("{base}/console/")).await;
         browser.sign_in(&user.0, &user.1).await;
-        browser.wait_visible(&format!(".{page}")).await;
+        browser.wait_visible("#sign-out").await;
+        browser.open(&format!("{base}/console/s/{}/{page}", self.temple.slug)).await;
     }
 
     async fn darshan(&self, browser: &Browser) {
-        self.open(browser, "darshan", &self.visitor).await;
-        browser.click(&format!("#darshan-temple option[value='{}']", self.temple.slug)).await;
+        self.open(browser, self.app.base_url(), "book/darshan", &self.visitor).await;
+        browser.wait_visible("#darshan-date").await;
         let date = &self.temple.date;
         browser
             .execute(&format!(
-                "const d = document.querySelector('#darshan-date'); d.value = '{date}'; d.dispatchEvent(new Event('change'))"
+                "const d = document.querySelector('#darshan-date'); d.value = '{date}'; d.dispatchEvent(new Event('change', {{ bubbles: true }}))"
             ))
             .await;
     }
 
     async fn gate(&self, browser: &Browser) {
-        self.open(browser, "gate", &self.operator).await;
-        browser.click(&format!("#site option[value='{}']", self.temple.slug)).await;
+        self.gate_at(browser, self.app.base_url()).await;
+    }
+
+    async fn gate_at(&self, browser: &Browser, base: &str) {
+        self.open(browser, base, "gate", &self.operator).await;
         browser.wait_visible(&format!("#gate-temple option[value='{}']:checked", self.temple.slug)).await;
         browser.wait_text(".gate-connection", |text| text.starts_with("Online · list of")).await;
     }
@@ -146,6 +154,19 @@ const CAMERA: &str = "
     Object.defineProperty(navigator, 'mediaDevices', { value: { getUserMedia: async () => canvas.captureStream(20) } });
 ";
 
+/// What the gate keeps in IndexedDB for a temple: its `day`, or its `queue`.
+async fn kept(browser: &Browser, temple: &str, what: &str) -> Value {
+    let script = format!(
+        "return new Promise((done) => {{
+            indexedDB.open('gatehouse-gate').onsuccess = (opened) => {{
+                const asked = opened.target.result.transaction('temples').objectStore('temples').get('{temple}.{what}');
+                asked.onsuccess = () => done(JSON.parse(JSON.stringify(asked.result)));
+            }};
+        }})"
+    );
+    browser.execute(&script).await
+}
+
 async fn hold(browser: &Browser, ticket: &str) {
     browser.execute(&format!("window.held = {}", json!(ticket))).await;
 }
@@ -200,10 +221,9 @@ async fn a_gate_works_on_without_the_network_and_uploads_its_scans() {
     browser.wait_text(".gate-connection", |text| text.starts_with("Offline") && text.ends_with("2 to upload")).await;
     browser.assert_layout("gate-offline").await;
     // The queue outlives the page.
-    let queued = format!("return JSON.parse(localStorage.getItem('gatehouse.gate.{}.queue')).length", fixture.temple.slug);
-    assert_eq!(browser.execute(&queued).await, 2);
-    let stored = browser.execute("return JSON.stringify(localStorage)").await;
-    assert!(!stored.as_str().unwrap().contains("user_id") && !stored.as_str().unwrap().contains("visitors"), "no more than a gate needs");
+    assert_eq!(kept(&browser, &fixture.temple.slug, "queue").await.as_array().unwrap().len(), 2);
+    let stored = kept(&browser, &fixture.temple.slug, "day").await.to_string();
+    assert!(!stored.contains("user_id") && !stored.contains("visitors"), "no more than a gate needs");
     assert_eq!(fixture.status(&typed).await, "confirmed");
     // Another gate lets one of them in meanwhile: the upload is told so.
     let nonce = json!({"temple_id": fixture.temple.slug, "nonce": "another-gate-1"});
@@ -217,7 +237,7 @@ async fn a_gate_works_on_without_the_network_and_uploads_its_scans() {
     browser.wait_text(".gate-connection", |text| text.starts_with("Online") && !text.contains("upload")).await;
     browser.wait_text("#inside", |text| text == "5").await;
     browser.wait_text(".scan-log", |text| text.contains("refused on upload: Already checked in")).await;
-    assert_eq!(browser.execute(&queued).await, 0);
+    assert_eq!(kept(&browser, &fixture.temple.slug, "queue").await, json!([]));
     assert_eq!(fixture.status(&late).await, "confirmed");
     let scans: i64 = fixture
         .app
@@ -226,6 +246,41 @@ async fn a_gate_works_on_without_the_network_and_uploads_its_scans() {
         .unwrap();
     assert_eq!(scans, 1);
     browser.assert_no_console_errors().await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn a_gate_goes_on_through_a_reload_while_the_server_is_away() {
+    let Some(fixture) = Fixture::create(50).await else { return };
+    let (first, second) = (fixture.book(2).await, fixture.book(3).await);
+    fixture.temple.advance_to_slot(&fixture.app, &first, 60);
+    let proxy = proxy::Proxy::start(fixture.app.base_url()).await;
+    let browser = Browser::start(1280, 900).await;
+    fixture.gate_at(&browser, proxy.base_url()).await;
+    browser.wait_text(".gate-connection", |text| text.contains("list of 2 bookings")).await;
+    // The worker has what the page needs, once it is there.
+    let script = "return navigator.serviceWorker.ready.then(() => caches.open('gatehouse-console-1')).then((cache) => cache.keys()) \
+        .then((kept) => kept.some((one) => one.url.includes('/pages/gate/gate')))";
+    eventually("the page is kept", Duration::from_secs(20), || async { (browser.execute(script).await == true).then_some(()) }).await;
+
+    proxy.cut();
+    type_code(&browser, code(&first)).await;
+    verdict(&browser, "Come in").await;
+    browser.wait_text(".gate-connection", |text| text.starts_with("Offline") && text.ends_with("1 to upload")).await;
+    // The browser is closed over the cut line and opened again.
+    browser.open("about:blank").await;
+    browser.open(&format!("{}/console/s/{}/gate", proxy.base_url(), fixture.temple.slug)).await;
+    browser.wait_text(".gate-connection", |text| text.starts_with("Offline") && text.ends_with("1 to upload")).await;
+    type_code(&browser, code(&first)).await;
+    verdict(&browser, "Already checked in").await;
+    type_code(&browser, code(&second)).await;
+    verdict(&browser, "Come in").await;
+    browser.wait_text(".gate-connection", |text| text.ends_with("2 to upload")).await;
+
+    proxy.forward_to(fixture.app.base_url());
+    browser.wait_text(".gate-connection", |text| text.starts_with("Online") && !text.contains("upload")).await;
+    assert_eq!((fixture.status(&first).await, fixture.status(&second).await), ("checked_in".to_owned(), "checked_in".to_owned()));
     browser.close().await;
 }
 
@@ -257,14 +312,14 @@ async fn who_waits_moves_up_and_gives_back_in_the_console() {
     browser.click(".earlier summary").await;
     browser.wait_text(".past-bookings", |text| text.contains("cancelled")).await;
     // A visitor has no gate.
-    assert_eq!(browser.execute("return document.querySelectorAll('.pages a[href=\"#/gate\"]').length").await, 0);
+    assert_eq!(browser.execute("return document.querySelectorAll('.pages a[href$=\"/gate\"]').length").await, 0);
     browser.assert_no_console_errors().await;
     browser.close().await;
 }
 
 /// Runs an async script in the page, with the gate's rules as `gate`.
 async fn decide(browser: &Browser, script: &str) -> Value {
-    browser.execute(&format!("return import('/console/gate.js').then(async (gate) => {{ {script} }})")).await
+    browser.execute(&format!("return import('/console/lib/gate.js').then(async (gate) => {{ {script} }})")).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,6 +24,7 @@ mod refresh_tokens;
 mod register;
 mod schedule;
 mod session;
+mod session_cookie;
 mod sessions;
 mod tokens;
 mod users;

@@ -3,8 +3,8 @@
 use axum::Json;
 use domain::role::Role;
 use domain::{email, password};
+use http::HeaderMap;
 use http::header::SET_COOKIE;
-use http::{HeaderMap, HeaderName, HeaderValue};
 use kit::db::{Database, Executor as _, Fetch as _};
 use kit::input::{Input, Secret, Text};
 use kit::request::{BodyOrForm, Now};
@@ -17,7 +17,7 @@ use crate::limit::{Limit, Limited};
 use crate::lock::Attempt;
 use crate::refresh_tokens::RefreshToken;
 use crate::session::Session;
-use crate::{hashes, known_device};
+use crate::{hashes, known_device, refresh_tokens, session_cookie};
 
 /// Logins.
 pub struct Logins;
@@ -36,6 +36,8 @@ pub struct LoginRequest {
     email: Text<1, { email::MAX_LEN }>,
     /// The password.
     password: Secret<{ password::MAX_BYTES }>,
+    /// Whether the refresh token comes as a cookie that scripts cannot read, rather than in the answer: for pages of this origin.
+    cookie: Option<bool>,
 }
 
 /// Logs in with an e-mail address and a password.
@@ -46,10 +48,14 @@ pub struct LoginRequest {
 /// they come from, lock out devices that the account has not used before, and sixty from one client within a minute, whatever the accounts, do
 /// so for that client. The cookie that a success sets makes the device known: a client that keeps it is not locked out by what others try. It
 /// says nothing any more after a new password, or the end of all sessions.
+///
+/// With `cookie`, the refresh token is set as the cookie `__Host-gatehouse_session` (`HttpOnly`, `SameSite=Strict`; `gatehouse_session` over
+/// plain HTTP), which only refreshes and logouts of pages of this origin use.
 #[utoipa::path(
     post,
     path = "/api/auth/login",
     responses(
+        (status = 403, description = "A cookie is asked for by a page of another origin."),
         (status = 401, description = "The address or the password is wrong, or the account is not active; it is not said which."),
         (status = 429, description = "Too many attempts failed, or too many came from this address; come back after `Retry-After`."),
     )
@@ -58,8 +64,12 @@ pub async fn login(
     Now(now): Now,
     headers: HeaderMap,
     request: Limited<Logins, BodyOrForm<LoginRequest>>,
-) -> Answer<([(HeaderName, HeaderValue); 1], Json<Session>)> {
-    let Limited { client, body: BodyOrForm(LoginRequest { email, password }), .. } = request;
+) -> Answer<(HeaderMap, Json<Session>)> {
+    let Limited { client, body: BodyOrForm(LoginRequest { email, password, cookie }), .. } = request;
+    let in_cookie = cookie.unwrap_or(false);
+    if in_cookie {
+        session_cookie::require_own_origin(&headers)?;
+    }
     let attempt = Attempt::new(email.to_lowercase(), &client, &headers, now).await?;
     let (refresh, family) = (RefreshToken::first(now).await?, host::new_id(now)?);
     let mut proof = Proof::default();
@@ -74,9 +84,13 @@ pub async fn login(
                 if refresh.store_first(&family, account, &attempt, &standing)? {
                     attempt.clear(&Database, &standing)?;
                     let generation = replace_outdated(account, &password, now)?.unwrap_or(standing.generation);
-                    let cookie = known_device::set_cookie(&attempt.account, generation, client.is_https, now).await?;
-                    let session = Session::open(&account.user, &family, refresh.token, now).await?;
-                    return Ok(([(SET_COOKIE, cookie)], Json(session)));
+                    let mut cookies = HeaderMap::new();
+                    if in_cookie {
+                        cookies = session_cookie::set(&headers, client.is_https, &refresh.token, refresh_tokens::lifetime_s().await?)?;
+                    }
+                    cookies.append(SET_COOKIE, known_device::set_cookie(&attempt.account, generation, client.is_https, now).await?);
+                    let token = Some(refresh.token).filter(|_| !in_cookie);
+                    return Ok((cookies, Json(Session::open(&account.user, &family, token, now).await?)));
                 }
             }
             Err(reason) => {

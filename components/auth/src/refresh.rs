@@ -3,17 +3,19 @@
 use axum::Json;
 use const_format::concatcp;
 use domain::refresh::{RefreshDecision, decide};
+use http::HeaderMap;
 use kit::db::{self, Executor as _, Fetch as _, Transaction};
 use kit::input::Input;
-use kit::request::{Body, Now};
+use kit::request::{Now, OptionalBody};
 use kit::row::FromRow;
 use kit::security::Kind;
 use kit::{Answer, Problem, params};
 
 use crate::account::{COLUMNS, User};
 use crate::limit::{Limit, Limited};
-use crate::refresh_tokens::{PresentedToken, Reason, RefreshToken, digest, revoke_family};
+use crate::refresh_tokens::{self, PresentedToken, Reason, RefreshToken, digest, revoke_family};
 use crate::session::Session;
+use crate::session_cookie;
 
 /// Refreshes.
 pub struct Refreshes;
@@ -27,28 +29,50 @@ impl Limit for Refreshes {
 #[derive(Input)]
 #[input(example = r#"{"refresh": "q3VYb0c5l2mXo4t7Jk8sVd1aWf6hPz9uRe0yTn3gLiM"}"#)]
 pub struct RefreshRequest {
-    /// The refresh token of the last answer.
+    /// The refresh token of the last answer; where it is left out, that in the session's cookie.
     #[input(alias("refresh_token"))]
-    refresh: PresentedToken,
+    refresh: Option<PresentedToken>,
 }
 
 /// Exchanges a refresh token for a new pair of tokens.
 ///
 /// A token is good for one use. For 10 seconds after it the same token gives the same refresh token again, as the answer may have been lost;
 /// later use of it ends the session.
+///
+/// Without a body, the token is that of the session's cookie, and the next one is set as the cookie: only for pages of this origin.
 #[utoipa::path(
     post,
     path = "/api/auth/refresh",
-    responses((status = 401, description = "The token is unknown, expired, revoked or was used before."))
+    responses(
+        (status = 401, description = "The token is unknown, expired, revoked or was used before."),
+        (status = 403, description = "The cookie is used by a page of another origin."),
+    )
 )]
-pub async fn refresh(Now(now): Now, request: Limited<Refreshes, Body<RefreshRequest>>) -> Answer<Json<Session>> {
-    let Body(RefreshRequest { refresh }) = request.body;
-    let successor = RefreshToken::after(&refresh, now).await?;
-    let digest = digest(&refresh);
+pub async fn refresh(
+    Now(now): Now,
+    headers: HeaderMap,
+    request: Limited<Refreshes, OptionalBody<RefreshRequest>>,
+) -> Answer<(HeaderMap, Json<Session>)> {
+    let OptionalBody(RefreshRequest { refresh }) = request.body;
+    let is_https = request.client.is_https;
+    let cookie = if refresh.is_some() { None } else { session_cookie::presented(&headers, is_https)? };
+    let in_cookie = cookie.is_some();
+    let Some(token) = refresh.as_deref().or(cookie.as_deref()) else {
+        return Err(Problem::invalid_field("refresh", "is required where there is no cookie of a session"));
+    };
+    let successor = RefreshToken::after(token, now).await?;
+    let digest = digest(token);
     let exchanged = db::transaction(|transaction| exchange(transaction, digest, &successor, &request.client.network, now))?;
     let refused = || Problem::unauthorized("the refresh token is not valid any more: sign in again");
     match exchanged {
-        Exchanged::Session(user, family) => Ok(Json(Session::open(&user, &family, successor.token, now).await?)),
+        Exchanged::Session(user, family) => {
+            let mut cookies = HeaderMap::new();
+            if in_cookie {
+                cookies = session_cookie::set(&headers, is_https, &successor.token, refresh_tokens::lifetime_s().await?)?;
+            }
+            let token = Some(successor.token).filter(|_| !in_cookie);
+            Ok((cookies, Json(Session::open(&user, &family, token, now).await?)))
+        }
         Exchanged::Ended(user, reason) => Err(refused().logged_as(Kind::AuthnTokenReuse, Some(user), reason)),
         Exchanged::Refused => Err(refused()),
     }

@@ -15,8 +15,9 @@ pub struct Session {
     access: String,
     /// The same, by the name that OAuth 2 gives it.
     access_token: String,
-    /// Good for one use; the answer to that has the next one.
-    refresh: String,
+    /// Good for one use; the answer to that has the next one. Left out where it is in a cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh: Option<String>,
     /// `Bearer`.
     token_type: &'static str,
     /// How long the access token lives, seconds.
@@ -39,8 +40,8 @@ struct SessionUser {
 }
 
 impl Session {
-    /// A new access token beside a refresh token of this family that is stored already.
-    pub async fn open(user: &User, family: &str, refresh: String, now: i64) -> Result<Self, Problem> {
+    /// A new access token beside a refresh token of this family that is stored already; the answer says it unless it goes into a cookie.
+    pub async fn open(user: &User, family: &str, refresh: Option<String>, now: i64) -> Result<Self, Problem> {
         let subject = Subject { id: &user.id, role: user.role, device: user.device_code.as_deref(), session: family };
         let access = tokens::sign(subject, now).await?;
         let user = SessionUser { id: user.id.clone(), email: user.email.clone(), name: user.name.clone(), role: user.role };

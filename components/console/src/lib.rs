@@ -2,6 +2,7 @@
 
 use axum::extract::Path;
 use axum::routing::get;
+use const_format::concatcp;
 use http::HeaderMap;
 use kit::Answer;
 use kit::api::Api;
@@ -9,11 +10,15 @@ use kit::assets::restrict;
 
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
-/// Nothing inline, nothing from elsewhere; and no string ever becomes markup (Trusted Types without a policy), so that whatever an
-/// alert's text holds, it stays text.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-    font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; manifest-src 'self'; \
-    require-trusted-types-for 'script'; trusted-types 'none'";
+/// Nothing inline but the import map, by its hash; nothing from elsewhere; and no string ever becomes markup (Trusted Types), so that whatever
+/// an alert's text holds, it stays text. The one policy of Trusted Types gives the address of the service worker, and nothing else.
+const POLICY: &str = concatcp!(
+    "default-src 'none'; script-src 'self' ",
+    IMPORT_MAP,
+    "; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; worker-src 'self'; font-src 'self'; \
+    base-uri 'none'; form-action 'self'; frame-ancestors 'none'; manifest-src 'self'; \
+    require-trusted-types-for 'script'; trusted-types gatehouse"
+);
 
 /// The pages, which are no part of the API.
 pub fn api() -> Api {
@@ -21,11 +26,20 @@ pub fn api() -> Api {
     Api::new("console", "The console's pages.").undocumented(|router| {
         router
             .route("/console", get(async |headers: HeaderMap| serve("index.html", &headers)))
-            .route("/console/{*path}", get(async |Path(path): Path<String>, headers: HeaderMap| serve(&path, &headers)))
+            .route("/console/{*path}", get(async |Path(path): Path<String>, headers: HeaderMap| serve(file_of(&path), &headers)))
     })
 }
 
 kit::component!(api);
+
+/// The file of a path under `/console/`. Pages of a site (`s/somnath/crowd`), of an account (`account/register`) and what Stripe's page leads back
+/// to (`reservations/{id}`) are all the one page: its script reads the address, and says so when it names nothing.
+fn file_of(path: &str) -> &str {
+    match path.split_once('/') {
+        Some(("s" | "account" | "reservations", _)) => "index.html",
+        _ => path,
+    }
+}
 
 /// The file, with what the browser is to hold the page to.
 fn serve(path: &str, headers: &HeaderMap) -> Answer {
@@ -61,13 +75,37 @@ mod tests {
     }
 
     #[test]
+    fn an_address_of_a_page_is_the_page() {
+        for path in ["s/somnath/crowd", "s/all/overview", "s/somnath/devices/PARK-B1-S005", "account/register", "reservations/0193"] {
+            assert_eq!(file_of(path), "index.html", "{path}");
+        }
+        for path in ["index.html", "sw.js", "lib/api.js", "s", "account", "styles/tokens.css"] {
+            assert_eq!(file_of(path), path);
+        }
+    }
+
+    #[test]
+    fn what_the_page_loads_is_named_by_its_content_and_kept() {
+        let page = std::str::from_utf8(ASSETS.find("index.html").unwrap().identity).unwrap();
+        let named: Vec<&str> = page.split('"').filter(|text| text.starts_with("/console/") && text.ends_with(".js")).collect();
+        assert!(named.iter().any(|path| path.starts_with("/console/app.")), "{named:?}");
+        for path in page.split("=\"/console/").skip(1).filter_map(|rest| rest.split('"').next()) {
+            if path.ends_with(".js") || path.ends_with(".css") {
+                let answer = serve(path, &HeaderMap::new()).unwrap();
+                assert_eq!(answer.headers()["cache-control"], "public, max-age=31536000, immutable", "{path}");
+            }
+        }
+        assert!(POLICY.contains(IMPORT_MAP) && IMPORT_MAP.starts_with("'sha256-"));
+    }
+
+    #[test]
     fn the_table_is_in_the_order_that_is_searched() {
         assert!(ASSETS.iter().is_sorted_by_key(|asset| asset.path));
     }
 
     #[test]
     fn what_is_not_there_is_a_404() {
-        for path in ["nothing.js", "../Cargo.toml", "", "views", "vendor/redoc/LICENSE"] {
+        for path in ["nothing.js", "../Cargo.toml", "", "views", "vendor/redoc/LICENSE", "s", "account"] {
             assert_eq!(serve(path, &HeaderMap::new()).unwrap_err().status(), StatusCode::NOT_FOUND, "{path}");
         }
     }
@@ -78,33 +116,60 @@ mod tests {
         for inline in ["style=", "<style", "onclick", "onload", "<base", "javascript:", "http://", "https://"] {
             assert!(!page.contains(inline), "{inline}");
         }
-        for script in page.split("<script").skip(1) {
+        let scripts = page.split("<script").skip(1).filter(|script| !script.starts_with(" type=\"importmap\">"));
+        for script in scripts {
             assert!(script.trim_start().starts_with("type=\"module\" src=\"/console/"), "{script}");
         }
     }
 
+    /// The modules, but for libraries, which are as their packages have them.
+    fn own_modules() -> impl Iterator<Item = (&'static str, &'static str)> {
+        ASSETS
+            .iter()
+            .filter(|asset| asset.content_type.starts_with("text/javascript") && !asset.path.starts_with("vendor/"))
+            .map(|asset| (asset.path, std::str::from_utf8(asset.identity).unwrap()))
+    }
+
+    /// What `target` names, seen from the module at `path`.
+    fn resolve(path: &str, target: &str) -> String {
+        let mut folders: Vec<&str> = path.split('/').collect();
+        folders.pop();
+        for part in target.split('/') {
+            match part {
+                "." => {}
+                ".." => assert!(folders.pop().is_some(), "{path}: {target}"),
+                name => folders.push(name),
+            }
+        }
+        folders.join("/")
+    }
+
     #[test]
     fn each_module_that_is_named_is_there() {
-        for asset in ASSETS.iter().filter(|asset| asset.content_type.starts_with("text/javascript")) {
-            let text = std::str::from_utf8(asset.identity).unwrap();
-            let folder = asset.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-            for line in text.lines().filter(|line| line.contains(" from \"")) {
-                let target = line.split(" from \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
-                let path = match target.strip_prefix("../") {
-                    Some(path) => path.to_owned(),
-                    None => [folder, target.trim_start_matches("./")].join("/").trim_start_matches('/').to_owned(),
-                };
-                assert!(ASSETS.find(&path).is_some(), "{}: {target}", asset.path);
+        for (path, text) in own_modules() {
+            let named = text.split(" from \"").skip(1).chain(text.split("import(\"").skip(1));
+            for target in named.filter_map(|rest| rest.split('"').next()).filter(|target| target.starts_with('.')) {
+                assert!(ASSETS.find(&resolve(path, target)).is_some(), "{path}: {target}");
             }
         }
     }
 
     #[test]
     fn no_string_becomes_markup() {
-        for asset in ASSETS.iter().filter(|asset| asset.content_type.starts_with("text/javascript")) {
-            let text = std::str::from_utf8(asset.identity).unwrap();
-            for way in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
-                assert!(!text.contains(way), "{}: {way}", asset.path);
+        for (path, text) in own_modules() {
+            let ways = [
+                "innerHTML",
+                "outerHTML",
+                "insertAdjacentHTML",
+                "document.write",
+                "eval(",
+                "new Function",
+                "dangerouslySetInnerHTML",
+                "srcdoc",
+                "setHTMLUnsafe",
+            ];
+            for way in ways {
+                assert!(!text.contains(way), "{path}: {way}");
             }
         }
     }

@@ -7,6 +7,8 @@
 //! include!(concat!(env!("OUT_DIR"), "/assets.rs")); // static ASSETS: kit::assets::Assets
 //! ```
 
+mod page;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -16,7 +18,11 @@ use sha2::{Digest as _, Sha256};
 
 /// The files to embed, by the path under which they are found.
 #[derive(Default)]
-pub struct Files(BTreeMap<String, PathBuf>);
+pub struct Files {
+    files: BTreeMap<String, PathBuf>,
+    /// The page whose modules are named by their content, and the address under which all files are.
+    page: Option<(String, String)>,
+}
 
 impl Files {
     /// No files yet.
@@ -64,10 +70,19 @@ impl Files {
         }
     }
 
+    /// Marks one of the files as a page: where it names modules and style sheets under `base`, it names them by their content from now on, so
+    /// that browsers keep them for good, and an import map does the same for what modules import. The policy must allow that map by its hash:
+    /// the table has it as `IMPORT_MAP`, in the form of a source expression.
+    #[must_use]
+    pub fn page(mut self, name: &str, base: &str) -> Self {
+        self.page = Some((name.to_owned(), base.to_owned()));
+        self
+    }
+
     fn insert(&mut self, name: String, path: &Path) {
         let path = path.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         println!("cargo::rerun-if-changed={}", path.display());
-        self.0.insert(name, path);
+        self.files.insert(name, path);
     }
 
     /// Writes the table to `assets.rs` in `OUT_DIR`, as `static ASSETS`.
@@ -79,11 +94,20 @@ impl Files {
     pub fn write(self) {
         let out = PathBuf::from(variable("OUT_DIR"));
         // In the order of their names: it is searched by halves.
-        let mut table = String::from("static ASSETS: ::kit::assets::Assets = ::kit::assets::Assets::new(&[\n");
-        for (index, (name, path)) in self.0.iter().enumerate() {
-            let content = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let mut files = self.files;
+        let mut table = String::new();
+        if let Some((name, base)) = self.page {
+            let page = page::build(&name, &base, &files);
+            let path = out.join("page.html");
+            std::fs::write(&path, page.html).expect("OUT_DIR can be written");
+            files.insert(name, path);
+            writeln!(table, "const IMPORT_MAP: &str = \"'sha256-{}'\";", page.import_map_hash).expect("a string takes text");
+        }
+        table.push_str("static ASSETS: ::kit::assets::Assets = ::kit::assets::Assets::new(&[\n");
+        for (index, (name, path)) in files.iter().enumerate() {
+            let content = read(path);
             let content_type = content_type(name).unwrap_or_else(|| panic!("{name}: give its extension a content type in crates/assets"));
-            let etag: String = Sha256::digest(&content)[..12].iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+            let etag = etag(&content);
             let gzip = smaller(&content, gzip(&content), &out.join(format!("{index}.gz")));
             let brotli = smaller(&content, brotli(&content), &out.join(format!("{index}.br")));
             writeln!(
@@ -96,6 +120,15 @@ impl Files {
         table.push_str("]);\n");
         std::fs::write(out.join("assets.rs"), table).expect("OUT_DIR can be written");
     }
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The first 24 hexadecimal digits of the SHA-256.
+fn etag(content: &[u8]) -> String {
+    Sha256::digest(content)[..12].iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 fn in_package(path: &Path) -> PathBuf {
@@ -116,6 +149,7 @@ fn content_type(name: &str) -> Option<&'static str> {
         "svg" => "image/svg+xml",
         "webmanifest" => "application/manifest+json",
         "png" => "image/png",
+        "woff2" => "font/woff2",
         "txt" | "LICENSE" | "NOTICE" => "text/plain; charset=utf-8",
         _ => return None,
     })

@@ -26,6 +26,9 @@ pub struct Asset {
     pub brotli: Option<&'static [u8]>,
 }
 
+/// So many digits of the ETag name a file's content in its path (`crates/assets` writes them).
+const CONTENT_DIGITS: usize = 12;
+
 /// All files of a component.
 pub struct Assets(&'static [Asset]);
 
@@ -46,8 +49,23 @@ impl Assets {
     }
 
     /// Answers with the file of this path, see [`Asset::answer`]; 404 if there is none.
+    ///
+    /// A path may name the content as well, `lib/api.<12 digits of its ETag>.js`: what is found so never changes, and browsers keep it.
     pub fn answer(&self, path: &str, headers: &HeaderMap) -> Answer {
-        self.find(path).ok_or_else(|| Problem::not_found("page"))?.answer(headers)
+        if let Some(asset) = self.find(path) {
+            return asset.answer(headers);
+        }
+        let mut answer = self.find_by_content(path).ok_or_else(|| Problem::not_found("page"))?.answer(headers)?;
+        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+        Ok(answer)
+    }
+
+    /// The file whose content the path names before the extension.
+    fn find_by_content(&self, path: &str) -> Option<&'static Asset> {
+        let (rest, extension) = path.rsplit_once('.')?;
+        let (stem, hash) = rest.rsplit_once('.')?;
+        let asset = self.find(&format!("{stem}.{extension}"))?;
+        (hash.len() == CONTENT_DIGITS && asset.etag.starts_with(hash)).then_some(asset)
     }
 }
 
@@ -85,7 +103,7 @@ impl Asset {
             }
         }
         answer.insert(ETAG, HeaderValue::from_str(&etag).map_err(Problem::internal)?);
-        // Names carry no hash: asked for again each time, and answered with a 304.
+        // The name does not tell the content: asked for again each time, and answered with a 304.
         answer.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         answer.insert(VARY, HeaderValue::from_static("accept-encoding"));
         Ok(response)
@@ -131,6 +149,19 @@ mod tests {
         Asset { path: "a.js", content_type: "text/javascript", etag: "abc", identity: b"plain", gzip: Some(b"gz"), brotli: Some(b"br") };
 
     static ASSETS: Assets = Assets::new(&[ASSET, Asset { path: "b/c.js", ..ASSET }]);
+
+    #[test]
+    fn a_path_that_names_the_content_is_kept_for_good() {
+        static NAMED: Assets = Assets::new(&[Asset { path: "lib/a.js", etag: "0123456789abcdef01234567", ..ASSET }]);
+        let cache =
+            |path: &str| NAMED.answer(path, &HeaderMap::new()).map(|answer| answer.headers()[CACHE_CONTROL].to_str().unwrap().to_owned());
+        assert_eq!(cache("lib/a.0123456789ab.js").unwrap(), "public, max-age=31536000, immutable");
+        assert_eq!(cache("lib/a.js").unwrap(), "no-cache");
+        for path in ["lib/a.0123456789ac.js", "lib/a.0123456789.js", "lib/a..js", "lib/a.0123456789ab.css", "lib/b.0123456789ab.js", "a.js"]
+        {
+            assert_eq!(cache(path).unwrap_err().status(), StatusCode::NOT_FOUND, "{path}");
+        }
+    }
 
     fn accepted(accept: &str) -> Accepted {
         Accepted::parse(std::iter::once(&HeaderValue::from_str(accept).unwrap()))

@@ -12,8 +12,8 @@ use super::support::{HERE, allow, register};
 
 /// The picture as it is shown now, small; null before there is one.
 const LOOK: &str = "
-    const picture = document.getElementById('camera-picture');
-    if (picture.hidden || !picture.naturalWidth) return null;
+    const picture = document.querySelector('#live .live-picture img');
+    if (!picture?.naturalWidth) return null;
     const canvas = document.createElement('canvas');
     [canvas.width, canvas.height] = [64, 48];
     canvas.getContext('2d').drawImage(picture, 0, 0, 64, 48);
@@ -35,8 +35,8 @@ async fn the_picture_moves() {
     browser.open(&format!("{}/console/", app.base_url())).await;
     browser.sign_in(&email, &password).await;
     browser.wait_visible("#site").await;
-    browser.open(&format!("{}/console/camera.html?id={id}", app.base_url())).await;
-    browser.wait_visible("#camera-picture").await;
+    browser.open(&format!("{}/console/s/all/cameras/{id}", app.base_url())).await;
+    browser.wait_visible("#live .live-picture img").await;
     let first = eventually("a picture", Duration::from_secs(20), async || match browser.execute(LOOK).await {
         Value::String(picture) => Some(picture),
         _ => None,
@@ -46,14 +46,14 @@ async fn the_picture_moves() {
         browser.execute(LOOK).await.as_str().is_some_and(|picture| *picture != first).then_some(())
     })
     .await;
-    browser.wait_text("#camera-name", |text| text == "Front gate").await;
+    browser.wait_text("h1", |text| text == "Front gate").await;
     browser.assert_no_console_errors().await;
     browser.assert_no_horizontal_scroll("camera").await;
 
     // Of a camera that is not theirs they see nothing.
     let other = register(&admin, json!({ "mjpeg_url": motion.live(), "username": USERNAME, "password": PASSWORD })).await;
-    browser.open(&format!("{}/console/camera.html?id={other}", app.base_url())).await;
-    browser.wait_text("#camera-note", |text| text == "there is no such camera").await;
-    browser.wait_hidden("#camera-picture").await;
+    browser.open(&format!("{}/console/s/all/cameras/{other}", app.base_url())).await;
+    browser.wait_text("#live .failed", |text| text.contains("there is no such camera")).await;
+    browser.wait_hidden("#live .live-picture img").await;
     browser.close().await;
 }

@@ -1,0 +1,219 @@
+// Requests, and the session that they belong to. The access token lives in memory; the refresh token in a cookie that no script can read. All
+// tabs share one session: one of them at a time exchanges the token, and the others are told.
+
+const HINT = "gatehouse.signed_in";
+const LOCK = "gatehouse.session";
+const ENDED = [400, 401, 403, 422];
+
+/** A refusal: its status, and the problem document's words. */
+export class ApiError extends Error {
+  constructor(status, problem, retryAfter) {
+    super(problem?.detail ?? (status ? `The server answered ${status}.` : "The server cannot be reached."));
+    this.status = status;
+    this.reason = problem?.reason ?? null;
+    this.errors = problem?.errors ?? {};
+    this.problem = problem ?? null;
+    this.retryAfter = retryAfter;
+  }
+
+  /** Whether the server gave no answer worth the name: what was asked may be asked again. */
+  get isAway() {
+    return this.status === 0 || this.status >= 500 || this.status === 429;
+  }
+}
+
+async function send(method, path, body, token, { key, within, withCookie, accept } = {}) {
+  const headers = { accept: accept ?? "application/json" };
+  const isRaw = body instanceof Blob;
+  if (body !== undefined) headers["content-type"] = isRaw ? body.type : "application/json";
+  if (token) headers.authorization = `Bearer ${token}`;
+  if (key) headers["idempotency-key"] = key;
+  const signal = within ? AbortSignal.timeout(within) : undefined;
+  try {
+    const response = await fetch(path, {
+      method, headers, body: body === undefined || isRaw ? body : JSON.stringify(body), credentials: withCookie ? "same-origin" : "omit", signal,
+    });
+    if (response.ok && accept) return await response.blob();
+    const document = response.status === 204 ? null : await response.json().catch(() => null);
+    if (!response.ok) throw new ApiError(response.status, document, Number(response.headers.get("retry-after")) || 0);
+    return document;
+  } catch (error) {
+    throw error instanceof ApiError ? error : new ApiError(0);
+  }
+}
+
+/** Who was signed in here last, without any secret. */
+function remembered() {
+  try {
+    const user = JSON.parse(localStorage.getItem(HINT));
+    return typeof user?.id === "string" ? user : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Alone among all tabs; where the browser has no locks (plain HTTP), alone in this one. */
+function alone(run) {
+  return navigator.locks ? navigator.locks.request(LOCK, run) : run();
+}
+
+/**
+ * The API as one user. `onExpired(email)` is called when the session has ended for good, and gives a promise that is kept when somebody has
+ * signed in again; `onElsewhere(kind)` when another tab has signed in or out.
+ */
+export function createApi({ onExpired, onElsewhere }) {
+  let access = null;
+  let expiresAt = 0;
+  let user = null;
+  let refreshing = null;
+  let asking = null;
+  let timer = 0;
+  // Counts sessions, so that an answer which was under way when one ended is not taken into the next.
+  let session = 0;
+  const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel(LOCK) : null;
+
+  channel?.addEventListener("message", ({ data }) => {
+    if (data.kind === "tokens") {
+      if (user && data.user !== user.id) onElsewhere("other");
+      else if (user) take(data);
+      else onElsewhere("in");
+    } else if (data.kind === "out" && user) {
+      forget();
+      onElsewhere("out");
+    }
+  });
+
+  function take(tokens) {
+    ({ access, expiresAt } = tokens);
+    clearTimeout(timer);
+    timer = setTimeout(() => refresh().catch(() => {}), Math.min(Math.max(0, expiresAt - Date.now()), 2 ** 31 - 1));
+  }
+
+  function keep(answer) {
+    const lifetime = (answer.expires_in ?? 300) * 1000;
+    // Renewed a minute ahead, or at three quarters of a short life.
+    take({ access: answer.access, expiresAt: Date.now() + lifetime - Math.min(60_000, lifetime / 4) });
+    user = answer.user;
+    localStorage.setItem(HINT, JSON.stringify(user));
+    channel?.postMessage({ kind: "tokens", access, expiresAt, user: user.id });
+  }
+
+  function forget() {
+    session += 1;
+    access = null;
+    expiresAt = 0;
+    user = null;
+    clearTimeout(timer);
+    localStorage.removeItem(HINT);
+  }
+
+  function refresh() {
+    refreshing ??= exchange().finally(() => {
+      refreshing = null;
+    });
+    return refreshing;
+  }
+
+  async function exchange() {
+    const mine = session;
+    await alone(async () => {
+      // While this tab waited its turn, another may have done it.
+      if (access && Date.now() < expiresAt) return;
+      try {
+        const answer = await send("POST", "/api/auth/refresh", undefined, null, { withCookie: true });
+        if (mine === session) keep(answer);
+      } catch (error) {
+        // Only a refusal ends the session; a server that is away or busy does not.
+        if (mine === session && ENDED.includes(error.status)) error.isEnd = true;
+        throw error;
+      }
+    });
+  }
+
+  /** A token that is good now. When the session is over, the page asks for the password, and what was asked for waits. */
+  async function token() {
+    while (!access || Date.now() >= expiresAt) {
+      try {
+        await refresh();
+      } catch (error) {
+        if (!error.isEnd) throw error;
+        if (!user) {
+          forget();
+          throw error;
+        }
+        asking ??= onExpired(user).finally(() => {
+          asking = null;
+        });
+        await asking;
+      }
+    }
+    return access;
+  }
+
+  async function request(method, path, body, options) {
+    // What the public may see is asked for without a token by who has none.
+    if (!user) return send(method, path, body, null, options);
+    const used = await token();
+    try {
+      return await send(method, path, body, used, options);
+    } catch (error) {
+      if (error.status !== 401) throw error;
+      if (used === access) expiresAt = 0;
+      return send(method, path, body, await token(), options);
+    }
+  }
+
+  return {
+    /** `options`: `within`, milliseconds after which the server counts as away. */
+    get: (path, options) => request("GET", path, undefined, options),
+    /** `options`: also `key`, the idempotency key. */
+    post: (path, body, options) => request("POST", path, body, options),
+    patch: (path, body, options) => request("PATCH", path, body, options),
+    put: (path, body, options) => request("PUT", path, body, options),
+    delete: (path, body) => request("DELETE", path, body),
+    /** What is no JSON: a picture, a recording. */
+    blob: (path, options) => request("GET", path, undefined, { accept: "*/*", ...options }),
+
+    /** Every item of a list, page by page, at most `most` of them. */
+    async all(path, most = 5000, options) {
+      const items = [];
+      let cursor = null;
+      do {
+        const query = cursor ? `${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}` : "";
+        const page = await request("GET", path + query, undefined, options);
+        items.push(...page.items);
+        cursor = page.next_cursor;
+      } while (cursor && items.length < most);
+      return items;
+    },
+
+    /** Signs in. */
+    async signIn(email, password) {
+      keep(await send("POST", "/api/auth/login", { email, password, cookie: true }, null, { withCookie: true }));
+      return user;
+    },
+
+    /** Goes on with the session of the cookie, where there is one; the user, or null. */
+    async resume() {
+      if (localStorage.getItem(HINT) === null) return null;
+      try {
+        await refresh();
+      } catch (error) {
+        if (error.isEnd) forget();
+        // The server is away: whoever was here before goes on with what is kept on this machine.
+        else user = remembered();
+      }
+      return user;
+    },
+
+    user: () => user,
+
+    /** Ends the session here and on the server; here also when the server is away. */
+    async signOut() {
+      const used = access;
+      forget();
+      channel?.postMessage({ kind: "out" });
+      await alone(() => send("POST", "/api/auth/logout", { cookie: true }, used, { withCookie: true }).catch(() => {}));
+    },
+  };
+}

@@ -1,0 +1,113 @@
+// What panels show and how fresh it is: loading, fresh, stale (older than it should be, being asked for again) or failed. The header is live
+// only when every panel is.
+
+import { computed, signal, useEffect, useRef, useState } from "./ui.js";
+
+const SLOWEST_MS = 30_000;
+const LATER_MS = 300;
+
+/** How fresh each panel on the screen is, by a number of its own. */
+const panels = signal(new Map());
+let numbers = 0;
+
+/** The worst of all panels: `failed`, `stale`, `loading` or `fresh`. */
+export const worst = computed(() => {
+  const all = [...panels.value.values()];
+  return ["failed", "stale", "loading"].find((state) => all.includes(state)) ?? "fresh";
+});
+
+/** Counts a panel in, as long as it is on the screen. */
+export function useFreshness(status) {
+  const id = useRef(0);
+  useEffect(() => {
+    numbers += 1;
+    id.current = numbers;
+    return () => {
+      const rest = new Map(panels.value);
+      rest.delete(id.current);
+      panels.value = rest;
+    };
+  }, []);
+  useEffect(() => {
+    if (panels.value.get(id.current) !== status) panels.value = new Map(panels.value).set(id.current, status);
+  }, [status]);
+}
+
+/** A pause before the next try, longer after each failure and never the same in two browsers. */
+export function backoff(failures) {
+  return Math.min(SLOWEST_MS, 500 * 2 ** failures) * (0.6 + Math.random() / 2.5);
+}
+
+let events = null;
+
+/** Says where events come from: `on(kinds, run)` gives back what ends it. */
+export function setEvents(hub) {
+  events = hub;
+}
+
+/**
+ * What `load()` gives: `{ status, data, at, error, reload, set }`. Asked for again each `every` milliseconds, after the events of `on`, when the
+ * feed opens again, and after a failure that may pass. Other `deps` are another question.
+ */
+export function useResource(load, deps = [], { every = 0, on = [] } = {}) {
+  const [state, setState] = useState({ status: "loading", data: null, at: null, error: null });
+  const run = useRef(() => {});
+  const latest = useRef(load);
+  latest.current = load;
+
+  useEffect(() => {
+    let left = false;
+    let timer = 0;
+    let failures = 0;
+    let running = false;
+    let again = false;
+    const later = (ms) => {
+      clearTimeout(timer);
+      timer = setTimeout(ask, ms);
+    };
+    async function ask() {
+      if (running) {
+        again = true;
+        return;
+      }
+      running = true;
+      clearTimeout(timer);
+      try {
+        const data = await latest.current();
+        if (left) return;
+        failures = 0;
+        setState({ status: "fresh", data, at: Date.now(), error: null });
+        if (every) later(every);
+      } catch (error) {
+        if (left) return;
+        failures += 1;
+        setState((before) => ({ ...before, status: before.data === null ? "failed" : "stale", error }));
+        if (error.isAway) later(Math.max(backoff(failures), (error.retryAfter || 0) * 1000));
+        else if (every) later(every);
+      } finally {
+        running = false;
+        if (again && !left) {
+          again = false;
+          ask();
+        }
+      }
+    }
+    run.current = ask;
+    setState((before) => (before.status === "loading" && before.data === null ? before : { status: "loading", data: null, at: null, error: null }));
+    // Many events in a moment are one reason to ask.
+    const end = events?.on([...on, "open"], () => later(LATER_MS));
+    ask();
+    return () => {
+      left = true;
+      clearTimeout(timer);
+      end?.();
+    };
+  }, deps);
+
+  return {
+    ...state,
+    reload: () => run.current(),
+    /** What an answer has just told. */
+    set: (data) => setState((before) => ({ ...before, data: typeof data === "function" ? data(before.data) : data })),
+  };
+}

@@ -1,0 +1,31 @@
+// What every part of the console is made of: elements as templates, state as signals, icons. Text is always text: nothing here takes markup.
+
+import { ICONS } from "./icons.js";
+import { html } from "../vendor/console/preact.js";
+
+export {
+  Component, Fragment, batch, computed, createContext, effect, html, render, signal, untracked, useCallback, useContext, useEffect,
+  useErrorBoundary, useId, useLayoutEffect, useMemo, useRef, useSignal, useState,
+} from "../vendor/console/preact.js";
+
+/** An icon by its name. It is decoration: the words beside it say the same. */
+export function Icon({ name, class: className = "icon" }) {
+  const drawing = ICONS[name] ?? ICONS.info;
+  return html`<svg viewBox="0 0 24 24" class=${`${className} ${drawing.filled ? "icon-filled" : "icon-line"}`} aria-hidden="true">
+    <path d=${drawing.path} fill-rule=${drawing.filled ? "evenodd" : undefined} />
+  </svg>`;
+}
+
+let announced = 0;
+
+/** Has a screen reader say this, when it next pauses. */
+export function announce(message) {
+  const region = document.getElementById("announcer");
+  if (!region) return;
+  // A no-break space at every other time: the same words twice would else not be read again.
+  announced += 1;
+  region.textContent = announced % 2 ? message : `${message}\u00a0`;
+}
+
+/** Classes, without those that are false. */
+export const cx = (...names) => names.filter(Boolean).join(" ");

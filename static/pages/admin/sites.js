@@ -1,0 +1,111 @@
+// Sites and zones: where they are, how large, on whose clock; the spots of each zone; the plan of its floor, where the server keeps one.
+
+import { KINDS, words } from "../../lib/format.js";
+import { plural, t } from "../../lib/i18n.js";
+import { useResource } from "../../lib/resource.js";
+import { address } from "../../lib/router.js";
+import { Icon, html, useState } from "../../lib/ui.js";
+import { FloorPlan } from "../../parts/floor-plan.js";
+import { Form, Sheet, reasons } from "../../parts/form.js";
+import { Panel } from "../../parts/panel.js";
+import { Table } from "../../parts/table.js";
+import { toast } from "../../parts/toasts.js";
+import { freshnessOf, reload, useStore } from "../../state/live.js";
+import { api } from "../../state/session.js";
+
+const fresh = freshnessOf("sites");
+
+/** The fields of a site. */
+export function siteFields(isNew) {
+  return [
+    ...(isNew ? [{ name: "slug", label: t("Short name"), required: true, pattern: "[a-z0-9-]+", hint: t("In addresses: small letters, digits, hyphens. It stays.") }] : []),
+    { name: "name", label: t("Name"), required: true },
+    { name: "kind", label: t("Kind"), type: "select", options: ["car_park", "temple", "campus"].map((kind) => [kind, words(kind)]) },
+    { name: "latitude", label: t("Latitude"), type: "number", step: "any", min: -90, max: 90, required: true }, { name: "longitude", label: t("Longitude"), type: "number", step: "any", min: -180, max: 180, required: true },
+    { name: "time_zone", label: t("Time zone"), required: true, hint: "Asia/Kolkata" }, { name: "capacity", label: t("Capacity"), type: "number", min: 0, required: true },
+  ];
+}
+
+/** The fields of a zone. */
+export function zoneFields(isNew) {
+  return [
+    ...(isNew ? [{ name: "code", label: t("Code"), hint: t("Short, as on signs: B1. It stays."), required: true }] : []),
+    { name: "name", label: t("Name"), required: true }, { name: "capacity", label: t("Capacity (people)"), type: "number", min: 0 }, { name: "area_m2", label: t("Area, m²"), type: "number", step: "any", min: 0 }, { name: "position", label: t("Place in lists"), type: "number", min: 0 },
+  ];
+}
+
+/** Makes many spots at once: `B1-001` to `B1-040`. */
+export function SpotsForm({ site, zone, onDone, onCancel }) {
+  const [problem, setProblem] = useState(null);
+  const fields = [
+    { name: "prefix", label: t("Begin of each name"), required: true }, { name: "first", label: t("From number"), type: "number", min: 1, required: true }, { name: "count", label: t("How many"), type: "number", min: 1, max: 500, required: true },
+    { name: "kind", label: t("Kind"), type: "select", options: Object.entries(KINDS).map(([key, label]) => [key, t(label)]) },
+  ];
+  const make = async ({ prefix, first, count, kind }) => {
+    setProblem(null);
+    let made = 0;
+    for (let index = 0; index < count; index += 1) {
+      const spot_id = `${prefix}${String(first + index).padStart(3, "0")}`;
+      try {
+        await api.post("/api/spots", { spot_id, site, zone, kind });
+        made += 1;
+      } catch (error) {
+        // One that is there already is as good as made.
+        if (error.status !== 409) {
+          setProblem(`${spot_id}: ${reasons(error)}`);
+          break;
+        }
+      }
+    }
+    reload("spots");
+    toast({ title: t("Spots"), text: plural(made, "{n} spot was made", "{n} spots were made") });
+    if (made > 0) onDone(made);
+  };
+  return html`${problem && html`<p class="form-error" role="alert">${problem}</p>`}<${Form} isNew fields=${fields} initial=${{ prefix: `${zone.toUpperCase()}-`, first: 1, count: 10, kind: "standard" }} submit=${t("Make the spots")} onSubmit=${make} onCancel=${onCancel} />`;
+}
+
+function Zones({ site }) {
+  const state = useStore("spots");
+  const resource = useResource(async () => (await api.get(`/api/sites/${encodeURIComponent(site.slug)}/zones?limit=200`)).items, [site.slug]);
+  const [edited, setEdited] = useState(null);
+  const [spots, setSpots] = useState(null);
+  const count = (code) => [...state.spots.values()].filter((one) => one.site === site.slug && one.zone.toUpperCase() === code.toUpperCase()).length;
+  const submit = async (body) => {
+    const path = `/api/sites/${encodeURIComponent(site.slug)}/zones`;
+    if (edited.created_at) await api.patch(`${path}/${encodeURIComponent(edited.code)}`, body);
+    else await api.post(path, body);
+    setEdited(null);
+    resource.reload();
+    reload("spots");
+  };
+  const columns = [
+    { title: t("Code"), cell: (one) => one.code }, { title: t("Name"), cell: (one) => one.name }, { title: t("Capacity"), number: true, cell: (one) => one.capacity ?? "–" }, { title: t("Area, m²"), number: true, cell: (one) => one.area_m2 ?? "–" }, { title: t("Spots"), number: true, cell: (one) => count(one.code) },
+    { title: "", cell: (one) => html`<button type="button" class="button" onClick=${() => setEdited(one)}>${t("Change")}</button> <button type="button" class="button" onClick=${() => setSpots(one)}>${t("Add spots")}</button>` },
+  ];
+  return html`<${Panel} title=${t("Zones of {site}", { site: site.name })} id="zones" resource=${resource} actions=${html`<button type="button" class="button" onClick=${() => setEdited({})}><${Icon} name="plus" /> ${t("New zone")}</button>`}>${(rows) => html`<${Table} caption=${t("Zones")} columns=${columns} rows=${rows} rowId=${(one) => one.code} empty=${t("There are no zones yet.")} />`}
+    ${edited && html`<${Sheet} title=${edited.created_at ? t("Change {name}", { name: edited.name }) : t("New zone")} onClose=${() => setEdited(null)}><${Form} fields=${zoneFields(!edited.created_at)} initial=${edited} isNew=${!edited.created_at} onSubmit=${submit} onCancel=${() => setEdited(null)} /></${Sheet}>`}
+    ${spots && html`<${Sheet} title=${t("Add spots to {zone}", { zone: spots.name })} onClose=${() => setSpots(null)}><${SpotsForm} site=${site.slug} zone=${spots.code} onDone=${() => setSpots(null)} onCancel=${() => setSpots(null)} /></${Sheet}>`}
+  </${Panel}>`;
+}
+
+/** The page. */
+export default function SitesPage({ site: slug }) {
+  const state = useStore("sites", "site");
+  const [edited, setEdited] = useState(null);
+  const site = state.sites.find((one) => one.slug === slug);
+  const submit = async (body) => {
+    if (edited.created_at) await api.patch(`/api/sites/${encodeURIComponent(edited.slug)}`, body);
+    else await api.post("/api/sites", body);
+    setEdited(null);
+    reload("sites");
+  };
+  const columns = [
+    { title: t("Name"), cell: (one) => html`<a href=${address(one.slug, "sites")}>${one.name}</a>` }, { title: t("Short name"), cell: (one) => one.slug }, { title: t("Kind"), cell: (one) => words(one.kind) }, { title: t("Time zone"), cell: (one) => one.time_zone }, { title: t("Capacity"), number: true, cell: (one) => one.capacity },
+    { title: "", cell: (one) => html`<button type="button" class="button" onClick=${() => setEdited(one)}>${t("Change")}</button> <a class="button" href=${address(one.slug, "slots")}>${t("Slots and tariff")}</a>` },
+  ];
+  return html`<div class="page"><h1 class="visually-hidden">${t("Sites and zones")}</h1><${Panel} title=${t("Sites")} id="sites" resource=${{ ...fresh.value, reload: () => reload("sites") }}
+      actions=${html`<a class="button button-quiet" href=${address(slug, "setup")}>${t("Step by step")}</a><button type="button" class="button" onClick=${() => setEdited({ kind: "car_park", time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone })}><${Icon} name="plus" /> ${t("New site")}</button>`}>${() => html`<${Table} caption=${t("Sites")} columns=${columns} rows=${state.sites} rowId=${(one) => one.slug} rowProps=${(one) => ({ "aria-selected": one.slug === slug ? "true" : undefined, "data-site": one.slug })} />`}</${Panel}>
+    ${site ? html`<${Zones} key=${site.slug} site=${site} /><${FloorPlan} key=${`plan-${site.slug}`} site=${site} />` : html`<p class="hint">${t("Choose a site to see its zones.")}</p>`}
+    ${edited && html`<${Sheet} title=${edited.created_at ? t("Change {name}", { name: edited.name }) : t("New site")} onClose=${() => setEdited(null)} wide><${Form} fields=${siteFields(!edited.created_at)} initial=${edited} isNew=${!edited.created_at} onSubmit=${submit} onCancel=${() => setEdited(null)} /></${Sheet}>`}
+  </div>`;
+}

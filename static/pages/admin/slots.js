@@ -1,0 +1,94 @@
+// What can be booked and what it costs: a temple's weekly slots and special days; a site's tariff and its refunds.
+
+import { words } from "../../lib/format.js";
+import { t } from "../../lib/i18n.js";
+import { useResource } from "../../lib/resource.js";
+import { dateAt } from "../../lib/time.js";
+import { Icon, html, useState } from "../../lib/ui.js";
+import { Confirm, Form, Sheet } from "../../parts/form.js";
+import { Card, Empty, Panel } from "../../parts/panel.js";
+import { Table } from "../../parts/table.js";
+import { toast } from "../../parts/toasts.js";
+import { reload, serverNow, useStore } from "../../state/live.js";
+import { api } from "../../state/session.js";
+
+const DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+const order = (one) => DAYS.indexOf(one.weekday);
+
+function Weekly({ site }) {
+  const path = `/api/sites/${encodeURIComponent(site.slug)}/slots`;
+  const resource = useResource(() => api.all(`${path}?limit=500`, 1000), [site.slug]);
+  const [edited, setEdited] = useState(null);
+  const [removed, setRemoved] = useState(null);
+  const fields = [
+    ...(edited?.id ? [] : [{ name: "slot", label: t("Time"), hint: "06:00-07:00", required: true, pattern: "\\d\\d:\\d\\d-\\d\\d:\\d\\d" }, { name: "weekdays", label: t("Days"), type: "many", options: DAYS.map((day) => [day, words(day)]) }]),
+    { name: "capacity", label: t("Places"), type: "number", min: 1, required: true }, { name: "bookings_per_person", label: t("Bookings a person"), type: "number", min: 1 }, { name: "closes_after_minutes", label: t("Closes after the begin, minutes"), type: "number", hint: t("Empty: until it ends.") },
+  ];
+  const submit = async (body) => {
+    if (edited.id) await api.patch(`${path}/${edited.id}`, body);
+    else await api.post(path, body);
+    setEdited(null);
+    resource.reload();
+  };
+  const columns = [
+    { title: t("Day"), cell: (one) => words(one.weekday) }, { title: t("Time"), cell: (one) => one.slot }, { title: t("Places"), number: true, cell: (one) => one.capacity }, { title: t("A person"), number: true, cell: (one) => one.bookings_per_person },
+    { title: "", cell: (one) => html`<button type="button" class="button" onClick=${() => setEdited(one)}>${t("Change")}</button> <button type="button" class="button" onClick=${() => setRemoved(one)}>${t("Delete")}</button>` },
+  ];
+  return html`<${Panel} title=${t("Weekly slots")} id="weekly" resource=${resource} actions=${html`<button type="button" class="button" onClick=${() => setEdited({ weekdays: DAYS, capacity: 100 })}><${Icon} name="plus" /> ${t("New slot")}</button>`}>${(rows) => html`<${Table} caption=${t("Weekly slots")} columns=${columns} rows=${[...rows].sort((a, b) => order(a) - order(b) || (a.slot < b.slot ? -1 : 1))} rowId=${(one) => one.id} empty=${t("Nothing can be booked yet.")} />`}
+    ${edited && html`<${Sheet} title=${edited.id ? `${words(edited.weekday)}, ${edited.slot}` : t("New slot")} onClose=${() => setEdited(null)} wide><${Form} fields=${fields} initial=${edited} isNew=${!edited.id} onSubmit=${submit} onCancel=${() => setEdited(null)} /></${Sheet}>`}
+    ${removed && html`<${Confirm} title=${t("Delete this slot?")} action=${t("Delete")} onClose=${() => setRemoved(null)} onConfirm=${async () => { await api.delete(`${path}/${removed.id}`); resource.reload(); }}><p>${words(removed.weekday)}, ${removed.slot}</p></${Confirm}>`}
+  </${Panel}>`;
+}
+
+function Special({ site }) {
+  const path = `/api/sites/${encodeURIComponent(site.slug)}/slots/days`;
+  const today = dateAt(serverNow(), site.time_zone);
+  const resource = useResource(async () => (await api.get(`${path}?from=${today}&limit=100`)).items, [site.slug]);
+  const [adding, setAdding] = useState(false);
+  const [removed, setRemoved] = useState(null);
+  const fields = [{ name: "date", label: t("Date"), type: "date", required: true, min: today }, { name: "reason", label: t("Why"), hint: t("Visitors read it.") }, { name: "revoke", label: t("Revoke the bookings that do not fit any more"), type: "checkbox", wide: true }];
+  const columns = [
+    { title: t("Date"), cell: (one) => one.date }, { title: t("What"), cell: (one) => (one.closed ? t("Closed") : t("{n} slots", { n: one.slots.length })) }, { title: t("Why"), wrap: true, cell: (one) => one.reason ?? "" },
+    { title: "", cell: (one) => html`<button type="button" class="button" onClick=${() => setRemoved(one)}>${t("As usual again")}</button>` },
+  ];
+  return html`<${Panel} title=${t("Closed and special days")} id="special" resource=${resource} actions=${html`<button type="button" class="button" onClick=${() => setAdding(true)}><${Icon} name="plus" /> ${t("Close a day")}</button>`}>${(rows) => html`<${Table} caption=${t("Special days")} columns=${columns} rows=${rows} rowId=${(one) => one.date} empty=${t("All days are as usual.")} />`}
+    ${adding && html`<${Sheet} title=${t("Close a day")} onClose=${() => setAdding(false)}><${Form} isNew fields=${fields} submit=${t("Close the day")} danger onCancel=${() => setAdding(false)} onSubmit=${async ({ date, ...body }) => { await api.put(`${path}/${date}`, { closed: true, ...body }); setAdding(false); resource.reload(); }} /></${Sheet}>`}
+    ${removed && html`<${Confirm} title=${t("As usual again?")} action=${t("As usual")} onClose=${() => setRemoved(null)} onConfirm=${async () => { await api.delete(`${path}/${removed.date}`); resource.reload(); }}><p>${removed.date}</p></${Confirm}>`}
+  </${Panel}>`;
+}
+
+const MINOR = 100;
+
+function Tariff({ site }) {
+  const { tariff } = site;
+  const amounts = ["per_hour", "per_day", "daily_cap", "minimum"];
+  const initial = {
+    currency: tariff?.currency ?? "INR", free_minutes: tariff?.free_minutes ?? "",
+    ...Object.fromEntries(amounts.map((name) => [name, tariff?.[name] === undefined || tariff?.[name] === null ? "" : tariff[name] / MINOR])),
+    full_until_minutes: tariff?.refund?.full_until_minutes ?? "", late_percent: tariff?.refund?.late_percent ?? "", started_percent: tariff?.refund?.started_percent ?? "",
+  };
+  const fields = [
+    { name: "currency", label: t("Currency"), maxlength: 3, required: true }, { name: "per_hour", label: t("An hour"), type: "number", step: "0.01", min: 0 }, { name: "per_day", label: t("A day"), type: "number", step: "0.01", min: 0 }, { name: "daily_cap", label: t("At most a day"), type: "number", step: "0.01", min: 0 },
+    { name: "minimum", label: t("At least"), type: "number", step: "0.01", min: 0 }, { name: "free_minutes", label: t("Free, minutes"), type: "number", min: 0 },
+    { name: "full_until_minutes", label: t("All comes back until, minutes before"), type: "number", min: 0 }, { name: "late_percent", label: t("Later, per cent"), type: "number", min: 0, max: 100 }, { name: "started_percent", label: t("Once begun, per cent"), type: "number", min: 0, max: 100 },
+  ];
+  const submit = async (_, values) => {
+    const set = (name, scale = 1) => (values[name] === "" || values[name] === null || values[name] === undefined ? {} : { [name]: Math.round(Number(values[name]) * scale) });
+    const refund = { ...set("full_until_minutes"), ...set("late_percent"), ...set("started_percent") };
+    // What stands by kinds of spots stays as it is.
+    const { by_kind, kinds } = tariff ?? {};
+    const next = { ...(by_kind ? { by_kind } : {}), ...(kinds ? { kinds } : {}), currency: values.currency, ...Object.assign({}, ...amounts.map((name) => set(name, MINOR))), ...set("free_minutes"), ...(Object.keys(refund).length ? { refund } : {}) };
+    await api.patch(`/api/sites/${encodeURIComponent(site.slug)}`, { tariff: next });
+    toast({ title: t("Saved"), text: t("The tariff holds for what is reserved from now on.") });
+    reload("sites");
+  };
+  return html`<${Card} title=${t("Tariff and refunds")} id="tariff"><div class="panel-body"><${Form} key=${site.updated_at} fields=${fields} initial=${initial} onSubmit=${submit} /></div></${Card}>`;
+}
+
+/** The page. */
+export default function SlotsPage({ site: slug }) {
+  const state = useStore("sites");
+  const site = state.sites.find((one) => one.slug === slug);
+  if (!site) return html`<div class="page"><div class="panel"><${Empty}>${t("Choose a site above.")}</${Empty}></div></div>`;
+  return html`<div class="page"><h1>${t("Slots and tariff of {site}", { site: site.name })}</h1>${site.kind === "temple" && html`<${Weekly} site=${site} /><${Special} site=${site} />`}<${Tariff} site=${site} /></div>`;
+}

@@ -1,0 +1,121 @@
+// The gate as a kiosk: one large verdict, a field for the code, the camera; how many are inside; how many scans wait to be uploaded.
+
+import { t } from "../../lib/i18n.js";
+import { temple as templeOf, temples } from "../../lib/model.js";
+import { address, go } from "../../lib/router.js";
+import { clock, time } from "../../lib/time.js";
+import { Icon, html, useEffect, useRef, useState } from "../../lib/ui.js";
+import { Form, Sheet } from "../../parts/form.js";
+import { Empty, Skeleton } from "../../parts/panel.js";
+import { Scanner } from "../../parts/scanner.js";
+import { createGate } from "../../state/gate.js";
+import { useStore } from "../../state/live.js";
+import { keepLoaded } from "../../state/offline.js";
+import { store } from "../../state/live.js";
+
+const NAME_KEY = "gatehouse.gate.name";
+const TEMPLE_KEY = "gatehouse.gate.temple";
+
+/** The temple that this gate was of when there was a network. */
+function kept(slug) {
+  try {
+    const known = JSON.parse(localStorage.getItem(TEMPLE_KEY));
+    return known && (!slug || known.slug === slug) ? known : null;
+  } catch {
+    return null;
+  }
+}
+
+function Verdict({ verdict, onOverrule }) {
+  const { good, title, detail, what, refused, reason } = verdict ?? { title: t("Ready"), detail: t("Scan a ticket, or type a booking code."), what: "" };
+  return html`<div class="verdict" role="status" aria-live="assertive" data-good=${verdict ? String(good) : undefined} data-reason=${reason}>
+    <span class="verdict-sign"><${Icon} name=${verdict ? (good ? "check" : "close") : "gate"} /></span>
+    <div class="verdict-words"><strong class="verdict-title">${title}</strong><span class="verdict-detail">${detail}</span><span class="verdict-what">${what}</span>
+      ${refused && html`<button type="button" class="button verdict-overrule" onClick=${onOverrule}>${t("Let in all the same…")}</button>`}</div></div>`;
+}
+
+function Status({ shown }) {
+  const list = shown.takenAt === null ? t("no list yet") : t(shown.bookings === 1 ? "list of {n} booking, {at}" : "list of {n} bookings, {at}", { n: shown.bookings, at: clock(shown.takenAt) });
+  const queued = shown.waiting ? ` · ${t("{n} to upload", { n: shown.waiting })}` : "";
+  return html`<p class="gate-connection" role="status" data-online=${String(shown.online)} data-waiting=${shown.waiting}>${`${shown.online ? t("Online") : t("Offline")} · ${list}${queued}`}</p>`;
+}
+
+function Inside({ inside, since }) {
+  const rows = inside ? [["Still expected today", inside.people.confirmed], ["Have left", inside.people.exited], ["Did not come", inside.people.no_show]] : [];
+  return html`<p class="inside"><span class="inside-value" id="inside">${inside ? inside.inside + since : "–"}</span><span class="inside-as-of">${inside && `${t("people")}, ${clock(time(inside.as_of))}`}</span></p>
+    <dl class="inside-facts">${rows.map(([name, value]) => html`<div key=${name}><dt>${t(name)}</dt><dd>${value}</dd></div>`)}</dl>`;
+}
+
+function Gate({ temple }) {
+  const [shown, setShown] = useState(null);
+  const [code, setCode] = useState("");
+  const [asking, setAsking] = useState(false);
+  const [name, setName] = useState(localStorage.getItem(NAME_KEY) ?? "");
+  const nameNow = useRef(name);
+  nameNow.current = name;
+  const gate = useRef(null);
+  const field = useRef(null);
+
+  useEffect(() => {
+    localStorage.setItem(TEMPLE_KEY, JSON.stringify({ slug: temple.slug, name: temple.name, time_zone: temple.time_zone, kind: "temple" }));
+    const made = createGate({ temple, onChange: setShown, name: () => nameNow.current.trim() || undefined });
+    gate.current = made;
+    made.start();
+    // What this page needs is kept, so that it opens again without a network.
+    keepLoaded();
+    field.current?.focus();
+    return made.stop;
+  }, []);
+  // Scans that are not uploaded are in this browser alone.
+  useEffect(() => {
+    if (!shown?.waiting) return undefined;
+    const warn = (event) => event.preventDefault();
+    addEventListener("beforeunload", warn);
+    return () => removeEventListener("beforeunload", warn);
+  }, [Boolean(shown?.waiting) && shown.online]);
+
+  const state = shown ?? { online: true, takenAt: null, bookings: 0, waiting: 0, verdict: null, log: [], inside: null, since: 0, exits: false };
+  const submit = (event) => {
+    event.preventDefault();
+    gate.current.scan(code);
+    setCode("");
+    field.current.focus();
+  };
+  const way = (exits) => {
+    gate.current.setExits(exits);
+    field.current.focus();
+  };
+  const all = temples(store.state);
+  return html`<div class="page gate" data-verdict=${state.verdict ? state.verdict.reason ?? "in" : undefined}>
+    <h1 class="visually-hidden">${t("Gate")}</h1>
+    <section class="panel gate-head" aria-label=${t("Gate")}>
+      <div class="field"><label for="gate-temple">${t("Temple")}</label><select id="gate-temple" value=${temple.slug} onChange=${(event) => go(address(event.target.value, "gate"))}>
+        ${(all.length ? all : [temple]).map((one) => html`<option key=${one.slug} value=${one.slug}>${one.name}</option>`)}</select></div>
+      <div class="field"><label for="gate-name">${t("Gate")}</label><input id="gate-name" maxlength="64" placeholder=${t("Such as North")} autocomplete="off" value=${name} onInput=${(event) => { setName(event.target.value); localStorage.setItem(NAME_KEY, event.target.value.trim()); }} /></div>
+      <${Status} shown=${state} />
+      <div class="row gate-leave"><button type="button" class="button button-quiet" onClick=${() => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen?.())}><${Icon} name="expand" /> ${t("Whole screen")}</button>
+        <a class="button button-quiet" href=${address(temple.slug, "overview")}>${t("To the console")}</a></div>
+    </section>
+    <section class="panel gate-work" aria-label=${t("Scan")}>
+      <${Verdict} verdict=${state.verdict} onOverrule=${() => setAsking(true)} />
+      <div class="ways" role="group" aria-label=${t("Direction")}>${[["Way in", false], ["Way out", true]].map(([label, value]) => html`<button type="button" key=${label} class="button way" aria-pressed=${state.exits === value} data-exits=${String(value)} onClick=${() => way(value)}>${t(label)}</button>`)}</div>
+      <form class="gate-form" onSubmit=${submit}><label for="gate-code">${t("Booking code")}</label><div class="gate-entry">
+        <input id="gate-code" autocomplete="off" autocapitalize="characters" spellcheck=${false} maxlength="300" placeholder="K7P2-9QXM" required ref=${field} value=${code} onInput=${(event) => setCode(event.target.value)} />
+        <button type="submit" class="button button-main">${t("Check")}</button></div></form>
+      <${Scanner} onText=${(text) => gate.current.scan(text)} />
+    </section>
+    <section class="panel gate-side" aria-label=${t("Inside now")}><h2>${t("Inside now")}</h2><${Inside} inside=${state.inside} since=${state.since} />
+      <h2>${t("Last scans")}</h2>${state.log.length === 0 && html`<${Empty}>${t("No scans yet.")}</${Empty}>`}
+      <ol class="scan-log">${state.log.map((one) => html`<li key=${one.key} data-good=${String(one.good)}><${Icon} name=${one.good ? "check" : "close"} /><span>${one.words}</span><time>${clock(one.at)}</time></li>`)}</ol></section>
+    ${asking && html`<${Sheet} title=${t("Let in all the same")} onClose=${() => setAsking(false)}><p class="hint">${t("For supervisors. Who did it and why is kept.")}</p>
+      <${Form} isNew fields=${[{ name: "reason", label: t("Why"), required: true, maxlength: 200, wide: true }]} submit=${t("Let in")} onCancel=${() => setAsking(false)} onSubmit=${async ({ reason }) => { await gate.current.overrule(reason); setAsking(false); }} /></${Sheet}>`}
+  </div>`;
+}
+
+/** The page. */
+export default function GatePage({ site }) {
+  const state = useStore("sites", "site");
+  const temple = templeOf(state) ?? (state.sitesLoaded ? null : kept(site));
+  if (!temple) return html`<div class="page gate"><div class="panel">${state.sitesLoaded ? html`<${Empty}>${t("There is no temple yet.")}</${Empty}>` : html`<${Skeleton} />`}</div></div>`;
+  return html`<${Gate} key=${temple.slug} temple=${temple} />`;
+}

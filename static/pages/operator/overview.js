@@ -1,0 +1,85 @@
+// All sites at a glance, the worst first: what waits, what is full, what is broken.
+
+import { countDevices, countSpots, ofSite } from "../../lib/model.js";
+import { number, t } from "../../lib/i18n.js";
+import { useResource } from "../../lib/resource.js";
+import { address } from "../../lib/router.js";
+import { Icon, html } from "../../lib/ui.js";
+import { AlertList, gravestFirst } from "../../parts/alert-list.js";
+import { Level, RANK } from "../../parts/levels.js";
+import { Card, Empty, Panel } from "../../parts/panel.js";
+import { Summary } from "../../parts/summary.js";
+import { isAdmin } from "../../lib/model.js";
+import { freshnessOf, reload, useStore } from "../../state/live.js";
+import { api } from "../../state/session.js";
+
+const MOST_ALERTS = 6;
+const CROWD_EVERY_MS = 60_000;
+const fresh = freshnessOf("sites", "spots", "devices", "alerts", "emergencies");
+
+/** How bad it stands at a site: emergencies weigh most, then critical alerts, crowds, other alerts, devices, a full car park. */
+function badness(row) {
+  return 1000 * row.waiting + 100 * row.critical + 40 * Math.max(0, RANK.indexOf(row.crowd?.level) - 1) + 10 * row.warning + row.devices.offline + (row.spots.total && row.spots.free === 0 ? 20 : 0);
+}
+
+function rowsOf(state, crowds) {
+  return state.sites.filter((site) => !state.site || site.slug === state.site).map((site) => {
+    const alerts = [...state.alerts.values()].filter((alert) => alert.site === site.slug && alert.status === "active");
+    return {
+      site,
+      waiting: [...state.emergencies.values()].filter((one) => one.temple_id === site.slug && one.status === "reported").length,
+      critical: alerts.filter((alert) => alert.severity === "critical").length,
+      warning: alerts.filter((alert) => alert.severity === "warning").length,
+      spots: countSpots(ofSite(state.spots.values(), site.slug)),
+      devices: countDevices(ofSite(state.devices.values(), site.slug)),
+      crowd: crowds?.get(site.slug),
+    };
+  }).sort((a, b) => badness(b) - badness(a) || a.site.name.localeCompare(b.site.name));
+}
+
+function Site({ row }) {
+  const { site, waiting, critical, warning, spots, devices, crowd } = row;
+  const taken = spots.total ? (spots.total - spots.free) / spots.total : 0;
+  const is = waiting || critical ? "critical" : warning || devices.offline || RANK.indexOf(crowd?.level) >= 2 ? "warning" : "good";
+  return html`<li class="site-card panel" data-site=${site.slug} data-tone=${is}>
+    <header class="row"><h3 class="grow"><a href=${address(site.slug, "overview")}>${site.name}</a></h3>
+      ${waiting > 0 && html`<a class="tag" data-tone="critical" href=${address(site.slug, "emergencies")}><${Icon} name="sos" />${waiting} SOS</a>`}
+      ${critical > 0 && html`<a class="tag" data-tone="critical" href=${address(site.slug, "alerts", null, { severity: "critical" })}><${Icon} name="critical" />${critical}</a>`}
+      ${warning > 0 && html`<a class="tag" data-tone="warning" href=${address(site.slug, "alerts", null, { severity: "warning" })}><${Icon} name="warning" />${warning}</a>`}
+      ${is === "good" && html`<span class="tag" data-tone="good"><${Icon} name="check" />${t("All is well")}</span>`}</header>
+    <dl class="site-facts">
+      ${spots.total > 0 && html`<div><dt>${t("Parking")}</dt><dd><a href=${address(site.slug, "parking")}><strong class="big">${number(spots.free)}</strong> ${t("of {n} free", { n: number(spots.total) })}</a>
+        <span class="meter" aria-hidden="true"><span class="meter-part" style=${{ width: `${100 * taken}%` }}></span></span></dd></div>`}
+      ${crowd && html`<div><dt>${t("Crowd")}</dt><dd><a href=${address(site.slug, "crowd")}>${crowd.counted ? html`<strong class="big">${number(crowd.people)}</strong> ${t("people")}` : html`<span class="muted">${t("not counted yet")}</span>`}</a> <${Level} level=${crowd.level} /></dd></div>`}
+      ${devices.total > 0 && html`<div><dt>${t("Devices")}</dt><dd><a href=${address(site.slug, "devices")}><strong class="big">${devices.healthy}</strong> ${t("of {n} healthy", { n: devices.total })}</a>
+        ${devices.offline > 0 && html` <span class="tag" data-tone="critical">${t("{n} offline", { n: devices.offline })}</span>`}</dd></div>`}
+    </dl></li>`;
+}
+
+/** The page. */
+export default function OverviewPage({ site }) {
+  const state = useStore("sites", "spots", "devices", "alerts", "emergencies", "site");
+  const slugs = state.sites.filter((one) => one.kind === "temple" && (!site || one.slug === site)).map((one) => one.slug);
+  const crowd = useResource(async () => {
+    const answers = await Promise.all(slugs.map((slug) => api.get(`/api/crowd/temple/${encodeURIComponent(slug)}/current`)));
+    return new Map(answers.map((answer, index) => {
+      const counted = answer.zones.filter((zone) => zone.count !== null);
+      return [slugs[index], { counted: counted.length > 0, people: counted.reduce((sum, zone) => sum + zone.count, 0), level: RANK[Math.max(-1, ...counted.map((zone) => RANK.indexOf(zone.level)))] ?? null }];
+    }));
+  }, [slugs.join()], { every: CROWD_EVERY_MS });
+  const resource = { ...fresh.value, reload: () => reload() };
+  const open = gravestFirst([...state.alerts.values()].filter((alert) => alert.status === "active" && (!site || !alert.site || alert.site === site)));
+  const rows = rowsOf(state, crowd.data);
+  const isEmpty = state.sitesLoaded && state.spots.size === 0 && state.devices.size === 0;
+  return html`<div class="page overview"><div class="page-head"><h1>${t("Overview")}</h1><a class="button button-quiet" href=${address(site, "overview", null, { wall: "1" })}><${Icon} name="wall" /> ${t("On a wall")}</a></div>
+    ${isEmpty && isAdmin(state.user) && html`<${Card} title=${t("Begin here")}><${Empty} action=${html`<a class="button button-main" href=${address(site, "setup")}>${t("Set up the first site")}</a>`}>${t("There are no spots and no devices yet.")}</${Empty}></${Card}>`}
+    <div class="overview-parts">
+      <${Panel} title=${t("Sites")} id="overview-sites" resource=${resource} rows=${8}>${() => html`<ul class="site-cards">${rows.map((row) => html`<${Site} key=${row.site.slug} row=${row} />`)}</ul>`}</${Panel}>
+      <div class="columns">
+        ${site && html`<${Summary} />`}
+        <${Panel} title=${html`${t("Needs attention")} ${open.length > 0 && html`<span class="count" data-severity=${open[0].severity}>${open.length}</span>`}`} id="attention" resource=${{ ...resource }} class="alerts-panel"
+          actions=${html`<a class="button button-quiet" href=${address(site, "alerts")}>${t("All alerts")}</a>`}>${() => html`<${AlertList} alerts=${open} limit=${MOST_ALERTS} />`}</${Panel}>
+      </div>
+    </div>
+  </div>`;
+}

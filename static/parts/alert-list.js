@@ -1,0 +1,166 @@
+// Alerts as a list: the gravest first. It does not move under a pointer or a focus: what comes meanwhile waits behind a pill. Many are drawn
+// only where they are seen. What is done can be undone for a few seconds, after which the server is told.
+
+import { words } from "../lib/format.js";
+import { plural, t } from "../lib/i18n.js";
+import { ago, moment, time } from "../lib/time.js";
+import { Icon, announce, html, signal, useLayoutEffect, useRef, useState } from "../lib/ui.js";
+import { store, take, useNow, useStore } from "../state/live.js";
+import { api } from "../state/session.js";
+import { Empty } from "./panel.js";
+import { refused, toast } from "./toasts.js";
+
+const SEVERITIES = ["critical", "warning", "info"];
+const UNDO_MS = 5000;
+// Above so many, rows have one height and only those in sight are drawn.
+const ALL_DRAWN = 60;
+const ROW_PX = 64;
+const SPARE = 6;
+
+/** What was done here and can still be undone: by the alert's id, `{ verb, send }`. */
+const pending = signal(new Map());
+
+function forget(id) {
+  const rest = new Map(pending.value);
+  rest.delete(id);
+  pending.value = rest;
+}
+
+/** Acknowledges or resolves, in a few seconds. */
+function act(alert, verb) {
+  pending.value.get(alert.id)?.send();
+  let timer = 0;
+  const send = async () => {
+    clearTimeout(timer);
+    if (pending.value.get(alert.id)?.send !== send) return;
+    try {
+      take("alert", await api.patch(`/api/alerts/${encodeURIComponent(alert.id)}/${verb}`));
+    } catch (error) {
+      // Someone else was first: the feed tells what they did.
+      refused(error);
+    }
+    if (pending.value.get(alert.id)?.send === send) forget(alert.id);
+  };
+  timer = setTimeout(send, UNDO_MS);
+  pending.value = new Map(pending.value).set(alert.id, { verb, send });
+  announce(verb === "resolve" ? t("Alert resolved.") : t("Alert acknowledged."));
+  toast({
+    title: verb === "resolve" ? t("Resolved") : t("Acknowledged"),
+    text: alert.message.slice(0, 120),
+    undo() {
+      clearTimeout(timer);
+      if (pending.value.get(alert.id)?.send === send) forget(alert.id);
+    },
+  });
+}
+
+// Who leaves the page has decided.
+addEventListener("pagehide", () => {
+  for (const { send } of pending.value.values()) send();
+});
+
+/** The alert as it will be, when nobody undoes it. */
+function foreseen(alert) {
+  const verb = pending.value.get(alert.id)?.verb;
+  if (!verb) return alert;
+  const by = store.state.user?.id;
+  return verb === "resolve" ? { ...alert, status: "resolved", resolved_by: by } : { ...alert, status: "acknowledged", acknowledged_by: by };
+}
+
+/** The gravest first, of those the ones nobody has seen to, of those the newest. */
+export function gravestFirst(alerts) {
+  const rank = (alert) => 2 * SEVERITIES.indexOf(alert.severity) + Number(alert.status !== "active");
+  return [...alerts].sort((a, b) => rank(a) - rank(b) || (a.id < b.id ? 1 : -1));
+}
+
+function whereabouts(alert, state) {
+  const site = state.sites.find((one) => one.slug === alert.site)?.name ?? alert.site;
+  return [site, ...(alert.zones ?? []), alert.subject, alert.location, alert.camera_id].filter(Boolean).join(" · ");
+}
+
+function steps(alert, user) {
+  const by = (id) => (id === user?.id ? ` ${t("by you")}` : id === "system" ? ` ${t("by itself")}` : "");
+  if (alert.status === "resolved") return `${t("Resolved")}${by(alert.resolved_by)}`;
+  if (alert.status === "acknowledged") return `${t("Acknowledged")}${by(alert.acknowledged_by)}`;
+  return alert.escalation > 0 ? t("Escalated ×{n}", { n: alert.escalation }) : "";
+}
+
+function Alert({ alert: stored, state, now, style }) {
+  const alert = foreseen(stored);
+  const at = time(alert.timestamp) ?? time(alert.created_at) ?? now;
+  const isPending = pending.value.has(alert.id);
+  return html`<li class="alert" id=${`alert-${alert.id}`} tabindex="-1" data-severity=${alert.severity} data-status=${alert.status} data-pending=${isPending ? "" : undefined} style=${style}>
+    <div class="alert-head"><span class="severity"><${Icon} name=${SEVERITIES.includes(alert.severity) ? alert.severity : "info"} class="severity-icon" />${words(alert.severity)}</span>
+      <span class="alert-kind">${words(alert.alert_type)}</span><time class="alert-age" datetime=${alert.timestamp} title=${moment(at)}>${ago(now - at)}</time></div>
+    <p class="alert-message" title=${alert.message}>${alert.message}</p>
+    <div class="alert-foot"><p class="alert-where"><span class="alert-place">${whereabouts(alert, state)}</span><span class="alert-step">${steps(alert, state.user)}</span></p>
+      ${alert.status !== "resolved" && html`<div class="alert-buttons">
+        ${alert.status === "active" && html`<button type="button" class="button" aria-label=${`${t("Acknowledge")}: ${alert.message}`} onClick=${() => act(stored, "acknowledge")}>${t("Acknowledge")}</button>`}
+        <button type="button" class="button" aria-label=${`${t("Resolve")}: ${alert.message}`} onClick=${() => act(stored, "resolve")}><${Icon} name="check" />${t("Resolve")}</button></div>`}
+    </div></li>`;
+}
+
+/** The ids in the order in which they are shown: as they are, or as they were when somebody came to point at one. */
+function useFrozen(alerts) {
+  const [held, setHeld] = useState(null);
+  const within = useRef({ pointer: false, focus: false });
+  const settle = () => {
+    if (!within.current.pointer && !within.current.focus) setHeld(null);
+  };
+  const hold = () => setHeld((before) => before ?? alerts.map((alert) => alert.id));
+  const byId = new Map(alerts.map((alert) => [alert.id, alert]));
+  const kept = new Set(held ?? []);
+  const fresh = held ? alerts.filter((alert) => !kept.has(alert.id)) : [];
+  const shown = held ? held.map((id) => byId.get(id) ?? store.state.alerts.get(id)).filter(Boolean) : alerts;
+  return {
+    shown, fresh: fresh.length, isHeld: held !== null,
+    release() {
+      // The pill that was pressed is gone with its focus.
+      within.current.focus = false;
+      setHeld(null);
+    },
+    handlers: {
+      onPointerEnter: (event) => { if (event.pointerType !== "touch") { within.current.pointer = true; hold(); } },
+      onPointerLeave: () => { within.current.pointer = false; settle(); },
+      onFocusIn: () => { within.current.focus = true; hold(); },
+      onFocusOut: (event) => { if (!event.currentTarget.contains(event.relatedTarget)) { within.current.focus = false; settle(); } },
+    },
+  };
+}
+
+/** The list. `limit` shows so many and no more. */
+export function AlertList({ alerts, limit, empty }) {
+  const state = useStore("sites");
+  const now = useNow();
+  const frame = useRef(null);
+  const [scroll, setScroll] = useState({ top: 0, height: 800 });
+  const { shown: all, fresh, release, isHeld, handlers } = useFrozen(alerts);
+  const shown = limit ? all.slice(0, limit) : all;
+  const isLong = shown.length > ALL_DRAWN;
+  useLayoutEffect(() => {
+    if (isLong && frame.current) setScroll({ top: frame.current.scrollTop, height: frame.current.clientHeight });
+  }, [isLong]);
+  const first = isLong ? Math.max(0, Math.floor(scroll.top / ROW_PX) - SPARE) : 0;
+  const last = isLong ? Math.min(shown.length, Math.ceil((scroll.top + scroll.height) / ROW_PX) + SPARE) : shown.length;
+  const follow = (event) => setScroll({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight });
+  const newest = () => {
+    release();
+    frame.current?.scrollTo?.(0, 0);
+  };
+  return html`<div class="alert-list" ...${handlers} data-held=${isHeld ? "" : undefined}>
+    ${fresh > 0 && html`<button type="button" class="new-pill" onClick=${newest}>${plural(fresh, "{n} new", "{n} new")}</button>`}
+    ${shown.length === 0 && html`<${Empty}>${empty ?? t("Nothing needs attention.")}</${Empty}>`}
+    <div class=${isLong ? "alerts-scroll" : undefined} ref=${frame} onScroll=${isLong ? follow : undefined} tabindex=${isLong ? "0" : undefined} role=${isLong ? "region" : undefined} aria-label=${isLong ? t("Alerts") : undefined}>
+      <ul class=${isLong ? "alerts alerts-dense" : "alerts"} style=${isLong ? { blockSize: `${shown.length * ROW_PX}px` } : { blockSize: "" }}>
+        ${shown.slice(first, last).map((alert, index) => html`<${Alert} key=${alert.id} alert=${alert} state=${state} now=${now} style=${isLong ? { insetBlockStart: `${(first + index) * ROW_PX}px` } : { insetBlockStart: "" }} />`)}
+      </ul>
+    </div>
+  </div>`;
+}
+
+/** How many alerts there are of each severity. */
+export function countSeverities(alerts) {
+  return Object.fromEntries(SEVERITIES.map((severity) => [severity, alerts.filter((alert) => alert.severity === severity).length]));
+}
+
+export { SEVERITIES };

@@ -1,0 +1,91 @@
+// Lines over time, by uPlot: loaded when the first is drawn.
+
+import { t } from "../lib/i18n.js";
+import { clock, shortMoment } from "../lib/time.js";
+import { html, useEffect, useRef, useState } from "../lib/ui.js";
+import { Skeleton } from "./panel.js";
+
+let library = null;
+
+/** The library and its sheet. */
+function load() {
+  library ??= (async () => {
+    const href = new URL(import.meta.resolve("/console/vendor/console/uplot.css")).pathname;
+    const link = document.createElement("link");
+    link.rel = "stylesheet";
+    link.href = href;
+    const styled = new Promise((done) => {
+      link.addEventListener("load", done);
+      link.addEventListener("error", done);
+    });
+    document.head.append(link);
+    const [module] = await Promise.all([import("../vendor/console/uplot.js"), styled]);
+    return module.default;
+  })();
+  return library;
+}
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/** A colour of the tokens as the canvas takes it: resolved for the scheme that is shown. */
+function resolved(name) {
+  const probe = document.createElement("i");
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const value = getComputedStyle(probe).color || colour(name);
+  probe.remove();
+  return value;
+}
+
+/**
+ * The chart. `times` in milliseconds; `series`: `{ label, values, unit, token, digits, dash, bars }`. `words` says the same to who cannot see it.
+ */
+export function Chart({ times, series, words, height = 220, timeZone }) {
+  const frame = useRef(null);
+  const [failed, setFailed] = useState(false);
+  const [ready, setReady] = useState(false);
+  useEffect(() => {
+    let plot = null;
+    let left = false;
+    let observer = null;
+    const draw = (UPlot) => {
+      if (left) return;
+      plot?.destroy();
+      const [muted, line] = [resolved("--muted"), resolved("--line")];
+      const axis = { stroke: muted, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "12px system-ui" };
+      const long = times.length > 1 && times.at(-1) - times[0] > 36 * 3_600_000;
+      plot = new UPlot({
+        width: frame.current.clientWidth, height, pxAlign: 0, cursor: { y: false },
+        scales: { x: { time: true } },
+        axes: [
+          { ...axis, values: (_, splits) => splits.map((at) => (long ? shortMoment(at * 1000, timeZone).split(",")[0] : clock(at * 1000, timeZone))) },
+          { ...axis, size: 56, values: (_, splits) => splits.map((value) => `${value}${series[0].unit ? ` ${series[0].unit}` : ""}`) },
+        ],
+        series: [
+          { label: t("Time"), value: (_, at) => (at === null ? "–" : shortMoment(at * 1000, timeZone)) },
+          ...series.map((one) => ({
+            label: one.label, stroke: resolved(one.token), width: 1.8, dash: one.dash, spanGaps: false, points: { show: times.length < 40 },
+            value: (_, value) => (value === null || value === undefined ? "–" : `${value.toFixed(one.digits ?? 0)} ${one.unit ?? ""}`),
+          })),
+        ],
+      }, [times.map((at) => at / 1000), ...series.map((one) => one.values)], frame.current);
+      setReady(true);
+    };
+    load().then((UPlot) => {
+      if (left) return;
+      draw(UPlot);
+      observer = new ResizeObserver(([entry]) => plot?.setSize({ width: entry.contentRect.width, height }));
+      observer.observe(frame.current);
+      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+    }, () => setFailed(true));
+    const repaint = () => load().then(draw);
+    return () => {
+      left = true;
+      observer?.disconnect();
+      matchMedia("(prefers-color-scheme: dark)").removeEventListener("change", repaint);
+      plot?.destroy();
+    };
+  }, [times, series]);
+  if (failed) return html`<p class="form-error">${t("The chart could not be drawn.")}</p>`;
+  return html`<figure class="chart" aria-label=${words} role="img"><div ref=${frame}></div>${!ready && html`<${Skeleton} rows=${3} />`}</figure>`;
+}

@@ -1,0 +1,27 @@
+// Which temple a page is about: the chosen site when it is one, else the first; and the way to the others.
+
+import { t } from "../lib/i18n.js";
+import { temple, temples } from "../lib/model.js";
+import { address, route } from "../lib/router.js";
+import { html } from "../lib/ui.js";
+import { useStore } from "../state/live.js";
+import { Empty, Skeleton } from "./panel.js";
+
+/** The temples as tabs. */
+export function TempleTabs({ shown }) {
+  const state = useStore("sites");
+  const all = temples(state);
+  if (all.length < 2) return null;
+  return html`<nav class="temples" aria-label=${t("Temples")}>${all.map((one) => html`<a class="chip" key=${one.slug} data-temple=${one.slug}
+    href=${address(one.slug, route.value.page, route.value.detail)} aria-current=${one.slug === shown.slug ? "page" : undefined}>${one.name}</a>`)}</nav>`;
+}
+
+/** Draws `children(temple)` for the temple of the page, made anew for another. */
+export function OfTemple({ children }) {
+  const state = useStore("sites", "site");
+  const shown = temple(state);
+  if (!shown) {
+    return html`<div class="page"><div class="panel">${state.sitesLoaded ? html`<${Empty}>${t("There is no temple yet.")}</${Empty}>` : html`<${Skeleton} />`}</div></div>`;
+  }
+  return children(shown);
+}

@@ -1,0 +1,111 @@
+// Calling for help: one tap on what it is sends it. Words can follow; where one is comes from the position.
+
+import { SEVERITIES, TYPES } from "../lib/emergencies.js";
+import { newNonce } from "../lib/gate.js";
+import { words } from "../lib/format.js";
+import { t } from "../lib/i18n.js";
+import { Icon, announce, html, useEffect, useRef, useState } from "../lib/ui.js";
+import { useStore } from "../state/live.js";
+import { api } from "../state/session.js";
+import { reasons } from "./form.js";
+
+const LOCATE_MS = 15_000;
+const NEAR_KM = 30;
+const ICONS = { medical: "plus", stampede: "people", fire: "critical", accident: "warning", missing_person: "search", security: "key", structural: "site", other: "more" };
+
+/** The site that is nearest to a position, if one is near. */
+function nearest(sites, { lat, lng }) {
+  const away = (site) => Math.hypot((site.latitude - lat) * 111, (site.longitude - lng) * 111 * Math.cos((lat * Math.PI) / 180));
+  const [best] = [...sites].sort((a, b) => away(a) - away(b));
+  return best && away(best) < NEAR_KM ? best.slug : null;
+}
+
+/** Where this machine is: `{ position, looking, find }`. */
+function usePosition() {
+  const [state, setState] = useState({ position: null, looking: false, refused: false });
+  const find = () => {
+    if (!navigator.geolocation) {
+      setState((before) => ({ ...before, refused: true }));
+      return;
+    }
+    setState((before) => ({ ...before, looking: true }));
+    navigator.geolocation.getCurrentPosition(
+      ({ coords }) => setState({ position: { lat: coords.latitude, lng: coords.longitude, accuracy_m: coords.accuracy }, looking: false, refused: false }),
+      () => setState((before) => ({ ...before, looking: false, refused: true })),
+      { enableHighAccuracy: true, timeout: LOCATE_MS, maximumAge: 30_000 },
+    );
+  };
+  // Where it was allowed before, nobody has to ask for it.
+  useEffect(() => {
+    navigator.permissions?.query({ name: "geolocation" }).then((permission) => permission.state === "granted" && find()).catch(() => {});
+  }, []);
+  return { ...state, find };
+}
+
+/** The form; `onSent(document)` gets what was taken. */
+export function SosForm({ onSent }) {
+  const state = useStore("sites", "site");
+  const place = usePosition();
+  const [description, setDescription] = useState("");
+  const [severity, setSeverity] = useState("");
+  const [chosen, setChosen] = useState(null);
+  const [problem, setProblem] = useState(null);
+  const [sending, setSending] = useState(null);
+  // One key for each report: pressed twice, or sent again after a lost answer, it is still one report.
+  const asked = useRef({ body: null, key: null });
+  const busy = useRef(false);
+  const sites = [...state.sites].sort((a, b) => Number(b.kind === "temple") - Number(a.kind === "temple"));
+  const site = chosen ?? (place.position && nearest(state.sites, place.position)) ?? state.site ?? "";
+  const name = state.sites.find((one) => one.slug === site)?.name;
+
+  const where = place.looking ? t("Looking for your position…")
+    : place.position ? t("Position: yours, within about {n} m.", { n: Math.max(5, Math.round(place.position.accuracy_m)) })
+    : place.refused ? t("Your position is not to be had. Say in words where you are.")
+    : name ? t("Position: that of {site}. Say in words where you are.", { site: name }) : t("No position. Say in words where you are.");
+
+  const send = async (type) => {
+    if (busy.current) return;
+    busy.current = true;
+    setSending(type);
+    setProblem(null);
+    const body = {
+      type,
+      ...(site ? { temple_id: site } : {}),
+      ...(description.trim() ? { description: description.trim() } : {}),
+      ...(place.position ? { location: place.position } : {}),
+      ...(severity ? { severity } : {}),
+    };
+    const signature = JSON.stringify(body);
+    if (asked.current.body !== signature) asked.current = { body: signature, key: newNonce() };
+    try {
+      const document = await api.post("/api/emergency/", body, { key: asked.current.key });
+      asked.current = { body: null, key: null };
+      setDescription("");
+      setSeverity("");
+      announce(t("Your SOS was taken. The control room has it."));
+      onSent(document);
+    } catch (error) {
+      // The same words sent again are the same report; other words under the same key would be refused.
+      if (error.status === 422) asked.current = { body: null, key: null };
+      setProblem(error);
+    } finally {
+      busy.current = false;
+      setSending(null);
+    }
+  };
+
+  return html`<form class="sos-form" onSubmit=${(event) => event.preventDefault()}>
+    <p class="sos-lead field-wide">${t("One tap sends it. Words can be added before or later.")}</p>
+    <div class="sos-types" role="group" aria-label=${t("What is it?")}>${TYPES.map(([value, label]) => html`<button type="button" class="sos-type" key=${value} data-type=${value} aria-busy=${sending === value ? "true" : undefined} onClick=${() => send(value)}>
+      <${Icon} name=${ICONS[value]} /><span>${t(label)}</span></button>`)}</div>
+    ${problem && html`<p class="form-error field-wide" role="alert">${reasons(problem)} ${problem.isAway && html`<a href="tel:112">${t("Call 112")}</a>`}</p>`}
+    <div class="field field-wide"><label for="sos-description">${t("In your words (if you can)")}</label>
+      <textarea id="sos-description" maxlength="2000" rows="2" placeholder=${t("What happened, and where exactly?")} value=${description} onInput=${(event) => setDescription(event.target.value)}></textarea></div>
+    <div class="sos-position field-wide"><p class="sos-where" role="status">${where}</p>
+      <button type="button" id="sos-locate" class="button" onClick=${place.find}><${Icon} name="place" />${t("Use my position")}</button></div>
+    <div class="field"><label for="sos-site">${t("Where")}</label><select id="sos-site" value=${site} onChange=${(event) => setChosen(event.target.value)}><option value="">${t("I do not know")}</option>
+      ${sites.map((one) => html`<option key=${one.slug} value=${one.slug}>${one.name}</option>`)}</select></div>
+    <div class="field"><label for="sos-severity">${t("How serious")}</label><select id="sos-severity" value=${severity} onChange=${(event) => setSeverity(event.target.value)}><option value="">${t("As usual for this kind")}</option>
+      ${SEVERITIES.map((value) => html`<option key=${value} value=${value}>${words(value)}</option>`)}</select></div>
+  </form>`;
+}

@@ -1,0 +1,211 @@
+// The gate at work: lets pilgrims in and out, by the server where it is in reach, by the day's list where it is not.
+
+import { REASONS, isGenuine, judge, newNonce, parseCode, readTicket } from "../lib/gate.js";
+import { t } from "../lib/i18n.js";
+import { plural } from "../lib/i18n.js";
+import { toast } from "../parts/toasts.js";
+import { hub, serverNow } from "./live.js";
+import { openLedger } from "./ledger.js";
+import { api } from "./session.js";
+
+const ANSWER_MS = 6000;
+const REFRESH_MS = 10_000;
+const LIST_MS = 120_000;
+const KEPT_SCANS = 30;
+const MOST_BOOKINGS = 100_000;
+
+/**
+ * The gate of a temple. `onChange(shown)` gets what is to be seen each time that it changes; `name()` is what this gate is called. `start()`,
+ * `scan(raw)`, `overrule(reason)`, `setExits(value)`, `stop()`.
+ */
+export function createGate({ temple, onChange, name }) {
+  const shown = { online: true, takenAt: null, bookings: 0, waiting: 0, verdict: null, log: [], inside: null, since: 0, exits: false };
+  let ledger = null;
+  let left = false;
+  let listAt = 0;
+  let refreshing = null;
+  let turn = Promise.resolve();
+  let timer = 0;
+  let off = () => {};
+
+  function tell(change = {}) {
+    Object.assign(shown, change);
+    if (ledger) Object.assign(shown, { takenAt: ledger.takenAt, bookings: ledger.list.size, waiting: ledger.queue.length });
+    if (!left) onChange({ ...shown });
+  }
+
+  function record(good, words) {
+    shown.log = [{ good, words, at: serverNow(), key: newNonce() }, ...shown.log].slice(0, KEPT_SCANS);
+  }
+
+  function verdict(one) {
+    record(one.good, [one.what, one.title, one.detail].filter(Boolean).join(" · "));
+    tell({ verdict: one });
+  }
+
+  const comes = ({ nonce, booking, ticket }) =>
+    api.post(`/api/bookings/${booking}/checkin`, { temple_id: temple.slug, nonce, ticket, gate: name() }, { within: ANSWER_MS });
+  const leaves = ({ nonce, booking }) => api.post(`/api/bookings/${booking}/exit`, { nonce }, { within: ANSWER_MS });
+
+  async function scan(raw) {
+    const ticket = readTicket(raw);
+    const code = ticket ? null : parseCode(raw);
+    if (!ticket && !code) {
+      verdict({ good: false, title: t("Not readable"), detail: t("That is neither a ticket nor a booking code."), what: raw.trim().slice(0, 40) });
+      return;
+    }
+    const one = { kind: shown.exits ? "exit" : "checkin", nonce: newNonce(), booking: ticket?.booking ?? code, ticket: ticket ? raw.trim() : undefined };
+    try {
+      const document = one.kind === "exit" ? await leaves(one) : await comes(one);
+      ledger.note(document.id, document.status, ticket);
+      shown.online = true;
+      say(one, null, document.party_size, document.booking_code, false);
+      refresh();
+    } catch (error) {
+      shown.online = !error.isAway;
+      if (error.isAway) await scanOffline(one, ticket, code);
+      else say(one, error.status === 404 ? "unknown_booking" : error.reason ?? "invalid", null, code, false, error.message);
+    }
+  }
+
+  async function scanOffline(one, ticket, code) {
+    if (ledger.takenAt === null) {
+      verdict({ good: false, title: t("Cannot be judged"), detail: t("There is no network, and this gate has no list of the day yet."), what: code ?? "" });
+      return;
+    }
+    const genuine = ticket ? await isGenuine(ticket, ledger.keys) : undefined;
+    const gate = { site: temple.slug, timeZone: temple.time_zone, list: ledger.list };
+    let { reason, known } = judge({ ticket, code, genuine }, gate, serverNow());
+    if (one.kind === "exit" && known) reason = known.status === "checked_in" ? null : known.status === "exited" ? "exited" : "not_inside";
+    const party = known?.party ?? ticket?.party ?? 0;
+    if (reason === null) await keep(one, party);
+    const slot = known?.slot ? t("Slot {slot}, {date}", { slot: known.slot, date: known.date }) : undefined;
+    say(one, reason, party, known?.code || code, true, slot);
+  }
+
+  /** Writes a scan down before it counts. */
+  async function keep(one, party) {
+    one.scanned_at = new Date(serverNow()).toISOString();
+    if (!(await ledger.push(one))) toast({ severity: "warning", title: t("Not kept"), text: t("This device is out of room: do not close this page before the scans are uploaded.") });
+    shown.since += one.kind === "exit" ? -party : party;
+  }
+
+  function say(one, reason, party, code, byList, message) {
+    const good = reason === null;
+    const title = good ? (one.kind === "exit" ? t("Goodbye") : t("Come in")) : REASONS[reason] ? t(REASONS[reason]) : message ?? t("Refused");
+    const people = party ? plural(party, "Party of {n}", "Party of {n}") : "";
+    verdict({
+      good, title, reason, what: code ?? "", detail: [good ? people : message, byList ? t("judged by the list") : ""].filter(Boolean).join(" · "),
+      // What a supervisor may set aside, with a reason.
+      refused: !good && one.kind === "checkin" && !["bad_signature", "unknown_booking", "wrong_temple", "invalid"].includes(reason) ? { ...one, party } : null,
+    });
+  }
+
+  /** Lets in who was refused, by a supervisor's word. */
+  async function overrule(reason) {
+    const one = shown.verdict?.refused;
+    if (!one) return;
+    const nonce = newNonce();
+    try {
+      const document = await api.post(`/api/bookings/${one.booking}/override`, { temple_id: temple.slug, nonce, ticket: one.ticket, gate: name(), reason }, { within: ANSWER_MS });
+      ledger.note(document.id, document.status, null);
+      verdict({ good: true, title: t("Come in"), detail: t("by a supervisor: {reason}", { reason }), what: document.booking_code ?? "" });
+      refresh();
+    } catch (error) {
+      if (!error.isAway) throw error;
+      await keep({ ...one, nonce, override_reason: reason }, one.party ?? 0);
+      verdict({ good: true, title: t("Come in"), detail: `${t("by a supervisor: {reason}", { reason })} · ${t("judged by the list")}`, what: shown.verdict.what });
+    }
+  }
+
+  /** Uploads what was scanned offline, then asks for the count, and now and then for the list. One at a time. */
+  function refresh() {
+    refreshing ??= refreshOnce().finally(() => {
+      refreshing = null;
+    });
+    return refreshing;
+  }
+
+  async function refreshOnce() {
+    try {
+      await upload();
+      const counted = await api.get(`/api/bookings/temple/${temple.slug}/inside`, { within: ANSWER_MS });
+      if (left) return;
+      tell({ inside: counted, since: 0 });
+      if (Date.now() - listAt > LIST_MS || ledger.date !== counted.date) await takeList(counted.date);
+      tell({ online: true });
+    } catch (error) {
+      if (error.isAway) tell({ online: false });
+      else if (!left) toast({ severity: "warning", title: t("The gate is not up to date"), text: error.message });
+    }
+  }
+
+  async function takeList(date) {
+    const [documents, { keys }] = await Promise.all([
+      api.all(`/api/bookings/temple/${temple.slug}/day?date=${date}&limit=500`, MOST_BOOKINGS, { within: 4 * ANSWER_MS }),
+      api.get("/api/bookings/ticket-keys", { within: ANSWER_MS }),
+    ]);
+    listAt = Date.now();
+    if (!(await ledger.take(date, documents, keys, serverNow()))) {
+      toast({ severity: "warning", title: t("The list is too long to keep"), text: t("It works offline until this page is closed.") });
+    }
+  }
+
+  async function upload() {
+    while (ledger.queue.length > 0 && !left) {
+      const { kind, scans } = ledger.next();
+      const judged = kind === "exit" ? await uploadExit(scans[0]) : await uploadScans(scans);
+      for (const { scan: one, reason, detail } of judged) {
+        if (reason) record(false, `${one.booking} · ${t("refused on upload")}: ${[REASONS[reason] ? t(REASONS[reason]) : reason, detail].filter(Boolean).join(" · ")}`);
+      }
+      await ledger.done(new Set(judged.map(({ scan: one }) => one.nonce)));
+      tell();
+    }
+  }
+
+  async function uploadScans(scans) {
+    const body = {
+      temple_id: temple.slug, gate: name(),
+      scans: scans.map(({ nonce, booking, ticket, scanned_at, override_reason }) => ({ nonce, booking, ticket, scanned_at, ...(override_reason ? { override_reason } : {}) })),
+    };
+    const { results } = await api.post("/api/bookings/checkin/batch", body, { within: 4 * ANSWER_MS });
+    return results.map(({ outcome, reason, detail }, index) => ({ scan: scans[index], reason: outcome === "refused" ? reason : null, detail }));
+  }
+
+  async function uploadExit(one) {
+    try {
+      await leaves(one);
+      return [{ scan: one, reason: null }];
+    } catch (error) {
+      if (error.isAway || error.status === 401) throw error;
+      return [{ scan: one, reason: error.reason ?? "unknown_booking" }];
+    }
+  }
+
+  const wake = () => ledger && refresh();
+  return {
+    async start() {
+      ledger = await openLedger(temple.slug);
+      if (left) return;
+      tell();
+      off = hub.on(["open"], wake);
+      addEventListener("online", wake);
+      timer = setInterval(wake, REFRESH_MS);
+      refresh();
+    },
+
+    scan(raw) {
+      turn = turn.then(() => scan(raw)).catch(reportError);
+    },
+
+    overrule,
+    setExits: (exits) => tell({ exits }),
+
+    stop() {
+      left = true;
+      off();
+      removeEventListener("online", wake);
+      clearInterval(timer);
+    },
+  };
+}

@@ -1,0 +1,124 @@
+// What a gate keeps on this machine for one temple, in IndexedDB: the day's list, the public keys, and the scans to be uploaded. The queue
+// outlives the page and is emptied by the server's answer alone.
+
+import { entry, readTicket } from "../lib/gate.js";
+
+const NAME = "gatehouse-gate";
+const STORE = "temples";
+const UPLOAD = 200;
+
+let opening = null;
+
+function database() {
+  opening ??= new Promise((done, fail) => {
+    const request = indexedDB.open(NAME, 1);
+    request.onupgradeneeded = () => request.result.createObjectStore(STORE);
+    request.onsuccess = () => done(request.result);
+    request.onerror = () => fail(request.error);
+  });
+  return opening;
+}
+
+async function run(mode, work) {
+  const db = await database();
+  return new Promise((done, fail) => {
+    const transaction = db.transaction(STORE, mode, mode === "readwrite" ? { durability: "strict" } : undefined);
+    const request = work(transaction.objectStore(STORE));
+    transaction.oncomplete = () => done(request.result);
+    transaction.onerror = () => fail(transaction.error);
+    transaction.onabort = () => fail(transaction.error);
+  });
+}
+
+/** The value under a key; `otherwise` where there is none, or no store. */
+async function load(key, otherwise) {
+  try {
+    return (await run("readonly", (store) => store.get(key))) ?? otherwise;
+  } catch {
+    return otherwise;
+  }
+}
+
+/** Writes a value down; false when it could not be. */
+async function save(key, value) {
+  try {
+    await run("readwrite", (store) => store.put(value, key));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Opens what is kept for a temple. */
+export async function openLedger(site) {
+  const names = { day: `${site}.day`, queue: `${site}.queue` };
+  const [kept, queue] = await Promise.all([load(names.day, null), load(names.queue, [])]);
+  let saving = Promise.resolve(true);
+  // One write at a time, in order: the last one is how it stands.
+  const write = (key, value) => {
+    saving = saving.then(() => save(key, value()));
+    return saving;
+  };
+
+  const ofTicket = (ticket, status) => ({
+    id: ticket.booking, code: "", date: null, slot: "", starts: ticket.startsAt, ends: ticket.endsAt, party: ticket.party, number: ticket.number, status,
+  });
+
+  const ledger = {
+    date: kept?.date ?? null,
+    takenAt: kept?.takenAt ?? null,
+    keys: kept?.keys ?? [],
+    list: new Map((kept?.list ?? []).map((one) => [one.id, one])),
+    queue,
+
+    /** Takes the day's list, with the public keys; false when there is no room to keep it past this page. */
+    take(date, documents, keys, now) {
+      Object.assign(ledger, { date, keys, takenAt: now, list: new Map(documents.map((one) => [one.id, entry(one)])) });
+      // What was let in here and is not uploaded yet is in, whatever the server says so far.
+      for (const scan of ledger.queue) mark(scan);
+      return keep();
+    },
+
+    /** Notes that a booking came in or left, so that it is not let in twice. */
+    note(id, status, ticket) {
+      const known = ledger.list.get(id);
+      if (known) known.status = status;
+      else if (ticket) ledger.list.set(id, ofTicket(ticket, status));
+      return keep();
+    },
+
+    /** Queues a scan; false when it could not be written down. */
+    push(scan) {
+      ledger.queue.push(scan);
+      mark(scan);
+      keep();
+      return write(names.queue, () => ledger.queue);
+    },
+
+    /** The scans to upload next: ways in and ways out go by different routes, in their order. */
+    next() {
+      const kind = ledger.queue[0]?.kind;
+      const end = ledger.queue.findIndex((scan) => scan.kind !== kind);
+      return { kind, scans: ledger.queue.slice(0, end < 0 ? UPLOAD : Math.min(end, UPLOAD)) };
+    },
+
+    /** Forgets scans that the server has judged. */
+    done(nonces) {
+      ledger.queue = ledger.queue.filter((scan) => !nonces.has(scan.nonce));
+      return write(names.queue, () => ledger.queue);
+    },
+  };
+
+  function mark(scan) {
+    const known = ledger.list.get(scan.booking) ?? [...ledger.list.values()].find((one) => one.code === scan.booking);
+    const status = scan.kind === "exit" ? "exited" : "checked_in";
+    if (known) known.status = status;
+    else if (scan.ticket) ledger.list.set(scan.booking, ofTicket(readTicket(scan.ticket), status));
+  }
+
+  function keep() {
+    return write(names.day, () => ({ date: ledger.date, takenAt: ledger.takenAt, keys: ledger.keys, list: [...ledger.list.values()] }));
+  }
+
+  return ledger;
+}

@@ -1,0 +1,71 @@
+// Who is signed in, and what happens when that ends: the page that is open asks for the password, and keeps what was being written.
+
+import { createApi } from "../lib/api.js";
+import { announceHeard } from "../parts/heard.js";
+import { clearToasts } from "../parts/toasts.js";
+import { signal } from "../lib/ui.js";
+import { startLive, stopLive } from "./live.js";
+
+/** The user; null for nobody; undefined until that is known. */
+export const user = signal(undefined);
+/** What the sign-in page says first. */
+export const notice = signal(null);
+/** The session that has ended under a page: `{ email, done }`; null while all is well. */
+export const expired = signal(null);
+
+export const api = createApi({
+  onExpired: (who) =>
+    new Promise((done) => {
+      expired.value = { user: who, done };
+    }),
+  onElsewhere(kind) {
+    if (kind === "in" && !user.value) location.reload();
+    else if (kind === "other") location.reload();
+    else if (kind === "out") leave("signed_out");
+  },
+});
+
+function enter(who) {
+  user.value = who;
+  notice.value = null;
+  startLive({ api, user: who, onHeard: announceHeard });
+}
+
+function leave(why) {
+  stopLive();
+  clearToasts();
+  expired.value = null;
+  notice.value = why;
+  user.value = null;
+  startLive({ api, user: null, onHeard: announceHeard });
+}
+
+/** Goes on with the session that there is. */
+export async function resume() {
+  try {
+    enter(await api.resume());
+  } catch (error) {
+    leave(error.message);
+  }
+}
+
+export async function signIn(email, password) {
+  enter(await api.signIn(email, password));
+}
+
+/** Signs in again over the page that is open. Somebody else begins anew. */
+export async function signInAgain(password) {
+  const { user: who, done } = expired.value;
+  const now = await api.signIn(who.email, password);
+  if (now.id !== who.id) {
+    location.reload();
+    return;
+  }
+  expired.value = null;
+  done();
+}
+
+export async function signOut() {
+  leave("signed_out");
+  await api.signOut();
+}
