@@ -1,63 +1,71 @@
-// The plan of a site's floor, on which spots are placed: an own small layer of SVG over the picture that was uploaded. Loaded and shown only
-// where the server keeps plans.
+// The plan of a site's floor, with spots on it: an own small layer of SVG over the picture that was uploaded. No map library runs under the
+// console's policy: Leaflet writes markup, MapLibre needs workers and 440 kB.
 
+import { stateLabel } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { useResource } from "../lib/resource.js";
-import { html, useEffect, useRef, useState } from "../lib/ui.js";
+import { html, useRef, useState } from "../lib/ui.js";
 import { store } from "../state/live.js";
 import { api } from "../state/session.js";
-import { reasons } from "./form.js";
+import { Confirm, reasons } from "./form.js";
 import { Empty, Panel } from "./panel.js";
 import { toast } from "./toasts.js";
 
-const TYPES = ["image/png", "image/jpeg", "image/svg+xml", "image/webp"];
+const TYPES = ["image/svg+xml", "image/png", "image/jpeg"];
+const MOST_BYTES = 1024 * 1024;
 
-/** The picture at an address that needs the token, as one of this page. */
-function usePicture(path, turn) {
-  const [url, setUrl] = useState(null);
-  useEffect(() => {
-    let made = null;
-    let left = false;
-    if (path) {
-      api.blob(path).then((blob) => {
-        if (left) return;
-        made = URL.createObjectURL(blob);
-        setUrl(made);
-      }, () => setUrl(null));
-    }
-    return () => {
-      left = true;
-      if (made) URL.revokeObjectURL(made);
-    };
-  }, [path, turn]);
-  return url;
-}
-
-/** The panel. */
-export function FloorPlan({ site }) {
-  const path = `/api/sites/${encodeURIComponent(site.slug)}/floor-plan`;
-  const resource = useResource(async () => {
+/** The plan of a site: null where there is none. */
+export function useFloorPlan(slug) {
+  return useResource(async () => {
+    if (!slug) return { none: true };
     try {
-      return await api.get(path);
+      return await api.get(`/api/sites/${encodeURIComponent(slug)}/plan`);
     } catch (error) {
-      if (error.status === 404) return { missing: true };
+      if (error.status === 404) return { none: true };
       throw error;
     }
-  }, [path]);
+  }, [slug]);
+}
+
+/** The picture with its spots as they are now; `onPick(id)`, `onPlace(x, y)`. */
+export function FloorView({ plan, picked, onPick, onPlace }) {
+  const size = Math.max(8, Math.min(plan.width, plan.height) / 34);
+  const place = (event) => {
+    if (!onPlace) return;
+    const box = event.currentTarget.getBoundingClientRect();
+    onPlace(((event.clientX - box.left) / box.width) * plan.width, ((event.clientY - box.top) / box.height) * plan.height);
+  };
+  return html`<div class="floor" data-placing=${onPlace ? "" : undefined} onClick=${place}>
+    <img src=${plan.picture} alt=${t("Floor plan")} width=${plan.width} height=${plan.height} />
+    <svg viewBox=${`0 0 ${plan.width} ${plan.height}`} role="group" aria-label=${t("Spots on the plan")}>${plan.spots.map((one) => {
+      const status = store.state.spots.get(one.spot_id)?.status;
+      const words = `${one.spot_id}, ${t(stateLabel(status ?? "free"))}`;
+      const pick = () => onPick?.(one.spot_id);
+      return html`<g key=${one.spot_id} class="floor-spot" data-state=${status} data-picked=${one.spot_id === picked ? "" : undefined} transform=${`translate(${one.x} ${one.y}) rotate(${one.rotation})`}
+        tabindex=${onPick ? "0" : undefined} role=${onPick ? "button" : "img"} aria-label=${words} onClick=${pick} onKeyDown=${(event) => event.key === "Enter" && pick()}>
+        <title>${words}</title><rect x=${-size / 2} y=${-size * 0.8} width=${size} height=${size * 1.6} rx=${size / 6} /></g>`;
+    })}</svg></div>`;
+}
+
+/** Where administrators upload the picture and place the spots. */
+export function FloorPlan({ site }) {
+  const resource = useFloorPlan(site.slug);
+  const path = `/api/sites/${encodeURIComponent(site.slug)}/plan`;
   const [problem, setProblem] = useState(null);
   const [placing, setPlacing] = useState("");
+  const [removing, setRemoving] = useState(false);
   const file = useRef(null);
-  const plan = resource.data;
-  const url = usePicture(plan && !plan.missing ? `${path}/picture` : null, plan?.updated_at);
+  const plan = resource.data?.none ? null : resource.data;
   const spots = [...store.state.spots.values()].filter((one) => one.site === site.slug).sort((a, b) => a.spot_id.localeCompare(b.spot_id, undefined, { numeric: true }));
-  const places = new Map((plan?.spots ?? []).map((one) => [one.spot_id, one]));
+  const placed = new Set(plan?.spots.map((one) => one.spot_id));
 
   const upload = async () => {
     const [picture] = file.current.files;
     if (!picture) return;
     setProblem(null);
     try {
-      if (!TYPES.includes(picture.type)) throw new Error(t("A picture is needed: PNG, JPEG, WebP or SVG."));
+      if (!TYPES.includes(picture.type)) throw new Error(t("A picture is needed: SVG, PNG or JPEG."));
+      if (picture.size > MOST_BYTES) throw new Error(t("At most 1 MB."));
       await api.put(`${path}/picture`, picture);
       resource.reload();
       toast({ title: t("Saved"), text: t("The plan is uploaded.") });
@@ -65,25 +73,23 @@ export function FloorPlan({ site }) {
       setProblem(reasons(error));
     }
   };
-  const place = async (event) => {
-    if (!placing) return;
-    const box = event.currentTarget.getBoundingClientRect();
-    const at = { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height };
+  const place = async (x, y) => {
+    setProblem(null);
+    const others = plan.spots.filter((one) => one.spot_id !== placing).map(({ spot_id, x: ownX, y: ownY, rotation }) => ({ spot_id, x: ownX, y: ownY, rotation }));
     try {
-      await api.put(`${path}/spots/${encodeURIComponent(placing)}`, at);
-      resource.reload();
-      const index = spots.findIndex((one) => one.spot_id === placing);
-      setPlacing(spots[index + 1]?.spot_id ?? "");
+      resource.set(await api.put(`${path}/spots`, { spots: [...others, { spot_id: placing, x: Math.round(10 * x) / 10, y: Math.round(10 * y) / 10 }] }));
+      const next = spots.slice(spots.findIndex((one) => one.spot_id === placing) + 1).find((one) => !placed.has(one.spot_id));
+      setPlacing(next?.spot_id ?? "");
     } catch (error) {
       setProblem(reasons(error));
     }
   };
-  return html`<${Panel} title=${t("Floor plan")} id="floor" resource=${resource}>${() => html`<div class="panel-body">
+  return html`<${Panel} title=${t("Floor plan")} id="floor" resource=${resource} actions=${plan && html`<button type="button" class="button" onClick=${() => setRemoving(true)}>${t("Delete")}</button>`}>${() => html`<div class="panel-body">
     ${problem && html`<p class="form-error" role="alert">${problem}</p>`}
     <div class="row"><input type="file" accept=${TYPES.join()} ref=${file} aria-label=${t("Picture of the floor")} /><button type="button" class="button" onClick=${upload}>${t("Upload")}</button></div>
-    ${url ? html`<div class="field"><label for="floor-spot">${t("Place a spot: choose it, then click on the plan")}</label><select id="floor-spot" value=${placing} onChange=${(event) => setPlacing(event.target.value)}><option value="">–</option>${spots.map((one) => html`<option key=${one.spot_id} value=${one.spot_id}>${one.spot_id}${places.has(one.spot_id) ? " ✓" : ""}</option>`)}</select></div>
-      <div class="floor" data-placing=${placing ? "" : undefined} onClick=${place}><img src=${url} alt=${t("Floor plan of {site}", { site: site.name })} />
-        <svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">${[...places.values()].map((one) => html`<circle key=${one.spot_id} class="floor-spot" data-state=${store.state.spots.get(one.spot_id)?.status} cx=${100 * one.x} cy=${100 * one.y} r="1" />`)}</svg></div>`
-      : html`<${Empty}>${t("No plan is uploaded.")}</${Empty}>`}
-  </div>`}</${Panel}>`;
+    ${plan ? html`<div class="field"><label for="floor-spot">${t("Place a spot: choose it, then click on the plan")}</label><select id="floor-spot" value=${placing} onChange=${(event) => setPlacing(event.target.value)}><option value="">–</option>
+        ${spots.map((one) => html`<option key=${one.spot_id} value=${one.spot_id}>${one.spot_id}${placed.has(one.spot_id) ? " ✓" : ""}</option>`)}</select></div>
+      <${FloorView} plan=${plan} picked=${placing} onPlace=${placing ? place : undefined} />` : html`<${Empty}>${t("No plan is uploaded.")}</${Empty}>`}</div>`}
+    ${removing && html`<${Confirm} title=${t("Delete the floor plan?")} action=${t("Delete")} onClose=${() => setRemoving(false)} onConfirm=${async () => { await api.delete(path); resource.reload(); }}><p>${t("The picture goes, and where spots are on it.")}</p></${Confirm}>`}
+  </${Panel}>`;
 }

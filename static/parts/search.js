@@ -44,15 +44,16 @@ function local(sought) {
   ];
 }
 
-const KINDS = { booking: ["ticket", "Booking", "arrivals"], reservation: ["parking", "Reservation", "arrivals"], user: ["person", "Person", "users"], device: ["device", "Device", "devices"], spot: ["parking", "Spot", "parking"] };
+const KINDS = { booking: ["ticket", "Booking", "arrivals"], person: ["person", "Person", "users"] };
 
 /** What the server finds beside; nothing where it has no search. */
 async function remote(sought) {
   try {
-    const { items } = await api.get(`/api/search?q=${encodeURIComponent(sought)}&limit=${MOST}`);
-    return items.filter((one) => ["booking", "reservation", "user"].includes(one.kind)).map((one) => {
+    const { items } = await api.get(`/api/search?q=${encodeURIComponent(sought)}`);
+    // Devices and spots are known here.
+    return items.filter((one) => one.kind in KINDS).slice(0, MOST).map((one) => {
       const [icon, kind, page] = KINDS[one.kind];
-      return { icon, text: one.title ?? one.id, kind: t(kind), to: address(one.site ?? null, page, null, { q: one.title ?? one.id }) };
+      return { icon, text: one.detail ? `${one.label}, ${one.detail}` : one.label, kind: t(kind), to: address(one.site ?? null, page, null, { q: one.label }) };
     });
   } catch {
     return [];

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 #[path = "auth/access_tokens.rs"]
 mod access_tokens;
+#[path = "auth/cookie.rs"]
+mod cookie;
 #[path = "auth/lockout.rs"]
 mod lockout;
 #[path = "auth/refresh.rs"]

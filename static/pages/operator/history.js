@@ -28,14 +28,14 @@ function useScope(site) {
 }
 
 function Export({ path, name }) {
-  const fetchAs = async (format) => {
+  const fetchCsv = async () => {
     try {
-      save(await api.blob(`${path}&format=${format}`), `${name}.${format}`);
+      save(await api.blob(path, { accept: "text/csv" }), `${name}.csv`);
     } catch (error) {
       refused(error, t("Not exported"));
     }
   };
-  return html`<button type="button" class="button button-quiet" onClick=${() => fetchAs("csv")}><${Icon} name="download" /> CSV</button>`;
+  return html`<button type="button" class="button button-quiet" onClick=${fetchCsv}><${Icon} name="download" /> CSV</button>`;
 }
 
 /** A panel of one analysis. Servers without it say so once, in its place. */
@@ -68,7 +68,7 @@ function Lines({ rows, at, value, unit, digits, words: said }) {
 }
 
 function Occupancy({ scope }) {
-  return html`<${Analysis} title=${t("Occupancy")} id="occupancy" name="occupancy" path=${`/api/analytics/occupancy?${scope.text}&period=${scope.days > 31 ? "daily" : "hourly"}&by=site`}>${(data) => html`
+  return html`<${Analysis} title=${t("Occupancy")} id="occupancy" name="occupancy" path=${`/api/analytics/occupancy?${scope.text}&period=${scope.days > 14 ? "day" : "hour"}&by=site`}>${(data) => html`
     <${Lines} rows=${data.items} at="start" value=${(row) => (row.occupancy_rate === null ? null : 100 * row.occupancy_rate)} unit="%" digits=${0} words=${t("How full the car parks were, in per cent")} />`}</${Analysis}>`;
 }
 
@@ -90,7 +90,7 @@ function Figures({ rows, caption }) {
     const value = row[name];
     if (value === null || value === undefined) return "–";
     if (name.endsWith("_s") || name.endsWith("_seconds")) return lasting(1000 * value);
-    if (["amount", "charged", "refunded", "net", "gross", "revenue"].includes(name)) return money(value, row.currency);
+    if (["paid", "refunded", "disputed", "net"].includes(name)) return money(value, row.currency);
     return typeof value === "number" ? number(value, 1) : String(value);
   };
   const columns = names.map((name) => ({ title: words(name), number: rows.some((row) => typeof row[name] === "number"), cell: (row) => shown(row, name) }));
