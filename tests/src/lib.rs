@@ -27,6 +27,7 @@ pub mod libsql;
 pub mod localstripe;
 pub mod mosquitto;
 mod node;
+pub mod postgres;
 pub mod process;
 mod python;
 pub mod receiver;

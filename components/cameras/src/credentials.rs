@@ -2,56 +2,14 @@
 //!
 //! Each is kept with the id of its key. After a change of the key, those of `camera_old_keys` are still opened; the scheduled run seals them anew.
 
-use aes_gcm::aead::{Aead as _, Payload};
-use aes_gcm::{Aes256Gcm, KeyInit as _};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+pub use gatehouse_credentials::{Credentials, Sealed};
+use gatehouse_credentials::{Key, NONCE};
 use kit::{Answer, Problem, config, host};
-use serde::{Deserialize, Serialize};
-
-/// Bytes of a nonce.
-const NONCE: usize = 12;
-
-/// A camera's name and password. No `Debug`: they must not reach a log.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Credentials {
-    /// The name.
-    pub username: String,
-    /// The password; empty when there is none.
-    pub password: String,
-}
-
-/// As they are stored.
-pub struct Sealed {
-    /// The nonce, and what is sealed.
-    pub bytes: Vec<u8>,
-    /// The id of the key.
-    pub key: String,
-}
-
-struct Key {
-    id: String,
-    cipher: Aes256Gcm,
-}
 
 /// The keys of this installation.
 pub struct Keys {
     current: Key,
     old: Vec<Key>,
-}
-
-impl Key {
-    /// From 32 bytes in base64url.
-    fn parse(text: &str) -> Option<Self> {
-        let bytes = BASE64.decode(text.trim()).ok()?;
-        let id = const_hex::encode(host::sha256(&bytes).get(..4)?);
-        Some(Self { id, cipher: Aes256Gcm::new_from_slice(&bytes).ok()? })
-    }
-}
-
-/// What ties a sealed text to its camera: moved to another one, it does not open.
-fn bound_to(camera_id: &str) -> Vec<u8> {
-    format!("gatehouse camera credentials 1 {}", camera_id.to_ascii_lowercase()).into_bytes()
 }
 
 impl Keys {
@@ -66,37 +24,33 @@ impl Keys {
 
     /// The id of the key that is sealed with.
     pub fn id(&self) -> &str {
-        &self.current.id
+        self.current.id()
     }
 
     /// Seals.
     pub fn seal(&self, camera_id: &str, credentials: &Credentials) -> Answer<Sealed> {
-        let nonce = host::random::<NONCE>()?;
-        let text = serde_json::to_vec(credentials).map_err(Problem::internal)?;
-        let payload = Payload { msg: &text, aad: &bound_to(camera_id) };
-        let sealed = self.current.cipher.encrypt(&nonce.into(), payload).map_err(|_| Problem::internal("credentials cannot be sealed"))?;
-        Ok(Sealed { bytes: [&nonce[..], &sealed].concat(), key: self.current.id.clone() })
+        let sealed = self.current.seal(host::random::<NONCE>()?, camera_id, credentials);
+        sealed.ok_or_else(|| Problem::internal("credentials cannot be sealed"))
     }
 
     /// Opens; an error of ours when the key is not there any more, or the bytes are not what was sealed.
     pub fn open(&self, camera_id: &str, sealed: &Sealed) -> Answer<Credentials> {
-        let key = std::iter::once(&self.current).chain(&self.old).find(|key| key.id == sealed.key);
+        let key = std::iter::once(&self.current).chain(&self.old).find(|key| key.id() == sealed.key);
         let key = key.ok_or_else(|| {
             Problem::internal(format!(
                 "the credentials of a camera are sealed with the key {}, which camera_old_keys does not have",
                 sealed.key
             ))
         })?;
-        let damaged = || Problem::internal("the credentials of a camera are damaged");
-        let (nonce, text) = sealed.bytes.split_first_chunk::<NONCE>().ok_or_else(damaged)?;
-        let payload = Payload { msg: text, aad: &bound_to(camera_id) };
-        let text = key.cipher.decrypt(&(*nonce).into(), payload).map_err(|_| damaged())?;
-        serde_json::from_slice(&text).map_err(|_| damaged())
+        key.open(camera_id, &sealed.bytes).ok_or_else(|| Problem::internal("the credentials of a camera are damaged"))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+
     use super::*;
 
     fn keys(current: u8, old: &[u8]) -> Keys {

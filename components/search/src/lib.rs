@@ -1,6 +1,6 @@
 //! Search for who works here: devices, spots, bookings, people, by how their names begin (docs/reference/search.md).
 //!
-//! What of the other components' tables may be found stands in views (migrations/0058_console.sql); each statement is a range of one index.
+//! What of the other components' tables may be found stands in views (migrations/0057_console.sql); each statement is a range of one index.
 
 use axum::Json;
 use const_format::formatcp;

@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn words_are_read_as_they_are_written_and_are_those_of_the_schema() {
-        let schema = include_str!("../../../migrations/0058_console.sql");
+        let schema = include_str!("../../../migrations/0057_console.sql");
         let words = |words: &[&str]| words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ");
         assert!(Language::VARIANTS.iter().all(|language| language.into_str().parse() == Ok(*language)));
         assert!(HourCycle::VARIANTS.iter().all(|cycle| cycle.into_str().parse() == Ok(*cycle)));

@@ -22,6 +22,8 @@ enum Command {
     Gateway(gateway::Args),
     /// Fill a deployment with demo data: places, devices, users, weeks of history
     Seed(seed::Args),
+    /// Move the data of a replaced system in, from its dumps or its database server
+    Import(gatehouse_import::Args),
     /// Drive a deployment with a fleet of simulated sensors
     Simulate(simulate::Args),
     /// Print the generated secrets as variables for `spin up`
@@ -65,6 +67,13 @@ fn main() -> anyhow::Result<()> {
             Command::Seed(args) => {
                 log(Log::Pretty);
                 println!("{}", seed::run(args).await?);
+                Ok(())
+            }
+            Command::Import(args) => {
+                log(Log::Pretty);
+                // It reads and writes files, and waits for both.
+                let report = tokio::task::spawn_blocking(move || gatehouse_import::run(&args)).await??;
+                print!("{report}");
                 Ok(())
             }
             Command::Simulate(args) => {
