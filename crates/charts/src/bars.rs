@@ -82,7 +82,7 @@ fn upright(sheet: &mut Sheet, chart: &Bars) -> Area {
     let plot = upward.plot;
     #[expect(clippy::cast_precision_loss, reason = "places of a picture")]
     let step = plot.width / count.max(1) as f64;
-    let thickness = (step * BAR).min(WIDEST_BAR).max(0.5);
+    let thickness = (step * BAR).clamp(0.5, WIDEST_BAR);
     let xs = middles(plot.left, step, count);
     for (place, x) in xs.iter().enumerate() {
         for (number, from, to) in stacked(chart, place) {
