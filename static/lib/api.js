@@ -22,7 +22,7 @@ export class ApiError extends Error {
   }
 }
 
-async function send(method, path, body, token, { key, within, withCookie, accept } = {}) {
+async function send(method, path, body, token, { key, within, withCookie, accept, keepalive } = {}) {
   const headers = { accept: accept ?? "application/json" };
   const isRaw = body instanceof Blob;
   if (body !== undefined) headers["content-type"] = isRaw ? body.type : "application/json";
@@ -31,7 +31,7 @@ async function send(method, path, body, token, { key, within, withCookie, accept
   const signal = within ? AbortSignal.timeout(within) : undefined;
   try {
     const response = await fetch(path, {
-      method, headers, body: body === undefined || isRaw ? body : JSON.stringify(body), credentials: withCookie ? "same-origin" : "omit", signal,
+      method, headers, body: body === undefined || isRaw ? body : JSON.stringify(body), credentials: withCookie ? "same-origin" : "omit", signal, keepalive,
     });
     if (response.ok && accept) return await response.blob();
     const document = response.status === 204 ? null : await response.json().catch(() => null);
@@ -164,7 +164,7 @@ export function createApi({ onExpired, onElsewhere }) {
   }
 
   return {
-    /** `options`: `within`, milliseconds after which the server counts as away. */
+    /** `options`: `within`, milliseconds after which the server counts as away; `keepalive`, for what is sent while the page is left. */
     get: (path, options) => request("GET", path, undefined, options),
     /** `options`: also `key`, the idempotency key. */
     post: (path, body, options) => request("POST", path, body, options),

@@ -17,7 +17,7 @@ const ALL_DRAWN = 60;
 const ROW_PX = 64;
 const SPARE = 6;
 
-/** What was done here and can still be undone: by the alert's id, `{ verb, send }`. */
+/** What was done here and can still be undone: by the alert's id, `{ verb, send, timer }`. */
 const pending = signal(new Map());
 
 function forget(id) {
@@ -26,31 +26,33 @@ function forget(id) {
   pending.value = rest;
 }
 
-/** Acknowledges or resolves, in a few seconds. */
-function act(alert, verb) {
+/** Takes back what was done, as long as nobody was told. */
+function undo(id) {
+  clearTimeout(pending.value.get(id)?.timer);
+  forget(id);
+}
+
+/** Acknowledges or resolves, in a few seconds. `isOneOfMany` leaves the notice to whoever does it to many. */
+function act(alert, verb, isOneOfMany = false) {
   pending.value.get(alert.id)?.send();
-  let timer = 0;
   const send = async () => {
-    clearTimeout(timer);
     if (pending.value.get(alert.id)?.send !== send) return;
     try {
-      take("alert", await api.patch(`/api/alerts/${encodeURIComponent(alert.id)}/${verb}`));
+      take("alert", await api.patch(`/api/alerts/${encodeURIComponent(alert.id)}/${verb}`, undefined, { keepalive: true }));
     } catch (error) {
       // Someone else was first: the feed tells what they did.
       refused(error);
     }
     if (pending.value.get(alert.id)?.send === send) forget(alert.id);
   };
-  timer = setTimeout(send, UNDO_MS);
-  pending.value = new Map(pending.value).set(alert.id, { verb, send });
+  const timer = setTimeout(send, UNDO_MS);
+  pending.value = new Map(pending.value).set(alert.id, { verb, send, timer });
+  if (isOneOfMany) return;
   announce(verb === "resolve" ? t("Alert resolved.") : t("Alert acknowledged."));
   toast({
     title: verb === "resolve" ? t("Resolved") : t("Acknowledged"),
     text: alert.message.slice(0, 120),
-    undo() {
-      clearTimeout(timer);
-      if (pending.value.get(alert.id)?.send === send) forget(alert.id);
-    },
+    undo: () => pending.value.get(alert.id)?.send === send && undo(alert.id),
   });
 }
 
@@ -156,6 +158,35 @@ export function AlertList({ alerts, limit, empty }) {
       </ul>
     </div>
   </div>`;
+}
+
+/** Alerts of one kind, severity and site as one line: what is many at once is mostly one thing. `onShow({ severity, kind })`. */
+export function AlertGroups({ alerts, onShow }) {
+  const state = useStore("sites");
+  const now = useNow();
+  const groups = new Map();
+  for (const alert of alerts) {
+    const key = [alert.severity, alert.alert_type, alert.site].join();
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(alert);
+  }
+  const acknowledge = (all) => {
+    for (const alert of all) if (foreseen(alert).status === "active") act(alert, "acknowledge", all.length > 1);
+    if (all.length > 1) {
+      const sent = all.map((alert) => alert.id);
+      toast({ title: t("Acknowledged"), text: plural(all.length, "{n} alert", "{n} alerts"), undo: () => sent.forEach(undo) });
+    }
+  };
+  return html`<div class="table-scroll" tabindex="0" role="region" aria-label=${t("{name}: table", { name: t("Groups of alerts") })}><table class="table alert-groups">
+    <thead><tr>${["Severity", "Kind", "Site", "How many", "Newest"].map((title) => html`<th scope="col" key=${title}>${t(title)}</th>`)}<th><span class="visually-hidden">${t("Actions")}</span></th></tr></thead>
+    <tbody>${[...groups].map(([key, all]) => {
+      const [first] = all;
+      const newest = Math.max(...all.map((alert) => time(alert.timestamp) ?? 0));
+      const active = all.filter((alert) => foreseen(alert).status === "active");
+      return html`<tr key=${key} data-severity=${first.severity}><td><span class="tag" data-tone=${first.severity}><${Icon} name=${first.severity} />${words(first.severity)}</span></td><td>${words(first.alert_type)}</td>
+        <td>${state.sites.find((one) => one.slug === first.site)?.name ?? first.site ?? "–"}</td><td>${all.length}</td><td>${ago(now - newest)}</td>
+        <td><button type="button" class="button" onClick=${() => onShow({ severity: first.severity, kind: first.alert_type })}>${t("Show")}</button> ${active.length > 0 && html`<button type="button" class="button" onClick=${() => acknowledge(active)}>${t("Acknowledge {n}", { n: active.length })}</button>`}</td></tr>`;
+    })}</tbody></table></div>`;
 }
 
 /** How many alerts there are of each severity. */

@@ -45,7 +45,7 @@ export function Fresh({ resource, rows, what, children }) {
   if (resource.status === "loading") return html`<${Skeleton} rows=${rows} />`;
   if (resource.status === "failed") return html`<${Failed} resource=${resource} what=${what} />`;
   return html`<${Stale} resource=${resource} />
-    <div class="fresh" data-stale=${resource.status === "stale" ? "true" : undefined}>${typeof children === "function" ? children(resource.data) : children}</div>`;
+    <div class="fresh" data-stale=${resource.status === "stale" ? "true" : undefined}>${[children].flat().map((child) => (typeof child === "function" ? child(resource.data) : child))}</div>`;
 }
 
 /** A panel that shows a resource. */

@@ -1,5 +1,8 @@
 //! What an export is of: sites with their zones, and their spaces one by one where they are not too many.
 
+#[cfg(test)]
+pub mod fixture;
+
 use std::collections::HashMap;
 
 use const_format::concatcp;
@@ -296,56 +299,6 @@ pub const fn usable(counts: &Counts) -> i64 {
 pub fn percent_taken(counts: &Counts) -> Option<f64> {
     let usable = usable(counts);
     (usable > 0).then(|| ((counts.occupied + counts.reserved) as f64 * 1000.0 / usable as f64).round() / 10.0)
-}
-
-/// A car park for tests.
-#[cfg(test)]
-pub mod fixture {
-    use super::*;
-
-    const AT: i64 = 1_770_000_000_000;
-
-    /// One zone with a free space, an occupied one for electric vehicles, and a closed one.
-    pub fn car_park() -> Scope {
-        let space = |(number, kind, status)| Space {
-            spot_id: format!("B1-{number}"),
-            site: "north".to_owned(),
-            zone: "B1".to_owned(),
-            kind,
-            status,
-            created_at: Timestamp(AT),
-            updated_at: Timestamp(AT + 300),
-        };
-        let spaces =
-            [(1, Kind::Accessible, SpotState::Free), (2, Kind::Ev, SpotState::Occupied), (3, Kind::TwoWheeler, SpotState::OutOfService)];
-        let zone = Zone {
-            site: "north".to_owned(),
-            code: "B1".to_owned(),
-            name: "Basement <1>".to_owned(),
-            area_m2: None,
-            capacity: Some(3),
-            position: 0,
-            created_at: Timestamp(AT),
-            updated_at: Timestamp(AT + 200),
-            counts: Counts { total: 3, free: 1, occupied: 1, reserved: 0, out_of_service: 1 },
-            spaces: spaces.map(space).into(),
-        };
-        let tariff = r#"{"currency": "INR", "per_hour": 4000, "per_day": 30000, "free_minutes": 10, "kinds": {"ev": {"per_hour": 5000}}}"#;
-        let site = Site {
-            slug: "north".to_owned(),
-            name: "North & South".to_owned(),
-            kind: site::Kind::CarPark,
-            latitude: 23.03,
-            longitude: 72.58,
-            time_zone: "Asia/Kolkata".to_owned(),
-            capacity: 3,
-            tariff: serde_json::from_str(tariff).unwrap(),
-            created_at: Timestamp(AT),
-            updated_at: Timestamp(AT + 100),
-            zones: vec![zone],
-        };
-        Scope { sites: vec![site], changed_at: AT + 400 }
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! include!(concat!(env!("OUT_DIR"), "/assets.rs")); // static ASSETS: kit::assets::Assets
 //! ```
 
+mod join;
 mod page;
 
 use std::collections::BTreeMap;
@@ -71,7 +72,7 @@ impl Files {
     }
 
     /// Marks one of the files as a page: where it names modules and style sheets under `base`, it names them by their content from now on, so
-    /// that browsers keep them for good, and an import map does the same for what modules import. The policy must allow that map by its hash:
+    /// that browsers keep them for good, and an import map does the same for what modules import. What it preloads is one file. The policy must allow that map by its hash:
     /// the table has it as `IMPORT_MAP`, in the form of a source expression.
     #[must_use]
     pub fn page(mut self, name: &str, base: &str) -> Self {
@@ -101,6 +102,9 @@ impl Files {
             let path = out.join("page.html");
             std::fs::write(&path, page.html).expect("OUT_DIR can be written");
             files.insert(name, path);
+            let joined = out.join(page::JOINED);
+            std::fs::write(&joined, page.joined).expect("OUT_DIR can be written");
+            files.insert(page::JOINED.to_owned(), joined);
             writeln!(table, "const IMPORT_MAP: &str = \"'sha256-{}'\";", page.import_map_hash).expect("a string takes text");
         }
         table.push_str("static ASSETS: ::kit::assets::Assets = ::kit::assets::Assets::new(&[\n");

@@ -7,30 +7,71 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
+use crate::join;
+
 /// Where a page has its import map: no browser asks for one elsewhere.
 const PLACE: &str = "<!-- import map -->";
 
 /// So many digits of the ETag tell one content from another; `kit::assets` reads as many.
 const CONTENT_DIGITS: usize = 12;
 
+/// What the modules that a page preloads are joined into; libraries stay as they are.
+pub const JOINED: &str = "core.js";
+const LIBRARIES: &str = "vendor/";
+
 /// A page as it is served.
 pub struct Page {
     /// Its text.
     pub html: String,
+    /// The modules that it preloads, joined: [`JOINED`].
+    pub joined: String,
     /// The SHA-256 of the import map's text in base64, as a content security policy names it.
     pub import_map_hash: String,
 }
 
 /// Builds the page of this name. Panics when it has no place for the import map: a build script fails so.
 pub fn build(name: &str, base: &str, files: &BTreeMap<String, PathBuf>) -> Page {
-    let html = String::from_utf8(super::read(&files[name])).expect("a page is UTF-8");
-    let named: Vec<(String, String)> = files
+    let text = |path: &str| String::from_utf8(super::read(&files[path])).expect("it is UTF-8");
+    let html = text(name);
+    let preloaded: BTreeMap<String, String> =
+        html.lines().filter_map(|line| preloaded(line, base)).map(|path| (path.to_owned(), text(path))).collect();
+    let joined = join::join(&preloaded, base);
+    let joined_name = format!("{base}{}", by_content(JOINED, &super::etag(joined.as_bytes())));
+    let mut named: Vec<(String, String)> = files
         .iter()
         .filter(|(path, _)| path.ends_with(".js") || path.ends_with(".css"))
-        .map(|(path, file)| (format!("{base}{path}"), format!("{base}{}", by_content(path, &super::etag(&super::read(file))))))
+        .map(|(path, file)| {
+            let of_its_own = || format!("{base}{}", by_content(path, &super::etag(&super::read(file))));
+            (format!("{base}{path}"), if preloaded.contains_key(path) { joined_name.clone() } else { of_its_own() })
+        })
         .collect();
-    let (html, map) = rewrite(&html, &named);
-    Page { html, import_map_hash: STANDARD.encode(Sha256::digest(map)) }
+    named.push((format!("{base}{JOINED}"), joined_name));
+    let (html, map) = rewrite(&with_one_preload(&html, base), &named);
+    Page { html, joined, import_map_hash: STANDARD.encode(Sha256::digest(map)) }
+}
+
+/// The path of the module that a line of the page preloads, if that is one of our own.
+fn preloaded<'a>(line: &'a str, base: &str) -> Option<&'a str> {
+    let rest = line.trim().strip_prefix("<link rel=\"modulepreload\" href=\"")?.strip_prefix(base)?;
+    rest.split('"').next().filter(|path| !path.starts_with(LIBRARIES))
+}
+
+/// The page with the joined module in the place of all that it preloads.
+fn with_one_preload(html: &str, base: &str) -> String {
+    let mut is_named = false;
+    let mut text = String::new();
+    for line in html.lines() {
+        match preloaded(line, base) {
+            Some(_) if is_named => continue,
+            Some(path) => {
+                is_named = true;
+                text.push_str(&line.replacen(path, JOINED, 1));
+            }
+            None => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
 }
 
 /// The page with these names in the place of those, and its import map.
@@ -68,6 +109,16 @@ mod tests {
         assert_eq!(map, "{\"imports\":{\"/c/a.css\":\"/c/a.0123456789ab.css\",\"/c/lib/a.js\":\"/c/lib/a.ba9876543210.js\"}}");
         let rest = "<link href=\"/c/a.0123456789ab.css\"><script src=\"/c/lib/a.ba9876543210.js\"></script>";
         assert_eq!(html, format!("<script type=\"importmap\">{map}</script>{rest}"));
+    }
+
+    #[test]
+    fn what_is_preloaded_is_one_file() {
+        let line = |path: &str| format!("<link rel=\"modulepreload\" href=\"/c/{path}\">\n");
+        let page = format!("<head>\n{}  {}{}</head>\n", line("vendor/h.js"), line("lib/a.js"), line("lib/b.js"));
+        let expected = format!("<head>\n{}  {}</head>\n", line("vendor/h.js"), line("core.js"));
+        assert_eq!(with_one_preload(&page, "/c/"), expected);
+        assert_eq!(preloaded("  <link rel=\"modulepreload\" href=\"/c/lib/a.js\">", "/c/"), Some("lib/a.js"));
+        assert_eq!(preloaded("<link rel=\"stylesheet\" href=\"/c/a.css\">", "/c/"), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ import { t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
 import { address, go, route, setQuery } from "../../lib/router.js";
 import { Icon, html, signal } from "../../lib/ui.js";
-import { AlertList, SEVERITIES, countSeverities, gravestFirst } from "../../parts/alert-list.js";
+import { AlertGroups, AlertList, SEVERITIES, countSeverities, gravestFirst } from "../../parts/alert-list.js";
 import { Card, Fresh, Panel } from "../../parts/panel.js";
 import { saveCsv } from "../../parts/table.js";
 import { freshnessOf, reload, useStore } from "../../state/live.js";
@@ -50,6 +50,7 @@ export default function AlertsPage({ site }) {
   const state = useStore("alerts", "site");
   const { query } = route.value;
   const [severity, kind, sought] = ["severity", "kind", "q"].map((name) => query.get(name) ?? "");
+  const grouped = query.get("groups") === "1";
   const open = alertsOfSite(state.alerts, site).filter((alert) => alert.status !== "resolved");
   const counts = countSeverities(open);
   const kinds = [...new Set(open.map((alert) => alert.alert_type))].sort();
@@ -66,9 +67,11 @@ export default function AlertsPage({ site }) {
           ${SEVERITIES.map((one) => html`<button type="button" class="chip" key=${one} data-severity=${one} aria-pressed=${severity === one} onClick=${() => setQuery({ severity: severity === one ? "" : one })}><${Icon} name=${one} />${words(one)} <span class="chip-count">${counts[one]}</span></button>`)}</div>
         <div class="field"><label for="alert-kind">${t("Kind")}</label><select id="alert-kind" value=${kind} onChange=${(event) => setQuery({ kind: event.target.value })}><option value="">${t("All kinds")}</option>${kinds.map((one) => html`<option key=${one} value=${one}>${words(one)}</option>`)}</select></div>
         <label class="search"><${Icon} name="search" /><input type="search" aria-label=${t("Find an alert")} placeholder=${t("Find an alert")} value=${sought} onInput=${(event) => setQuery({ q: event.target.value })} /></label>
+        <button type="button" class="chip" aria-pressed=${grouped} onClick=${() => setQuery({ groups: grouped ? "" : "1" })}>${t("Grouped")}</button>
         <${Kept} />
       </div>
-      <${AlertList} alerts=${shown} empty=${open.length ? t("None that matches.") : undefined} />`}</${Panel}>
+      ${grouped && shown.length > 0 && html`<${AlertGroups} alerts=${shown} onShow=${(filter) => setQuery({ ...filter, groups: "" })} />`}
+      ${(!grouped || shown.length === 0) && html`<${AlertList} alerts=${shown} empty=${open.length ? t("None that matches.") : undefined} />`}`}</${Panel}>
     <${Card} title=${t("Resolved")} id="resolved" class="past"
       actions=${html`<a class="button" href=${address(site, "alerts", null, { ...Object.fromEntries(query), past: query.get("past") ? "" : "1" })}>${query.get("past") ? t("Hide") : t("Show")}</a>`}>
       ${query.get("past") && html`<${Resolved} site=${site} />`}</${Card}>
