@@ -4,18 +4,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use charts::fonts::{FAMILY, FONTS};
 use usvg::fontdb::{Database, Source};
 use usvg::roxmltree::{Document, Node, ParsingOptions};
 use usvg::{ImageHrefResolver, ImageKind, Options, Tree, WriteOptions};
-
-const FAMILY: &str = "Noto Sans";
-
-/// Those of the heat maps, see `components/crowd/fonts/README.md`.
-const FONTS: [&[u8]; 3] = [
-    include_bytes!("../../crowd/fonts/NotoSans.ttf"),
-    include_bytes!("../../crowd/fonts/NotoSansDevanagari.ttf"),
-    include_bytes!("../../crowd/fonts/NotoSansGujarati.ttf"),
-];
 
 /// The most elements, texts and comments in a drawing.
 const MAX_NODES: u32 = 20_000;
@@ -44,7 +36,7 @@ fn fonts() -> Arc<Database> {
     let load = || {
         let mut database = Database::new();
         for font in FONTS {
-            database.load_font_source(Source::Binary(Arc::new(font)));
+            database.load_font_source(Source::Binary(Arc::new(font.bytes)));
         }
         database.set_sans_serif_family(FAMILY);
         database.set_serif_family(FAMILY);

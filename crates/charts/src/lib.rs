@@ -8,7 +8,7 @@ mod axis;
 mod bars;
 mod canvas;
 mod colour;
-mod fonts;
+pub mod fonts;
 mod heat_map;
 mod lines;
 mod look;
