@@ -17,6 +17,21 @@ const ENDINGS = {
 };
 const STEPS = [["reported_at", "Reported"], ["acknowledged_at", "Acknowledged"], ["in_progress_at", "In progress"], ["resolved_at", "Resolved"], ["closed_at", "Closed"]];
 
+/** What was begun about an emergency, by its id: its card moves from column to column, and what was being written goes with it. */
+const begun = new Map();
+/** Keys that a card has answered. */
+const answered = new WeakSet();
+
+/** A state of a card that outlives its place on the board. */
+function useBegun(id, name, initial) {
+  const [value, setValue] = useState(() => begun.get(id)?.[name] ?? initial);
+  const set = (next) => {
+    begun.set(id, { ...begun.get(id), [name]: next });
+    setValue(next);
+  };
+  return [value, set];
+}
+
 /** A number that can be called, as a link that calls it; other words as they are. */
 export function Contact({ contact }) {
   const digits = contact?.replace(/[\s-]/g, "");
@@ -40,13 +55,13 @@ function Suggestions({ path, onAssign, first, turn }) {
     <button type="button" class="button" ref=${index === 0 ? first : undefined} aria-label=${t("Assign {name}", { name: one.name })} data-assign=${one.resource_id} onClick=${() => onAssign(one)}>${t("Assign")}</button></li>`)}</ul>`;
 }
 
-/** The card. `command` is what a key asked for, `{ verb, turn }`. */
+/** The card. `command` is what a key asked for, `{ verb }`. */
 export function SosCard({ emergency, now, sites, command }) {
   const path = `/api/emergency/${encodeURIComponent(emergency.id)}`;
   const [busy, setBusy] = useState(false);
-  const [offered, setOffered] = useState(false);
-  const [ending, setEnding] = useState(null);
-  const [note, setNote] = useState("");
+  const [offered, setOffered] = useBegun(emergency.id, "offered", false);
+  const [ending, setEnding] = useBegun(emergency.id, "ending", null);
+  const [note, setNote] = useBegun(emergency.id, "note", "");
   const [reporter, setReporter] = useState(null);
   const [turn, setTurn] = useState(0);
   const field = useRef(null);
@@ -80,10 +95,12 @@ export function SosCard({ emergency, now, sites, command }) {
   };
   const step = async () => {
     const [verb, label] = NEXT[emergency.status];
-    if ((await act(verb, {}, `${label}.`)) && verb === "acknowledge") setOffered(true);
+    // Before the card moves: it is shown anew in its next column.
+    if (verb === "acknowledge") setOffered(true);
+    await act(verb, {}, `${label}.`);
   };
   const end = (verb) => {
-    setEnding((before) => (before === verb ? null : verb));
+    setEnding(ending === verb ? null : verb);
     setTimeout(() => field.current?.focus(), 0);
   };
   const close = async (event) => {
@@ -98,11 +115,12 @@ export function SosCard({ emergency, now, sites, command }) {
     if (await act("assign", { resource_id: one.resource_id }, `${one.name}`)) setTurn(turn + 1);
   };
   useEffect(() => {
-    if (!command || isOver) return;
+    if (!command || isOver || answered.has(command)) return;
+    answered.add(command);
     if (command.verb === "acknowledge" && NEXT[emergency.status]) step();
     else if (command.verb === "dispatch") setOffered(true);
     else if (command.verb === "resolve") end(canResolve ? "resolve" : "false-alarm");
-  }, [command?.turn]);
+  }, [command]);
 
   const label = t(statusLabel(emergency.status));
   const place = sites.find((one) => one.slug === emergency.temple_id)?.name ?? emergency.temple_id ?? t("Place not known");

@@ -293,7 +293,7 @@ async fn what_an_operator_announces_everybody_sees_until_it_is_over() {
     browser.switch_tab(0).await;
     browser.click(".cast .alert-buttons button:nth-child(1)").await;
     browser.wait_text(".cast .alert-step", |text| text == "Seen by you").await;
-    browser.click(".cast .alert-buttons button:nth-child(2)").await;
+    browser.click(".cast .cast-end").await;
     browser.wait_text(".casts-past summary", |text| text.starts_with("History (")).await;
     browser.switch_tab(1).await;
     browser.wait_text(".casts-page .empty", |text| text == "Nothing is announced at the moment.").await;

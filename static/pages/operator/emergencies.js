@@ -5,7 +5,7 @@ import { OVER, chosenTemple, gravestFirst } from "../../lib/emergencies.js";
 import { plural, t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
 import { address } from "../../lib/router.js";
-import { Icon, html, useState } from "../../lib/ui.js";
+import { Icon, html, useEffect, useRef, useState } from "../../lib/ui.js";
 import { setSound, sound } from "../../parts/heard.js";
 import { Card, Empty, Fresh } from "../../parts/panel.js";
 import { SosCard } from "../../parts/sos-card.js";
@@ -53,23 +53,35 @@ export default function EmergenciesPage() {
     lead(`sos-${id}`);
   };
   const press = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select, dialog")) return;
     const order = [...waiting, ...hand].map((one) => one.id);
-    const focused = event.target.closest(".sos-card")?.dataset.id;
+    const focused = event.target.closest?.(".sos-card")?.dataset.id;
     const key = event.key.toLowerCase();
     if (key in KEYS) {
       const id = focused ?? order[0];
       if (!id) return;
       show(id);
-      setCommand((before) => ({ id, verb: KEYS[key], turn: (before?.turn ?? 0) + 1 }));
+      setCommand({ id, verb: KEYS[key] });
     } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       if (!order.length || !focused) return;
       show(order[Math.min(order.length - 1, Math.max(0, order.indexOf(focused) + (event.key === "ArrowDown" ? 1 : -1)))]);
     } else return;
     event.preventDefault();
   };
+  // Wherever the focus is: a card that moves on loses it.
+  const pressed = useRef(press);
+  pressed.current = press;
+  useEffect(() => {
+    const listen = (event) => pressed.current(event);
+    addEventListener("keydown", listen);
+    return () => removeEventListener("keydown", listen);
+  }, []);
+  const shownStatus = state.emergencies.get(picked)?.status;
+  useEffect(() => {
+    if (picked && document.activeElement === document.body) lead(`sos-${picked}`);
+  }, [shownStatus]);
   const common = { resource, now, sites: state.sites, command };
-  return html`<div class="page board-page" onKeyDown=${press} tabindex="-1">
+  return html`<div class="page board-page">
     <div class="page-head"><h1>${t("Emergencies")}</h1><div class="row"><span class="hint"><kbd>A</kbd> ${t("next step")} <kbd>D</kbd> ${t("who goes")} <kbd>R</kbd> ${t("end")}</span>
       <button type="button" class="button" aria-pressed=${sound.value} onClick=${() => setSound(!sound.value)}><${Icon} name="bell" /> ${sound.value ? t("Sound is on") : t("Sound is off")}</button></div></div>
     <${SosMap} emergencies=${[...waiting, ...hand]} sites=${state.sites} picked=${picked} onPick=${show} />
