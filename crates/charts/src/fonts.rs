@@ -4,7 +4,9 @@ use std::ops::RangeInclusive;
 
 /// A font, and the letters that it is for.
 pub struct Font {
+    /// Its name, as an SVG asks for it.
     pub family: &'static str,
+    /// The TrueType file.
     pub bytes: &'static [u8],
     /// Blocks of Unicode.
     blocks: &'static [RangeInclusive<char>],
