@@ -126,10 +126,12 @@ const CHOSEN: [(&str, &[&str]); 3] = [
 ];
 
 /// The same for ids that Gatehouse makes, UUIDs, or codes that look like no word: nothing can be named like the segment.
-const MADE: [&str; 9] = [
+const MADE: [&str; 11] = [
     "/api/alerts/{id}",
     "/api/bookings/{id}",
+    "/api/dispatch/messages/{id}",
     "/api/emergency/{id}",
+    "/api/event-logs/{id}",
     "/api/payments/{id}",
     "/api/reservations/{id}",
     "/api/resources/{id}",

@@ -181,6 +181,7 @@ fn each_component_bounds_its_bodies_and_bulk_routes_have_a_trigger_of_their_own(
     let expected = [
         "/api/bookings/checkin/batch",
         "/api/crowd/temple/:id/update",
+        "/api/sites/:site/plan/...",
         "/api/telemetry/bulk",
         "/api/webhooks/sendgrid",
         "/v0/api/mail/auth/send-bulk-email",
