@@ -1,6 +1,10 @@
 -- Payments on Stripe's own page (Stripe Checkout). Their intent is made by Stripe once somebody pays there; until then they are `creating`.
-alter table payments add column item text check (item <> ''); -- what that page says is paid for; null where the intent is made here
-alter table payments add column session text;                 -- Stripe's id of the page's session; null until Stripe has answered
+
+-- What that page says is paid for; null where the intent is made here.
+alter table payments add column item text check (item <> '');
+
+-- Stripe's id of the page's session; null until Stripe has answered.
+alter table payments add column session text;
 
 create unique index payments_by_session on payments (session) where session is not null;
 

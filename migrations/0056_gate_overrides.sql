@@ -1,6 +1,10 @@
 -- Somebody was let in although the gate's scan said no.
-alter table booking_scans add column reason text check (reason <> '');     -- why an operator let them in; null for a scan that stood by itself
-alter table booking_scans add column overruled text check (overruled <> ''); -- the refusal that this set aside; null when there was none
+
+-- Why an operator let them in; null for a scan that stood by itself.
+alter table booking_scans add column reason text check (reason <> '');
+
+-- The refusal that this set aside; null when there was none.
+alter table booking_scans add column overruled text check (overruled <> '');
 
 -- For good, where scans are kept for a while.
 create table gate_overrides (

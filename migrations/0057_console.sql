@@ -1,6 +1,10 @@
 -- What the console asks for: how a person reads it.
-alter table users add column language text check (language in ('en', 'hi', 'gu'));     -- null: as their browser says
-alter table users add column hour_cycle text check (hour_cycle in ('h12', 'h23'));     -- null: as their language has it
+
+-- Null: as their browser says.
+alter table users add column language text check (language in ('en', 'hi', 'gu'));
+
+-- Null: as their language has it.
+alter table users add column hour_cycle text check (hour_cycle in ('h12', 'h23'));
 
 -- As before, and the two.
 drop trigger users_change_noted;

@@ -123,6 +123,10 @@ mod tests {
                 assert!(begins, "{}: {code}", migration.name);
                 if code.starts_with("create trigger") {
                     assert!(code.ends_with("end"), "{}: {code}", migration.name);
+                } else {
+                    // A comment between the `;` and the empty line would join it with the next, of which nothing would be run.
+                    let ends = |line: &str| line.split("--").next().is_some_and(|code| code.trim_end().ends_with(';'));
+                    assert!(!code.lines().any(ends), "{}: {code}", migration.name);
                 }
             }
         }
