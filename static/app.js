@@ -94,19 +94,25 @@ function Account({ page }) {
   return html`<${Lazy} page=${page} />`;
 }
 
+/** The title of the tab, with what is urgent before it. Apart, so that a page is not drawn anew each second. */
+function Title({ text }) {
+  useStore("tick", "broadcasts", "alerts", "emergencies", "site");
+  useEffect(() => {
+    const whole = titlePrefix(serverNow()) + text;
+    if (document.title !== whole) document.title = whole;
+  });
+  return null;
+}
+
 function Site() {
-  const state = useStore("sites", "tick", "broadcasts");
+  const state = useStore("sites");
   const { site, page: key, detail } = route.value;
   const page = ROUTES.find((one) => one.key === key);
   const known = site === null || site === undefined || !state.sitesLoaded || state.sites.some((one) => one.slug === site);
   const allowed = page && mayOpen(page, user.value?.role);
   const name = state.sites.find((one) => one.slug === site)?.name;
   const title = [page && known ? t(page.title) : t("Not found"), name, "Gatehouse"].filter(Boolean).join(" · ");
-  useEffect(() => {
-    const whole = titlePrefix(serverNow()) + title;
-    if (document.title !== whole) document.title = whole;
-  });
-  return html`<${Shell} page=${page}>
+  return html`<${Title} text=${title} /><${Shell} page=${page}>
     ${!page || !known ? html`<${NotFound} />` : !allowed ? html`<${NotFound} forbidden />` : html`<${Lazy} page=${page} site=${site ?? null} detail=${detail} />`}
   </${Shell}>`;
 }

@@ -19,9 +19,21 @@ const messages = signal({});
 /** The locale of numbers and dates: Indian figures, by the language. */
 export const locale = computed(() => `${language.value}-IN`);
 
+// Where the system has no letters of a language, what is drawn before the font is there stays empty boxes in some browsers.
+const FONTS = { hi: ["Noto Sans Devanagari", "अ"], gu: ["Noto Sans Gujarati", "અ"] };
+const FONT_MS = 2000;
+
+function fonts(code) {
+  const [family, letter] = FONTS[code] ?? [];
+  if (!family || !document.fonts) return null;
+  const loads = Promise.all([400, 600].map((weight) => document.fonts.load(`${weight} 1em "${family}"`, letter))).catch(() => {});
+  return Promise.race([loads, new Promise((done) => setTimeout(done, FONT_MS))]);
+}
+
 /** Shows another language from now on. */
 export async function setLanguage(code) {
   const wanted = known(code) ? code : "en";
+  await fonts(wanted);
   messages.value = wanted === "en" ? {} : (await (wanted === "hi" ? import("../messages/hi.js") : import("../messages/gu.js"))).default;
   language.value = wanted;
   document.documentElement.lang = wanted;

@@ -4,12 +4,19 @@ import { t } from "../lib/i18n.js";
 import { words } from "../lib/format.js";
 import { announce, html, useEffect, useId, useRef, useState } from "../lib/ui.js";
 
+/** A refusal in words: by its reason in the language that is shown, else as the server says it, in English. */
+export function explained(error) {
+  const key = `reason.${error.reason}`;
+  const said = error.reason ? t(key) : key;
+  return said === key ? error.message : said;
+}
+
 /** The reasons of a refusal for fields that a form does not show, in words. */
 export function reasons(error, shown = []) {
   const rest = Object.entries(error.errors ?? {}).filter(([field]) => !shown.includes(field));
   const said = rest.map(([field, why]) => `${words(field)}: ${[why].flat().join(", ")}`);
   if (said.length) return `${said.join(". ")}.`;
-  return Object.keys(error.errors ?? {}).length ? null : error.message;
+  return Object.keys(error.errors ?? {}).length ? null : explained(error);
 }
 
 /** One field: `{ name, label, type, options, hint, required, wide, … }`. */

@@ -72,7 +72,9 @@ export function Plan({ state, devices, picked, onPick, look, card }) {
     return map;
   }, [devices, devices && state.deviceTurns]);
   const cards = useRef(new Map());
-  const zones = zonesWithSpots(state);
+  // Sorted when spots come or go, not for each that turns.
+  const order = useMemo(() => zonesWithSpots(state).map((zone) => ({ ...zone, ids: zone.spots.map((spot) => spot.spot_id) })), [state.spots, state.spots.size, state.zones, state.site]);
+  const zones = order.map((zone) => ({ ...zone, spots: zone.ids.map((id) => state.spots.get(id)).filter(Boolean) }));
   const names = new Map(state.sites.map((site) => [site.slug, site.name]));
   const manySites = new Set(zones.map((zone) => zone.site)).size > 1;
 

@@ -119,7 +119,8 @@ export function SosCard({ emergency, now, sites, command }) {
     answered.add(command);
     if (command.verb === "acknowledge" && NEXT[emergency.status]) step();
     else if (command.verb === "dispatch") setOffered(true);
-    else if (command.verb === "resolve") end(canResolve ? "resolve" : "false-alarm");
+    else if (command.verb === "resolve" && canResolve) end("resolve");
+    else if (command.verb === "resolve") announce(t("It is not in progress yet."));
   }, [command]);
 
   const label = t(statusLabel(emergency.status));

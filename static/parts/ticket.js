@@ -5,6 +5,7 @@ import { words } from "../lib/format.js";
 import { day, time } from "../lib/time.js";
 import { Icon, html, useEffect, useRef, useState } from "../lib/ui.js";
 import { serverNow, store } from "../state/live.js";
+import { keptPicture } from "../state/bookings.js";
 import { api } from "../state/session.js";
 import { save } from "./table.js";
 
@@ -31,13 +32,19 @@ function Qr({ booking, large }) {
   const [there, setThere] = useState(false);
   const drawn = useRef(booking.ticket);
   useEffect(() => {
-    if (drawn.current !== booking.ticket || !there) {
+    if (drawn.current !== booking.ticket || (!there && !address.startsWith("data:"))) {
       drawn.current = booking.ticket;
       setAddress(booking.qr_svg_url);
     }
   }, [booking.ticket, booking.qr_svg_url]);
+  // Without a network the code is shown as it was kept.
+  const failed = () => {
+    const known = keptPicture(booking);
+    if (known && known !== address) setAddress(known);
+    else setThere(false);
+  };
   return html`<img class=${large ? "ticket-qr ticket-qr-large" : "ticket-qr"} src=${address} alt=${t("QR code of booking {code}", { code: booking.booking_code })} width="320" height="320" hidden=${!there}
-    onLoad=${() => setThere(true)} onError=${() => setThere(false)} />`;
+    onLoad=${() => setThere(true)} onError=${failed} />`;
 }
 
 /** The card; `onChanged()` is called when the booking was given back. */

@@ -5,11 +5,41 @@ import { useMemo } from "../lib/ui.js";
 import { api, user } from "./session.js";
 
 const KEY = "gatehouse.tickets";
+const PICTURES = "gatehouse.ticket_pictures";
 const EVERY_MS = 15_000;
 
 /** Whether it is still to come, or under way. */
 export function isAhead(booking, now) {
   return ["confirmed", "waitlisted", "checked_in"].includes(booking.status) && Date.parse(booking.ends_at) > now;
+}
+
+function pictures() {
+  try {
+    return JSON.parse(localStorage.getItem(PICTURES)) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/** The QR code of a booking as it was when there was a network, as an address that needs none; null when it was never there. */
+export const keptPicture = (booking) => {
+  const known = pictures()[booking.id];
+  return known?.ticket === booking.ticket ? known.address : null;
+};
+
+/** Keeps the QR codes of what is to come, and forgets the others. */
+async function keepPictures(bookings) {
+  const before = pictures();
+  const now = {};
+  for (const booking of bookings.filter((one) => one.status === "confirmed" && one.ticket && Date.parse(one.ends_at) > Date.now()).slice(0, 10)) {
+    const known = before[booking.id];
+    if (known?.ticket === booking.ticket) now[booking.id] = known;
+    else {
+      const drawing = await (await api.blob(booking.qr_svg_url)).text();
+      now[booking.id] = { ticket: booking.ticket, address: `data:image/svg+xml,${encodeURIComponent(drawing)}` };
+    }
+  }
+  localStorage.setItem(PICTURES, JSON.stringify(now));
 }
 
 function kept() {
@@ -31,6 +61,8 @@ export function useBookings() {
     } catch {
       // A full store is no reason to show nothing.
     }
+    // The picture on the page has its own address: this one is for later.
+    keepPictures(bookings).catch(() => {});
     return bookings;
   }, [], { every: EVERY_MS });
   if (resource.status === "failed" && before) return { ...resource, status: "stale", data: before.bookings, at: before.at };

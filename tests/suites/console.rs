@@ -1,94 +1,20 @@
-//! The console under `/console/`: how its files are served, and what an operator sees and does in a browser.
+//! The console under `/console/`: what an operator sees and does in a browser; how its files are served, and its session, in the modules.
 
 use std::time::Duration;
 
 use gatehouse_tests::browser::Browser;
 use gatehouse_tests::{App, Client, Place};
-use reqwest::Method;
 use serde_json::{Value, json};
 
+#[path = "console/files.rs"]
+mod files;
 #[path = "console/proxy.rs"]
 mod proxy;
+#[path = "console/session.rs"]
+mod session;
 
 const ENTER: &str = "\u{e007}";
 const RIGHT: &str = "\u{e014}";
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_files_are_compressed_tagged_and_locked_down() {
-    let app = App::start().await;
-    for path in [
-        "/console/",
-        "/console",
-        "/console/app.js",
-        "/console/lib/api.js",
-        "/console/styles/base.css",
-        "/console/favicon.svg",
-        "/console/s/somnath/crowd",
-    ] {
-        let plain = app.anonymous().get(path).await;
-        assert_eq!(plain.status, 200, "{path}");
-        assert_eq!(plain.header("content-encoding"), "", "{path}");
-        assert_eq!(plain.header("cache-control"), "no-cache", "{path}");
-        let policy = plain.header("content-security-policy");
-        for rule in [
-            "default-src 'none'",
-            "script-src 'self' 'sha256-",
-            "style-src 'self';",
-            "worker-src 'self';",
-            "trusted-types gatehouse",
-            "frame-ancestors 'none'",
-            "base-uri 'none'",
-        ] {
-            assert!(policy.contains(rule), "{path}: {policy}");
-        }
-        assert!(!policy.contains("unsafe"), "{policy}");
-        // A gate reads QR codes, whoever calls for help says where they are; nobody else asks for anything.
-        assert_eq!(plain.header("permissions-policy"), "camera=(self), geolocation=(self), microphone=(), payment=()", "{path}");
-        for (name, value) in [("x-content-type-options", "nosniff"), ("x-frame-options", "DENY"), ("referrer-policy", "no-referrer")] {
-            assert_eq!(plain.header(name), value, "{path}");
-        }
-
-        let etag = plain.header("etag");
-        assert!(etag.starts_with('"') && etag.len() > 10, "{path}: {etag}");
-        let again = app.anonymous().header("if-none-match", etag).get(path).await;
-        assert_eq!(again.status, 304, "{path}");
-        assert!(again.body.is_empty(), "{path}");
-        assert_eq!(again.header("etag"), etag, "{path}");
-        assert_eq!(app.anonymous().header("if-none-match", "\"other\"").get(path).await.status, 200, "{path}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_encoding_is_the_one_that_the_client_takes() {
-    let app = App::start().await;
-    let ask = async |encodings: &str| app.anonymous().header("accept-encoding", encodings).get("/console/app.js").await;
-    let plain = ask("identity").await;
-    let gzip = ask("gzip, deflate").await;
-    let brotli = ask("gzip, deflate, br, zstd").await;
-    assert_eq!((gzip.header("content-encoding"), brotli.header("content-encoding")), ("gzip", "br"));
-    assert_eq!(gzip.body.get(..2), Some([0x1f, 0x8b].as_slice()));
-    assert!(brotli.body.len() < gzip.body.len() && gzip.body.len() < plain.body.len());
-    for answer in [&plain, &gzip, &brotli] {
-        assert_eq!(answer.header("content-type"), "text/javascript; charset=utf-8");
-        assert_eq!(answer.header("vary"), "accept-encoding, origin");
-    }
-    assert_ne!(plain.header("etag"), brotli.header("etag"), "two forms are two representations");
-    assert_eq!(ask("br;q=0, gzip;q=0").await.body, plain.body);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_there_is_a_problem() {
-    let app = App::start().await;
-    for path in ["/console/nothing.js", "/console/..%2Fspin.toml", "/console/lib", "/console/lib/api.0123456789ab.js", "/console/%ff"] {
-        let answer = app.anonymous().get(path).await;
-        assert!(matches!(answer.status, 400 | 404), "{path}: {}", answer.status);
-        answer.expect_problem(answer.status);
-    }
-    let answer = app.anonymous().send(Method::POST, "/console/", None).await;
-    answer.expect_problem(405);
-    assert!(answer.header("allow").contains("GET"));
-    assert_eq!(app.anonymous().send(Method::HEAD, "/console/", None).await.status, 200);
-}
 
 /// A car park with devices, and an operator who is about to sign in.
 struct Fixture {
@@ -181,47 +107,6 @@ impl Fixture {
     async fn go(&self, browser: &Browser, page: &str) {
         browser.click(&format!("nav.pages a[href='/console/s/{}/{page}']", self.place.site)).await;
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn signing_in_and_out() {
-    let fixture = Fixture::create(App::start().await).await;
-    let browser = Browser::start(1280, 800).await;
-    browser.open(&format!("{}/console/", fixture.app.base_url())).await;
-    browser.sign_in(&fixture.email, "not the password at all").await;
-    browser.wait_text("#login-error", |text| text.contains("do not match")).await;
-
-    browser.sign_in(&fixture.email, &fixture.password).await;
-    browser.wait_visible(".connection[data-state='live']").await;
-    // No script can read what a session goes on with.
-    assert_eq!(browser.execute("return document.cookie + JSON.stringify(sessionStorage)").await, "{}");
-    let kept = browser.execute("return localStorage.getItem('gatehouse.signed_in')").await;
-    let kept: Value = serde_json::from_str(kept.as_str().expect("who was here")).expect("JSON");
-    assert_eq!(kept["email"], fixture.email.as_str());
-    assert!(kept.get("refresh").is_none() && kept.get("access").is_none(), "{kept}");
-
-    // A reload goes on with the session.
-    browser.open(&format!("{}/console/", fixture.app.base_url())).await;
-    browser.wait_visible("#sign-out").await;
-    // A page of this origin goes on by the cookie; a page of another does not.
-    let elsewhere = fixture.app.anonymous().header("cookie", "__Host-gatehouse_session=x").post("/api/auth/refresh", json!({})).await;
-    elsewhere.expect_problem(403);
-
-    browser.click("#sign-out").await;
-    browser.wait_visible("#email").await;
-    let ended =
-        "return performance.getEntriesByType('resource').some((one) => one.name.endsWith('/api/auth/logout') && one.responseEnd > 0)";
-    gatehouse_tests::eventually("the session is ended", Duration::from_secs(5), || async {
-        (browser.execute(ended).await == true).then_some(())
-    })
-    .await;
-    assert_eq!(fixture.sessions().await, Vec::<Value>::new(), "it has ended on the server");
-    let refresh = "return fetch('/api/auth/refresh', { method: 'POST', credentials: 'same-origin' }).then((answer) => answer.status)";
-    assert_eq!(browser.execute(refresh).await, 422, "the cookie is gone");
-    browser.open(&format!("{}/console/", fixture.app.base_url())).await;
-    browser.wait_visible("#email").await;
-    browser.assert_no_console_errors().await;
-    browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -422,81 +307,6 @@ async fn a_visitor_sees_what_is_theirs_and_no_more() {
     browser.open(&fixture.page(fixture.app.base_url(), "nonsense")).await;
     browser.wait_text(".not-found h1", |text| text == "There is no such page").await;
     assert_eq!(browser.execute("return document.querySelectorAll('#alerts, #devices, .alert, .toast').length").await, 0);
-    browser.assert_no_console_errors().await;
-    browser.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[cfg_attr(remote, ignore = "needs the embedded host")]
-async fn tokens_are_renewed_before_and_after_their_end() {
-    let Some(app) = App::embedded(&[("access_token_seconds", "6")]).await else { return };
-    let fixture = Fixture::create(app).await;
-    let browser = Browser::start(1280, 800).await;
-    fixture.enter(&browser, fixture.app.base_url(), "alerts").await;
-    let refreshes = "return performance.getEntriesByType('resource').filter((entry) => entry.name.endsWith('/api/auth/refresh')).length";
-    gatehouse_tests::eventually("a token is renewed before its end", Duration::from_secs(15), || async {
-        (browser.execute(refreshes).await.as_i64() >= Some(2)).then_some(())
-    })
-    .await;
-
-    // The server's clock jumps past the token's end: the request is refused, the token renewed, the request sent again.
-    let id = fixture.alert("warning", "The lights are out").await;
-    browser.wait_visible(&format!("#alert-{id}")).await;
-    fixture.app.advance(Duration::from_secs(3600));
-    browser.click(&format!("#alert-{id} .alert-buttons button:first-child")).await;
-    browser.wait_visible(&format!("#alert-{id}[data-status='acknowledged']")).await;
-
-    fixture.wait_status(&id, "acknowledged").await;
-
-    // A session that was ended elsewhere asks for the password over the page, and what was being written stays.
-    browser.click("nav.pages a[href$='/broadcasts']").await;
-    browser.fill("#cast-message", "Half a sentence").await;
-    let operator = fixture.operator().await;
-    for session in fixture.sessions_of(&operator).await {
-        operator.delete(&format!("/api/users/me/sessions/{}", session["id"].as_str().unwrap())).await;
-    }
-    browser.wait_visible("dialog.ask-password[open]").await;
-    browser.fill("#password-again", "not the password at all").await;
-    browser.click(".ask-password button[type='submit']").await;
-    browser.wait_text(".ask-password .login-error", |text| text.contains("do not match")).await;
-    browser.fill("#password-again", &fixture.password).await;
-    browser.click(".ask-password button[type='submit']").await;
-    browser.wait_hidden("dialog.ask-password").await;
-    assert_eq!(browser.execute("return document.querySelector('#cast-message').value").await, "Half a sentence");
-    browser.wait_visible(".connection[data-state='live']").await;
-    browser.assert_no_console_errors().await;
-    browser.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[cfg_attr(remote, ignore = "needs the embedded host")]
-async fn it_comes_back_after_the_application_was_restarted() {
-    let Some(app) = App::embedded(&[]).await else { return };
-    let mut fixture = Fixture::create(app).await;
-    let proxy = proxy::Proxy::start(fixture.app.base_url()).await;
-    let browser = Browser::start(1280, 800).await;
-    fixture.enter(&browser, proxy.base_url(), "parking").await;
-    browser.wait_visible(&fixture.bay(0)).await;
-    browser.execute("window.sameDocument = true").await;
-
-    proxy.cut();
-    browser.wait_visible(".connection[data-state='reconnecting']").await;
-    // What is shown says how old it is, and looks it.
-    browser.wait_text(".stale-note", |text| text.starts_with("As of ") && text.ends_with("retrying")).await;
-    browser.wait_visible(".fresh[data-stale='true'] .bay").await;
-    fixture.app = fixture.app.restart().await;
-    // What happens while the line is cut is not lost.
-    fixture.report(0, true, 0).await;
-    let id = fixture.alert("critical", "While you were away").await;
-    proxy.forward_to(fixture.app.base_url());
-    browser.wait_visible(".connection[data-state='live']").await;
-    browser.wait_visible(&fixture.bay_is(0, "occupied")).await;
-    browser.wait_hidden(".stale-note").await;
-    fixture.report(1, true, 1).await;
-    browser.wait_visible(&fixture.bay_is(1, "occupied")).await;
-    fixture.go(&browser, "alerts").await;
-    browser.wait_visible(&format!("#alert-{id}")).await;
-    assert_eq!(browser.execute("return window.sameDocument").await, true);
     browser.assert_no_console_errors().await;
     browser.close().await;
 }

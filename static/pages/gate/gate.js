@@ -3,15 +3,14 @@
 import { t } from "../../lib/i18n.js";
 import { temple as templeOf, temples } from "../../lib/model.js";
 import { address, go } from "../../lib/router.js";
-import { clock, time } from "../../lib/time.js";
+import { clock, time, zone } from "../../lib/time.js";
 import { Icon, html, useEffect, useRef, useState } from "../../lib/ui.js";
 import { Form, Sheet } from "../../parts/form.js";
 import { Empty, Skeleton } from "../../parts/panel.js";
 import { Scanner } from "../../parts/scanner.js";
 import { createGate } from "../../state/gate.js";
-import { useStore } from "../../state/live.js";
 import { keepLoaded } from "../../state/offline.js";
-import { store } from "../../state/live.js";
+import { store, useStore } from "../../state/live.js";
 
 const NAME_KEY = "gatehouse.gate.name";
 const TEMPLE_KEY = "gatehouse.gate.temple";
@@ -58,6 +57,8 @@ function Gate({ temple }) {
 
   useEffect(() => {
     localStorage.setItem(TEMPLE_KEY, JSON.stringify({ slug: temple.slug, name: temple.name, time_zone: temple.time_zone, kind: "temple" }));
+    // Without a network nobody says on whose clock this is.
+    if (!store.state.sitesLoaded) zone.value = temple.time_zone;
     const made = createGate({ temple, onChange: setShown, name: () => nameNow.current.trim() || undefined });
     gate.current = made;
     made.start();

@@ -2,7 +2,7 @@
 
 import { words } from "../../lib/format.js";
 import { isAdmin } from "../../lib/model.js";
-import { t } from "../../lib/i18n.js";
+import { plural, t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
 import { address, route, setQuery } from "../../lib/router.js";
 import { clock, dateAt, fromField, lasting, shortMoment, time } from "../../lib/time.js";
@@ -49,7 +49,7 @@ function Timeline({ camera, day, zone, onPick }) {
       ${recorded.map((one) => html`<button type="button" key=${one.start} class="timeline-part" style=${part(one)} title=${said(one)} aria-label=${t("Recorded {span}", { span: said(one) })} onClick=${() => onPick(one)}></button>`)}
       ${missing.map((one) => html`<span key=${one.start} class="timeline-gap" style=${part(one)} title=${`${said(one)}: ${one.reason ? words(one.reason) : t("missing")}`}></span>`)}</div>
     <div class="timeline-hours" aria-hidden="true">${[0, 3, 6, 9, 12, 15, 18, 21, 24].map((hour) => html`<span key=${hour}>${String(hour).padStart(2, "0")}</span>`)}</div>
-    ${missing.length > 0 && html`<p class="hint"><${Icon} name="warning" /> ${t("{n} gaps", { n: missing.length })}: ${missing.slice(0, 6).map((one) => `${said(one)}${one.reason ? ` (${words(one.reason)})` : ""}`).join(", ")}</p>`}</div>`}</${Panel}>`;
+    ${missing.length > 0 && html`<p class="hint"><${Icon} name="warning" /> ${plural(missing.length, "{n} gap", "{n} gaps")}: ${missing.slice(0, 6).map((one) => `${said(one)}${one.reason ? ` (${words(one.reason)})` : ""}`).join(", ")}</p>`}</div>`}</${Panel}>`;
 }
 
 function Player({ recording, onClose }) {
