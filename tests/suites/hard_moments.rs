@@ -54,8 +54,20 @@ const MOMENTS: [Moment; 10] = [
 ];
 
 /// The suites that know days.
-const SUITES: [&str; 10] =
-    ["booking", "crowd", "demo", "emergency", "overview", "payments", "reservations", "resources", "scheduled", "transport"];
+const SUITES: [&str; 12] = [
+    "analytics",
+    "booking",
+    "crowd",
+    "demo",
+    "emergency",
+    "overview",
+    "payments",
+    "reservations",
+    "resources",
+    "retention",
+    "scheduled",
+    "transport",
+];
 
 fn ms(text: &str) -> i64 {
     chrono::DateTime::parse_from_rfc3339(text).unwrap_or_else(|_| panic!("no time: {text}")).timestamp_millis()

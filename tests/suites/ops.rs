@@ -8,6 +8,10 @@ use gatehouse_tests::process::{Process, serve_if_asked};
 use reqwest::Method;
 use serde_json::json;
 
+/// The components with scheduled work of their own, beside heartbeat.
+const SCHEDULED: [&str; 11] =
+    ["alerts", "auth", "booking", "cameras", "crowd", "mail", "parking", "payments", "reservations", "telemetry", "transport"];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn server_process() {
     serve_if_asked().await;
@@ -103,9 +107,8 @@ async fn readiness_tells_what_is_amiss() {
 async fn a_component_whose_scheduled_work_stops_is_named() {
     let Some(app) = App::embedded(&[]).await else { return };
     let anonymous = app.anonymous();
-    let components = ["alerts", "auth", "booking", "cameras", "crowd", "mail", "payments", "reservations", "transport"];
     let run_all_but = async |stopped: &str| {
-        for name in components.iter().filter(|name| **name != stopped) {
+        for name in SCHEDULED.into_iter().filter(|name| *name != stopped) {
             app.internal(&format!("/internal/tick/{name}")).await.expect(200);
         }
     };
@@ -214,7 +217,7 @@ async fn metrics_follow_what_happens() {
     assert!(rose("gatehouse_scheduled_runs_total") >= 1.0);
     assert!(after["gatehouse_scheduled_run_age_seconds"] < 60.0);
     let now = Duration::from_millis(u64::try_from(app.now_ms()).unwrap()).as_secs_f64();
-    for component in ["alerts", "auth", "booking", "cameras", "crowd", "heartbeat", "mail", "payments", "reservations", "transport"] {
+    for component in SCHEDULED.into_iter().chain(["heartbeat"]) {
         let last = after[&format!("gatehouse_scheduled_run_last_success_timestamp_seconds{{component=\"{component}\"}}")];
         assert!((now - last).abs() < 60.0, "{component}: {last} at {now}");
     }
