@@ -1,10 +1,11 @@
 //! Which form an answer has.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT, VARY};
+use http::header::VARY;
 use http::{HeaderMap, HeaderValue};
 use kit::api::{Request, Respond, answers_json};
 use kit::kept::Publication;
+use kit::representation::preferred;
 use serde::Serialize;
 use std::marker::PhantomData;
 use utoipa::ToSchema;
@@ -25,15 +26,14 @@ impl Form {
         }
     }
 
-    /// What `Accept` asks for: the first of its media types that is known here; XML when there is none.
+    /// What `Accept` prefers; XML when it names neither.
     pub fn accepted(headers: &HeaderMap) -> Self {
-        let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let known = |part: &str| match part.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        let known = |kind: &str| match kind {
             "application/xml" | "text/xml" => Some(Self::Xml),
             "application/json" => Some(Self::Json),
             _ => None,
         };
-        accept.split(',').find_map(known).unwrap_or(Self::Xml)
+        preferred(headers, known).unwrap_or(Self::Xml)
     }
 }
 
@@ -93,6 +93,8 @@ impl<T: ToSchema> Respond for GeoJson<T> {
 
 #[cfg(test)]
 mod tests {
+    use http::header::ACCEPT;
+
     use super::*;
 
     #[test]

@@ -10,6 +10,7 @@ use kit::api::{Describe, Request as Operation};
 use kit::caller::{Admin, Caller};
 use kit::db::{self, Database, Executor as _, Fetch as _};
 use kit::input::{Code, Input, Text};
+use kit::representation::names;
 use kit::request::{Now, Query};
 use kit::row::FromRow;
 use kit::{Answer, Problem, params, sites};
@@ -171,8 +172,7 @@ pub async fn read(Path(site): Path<String>, Query(of): Query<PictureOf>, headers
     let Served { media_type, picture, etag } =
         Database.fetch_optional(found, params![&site, of.zone.as_deref().unwrap_or_default()])?.ok_or_else(not_found)?;
     let tag = format!("\"{etag}\"");
-    let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    let is_known = known.map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag);
+    let is_known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|list| names(list, &tag));
     let mut response = if is_known { StatusCode::NOT_MODIFIED.into_response() } else { picture.into_response() };
     let kept = if of.v.as_deref() == Some(etag.as_str()) { "public, max-age=31536000, immutable" } else { "no-cache" };
     let answer = response.headers_mut();

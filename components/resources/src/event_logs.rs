@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use const_format::concatcp;
-use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, LINK, VARY};
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LINK, VARY};
 use http::{HeaderMap, HeaderValue, Uri};
 use kit::api::{Request, Respond};
 use kit::caller::{Admin, Caller};
@@ -15,7 +15,7 @@ use kit::page::{Listing, Page};
 use kit::request::Now;
 use kit::row::{FromRow, Json as JsonColumn, Row};
 use kit::select::Select;
-use kit::table::inert;
+use kit::table::{self, inert};
 use kit::{Answer, Problem, actor, params};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -133,7 +133,7 @@ impl Respond for AuditLines {
 /// `Link: <…>; rel="next"` leads on when there are more.
 #[utoipa::path(get, path = "/api/event-logs")]
 pub async fn list(_: Caller<Admin>, Now(now): Now, headers: HeaderMap, uri: Uri, listing: Listing<Filters>) -> Answer<AuditLines> {
-    let format = listing.filters.format.unwrap_or_else(|| accepted(&headers));
+    let format = listing.filters.format.unwrap_or_else(|| Format::accepted(&headers));
     if format == Format::Json {
         let lines = lines(&listing, listing.fetch())?;
         return Ok(AuditLines::Page(listing.page(lines, key)));
@@ -164,16 +164,15 @@ fn key(line: &AuditLine) -> (i64, i64) {
     (line.at.0, line.number)
 }
 
-/// What `Accept` asks for: the first of its media types that is known here; JSON when there is none.
-fn accepted(headers: &HeaderMap) -> Format {
-    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let known = |part: &str| match part.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-        "text/csv" => Some(Format::Csv),
-        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Some(Format::Ndjson),
-        "application/json" => Some(Format::Json),
-        _ => None,
-    };
-    accept.split(',').find_map(known).unwrap_or(Format::Json)
+impl Format {
+    /// What `Accept` prefers, as of every table.
+    fn accepted(headers: &HeaderMap) -> Self {
+        match table::Format::accepted(headers) {
+            table::Format::Json => Self::Json,
+            table::Format::Csv => Self::Csv,
+            table::Format::Ndjson => Self::Ndjson,
+        }
+    }
 }
 
 /// The address of the lines after this one: the same question, which names its format.
@@ -233,21 +232,23 @@ pub async fn read(_: Caller<Admin>, Path(id): Path<String>) -> Answer<Json<Audit
 
 #[cfg(test)]
 mod tests {
+    use http::header::ACCEPT;
+
     use super::*;
 
     fn asked(accept: &str) -> Format {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, accept.parse().unwrap());
-        accepted(&headers)
+        Format::accepted(&headers)
     }
 
     #[test]
-    fn the_first_known_media_type_is_given() {
+    fn the_preferred_known_media_type_is_given() {
         assert_eq!(asked("text/csv"), Format::Csv);
-        assert_eq!(asked("text/html, Application/X-NDJSON;q=0.9, */*"), Format::Ndjson);
+        assert_eq!(asked("text/html, Application/X-NDJSON;q=0.9, */*;q=0.1"), Format::Ndjson);
         assert_eq!(asked("*/*"), Format::Json);
         assert_eq!(asked("application/json, text/csv"), Format::Json);
-        assert_eq!(accepted(&HeaderMap::new()), Format::Json);
+        assert_eq!(Format::accepted(&HeaderMap::new()), Format::Json);
     }
 
     #[test]

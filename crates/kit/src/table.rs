@@ -13,7 +13,7 @@ use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::stream;
-use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, VARY};
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, VARY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
@@ -23,6 +23,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{ContentBuilder, RefOr};
 
 use crate::api::{Describe, Request, Respond, answers_json};
+use crate::representation::preferred;
 use crate::{Answer, Problem, host};
 
 /// The form of an answer.
@@ -44,31 +45,18 @@ impl Format {
         if path.ends_with(".ndjson") {
             return Self::Ndjson;
         }
-        let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        Self::accepted(accept)
+        Self::accepted(headers)
     }
 
-    /// What `Accept` prefers: of the media types that are known here the one of the greatest weight, the first of those; JSON when there is none.
-    fn accepted(accept: &str) -> Self {
-        let known = |part: &str| {
-            let mut parameters = part.split(';').map(str::trim);
-            let format = match parameters.next().unwrap_or_default().to_ascii_lowercase().as_str() {
-                "text/csv" => Self::Csv,
-                "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Self::Ndjson,
-                "application/json" | "application/*" | "*/*" => Self::Json,
-                _ => return None,
-            };
-            let weight = parameters.find_map(|parameter| parameter.strip_prefix("q=").or_else(|| parameter.strip_prefix("Q=")));
-            let weight: f32 = weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
-            (weight > 0.0).then_some((format, weight))
+    /// What `Accept` prefers; JSON when it names none of these.
+    pub fn accepted(headers: &HeaderMap) -> Self {
+        let known = |kind: &str| match kind {
+            "text/csv" => Some(Self::Csv),
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Some(Self::Ndjson),
+            "application/json" | "application/*" | "*/*" => Some(Self::Json),
+            _ => None,
         };
-        let mut best: Option<(Self, f32)> = None;
-        for (format, weight) in accept.split(',').filter_map(known) {
-            if best.is_none_or(|(_, most)| weight > most) {
-                best = Some((format, weight));
-            }
-        }
-        best.map_or(Self::Json, |(format, _)| format)
+        preferred(headers, known).unwrap_or(Self::Json)
     }
 
     const fn content_type(self) -> &'static str {
