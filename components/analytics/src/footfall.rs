@@ -127,7 +127,7 @@ pub async fn footfall(
 /// The footfall of a range.
 pub(crate) fn figures(filters: &FootfallFilters, now: i64) -> Answer<Footfall> {
     let by = filters.period.unwrap_or(FootfallPeriod::Daily);
-    let ranges = filters.scope.ranges(now, by.days())?;
+    let ranges = filters.scope.ranges_of_zones(now, by.days())?;
     let mut items = Vec::new();
     for ranged in &ranges {
         items.extend(of_site(ranged, filters.scope.zone.as_deref(), by.period())?);

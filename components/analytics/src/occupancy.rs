@@ -101,7 +101,7 @@ impl OccupancyFilters {
             Period::Week => Days { default: 84, most: MAX_DAYS },
             Period::Month => Days { default: 365, most: MAX_DAYS },
         };
-        self.scope.ranges(now, days)
+        self.scope.ranges_of_zones(now, days)
     }
 }
 

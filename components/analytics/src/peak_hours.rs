@@ -88,7 +88,7 @@ pub async fn peak_hours(
 
 /// The hours of the day of a range.
 pub(crate) fn figures(filters: &PeakHourFilters, now: i64) -> Answer<PeakHours> {
-    let ranges = filters.scope.ranges(now, Days { default: 28, most: 92 })?;
+    let ranges = filters.scope.ranges_of_zones(now, Days { default: 28, most: 92 })?;
     let mut items = Vec::new();
     for ranged in &ranges {
         items.extend(of_site(ranged, filters)?);

@@ -143,7 +143,13 @@ pub(crate) fn figures(filters: &PredictionFilters, now: i64) -> Answer<Predictio
     let scope = Scope { site: filters.site.clone(), zone: filters.zone.clone(), from: None, to: None };
     let hours = filters.hours.map_or(MAX_HOURS, |hours| *hours);
     let mut answer = Predictions { generated_at: Timestamp(now), hours, interval: COVERAGE, forecasts: Vec::new(), items: Vec::new() };
+    // One zone that was asked for is not the site.
+    let has_whole = filters.zone.is_none();
     for site in scope.sites()? {
+        let room = MAX_FORECASTS.saturating_sub(answer.forecasts.len());
+        if room == 0 {
+            break;
+        }
         let zones = present::spots(&site.slug, &scope, None, By::Zone, now)?;
         let zones: Vec<_> = zones.into_iter().filter_map(|zone| Some((zone.zone.clone()?, zone.in_service()))).collect();
         if zones.is_empty() {
@@ -151,19 +157,18 @@ pub(crate) fn figures(filters: &PredictionFilters, now: i64) -> Answer<Predictio
         }
         let from = now - HISTORY_DAYS * DAY_MS;
         let context = calendar::context(&site, from, now + AHEAD_MS)?;
+        let all: i64 = zones.iter().map(|(_, spots)| spots).sum();
         let mut whole = Known::default();
         let mut of_zones = Vec::with_capacity(zones.len());
+        // The site as a whole is all of its zones, those among them that have no forecast of their own.
         for (zone, spots) in zones {
-            if answer.forecasts.len() + of_zones.len() >= MAX_FORECASTS {
-                break;
-            }
             let known = Known::read(&site, &zone, from, now)?;
             whole.add(&known);
-            of_zones.push((Some(zone), spots, known));
+            if of_zones.len() + usize::from(has_whole) < room {
+                of_zones.push((Some(zone), spots, known));
+            }
         }
-        // One zone that was asked for is not the site.
-        let all: i64 = of_zones.iter().map(|(_, spots, _)| spots).sum();
-        let whole = filters.zone.is_none().then_some((None, all, whole));
+        let whole = has_whole.then_some((None, all, whole));
         for (zone, spots, known) in whole.into_iter().chain(of_zones) {
             answer.add(&site, zone, spots, &known, &context, hours);
         }

@@ -1,8 +1,10 @@
 //! Of which sites, and of which time.
 
+use std::collections::HashMap;
+
 use domain::analytics::{Edge, Span, range};
 use domain::booking_slot::{Date, Zone};
-use domain::time::parse_rfc3339;
+use domain::time::{DAY_MS, parse_rfc3339};
 use kit::db::{Database, Fetch as _, Row};
 use kit::input::{At, Code, Field, Input, SchemaRef, Schemas, Slug, Timestamp, Value, any_of_schemas};
 use kit::row::FromRow;
@@ -12,6 +14,8 @@ use utoipa::ToSchema;
 
 /// The most sites of one answer.
 const MAX_SITES: i64 = 500;
+/// The most days of all zones together of what is summed up by hours: each hour of each kind of spots of a zone is looked up.
+const MAX_ZONE_DAYS: i64 = 60_000;
 
 /// Of which sites and zones, and from when to when.
 #[derive(Clone, Input)]
@@ -138,7 +142,39 @@ impl Scope {
         };
         self.sites()?.into_iter().map(ranged).collect()
     }
+
+    /// The same, of what is summed up zone by zone; 422 for more than one answer may take.
+    pub fn ranges_of_zones(&self, now: i64, days: Days) -> Answer<Vec<Ranged>> {
+        let ranges = self.ranges(now, days)?;
+        if self.zone.is_none() {
+            let slugs: Vec<_> = ranges.iter().map(|ranged| &ranged.site.slug).collect();
+            let slugs = serde_json::to_string(&slugs).map_err(Problem::internal)?;
+            let zones: Vec<Zones> = Database.fetch_all(ZONES, params![slugs])?;
+            let zones: HashMap<_, _> = zones.into_iter().map(|zones| (zones.site, zones.zones)).collect();
+            let days = |Ranged { site, span }: &Ranged| {
+                let days = (span.end - span.start).div_euclid(DAY_MS) + 1;
+                zones.get(&site.slug).copied().unwrap_or_default().saturating_mul(days)
+            };
+            if ranges.iter().map(days).fold(0, i64::saturating_add) > MAX_ZONE_DAYS {
+                let (field, what) = if self.site.is_none() { ("site", "one site") } else { ("zone", "one zone") };
+                return Err(Problem::invalid_field(
+                    field,
+                    format!("has too many zones for so many days: ask for less time, or for {what}"),
+                ));
+            }
+        }
+        Ok(ranges)
+    }
 }
+
+/// How many zones a site has.
+#[derive(FromRow)]
+struct Zones {
+    site: String,
+    zones: i64,
+}
+
+const ZONES: &str = "select z.site, count(*) as zones from json_each(?1) j cross join zones z where z.site = j.value group by z.site";
 
 /// Spans as a statement takes them: `[[start, end], …]`.
 pub fn spans_json(spans: &[Span]) -> Answer<String> {

@@ -107,7 +107,7 @@ pub async fn trends(_: Caller<Operator>, Now(now): Now, format: Format, Query(fi
 
 /// The trends of a range.
 pub(crate) fn figures(filters: &TrendFilters, now: i64) -> Answer<Trends> {
-    let ranges = filters.scope.ranges(now, Days { default: 56, most: MAX_DAYS })?;
+    let ranges = filters.scope.ranges_of_zones(now, Days { default: 56, most: MAX_DAYS })?;
     let (mut items, mut weeks) = (Vec::new(), Vec::new());
     for ranged in &ranges {
         let site = SiteTrends::of(ranged, filters)?;

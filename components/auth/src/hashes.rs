@@ -16,6 +16,9 @@ const LANES: u32 = 1;
 /// More rounds than Django ever asked for; beyond it a stored hash would hold the instance for minutes.
 const MAX_PBKDF2_ROUNDS: u32 = 5_000_000;
 
+/// A cost takes twice as long as the one before: the last that is verified takes seconds, and 31 would take days.
+const MAX_BCRYPT_COST: u32 = 15;
+
 fn hasher() -> Result<Argon2<'static>, Problem> {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(Problem::internal)?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
@@ -46,9 +49,9 @@ pub fn verify(password: &str, stored: &str) -> bool {
         pbkdf2_sha256(password, rest)
     } else if let Some(rest) = stored.strip_prefix("bcrypt_sha256$") {
         // Django hashes first, in hexadecimal, since bcrypt reads no more than 72 bytes.
-        bcrypt::verify(const_hex::encode(host::sha256(password.as_bytes())), rest).unwrap_or(false)
+        is_of_bcrypt(&const_hex::encode(host::sha256(password.as_bytes())), rest)
     } else if stored.starts_with("$2") {
-        bcrypt::verify(password, stored).unwrap_or(false)
+        is_of_bcrypt(password, stored)
     } else {
         false
     }
@@ -65,6 +68,11 @@ fn argon2id(password: &str, stored: &str) -> bool {
         (Ok(hasher), Ok(stored)) => hasher.verify_password(password.as_bytes(), &stored).is_ok(),
         _ => false,
     }
+}
+
+fn is_of_bcrypt(password: &str, stored: &str) -> bool {
+    let cost = stored.split('$').nth(2).and_then(|cost| cost.parse::<u32>().ok());
+    cost.is_some_and(|cost| cost <= MAX_BCRYPT_COST) && bcrypt::verify(password, stored).unwrap_or(false)
 }
 
 /// `rounds$salt$base64`, as Django writes it.
@@ -123,6 +131,8 @@ mod tests {
             "!",
             "$2b$",
             "$2b$04$short",
+            // Of a cost that would hold the instance for days.
+            "$2b$31$abcdefghijklmnopqrstuuwT01IYgJgrjJveBAXzy2200kvT2RKmm",
             "$argon2id$v=19$m=1",
             "bcrypt_sha256$",
             "pbkdf2_sha256$",

@@ -68,7 +68,7 @@ pub async fn login(
     let Limited { client, body: BodyOrForm(LoginRequest { email, password, cookie }), .. } = request;
     let in_cookie = cookie.unwrap_or(false);
     if in_cookie {
-        session_cookie::require_own_origin(&headers)?;
+        session_cookie::require_own_origin(&headers, client.is_https)?;
     }
     let attempt = Attempt::new(email.to_lowercase(), &client, &headers, now).await?;
     let (refresh, family) = (RefreshToken::first(now).await?, host::new_id(now)?);

@@ -42,7 +42,7 @@ pub async fn logout(
     let in_cookie = request.cookie.unwrap_or(false);
     let mut cookies = HeaderMap::new();
     if in_cookie {
-        session_cookie::require_own_origin(&headers)?;
+        session_cookie::require_own_origin(&headers, client.is_https)?;
         cookies = session_cookie::delete(&headers, client.is_https)?;
         if let Some(token) = session_cookie::presented(&headers, client.is_https)? {
             refresh_tokens::revoke_family_of(&Database, &token, Reason::Logout, now)?;

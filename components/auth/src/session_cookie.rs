@@ -21,16 +21,16 @@ pub fn presented(headers: &HeaderMap, is_https: bool) -> Answer<Option<String>> 
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
     let mut values = cookies.filter_map(|cookie| cookie.trim().split_once('=')).filter(|(own, _)| *own == name);
     let Some((_, token)) = values.next() else { return Ok(None) };
-    require_own_origin(headers)?;
+    require_own_origin(headers, is_https)?;
     Ok(Some(token.to_owned()))
 }
 
 /// 403 unless a page of this origin asks.
-pub fn require_own_origin(headers: &HeaderMap) -> Answer<()> {
+pub fn require_own_origin(headers: &HeaderMap, is_https: bool) -> Answer<()> {
     let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
     let is_own = match headers.get("sec-fetch-site").and_then(text) {
         Some(site) => site == "same-origin",
-        None => headers.get(ORIGIN).and_then(text).is_some_and(|origin| is_of_host(&origin, headers)),
+        None => headers.get(ORIGIN).and_then(text).is_some_and(|origin| is_of_host(&origin, headers, is_https)),
     };
     if is_own { Ok(()) } else { Err(Problem::forbidden("the session's cookie is for pages of this origin").because(WRONG_ORIGIN)) }
 }
@@ -69,12 +69,13 @@ fn is_loopback(host: &str) -> bool {
     name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Whether an `Origin` is that of the host that was asked; a port that its scheme implies may be named or not.
-fn is_of_host(origin: &str, headers: &HeaderMap) -> bool {
+/// Whether an `Origin` is that of the host that was asked; a port that its scheme implies may be named or not. Over HTTPS a page that came over
+/// plain HTTP is none of this origin: anybody on its way may have written it.
+fn is_of_host(origin: &str, headers: &HeaderMap, is_https: bool) -> bool {
     let Some((scheme, authority)) = origin.split_once("://") else { return false };
     let port = match scheme {
         "https" => ":443",
-        "http" => ":80",
+        "http" if !is_https => ":80",
         _ => return false,
     };
     let bare = |authority: &str| authority.strip_suffix(port).unwrap_or(authority).to_ascii_lowercase();
@@ -105,6 +106,7 @@ mod tests {
             &[("sec-fetch-site", "same-site"), ("origin", "https://gatehouse.example")],
             &[("sec-fetch-site", "cross-site"), ("origin", "https://gatehouse.example")],
             &[("origin", "https://evil.example")],
+            &[("origin", "http://gatehouse.example")],
             &[("origin", "https://gatehouse.example:8443")],
             &[("origin", "null")],
         ] {

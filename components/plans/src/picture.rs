@@ -5,7 +5,7 @@ use axum::extract::{FromRequest, Path, Request};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use imagesize::ImageType;
+use imagesize::{ImageSize, ImageType};
 use kit::api::{Describe, Request as Operation};
 use kit::caller::{Admin, Caller};
 use kit::db::{self, Database, Executor as _, Fetch as _};
@@ -27,6 +27,9 @@ use crate::svg;
 const MAX_BYTES: usize = 1024 * 1024;
 /// The longest side of a picture of pixels.
 const MAX_PIXELS: usize = 10_000;
+
+/// The most pixels of one, all of which a browser holds at four bytes each.
+const MAX_AREA: usize = 50_000_000;
 
 const SVG: &str = "image/svg+xml";
 const PNG: &str = "image/png";
@@ -75,6 +78,12 @@ impl Describe for Upload {
     }
 }
 
+/// Whether a browser can show a picture of pixels of this size.
+pub fn is_bounded(size: ImageSize) -> bool {
+    let is_side = |pixels: usize| (1..=MAX_PIXELS).contains(&pixels);
+    is_side(size.width) && is_side(size.height) && size.width.saturating_mul(size.height) <= MAX_AREA
+}
+
 impl Picture {
     /// The error says what is wrong with it.
     fn read(media_type: &'static str, bytes: &[u8]) -> Result<Self, String> {
@@ -93,8 +102,8 @@ impl Picture {
             _ => false,
         };
         let size = imagesize::blob_size(bytes).ok().filter(|_| is_as_said).ok_or_else(|| format!("is not {media_type}"))?;
-        if !(1..=MAX_PIXELS).contains(&size.width) || !(1..=MAX_PIXELS).contains(&size.height) {
-            return Err(format!("has more than {MAX_PIXELS} pixels on a side, or none"));
+        if !is_bounded(size) {
+            return Err(format!("has more than {MAX_PIXELS} pixels on a side, or {MAX_AREA} in all, or none"));
         }
         let side = |pixels: usize| u32::try_from(pixels).map_or(f64::from(u32::MAX), f64::from);
         Ok(Self { media_type, bytes: bytes.to_vec(), width: side(size.width), height: side(size.height) })
@@ -199,5 +208,9 @@ mod tests {
         let mut huge = png.to_vec();
         huge[16] = 0x7f;
         assert!(Picture::read(PNG, &huge).is_err());
+        // 8,192 by 8,192.
+        let mut square = png.to_vec();
+        (square[18], square[19], square[22], square[23]) = (0x20, 0, 0x20, 0);
+        assert!(Picture::read(PNG, &square).is_err(), "a few bytes would take a browser 256 MiB");
     }
 }

@@ -1,20 +1,19 @@
 //! Drawings that people upload, written anew: what is not a shape, a text or a picture in it is gone, and nothing in it leads anywhere else.
 //! Texts become shapes, with the fonts that are at hand.
 
-use std::collections::HashMap;
+mod weight;
+
 use std::sync::{Arc, OnceLock};
 
 use charts::fonts::{FAMILY, FONTS};
 use usvg::fontdb::{Database, Source};
-use usvg::roxmltree::{Document, Node, ParsingOptions};
+use usvg::roxmltree::{Document, ParsingOptions};
 use usvg::{ImageHrefResolver, ImageKind, Options, Tree, WriteOptions};
+
+use crate::picture;
 
 /// The most elements, texts and comments in a drawing.
 const MAX_NODES: u32 = 20_000;
-/// How deep they may lie in each other.
-const MAX_DEPTH: usize = 64;
-/// The most elements that `use` may repeat.
-const MAX_REPEATED: usize = 50_000;
 /// The longest style sheet, bytes: each of its rules is tried on each element.
 const MAX_STYLE: usize = 16 * 1024;
 /// The longest that a drawing may become, bytes, once its texts are shapes.
@@ -46,10 +45,12 @@ fn fonts() -> Arc<Database> {
     FOUND.get_or_init(load).clone()
 }
 
-/// Pictures that are in the drawing itself stay; nothing is looked up anywhere.
+/// Pictures that are in the drawing itself stay, if they are no larger than those that are uploaded by themselves; nothing is looked up anywhere.
 fn only_its_own_pictures() -> ImageHrefResolver<'static> {
+    let is_bounded = |data: &[u8]| imagesize::blob_size(data).is_ok_and(picture::is_bounded);
     ImageHrefResolver {
-        resolve_data: Box::new(|media_type, data, _| match media_type {
+        resolve_data: Box::new(move |media_type, data, _| match media_type {
+            _ if !is_bounded(&data) => None,
             "image/png" => Some(ImageKind::PNG(data)),
             "image/jpeg" | "image/jpg" => Some(ImageKind::JPEG(data)),
             _ => None,
@@ -75,41 +76,18 @@ pub fn clean(text: &str) -> Result<Drawing, String> {
 
 /// Whether it is small enough to be read: what repeats things can be short and become very long.
 fn check(document: &Document<'_>) -> Result<(), String> {
-    let named: HashMap<&str, Node<'_, '_>> = document.descendants().filter_map(|node| Some((node.attribute("id")?, node))).collect();
-    let mut open: Vec<Node<'_, '_>> = Vec::new();
-    let mut repeated = 0_usize;
     let mut style = 0_usize;
     for node in document.descendants() {
-        while open.last().is_some_and(|last| node.parent() != Some(*last)) {
-            open.pop();
-        }
-        open.push(node);
-        if open.len() > MAX_DEPTH {
-            return Err(format!("has elements in each other more than {MAX_DEPTH} deep"));
-        }
         match node.tag_name().name() {
             "marker" => return Err("has markers, which are repeated at each point of a line: draw them as shapes".to_owned()),
-            "style" => style = style.saturating_add(node.text().map_or(0, str::len)),
-            "use" => {
-                let target = node.attributes().find(|attribute| attribute.name() == "href").and_then(|href| href.value().strip_prefix('#'));
-                let target = target.and_then(|id| named.get(id));
-                for copied in target.into_iter().flat_map(|target| target.descendants()) {
-                    repeated += 1;
-                    if copied.tag_name().name() == "use" {
-                        return Err("has a `use` of what itself holds a `use`".to_owned());
-                    }
-                    if repeated > MAX_REPEATED {
-                        return Err("repeats too many shapes by `use`".to_owned());
-                    }
-                }
-            }
+            "style" => style = node.children().filter_map(|child| child.text()).fold(style, |sum, text| sum.saturating_add(text.len())),
             _ => {}
         }
         if style > MAX_STYLE {
             return Err(format!("has a style sheet of more than {MAX_STYLE} bytes"));
         }
     }
-    Ok(())
+    Ok(weight::check(document)?)
 }
 
 #[cfg(test)]
@@ -152,8 +130,15 @@ mod tests {
         assert!(clean(entity).is_err());
         assert!(clean(&svg(&format!("{}{}", "<g>".repeat(100), "</g>".repeat(100)))).is_err());
         assert!(clean(&svg(&"<g/>".repeat(30_000))).is_err());
-        let doubled = r##"<g id="a"><rect width="1" height="1"/></g><g id="b"><use href="#a"/><use href="#a"/></g><use href="#b"/>"##;
-        assert!(clean(&svg(doubled)).unwrap_err().contains("use"));
+        let masks: String = (0..9)
+            .map(|step| {
+                format!(
+                    r##"<mask id="m{step}">{}</mask>"##,
+                    format!(r##"<rect width="9" height="9" mask="url(#m{})"/>"##, step + 1).repeat(9)
+                )
+            })
+            .collect();
+        assert!(clean(&svg(&format!(r##"{masks}<rect width="9" height="9" mask="url(#m0)"/>"##))).unwrap_err().contains("repeats"));
         let many = format!(r##"<g id="a">{}</g>{}"##, "<rect/>".repeat(1_000), r##"<use href="#a"/>"##.repeat(100));
         assert!(clean(&svg(&many)).unwrap_err().contains("repeats"));
         assert!(clean(&svg("<marker id=\"m\"/>")).is_err());
@@ -168,5 +153,9 @@ mod tests {
         let png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
         let text = clean(&svg(&format!(r#"<image href="data:image/png;base64,{png}" width="9" height="9"/>"#))).unwrap().text;
         assert!(text.contains("data:image/png;base64,"), "{text}");
+        // The same head, of 16 million by 16 million pixels.
+        let huge = png.replacen("UgAAAAEAAAABCA", "UgD///8A////CA", 1);
+        let text = clean(&svg(&format!(r#"<image href="data:image/png;base64,{huge}" width="9" height="9"/>"#))).unwrap().text;
+        assert!(!text.contains("data:image/png"), "{text}");
     }
 }

@@ -1,6 +1,8 @@
 //! An import: what is there, then kind by kind in the order in which they refer to each other, in batches.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -64,9 +66,17 @@ pub fn run(args: &Args) -> Result<Report> {
     }
     report.unmapped_tables = found.counts.iter().filter(|(table, _)| found.entity(table).is_none()).map(|(t, n)| (t.clone(), *n)).collect();
     if let Some(path) = &args.report {
-        std::fs::write(path, serde_json::to_vec_pretty(&report)?).with_context(|| format!("cannot write {}", path.display()))?;
+        write_private(path, &serde_json::to_vec_pretty(&report)?).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(report)
+}
+
+/// Writes a file that others on this machine cannot read: the examples name people and their vehicles.
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    // Of a file that was there already.
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    file.write_all(bytes)
 }
 
 /// What the inputs hold.

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use domain::occupancy;
+use domain::rollup::FINEST_MS;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Params, params};
 
@@ -34,7 +36,19 @@ pub struct Store {
     marks: Option<(i64, i64)>,
     /// The devices of which the batch holds rows.
     devices: BTreeMap<i64, Newest>,
+    /// Whether nothing was summed up of occupancy when this import began: then all of it may be summed up anew.
+    is_first_occupancy: bool,
 }
+
+/// As the trigger `reading_came_late` does.
+const READING_LATE: &str = "insert into reading_late (device_id, start)
+     select device_id, ?2 - ?2 % ?3 from device_state where device_id = ?1 and ?2 < rolled_up_to on conflict do nothing";
+
+/// As the trigger `occupancy_came_late` does.
+const OCCUPANCY_LATE: &str = "insert into occupancy_late (device_id, at)
+     select ?1, ?2 from rollup_progress where name = 'occupancy' and ?2 < up_to on conflict do nothing";
+
+const SUM_UP_FROM: &str = "update rollup_progress set up_to = ?1 where name = 'occupancy' and up_to > ?1";
 
 impl Store {
     /// Opens the file of a database that `gatehouse up` has made.
@@ -51,7 +65,8 @@ impl Store {
         if !connection.query_row(is_ready, [], |row| row.get::<_, bool>(0))? {
             bail!("{} is of an older release: start `gatehouse up` of this one once, which migrates it", path.display());
         }
-        Ok(Self { connection, source, now, marks: None, devices: BTreeMap::new() })
+        let is_first_occupancy = connection.query_row("select not exists (select 1 from occupancy_quarters)", [], |row| row.get(0))?;
+        Ok(Self { connection, source, now, marks: None, devices: BTreeMap::new(), is_first_occupancy })
     }
 
     /// A copy of a database as it is at one moment, which a dry run may write into.
@@ -99,6 +114,26 @@ impl Store {
     /// Notes that the batch holds rows of a device.
     pub fn touch(&mut self, device_id: i64) -> &mut Newest {
         self.devices.entry(device_id).or_default()
+    }
+
+    /// Notes that a reading was stored: one of a time that is rolled up already is rolled up in the next run, and not removed before.
+    pub fn reading_stored(&self, device_id: i64, at: i64) -> Result<(), Failure> {
+        self.run(READING_LATE, params![device_id, at, FINEST_MS]).map(drop)
+    }
+
+    /// Notes that an occupancy event was stored. Of an installation that has summed up nothing yet, the sums begin with the oldest event; of
+    /// another they are corrected, as by any event that comes in late.
+    pub fn occupancy_stored(&self, device_id: i64, at: i64) -> Result<(), Failure> {
+        if !self.is_first_occupancy {
+            return self.run(OCCUPANCY_LATE, params![device_id, at]).map(drop);
+        }
+        let from = occupancy::quarter(at);
+        if self.run(SUM_UP_FROM, [from])? > 0 {
+            // What the application has summed up since the import began, from events that are all still there.
+            self.run("delete from occupancy_quarters where start >= ?1", [from])?;
+            self.run("delete from occupancy_late where at >= ?1", [from])?;
+        }
+        Ok(())
     }
 
     /// Begins a batch. The triggers that keep devices' present state do not run for rows of the past, see [`Self::commit`].

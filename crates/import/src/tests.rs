@@ -7,6 +7,8 @@ use serde_json::json;
 
 use crate::{Args, Report, run};
 
+mod past;
+
 const NOW: i64 = 1_795_000_000_000;
 
 /// A state directory with a database as `gatehouse up` makes it, and a car park.

@@ -116,3 +116,20 @@ async fn trends_tell_what_is_usual_and_how_weeks_compare() {
     // The hours that both weeks have: 6 after 4.
     assert_eq!(weeks, [json!(["2026-02-02", 4.0, 40.0, 4, 1, null, 0]), json!(["2026-02-09", 6.0, 60.0, 8, 2, 50.0, 1])]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_answer_goes_through_more_than_so_many_zones_and_days() {
+    let app = App::start().await;
+    let site = Site::create(&app, "car_park", "UTC").await;
+    let zones = "with recursive number (n) as (select 1 union all select n + 1 from number where n < 200)
+        insert into zones (site, code, name, created_at, updated_at, updated_by) select ?1, 'Z' || n, 'Z' || n, 1, 1, 'system' from number";
+    app.db().execute(zones, [&site.slug]).expect("zones");
+    let (year, month) = ("from=2025-01-01&to=2026-01-31", "from=2026-01-01&to=2026-01-31");
+    for analysis in ["occupancy", "occupancy.csv", "trends", "footfall"] {
+        site.operator.get(&site.path(analysis, year)).await.expect_invalid(&["zone"]);
+        for fewer in [month.to_owned(), format!("{year}&zone=Z7")] {
+            assert_eq!(site.operator.get(&site.path(analysis, &fewer)).await.status, 200, "{analysis} {fewer}");
+        }
+        site.operator.get(&format!("/api/analytics/{analysis}?{year}")).await.expect_invalid(&["site"]);
+    }
+}

@@ -61,3 +61,22 @@ async fn forecasts_of_free_spots_carry_an_interval_and_their_measured_error() {
     assert_eq!((zone["items"].as_array().map(Vec::len), zone["forecasts"].as_array().map(Vec::len)), (Some(3), Some(1)));
     assert_eq!(zone["items"][0], items[24]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_of_many_zones_is_whole_and_no_answer_has_more_than_sixty_forecasts() {
+    let app = App::start().await;
+    let place = app.place(2).await;
+    let (admin, operator) = (app.admin().await, app.operator().await);
+    for number in 0..64 {
+        let zone = json!({"code": format!("Z{number:02}"), "name": format!("Zone {number}")});
+        admin.post(&format!("/api/sites/{}/zones", place.site), zone).await.expect(201);
+        let spot = format!("{}-Z{number:02}", place.site.to_uppercase());
+        let spot = json!({"spot_id": spot, "site": place.site, "zone": format!("Z{number:02}"), "kind": "standard"});
+        admin.post("/api/spots", spot).await.expect(201);
+    }
+    let answer = operator.get(&format!("/api/analytics/predictions?site={}", place.site)).await.expect(200);
+    let forecasts = answer["forecasts"].as_array().unwrap();
+    assert_eq!((forecasts.len(), fields(&forecasts[0], ["zone", "spots"])), (60, [json!(null), json!(66)]), "{}", forecasts[0]);
+    let all = operator.get("/api/analytics/predictions").await.expect(200);
+    assert_eq!(all["forecasts"].as_array().map(Vec::len), Some(60));
+}

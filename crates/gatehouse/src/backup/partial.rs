@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -10,7 +10,7 @@ use tempfile::TempPath;
 
 use super::{directory_of, sync_directory, with_suffix};
 
-/// The end of the temporary name. It is always the same, so that what a killed run has left is written over by the next one.
+/// The end of the temporary name. It is always the same, so that what a killed run has left is removed by the next one.
 const SUFFIX: &str = ".partial";
 
 /// The file, which is removed unless it comes to be kept. Locked, so that two runs do not write one.
@@ -44,6 +44,35 @@ impl Drop for Beside {
     }
 }
 
+/// A new file that nobody else has open, nor may open.
+fn create_new(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+}
+
+fn lock(file: &File, path: &Path) -> Result<()> {
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => bail!("another run is writing {}", path.display()),
+        Err(TryLockError::Error(error)) => tracing::debug!("{} cannot be locked: {error}", path.display()),
+    }
+    Ok(())
+}
+
+/// Removes what a killed run has left. It is not written into: it may be somebody else's, who would read what is written, or lead elsewhere.
+fn remove_left(path: &Path) -> Result<()> {
+    let cannot_write = || format!("cannot write {}", path.display());
+    if !path.symlink_metadata().with_context(cannot_write)?.is_file() {
+        bail!("{} is in the way: it is no file", path.display());
+    }
+    let left = File::open(path).with_context(cannot_write)?;
+    lock(&left, path)?;
+    let (locked, named) = (left.metadata().with_context(cannot_write)?, path.symlink_metadata().with_context(cannot_write)?);
+    if (locked.dev(), locked.ino()) != (named.dev(), named.ino()) {
+        bail!("another run is writing {}", path.display());
+    }
+    std::fs::remove_file(path).with_context(cannot_write)
+}
+
 impl Partial {
     /// An empty file of mode 0600 beside the one that it is to become.
     ///
@@ -52,15 +81,13 @@ impl Partial {
     pub fn create(name: &Path) -> Result<Self> {
         let path = with_suffix(name, SUFFIX);
         let cannot_write = || format!("cannot write {}", path.display());
-        // Not emptied yet: another run may be at work on it.
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).with_context(cannot_write)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => bail!("another run is writing {}", path.display()),
-            Err(TryLockError::Error(error)) => tracing::debug!("{} cannot be locked: {error}", path.display()),
+        let mut created = create_new(&path);
+        if created.as_ref().is_err_and(|error| error.kind() == ErrorKind::AlreadyExists) {
+            remove_left(&path)?;
+            created = create_new(&path);
         }
-        file.set_len(0).with_context(cannot_write)?;
+        let file = created.with_context(cannot_write)?;
+        lock(&file, &path)?;
         // SQLite would take what a killed run has left as that of the new file.
         let beside = Beside(path.clone());
         beside.remove().with_context(cannot_write)?;
@@ -130,5 +157,27 @@ mod tests {
         Partial::create(&name).unwrap().keep(true).unwrap();
         assert_eq!(std::fs::read(&name).unwrap(), b"");
         assert!(!left("a.db.partial"));
+    }
+
+    #[test]
+    fn what_somebody_else_has_put_there_is_not_written_into() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+        let directory = tempfile::tempdir().unwrap();
+        let (name, other) = (directory.path().join("a.db"), directory.path().join("other"));
+        let at = directory.path().join("a.db.partial");
+        std::fs::write(&other, "kept").unwrap();
+        symlink(&other, &at).unwrap();
+        assert!(Partial::create(&name).is_err());
+        assert_eq!(std::fs::read(&other).unwrap(), b"kept", "what a link leads to is not emptied");
+        std::fs::remove_file(&at).unwrap();
+
+        std::fs::write(&at, "").unwrap();
+        std::fs::set_permissions(&at, std::fs::Permissions::from_mode(0o666)).unwrap();
+        let open = File::open(&at).unwrap();
+        let partial = Partial::create(&name).unwrap();
+        std::fs::write(partial.path(), "secret").unwrap();
+        assert_eq!(std::fs::metadata(partial.path()).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(open.metadata().unwrap().len(), 0, "who had it open reads nothing");
     }
 }

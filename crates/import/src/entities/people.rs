@@ -14,6 +14,9 @@ const NO_PASSWORD: &str = "!";
 /// The largest number of PBKDF2 rounds that a sign-in verifies (components/auth).
 const MAX_PBKDF2_ROUNDS: u32 = 5_000_000;
 
+/// The highest cost of bcrypt that a sign-in verifies.
+const MAX_BCRYPT_COST: u32 = 15;
+
 /// Whether a sign-in here verifies a hash of this form: bcrypt, or Django's.
 fn is_known_hash(hash: &str) -> bool {
     if let Some(rest) = hash.strip_prefix("pbkdf2_sha256$") {
@@ -22,7 +25,8 @@ fn is_known_hash(hash: &str) -> bool {
             if rounds.parse().is_ok_and(|rounds| (1..=MAX_PBKDF2_ROUNDS).contains(&rounds)) && !salt.is_empty() && digest.len() == 44);
     }
     let bcrypt = hash.strip_prefix("bcrypt_sha256$").unwrap_or(hash);
-    ["$2a$", "$2b$"].iter().any(|prefix| bcrypt.starts_with(prefix)) && bcrypt.len() == 60
+    let cost = ["$2a$", "$2b$"].iter().find_map(|prefix| bcrypt.strip_prefix(prefix)).and_then(|rest| rest.split('$').next()?.parse().ok());
+    cost.is_some_and(|cost: u32| cost <= MAX_BCRYPT_COST) && bcrypt.len() == 60
 }
 
 /// An account. Its role is one that is known or that an option names.
@@ -104,7 +108,10 @@ mod tests {
         ] {
             assert!(is_known_hash(hash), "{hash}");
         }
-        for hash in ["", "!", "!unusable", "sha1$a$b", "$2b$04$short", "pbkdf2_sha256$9999999$salt$x", "plain password", NO_PASSWORD] {
+        for hash in ["", "!", "!unusable", "sha1$a$b", "$2b$04$short", "pbkdf2_sha256$9999999$salt$x", "plain password", NO_PASSWORD]
+            .into_iter()
+            .chain(["$2b$31$abcdefghijklmnopqrstuuwT01IYgJgrjJveBAXzy2200kvT2RKmm"])
+        {
             assert!(!is_known_hash(hash), "{hash}");
         }
     }

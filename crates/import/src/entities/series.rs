@@ -54,6 +54,7 @@ pub fn reading(row: &mut Row, cx: &mut Context<'_>) -> Result<Outcome, Failure> 
             Err(Refusal::of("another_reading_of_this_time", format!("{code} {time}")).into())
         };
     }
+    cx.store.reading_stored(device, at)?;
     if let Some(occupied) = judged.occupied {
         note_occupancy(cx, device, at, occupied)?;
     }
@@ -68,12 +69,16 @@ pub fn reading(row: &mut Row, cx: &mut Context<'_>) -> Result<Outcome, Failure> 
 
 /// An occupancy event; how many rows it made. Whether the spot turned is seen from the event before, which a dump has before it.
 fn note_occupancy(cx: &Context<'_>, device: i64, at: i64, occupied: bool) -> Result<usize, Failure> {
-    cx.store.run(
+    let stored = cx.store.run(
         "insert into occupancy_log (device_id, at, received_at, occupied, changed)
          values (?1, ?2, ?2, ?3, coalesce((select occupied from occupancy_log where device_id = ?1 and at < ?2 order by at desc limit 1) <> ?3, 1))
          on conflict do nothing",
         params![device, at, occupied],
-    )
+    )?;
+    if stored > 0 {
+        cx.store.occupancy_stored(device, at)?;
+    }
+    Ok(stored)
 }
 
 /// An occupancy event.
