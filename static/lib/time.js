@@ -87,6 +87,7 @@ export function left(ms) {
 
 /** The date on the wall of a zone, `2026-02-05`. */
 export function dateAt(ms, timeZone = zone.value) {
+  /** @type {Intl.DateTimeFormatOptions} */
   const parts = { year: "numeric", month: "2-digit", day: "2-digit" };
   try {
     return new Intl.DateTimeFormat("en-CA", { timeZone, ...parts }).format(ms);

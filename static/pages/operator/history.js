@@ -14,6 +14,7 @@ import { refused } from "../../parts/toasts.js";
 import { serverNow, useStore } from "../../state/live.js";
 import { api } from "../../state/session.js";
 
+/** In the address, days, what it is called. @type {[string, number, string][]} */
 const RANGES = [["7d", 7, "7 days"], ["28d", 28, "4 weeks"], ["91d", 91, "3 months"], ["365d", 365, "1 year"]];
 const DAY_MS = 86_400_000;
 
