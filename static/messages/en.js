@@ -130,5 +130,7 @@ export default {
   "Device offline": "Device offline", "30 minutes": "30 minutes", "1 hour": "1 hour", "2 hours": "2 hours", "6 hours": "6 hours", "1 day": "1 day", "7 days": "7 days", "30 days": "30 days", "4 weeks": "4 weeks", "3 months": "3 months", "1 year": "1 year", "Busy": "Busy", "Crowded": "Crowded",
   "mon": "mon", "tue": "tue", "wed": "wed", "thu": "thu", "fri": "fri", "sat": "sat", "sun": "sun", "Monday": "Monday", "Tuesday": "Tuesday", "Wednesday": "Wednesday", "Thursday": "Thursday", "Friday": "Friday", "Saturday": "Saturday", "Sunday": "Sunday", "visitor": "visitor", "operator": "operator",
   "developer": "developer", "admin": "admin", "super admin": "super admin", "Exited": "Exited", "Expired": "Expired", "Waitlisted": "Waitlisted", "No show": "No show", "Medium": "Medium", "Received": "Received", "Pending": "Pending", "at its own speed": "at its own speed",
-  "at the usual speed": "at the usual speed", "by the timetable": "by the timetable",
+  "at the usual speed": "at the usual speed", "by the timetable": "by the timetable", "Got its places": "Got its places", "Ended": "Ended", "Let out": "Let out", "New ticket": "New ticket", "There is a new ticket; those before are refused.": "There is a new ticket; those before are refused.",
+  "Revoke this booking?": "Revoke this booking?", "The pilgrim is told why. The ticket is refused from now on.": "The pilgrim is told why. The ticket is refused from now on.", "Slot": "Slot", "Their names": "Their names", "Booked by": "Booked by", "What became of it": "What became of it",
+  "To the gate": "To the gate", "There is no such booking, or it is somebody else's.": "There is no such booking, or it is somebody else's.",
 };

@@ -128,5 +128,7 @@ export default {
   "Device offline": "उपकरण ऑफ़लाइन", "30 minutes": "30 मिनट", "1 hour": "1 घंटा", "2 hours": "2 घंटे", "6 hours": "6 घंटे", "1 day": "1 दिन", "7 days": "7 दिन", "30 days": "30 दिन", "4 weeks": "4 सप्ताह", "3 months": "3 महीने", "1 year": "1 वर्ष", "Busy": "व्यस्त", "Crowded": "भीड़भाड़", "mon": "सोम",
   "tue": "मंगल", "wed": "बुध", "thu": "गुरु", "fri": "शुक्र", "sat": "शनि", "sun": "रवि", "Monday": "सोमवार", "Tuesday": "मंगलवार", "Wednesday": "बुधवार", "Thursday": "गुरुवार", "Friday": "शुक्रवार", "Saturday": "शनिवार", "Sunday": "रविवार", "visitor": "दर्शनार्थी", "operator": "संचालक",
   "developer": "डेवलपर", "admin": "प्रशासक", "super admin": "मुख्य प्रशासक", "Exited": "निकल गए", "Expired": "समाप्त", "Waitlisted": "प्रतीक्षा सूची में", "No show": "नहीं आए", "Medium": "मध्यम", "Received": "मिला", "Pending": "लंबित", "at its own speed": "अपनी गति से",
-  "at the usual speed": "सामान्य गति से", "by the timetable": "समय-सारणी से",
+  "at the usual speed": "सामान्य गति से", "by the timetable": "समय-सारणी से", "Got its places": "जगह मिली", "Ended": "समाप्त", "Let out": "बाहर जाने दें", "New ticket": "नया टिकट", "There is a new ticket; those before are refused.": "नया टिकट बन गया; पहले वाले अस्वीकार होंगे।",
+  "Revoke this booking?": "यह बुकिंग रद्द करें?", "The pilgrim is told why. The ticket is refused from now on.": "दर्शनार्थी को कारण बताया जाएगा। टिकट अब से अस्वीकार होगा।", "Slot": "समय", "Their names": "उनके नाम", "Booked by": "किसने बुक किया", "What became of it": "आगे क्या हुआ",
+  "To the gate": "द्वार पर", "There is no such booking, or it is somebody else's.": "ऐसी कोई बुकिंग नहीं है, या वह किसी और की है।",
 };
