@@ -44,7 +44,7 @@ function Timeline({ camera, day, zone, onPick }) {
     return { insetInlineStart: `${100 * start}%`, inlineSize: `${Math.max(0.15, 100 * (end - start))}%` };
   };
   const said = (stretch) => `${clock(time(stretch.start), zone)}–${clock(time(stretch.end), zone)}`;
-  return html`<${Panel} title=${t("Recorded")} id="timeline" resource=${resource} actions=${html`<input class="input" type="date" aria-label=${t("Day")} value=${day} onChange=${(event) => event.target.value && setQuery({ day: event.target.value })} />`}>${({ recorded, missing }) => html`<div class="panel-body">
+  return html`<${Panel} title=${t("Recorded")} id="timeline" resource=${resource} actions=${html`<input class="input" type="date" aria-label=${t("Day")} value=${day} max=${dateAt(serverNow(), zone)} onChange=${(event) => event.target.value && setQuery({ day: event.target.value })} />`}>${({ recorded, missing }) => html`<div class="panel-body">
     <div class="timeline" role="group" aria-label=${t("Recordings of the day")}>
       ${recorded.map((one) => html`<button type="button" key=${one.start} class="timeline-part" style=${part(one)} title=${said(one)} aria-label=${t("Recorded {span}", { span: said(one) })} onClick=${() => onPick(one)}></button>`)}
       ${missing.map((one) => html`<span key=${one.start} class="timeline-gap" style=${part(one)} title=${`${said(one)}: ${one.reason ? words(one.reason) : t("missing")}`}></span>`)}</div>
