@@ -11,6 +11,9 @@ export const hours = signal(localStorage.getItem(KEY) ?? "auto");
 /** The zone of the site that is shown; the reader's own where all are. */
 export const zone = signal(undefined);
 
+/** Whether somebody has chosen 12 or 24 hours in this browser. */
+export const isClockChosen = () => localStorage.getItem(KEY) !== null;
+
 /** Chooses 12 or 24 hours. */
 export function setHours(value) {
   hours.value = value;
