@@ -8,6 +8,7 @@ export const ROUTES = [
   { key: "tickets", title: "Tickets", icon: "ticket", role: "visitor", for: ["visitor"], load: () => import("./pages/visitor/tickets.js"), styles: ["pilgrim", "reserve"] },
   { key: "way", title: "Getting there", short: "Travel", icon: "bus", role: "public", for: ["visitor"], load: () => import("./pages/public/way.js"), styles: ["crowd", "pages"] },
   { key: "me", title: "Me", icon: "person", role: "visitor", for: ["visitor"], load: () => import("./pages/visitor/me.js"), styles: ["pilgrim", "pages"] },
+  { key: "booking", title: "Booking", icon: "ticket", role: "visitor", for: [], load: () => import("./pages/visitor/booking.js"), styles: ["pilgrim", "reserve", "emergency", "pages"] },
   { key: "sos", title: "Emergency", icon: "sos", role: "visitor", for: [], load: () => import("./pages/visitor/sos.js"), styles: ["emergency"] },
   { key: "paid", title: "Payment", icon: "money", role: "visitor", for: [], load: () => import("./pages/visitor/paid.js"), styles: ["pilgrim", "reserve", "pages"] },
 

@@ -22,6 +22,22 @@ export class ApiError extends Error {
   }
 }
 
+/**
+ * @typedef {object} RequestOptions
+ * @property {string} [key] The idempotency key.
+ * @property {number} [within] Milliseconds after which the server counts as away.
+ * @property {boolean} [withCookie] Whether the cookie of the session goes along.
+ * @property {string} [accept] What is wanted that is no JSON.
+ * @property {boolean} [keepalive] For what is sent while the page is left.
+ */
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {any} body
+ * @param {string | null} token
+ * @param {RequestOptions} options
+ */
 async function send(method, path, body, token, { key, within, withCookie, accept, keepalive } = {}) {
   const headers = { accept: accept ?? "application/json" };
   const isRaw = body instanceof Blob;

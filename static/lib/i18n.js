@@ -40,6 +40,9 @@ export async function setLanguage(code) {
   localStorage.setItem(KEY, wanted);
 }
 
+/** Whether somebody has chosen a language in this browser. */
+export const isLanguageChosen = () => localStorage.getItem(KEY) !== null;
+
 /** The language that was chosen, else the first of the browser's that is spoken here. */
 export async function startLanguage() {
   const chosen = localStorage.getItem(KEY) ?? (navigator.languages ?? []).map((tag) => tag.slice(0, 2)).find(known) ?? "en";

@@ -11,6 +11,9 @@ export const hours = signal(localStorage.getItem(KEY) ?? "auto");
 /** The zone of the site that is shown; the reader's own where all are. */
 export const zone = signal(undefined);
 
+/** Whether somebody has chosen 12 or 24 hours in this browser. */
+export const isClockChosen = () => localStorage.getItem(KEY) !== null;
+
 /** Chooses 12 or 24 hours. */
 export function setHours(value) {
   hours.value = value;
@@ -87,6 +90,7 @@ export function left(ms) {
 
 /** The date on the wall of a zone, `2026-02-05`. */
 export function dateAt(ms, timeZone = zone.value) {
+  /** @type {Intl.DateTimeFormatOptions} */
   const parts = { year: "numeric", month: "2-digit", day: "2-digit" };
   try {
     return new Intl.DateTimeFormat("en-CA", { timeZone, ...parts }).format(ms);

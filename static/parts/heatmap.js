@@ -7,6 +7,7 @@ import { html, useState } from "../lib/ui.js";
 import { api } from "../state/session.js";
 import { Empty, Panel } from "./panel.js";
 
+/** Days, and what they are called. @type {[number, string][]} */
 const SPANS = [[7, "7 days"], [28, "4 weeks"], [91, "3 months"]];
 
 /** How many there were, where no capacity is known: `870`, `1.2k`. */
@@ -19,8 +20,8 @@ function short(people) {
 export function HeatMap({ path }) {
   const [days, setDays] = useState(7);
   const resource = useResource(() => {
-    const to = new Date();
-    const query = new URLSearchParams({ from: new Date(to - days * 86_400_000).toISOString(), to: to.toISOString() });
+    const to = Date.now();
+    const query = new URLSearchParams({ from: new Date(to - days * 86_400_000).toISOString(), to: new Date(to).toISOString() });
     return api.get(`${path}/heatmap?${query}`);
   }, [path, days]);
   const chips = html`<div class="heat-spans" role="group" aria-label=${t("Span of the heat map")}>${SPANS.map(([span, label]) => html`<button type="button" class="chip" key=${span}

@@ -1,4 +1,5 @@
-// The live picture of a camera: by a ticket that is asked for, asked for anew before the stream ends and after it breaks; only while in sight.
+// Pictures of a camera, only while they are in sight. Alone, a stream: by a ticket that is asked for, asked for anew before the stream ends and
+// after it breaks. On a wall, single pictures: a browser has six connections to a server, and as many streams leave none for anything else.
 
 import { t } from "../lib/i18n.js";
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
@@ -9,18 +10,69 @@ const RETRY_MS = 3_000;
 /** A stream ends after an hour: another is asked for before, milliseconds. */
 const RENEW_MS = 55 * 60_000;
 
-/** The picture. `quality` is `main` or `sub`. */
-export function LivePicture({ camera, quality = "sub" }) {
-  const frame = useRef(null);
+/** How often a single picture is asked for, milliseconds, and how long for one. */
+const STILL_MS = 2_500;
+const STILL_WITHIN_MS = 10_000;
+
+/** Whether the element of this reference is in sight. */
+function useSeen(frame) {
   const [seen, setSeen] = useState(false);
-  const [source, setSource] = useState(null);
-  const [note, setNote] = useState(t("Asking for the picture…"));
-  const again = useRef(() => {});
   useEffect(() => {
     const observer = new IntersectionObserver(([entry]) => setSeen(entry.isIntersecting));
     observer.observe(frame.current);
     return () => observer.disconnect();
   }, []);
+  return seen;
+}
+
+/** The picture of a moment, again and again. */
+export function StillPicture({ camera }) {
+  const frame = useRef(null);
+  const seen = useSeen(frame);
+  const [source, setSource] = useState(null);
+  const [note, setNote] = useState(t("Asking for the picture…"));
+  useEffect(() => {
+    if (!seen) return undefined;
+    let left = false;
+    let timer = 0;
+    let shown = null;
+    const show = (address) => {
+      if (shown) URL.revokeObjectURL(shown);
+      shown = address;
+      if (!left) setSource(address);
+    };
+    async function ask() {
+      let pause = STILL_MS;
+      try {
+        const picture = await api.blob(`/v0/api/cctv/cameras/${encodeURIComponent(camera.camera_id)}/snapshot/`, { within: STILL_WITHIN_MS });
+        if (left) return;
+        show(URL.createObjectURL(picture));
+        setNote("");
+      } catch (error) {
+        if (left) return;
+        show(null);
+        setNote(error.reason === "no_address" ? t("This camera has no live pictures over HTTP.") : t("There is no picture at the moment."));
+        pause = [403, 404, 409].includes(error.status) ? 0 : Math.max(RETRY_MS, (error.retryAfter || 0) * 1000);
+      }
+      if (pause) timer = setTimeout(ask, pause);
+    }
+    ask();
+    return () => {
+      left = true;
+      clearTimeout(timer);
+      show(null);
+    };
+  }, [seen, camera.camera_id]);
+  return html`<div class="live-picture" ref=${frame}>${source && html`<img src=${source} alt=${t("Live picture of {name}", { name: camera.name })} />`}${note && html`<p class="live-note" role="status">${note}</p>`}</div>`;
+}
+
+/** The stream. `quality` is `main` or `sub`. */
+export function LivePicture({ camera, quality = "main" }) {
+  const frame = useRef(null);
+  const seen = useSeen(frame);
+  const [source, setSource] = useState(null);
+  const [note, setNote] = useState(t("Asking for the picture…"));
+  const again = useRef(() => {});
   useEffect(() => {
     if (!seen) return undefined;
     let left = false;

@@ -44,7 +44,11 @@ function local(sought) {
   ];
 }
 
-const KINDS = { booking: ["ticket", "Booking", "arrivals"], person: ["person", "Person", "users"] };
+/** What of the server's is shown how, and where it leads. */
+const KINDS = {
+  booking: { icon: "ticket", kind: "Booking", to: (one) => address(one.site, "booking", one.id) },
+  person: { icon: "person", kind: "Person", to: (one) => address(null, "users", null, { q: one.detail?.includes("@") ? one.detail : one.label }) },
+};
 
 /** What the server finds beside; nothing where it has no search. */
 async function remote(sought) {
@@ -52,8 +56,8 @@ async function remote(sought) {
     const { items } = await api.get(`/api/search?q=${encodeURIComponent(sought)}`);
     // Devices and spots are known here.
     return items.filter((one) => one.kind in KINDS).slice(0, MOST).map((one) => {
-      const [icon, kind, page] = KINDS[one.kind];
-      return { icon, text: one.detail ? `${one.label}, ${one.detail}` : one.label, kind: t(kind), to: address(one.site ?? null, page, null, { q: one.label }) };
+      const { icon, kind, to } = KINDS[one.kind];
+      return { icon, text: one.detail ? `${one.label}, ${one.detail}` : one.label, kind: t(kind), to: to(one) };
     });
   } catch {
     return [];

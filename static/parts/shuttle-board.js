@@ -34,7 +34,9 @@ function useShuttles(temple) {
     // One whose arrivals are not answered is shown without.
     const asked = vehicles.filter((one) => one.route_id).slice(0, MOST);
     const answers = await Promise.allSettled(asked.map((one) => api.get(`/api/transport/shuttles/${encodeURIComponent(one.id)}/location`)));
-    for (const { status, value } of answers) if (status === "fulfilled" && shuttles.has(value.id)) shuttles.set(value.id, { ...shuttles.get(value.id), ...shuttle(value) });
+    for (const answer of answers) {
+      if (answer.status === "fulfilled" && shuttles.has(answer.value.id)) shuttles.set(answer.value.id, { ...shuttles.get(answer.value.id), ...shuttle(answer.value) });
+    }
     return { routes, shuttles };
   }, [temple.slug], { every: ETA_EVERY_MS });
   useEffect(() => hub.on(["shuttle"], (event) => {

@@ -2,6 +2,7 @@
 
 import { plural, t } from "../lib/i18n.js";
 import { words } from "../lib/format.js";
+import { address } from "../lib/router.js";
 import { day, time } from "../lib/time.js";
 import { Icon, html, useEffect, useRef, useState } from "../lib/ui.js";
 import { serverNow, store } from "../state/live.js";
@@ -9,7 +10,8 @@ import { keptPicture } from "../state/bookings.js";
 import { api } from "../state/session.js";
 import { save } from "./table.js";
 
-const STATUS = { confirmed: "Confirmed", waitlisted: "On the waitlist", checked_in: "Checked in", no_show: "Did not come", expired: "No places came free" };
+/** What a booking's states are called. */
+export const STATUS = { confirmed: "Confirmed", waitlisted: "On the waitlist", checked_in: "Checked in", no_show: "Did not come", expired: "No places came free" };
 
 function hintOf(booking) {
   if (booking.status === "waitlisted") return t("Number {n} in line. You are told as soon as places come free.", { n: booking.waitlist_position });
@@ -71,7 +73,7 @@ export function Ticket({ booking, onChanged }) {
     <div class="ticket-head"><h3 class="ticket-place">${place}</h3><span class="ticket-status">${t(STATUS[booking.status] ?? words(booking.status))}</span></div>
     <p class="ticket-when">${day(time(booking.starts_at), zone)}, ${booking.slot.replace("-", "–")} · ${plural(booking.party_size, "party of {n}", "party of {n}")}</p>
     ${isTicket && html`<button type="button" class="ticket-open" aria-label=${t("Show the ticket on the whole screen")} onClick=${() => full.current.showModal()}><${Qr} booking=${booking} /></button>`}
-    <p class="ticket-code">${booking.booking_code}</p>
+    <p class="ticket-code"><a href=${address(booking.temple_id, "booking", booking.id)}>${booking.booking_code}</a></p>
     ${hint && html`<p class="ticket-hint">${hint}</p>`}
     ${state.error && html`<p class="form-error" role="alert">${state.error.message}</p>`}
     <div class="ticket-foot">

@@ -85,6 +85,7 @@ export const useNow = () => {
 };
 
 let api = null;
+/** @type {(kind: string, document: any) => void} */
 let heard = () => {};
 let generation = 0;
 let timers = [];

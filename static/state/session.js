@@ -1,6 +1,8 @@
 // Who is signed in, and what happens when that ends: the page that is open asks for the password, and keeps what was being written.
 
 import { createApi } from "../lib/api.js";
+import { isLanguageChosen, setLanguage } from "../lib/i18n.js";
+import { isClockChosen, setHours } from "../lib/time.js";
 import { announceHeard } from "../parts/heard.js";
 import { clearToasts } from "../parts/toasts.js";
 import { signal } from "../lib/ui.js";
@@ -51,6 +53,15 @@ export async function resume() {
 
 export async function signIn(email, password) {
   enter(await api.signIn(email, password));
+  adopt().catch(() => {});
+}
+
+/** Takes over how the account reads, in a browser where nobody has chosen that. */
+async function adopt() {
+  if (isLanguageChosen() && isClockChosen()) return;
+  const { language, hour_cycle: cycle } = await api.get("/api/users/me");
+  if (language && !isLanguageChosen()) await setLanguage(language);
+  if (cycle && !isClockChosen()) setHours(cycle === "h12" ? "12" : "24");
 }
 
 /** Signs in again over the page that is open. Somebody else begins anew. */

@@ -38,6 +38,7 @@ pub mod sendgrid;
 pub mod stripe;
 pub mod terminal;
 pub mod tools;
+pub mod typescript;
 
 pub use client::Client;
 use libsql::LibSql;

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 
 mod ledger;
 
-use ledger::{Ledger, refusal, succeed};
+use ledger::{Ledger, PAGES, refusal, succeed};
 
 use crate::lock;
 
@@ -93,7 +93,8 @@ impl Stripe {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let origin = format!("http://{}", listener.local_addr().expect("its address"));
-        let state = Arc::new(State { mode: Mutex::new(Mode::Normal), requests: Mutex::default(), ledger: Mutex::default() });
+        let ledger = Mutex::new(Ledger { origin: origin.clone(), ..Ledger::default() });
+        let state = Arc::new(State { mode: Mutex::new(Mode::Normal), requests: Mutex::default(), ledger });
         let server = tokio::spawn(serve(listener, state.clone()));
         Self { origin, state, server }
     }
@@ -272,6 +273,13 @@ async fn answer(state: &State, request: hyper::Request<Incoming>) -> Result<Resp
         .query_pairs()
         .into_owned()
         .collect();
+    // What a payer's browser is sent to is no part of the API.
+    if let Some(session) = parts.uri.path().strip_prefix(PAGES) {
+        let page = lock(&state.ledger).page(session);
+        let status = if page.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
+        let body = Full::new(Bytes::from(page.unwrap_or_default()));
+        return Ok(Response::builder().status(status).header("content-type", "text/html; charset=utf-8").body(body).expect("an answer"));
+    }
     let line = format!("{} {}", parts.method, parts.uri.path());
     let key = header("idempotency-key");
     lock(&state.requests).push(RecordedRequest {

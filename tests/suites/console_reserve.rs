@@ -4,10 +4,14 @@
 mod support;
 
 use gatehouse_tests::browser::Browser;
-use gatehouse_tests::stripe::Stripe;
-use gatehouse_tests::{App, Place};
+use gatehouse_tests::stripe::{Stripe, WEBHOOK_SECRET, event, sign};
+use gatehouse_tests::{App, Place, unique};
+use reqwest::Method;
 use serde_json::{Value, json};
 use support::{car_park, id, path, reservation_body, reserve, reserve_and_pay};
+
+/// Where people reach the application: Stripe sends nobody to plain HTTP.
+const ORIGIN: &str = "https://gate.example";
 
 struct Fixture {
     app: App,
@@ -18,7 +22,16 @@ struct Fixture {
 
 impl Fixture {
     async fn create(stripe: &Stripe) -> Option<Self> {
-        let app = App::embedded(&stripe.variables()).await?;
+        Self::of(App::embedded(&stripe.variables()).await?).await
+    }
+
+    /// One where people pay on Stripe's own page.
+    async fn with_checkout(stripe: &Stripe) -> Option<Self> {
+        let [base, key, secret] = stripe.variables();
+        Self::of(App::embedded(&[base, key, secret, ("public_origin", ORIGIN)]).await?).await
+    }
+
+    async fn of(app: App) -> Option<Self> {
         let place = car_park(&app, 6).await;
         let driver = app.new_user("visitor", json!({})).await;
         let operator = app.new_user("operator", json!({})).await;
@@ -149,6 +162,77 @@ async fn an_operator_sees_who_comes_today_and_lets_them_in_and_out() {
     browser.wait_hidden(&row).await;
     browser.click("#arrivals-past").await;
     status("completed").await;
+    browser.assert_no_console_errors().await;
+    browser.close().await;
+}
+
+/// Stripe's webhook of a session.
+async fn tell(app: &App, kind: &str, session: &Value) {
+    let event = event(&unique("evt").replace('-', "_"), kind, session).to_string();
+    let signature = sign(event.as_bytes(), app.now_ms() / 1000, &[WEBHOOK_SECRET]);
+    let caller = app.anonymous().header("stripe-signature", &signature);
+    caller.send_bytes(Method::POST, "/api/webhooks/stripe", "application/json; charset=utf-8", event).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn a_driver_is_sent_to_stripes_page_and_comes_back() {
+    let stripe = Stripe::start().await;
+    let Some(fixture) = Fixture::with_checkout(&stripe).await else { return };
+    let browser = Browser::start(1280, 900).await;
+    fixture.open(&browser, "book/parking", &fixture.driver).await;
+    browser.wait_text(".found", |text| text == "6 spots are free then.").await;
+    browser.click(&fixture.bay(2)).await;
+    browser.fill("#reserve-plate", "gj 01 ab 1234").await;
+    browser.click(".chosen button").await;
+
+    // Reserved, and sent there at once: where, what for and how much.
+    browser.wait_text("#item", |text| text.contains(&fixture.place.spots[2])).await;
+    browser.wait_text("#amount", |text| text == "8000 inr").await;
+    let sessions = stripe.sessions();
+    let (session, document) = sessions.iter().next().expect("a session");
+    let address = |name: &str| document[name].as_str().and_then(|url| url.strip_prefix(ORIGIN)).expect("an address of ours").to_owned();
+    let open = async |path: &str| browser.open(&format!("{}{path}", fixture.app.base_url())).await;
+
+    // Who changes their mind comes back to a spot that is still held, and can go on.
+    open(&address("cancel_url")).await;
+    browser.wait_text("#paid .big", |text| text.contains("You did not pay")).await;
+    browser.assert_layout("not-paid").await;
+    browser.open(&format!("{}/console/s/{}/tickets", fixture.app.base_url(), fixture.place.site)).await;
+    browser.wait_text(".reservation .hold-left", |text| text.starts_with("held for")).await;
+    browser.click(".reservation .button-main").await;
+    browser.wait_text("#amount", |text| text == "8000 inr").await;
+    assert_eq!(stripe.sessions().len(), 1, "it is the same page");
+
+    // The page that leads back believes the server alone, who has it from Stripe.
+    stripe.pay_on_page(session, "processing");
+    open(&address("success_url")).await;
+    browser.wait_text("#paid .big", |text| text.contains("being confirmed")).await;
+    let intent = stripe.session(session)["payment_intent"].as_str().expect("an intent").to_owned();
+    stripe.pay_by_bank(&intent);
+    tell(&fixture.app, "checkout.session.async_payment_succeeded", &stripe.session(session)).await;
+    browser.wait_text("#paid .big", |text| text.contains("Your spot is yours")).await;
+    browser.wait_text("#paid .plate", |text| text == "GJ01AB1234").await;
+    let driver = fixture.app.login(&fixture.driver.0, &fixture.driver.1).await;
+    let reservation = driver.get("/api/reservations").await.expect(200)["items"][0].clone();
+    assert_eq!((&reservation["status"], &reservation["paid"]), (&json!("confirmed"), &json!(8000)));
+    browser.click("#paid .button-main").await;
+    browser.wait_text(".reservation .tag", |text| text == "Confirmed").await;
+    browser.assert_no_console_errors().await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn where_payments_are_not_set_up_nobody_is_asked_to_pay_here() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let Some(fixture) = Fixture::of(app).await else { return };
+    let driver = fixture.app.login(&fixture.driver.0, &fixture.driver.1).await;
+    reserve(&driver, reservation_body(&fixture.app, &fixture.place.spots[1], 1, 60)).await;
+    let browser = Browser::start(390, 844).await;
+    fixture.open(&browser, "tickets", &fixture.driver).await;
+    browser.wait_text(".reservation .hint", |text| text.contains("pay at the car park")).await;
+    assert_eq!(browser.execute("return document.querySelectorAll('.reservation .button-main').length").await, 0);
     browser.assert_no_console_errors().await;
     browser.close().await;
 }

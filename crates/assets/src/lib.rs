@@ -59,7 +59,8 @@ impl Files {
         for entry in std::fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display())) {
             let entry = entry.expect("the folder can be listed");
             let name = entry.file_name().into_string().expect("names are UTF-8");
-            if name.starts_with('.') || except.contains(&name.as_str()) {
+            // What describes a module to a type checker is nothing that a browser asks for.
+            if name.starts_with('.') || name.ends_with(".d.ts") || except.contains(&name.as_str()) {
                 continue;
             }
             let path = entry.path();

@@ -12,13 +12,13 @@ const FILTERS = [["entity", "Of what"], ["action", "What was done"], ["subject",
 
 const text = (value) => (value === null || value === undefined ? "–" : typeof value === "object" ? JSON.stringify(value) : String(value));
 
-/** What a line's detail says of each field: `[name, before, after]`. */
+/** What a line's detail says of each field: `[name, before, after]`. What else is known of the change stands after it. */
 function changes(detail) {
-  if (!detail) return [];
-  const { before, after, changes: named, ...rest } = detail;
-  if (named && typeof named === "object") return Object.entries(named).map(([name, change]) => [name, change?.before ?? change?.[0], change?.after ?? change?.[1] ?? (typeof change === "object" ? undefined : change)]);
-  if (before || after) return [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])].filter((name) => text(before?.[name]) !== text(after?.[name])).map((name) => [name, before?.[name], after?.[name]]);
-  return Object.entries(rest).map(([name, value]) => (value && typeof value === "object" && ("from" in value || "before" in value) ? [name, value.from ?? value.before, value.to ?? value.after] : [name, undefined, value]));
+  const { changes: named, ...rest } = detail ?? {};
+  return [
+    ...Object.entries(named ?? {}).map(([name, change]) => [name, change?.from, change?.to]),
+    ...Object.entries(rest).map(([name, value]) => (value && typeof value === "object" && ("from" in value || "to" in value) ? [name, value.from, value.to] : [name, undefined, value])),
+  ];
 }
 
 function Line({ line, onClose }) {

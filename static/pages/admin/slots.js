@@ -57,27 +57,38 @@ function Special({ site }) {
   </${Panel}>`;
 }
 
-const MINOR = 100;
+/** How many minor units make one of a currency: 100 paise a rupee, but one yen is one. */
+function minorUnits(currency) {
+  try {
+    return 10 ** new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
+  } catch {
+    return 100;
+  }
+}
 
 function Tariff({ site }) {
   const { tariff } = site;
-  const amounts = ["per_hour", "per_day", "daily_cap", "minimum"];
+  const amounts = ["per_hour", "per_day", "minimum"];
+  const scale = minorUnits(tariff?.currency ?? "INR");
+  // `daily_cap` is another name of the same.
+  const stored = { ...tariff, per_day: tariff?.per_day ?? tariff?.daily_cap };
   const initial = {
     currency: tariff?.currency ?? "INR", free_minutes: tariff?.free_minutes ?? "",
-    ...Object.fromEntries(amounts.map((name) => [name, tariff?.[name] === undefined || tariff?.[name] === null ? "" : tariff[name] / MINOR])),
+    ...Object.fromEntries(amounts.map((name) => [name, stored[name] === undefined || stored[name] === null ? "" : stored[name] / scale])),
     full_until_minutes: tariff?.refund?.full_until_minutes ?? "", late_percent: tariff?.refund?.late_percent ?? "", started_percent: tariff?.refund?.started_percent ?? "",
   };
   const fields = [
-    { name: "currency", label: t("Currency"), maxlength: 3, required: true }, { name: "per_hour", label: t("An hour"), type: "number", step: "0.01", min: 0 }, { name: "per_day", label: t("A day"), type: "number", step: "0.01", min: 0 }, { name: "daily_cap", label: t("At most a day"), type: "number", step: "0.01", min: 0 },
+    { name: "currency", label: t("Currency"), maxlength: 3, required: true }, { name: "per_hour", label: t("An hour"), type: "number", step: "0.01", min: 0 }, { name: "per_day", label: t("At most a day"), type: "number", step: "0.01", min: 0 },
     { name: "minimum", label: t("At least"), type: "number", step: "0.01", min: 0 }, { name: "free_minutes", label: t("Free, minutes"), type: "number", min: 0 },
     { name: "full_until_minutes", label: t("All comes back until, minutes before"), type: "number", min: 0 }, { name: "late_percent", label: t("Later, per cent"), type: "number", min: 0, max: 100 }, { name: "started_percent", label: t("Once begun, per cent"), type: "number", min: 0, max: 100 },
   ];
   const submit = async (_, values) => {
-    const set = (name, scale = 1) => (values[name] === "" || values[name] === null || values[name] === undefined ? {} : { [name]: Math.round(Number(values[name]) * scale) });
+    const currency = values.currency.trim().toUpperCase();
+    const set = (name, units = 1) => (values[name] === "" || values[name] === null || values[name] === undefined ? {} : { [name]: Math.round(Number(values[name]) * units) });
     const refund = { ...set("full_until_minutes"), ...set("late_percent"), ...set("started_percent") };
     // What stands by kinds of spots stays as it is.
     const { by_kind, kinds } = tariff ?? {};
-    const next = { ...(by_kind ? { by_kind } : {}), ...(kinds ? { kinds } : {}), currency: values.currency, ...Object.assign({}, ...amounts.map((name) => set(name, MINOR))), ...set("free_minutes"), ...(Object.keys(refund).length ? { refund } : {}) };
+    const next = { ...(by_kind ? { by_kind } : {}), ...(kinds ? { kinds } : {}), currency, ...Object.assign({}, ...amounts.map((name) => set(name, minorUnits(currency)))), ...set("free_minutes"), ...(Object.keys(refund).length ? { refund } : {}) };
     await api.patch(`/api/sites/${encodeURIComponent(site.slug)}`, { tariff: next });
     toast({ title: t("Saved"), text: t("The tariff holds for what is reserved from now on.") });
     reload("sites");

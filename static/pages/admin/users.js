@@ -13,15 +13,24 @@ import { toast } from "../../parts/toasts.js";
 import { api, user } from "../../state/session.js";
 
 const API = "/v0/api/users/users";
+// The list finds whole addresses; what is typed so far is looked for among the rows that are there.
+const WHOLE_ADDRESS = /^[^\s@]+@[^\s@]+\.[a-z]{2,}$/i;
 const roleName = (role) => role.replaceAll("_", " ");
 
-function fieldsOf(isNew) {
-  return [
-    { name: "name", label: t("Name"), required: true }, { name: "email", label: t("E-mail"), type: "email", required: true }, { name: "phone", label: t("Phone"), type: "tel" },
-    { name: "role", label: t("Role"), type: "select", options: rolesUpTo(user.value.role).filter((role) => role !== "device").map((role) => [role, t(roleName(role))]) },
-    { name: "password", label: isNew ? t("Password") : t("New password (if any)"), type: "password", autocomplete: "new-password", minlength: 12, required: isNew },
-    ...(isNew ? [] : [{ name: "is_active", label: t("May sign in"), type: "checkbox" }]),
-  ];
+/** The roles that can be given, and the one that is there: of a device, say. */
+function roles(now) {
+  const given = rolesUpTo(user.value.role).filter((role) => role !== "device");
+  return (given.includes(now) ? given : [now, ...given]).map((role) => [role, t(roleName(role))]);
+}
+
+/** An address and a password are their owner's to change. */
+function fieldsOf(person) {
+  const role = { name: "role", label: t("Role"), type: "select", options: roles(person.role) };
+  const name = { name: "name", label: t("Name"), required: true };
+  const phone = { name: "phone", label: t("Phone"), type: "tel" };
+  if (person.id) return [name, phone, role, { name: "is_active", label: t("May sign in"), type: "checkbox" }];
+  return [name, { name: "email", label: t("E-mail"), type: "email", required: true }, phone, role,
+    { name: "password", label: t("Password"), type: "password", autocomplete: "new-password", minlength: 12, required: true, hint: t("At least 12 characters.") }];
 }
 
 function Sessions({ person, onClose }) {
@@ -42,7 +51,7 @@ function Sessions({ person, onClose }) {
 export default function UsersPage() {
   const { query } = route.value;
   const [role, active, email] = ["role", "active", "q"].map((name) => query.get(name) ?? "");
-  const filters = new URLSearchParams(Object.entries({ role, is_active: active, email: email.includes("@") ? email : "" }).filter(([, value]) => value));
+  const filters = new URLSearchParams(Object.entries({ role, is_active: active, email: WHOLE_ADDRESS.test(email) ? email : "" }).filter(([, value]) => value));
   const list = useList(`${API}/${filters.size ? `?${filters}` : ""}`);
   const [edited, setEdited] = useState(null);
   const [sessions, setSessions] = useState(null);
@@ -67,7 +76,7 @@ export default function UsersPage() {
     <div class="field"><label for="user-active">${t("State")}</label><select id="user-active" value=${active} onChange=${(event) => setQuery({ active: event.target.value })}><option value="">${t("All")}</option><option value="true">${t("Active")}</option><option value="false">${t("Deactivated")}</option></select></div>`;
   return html`<div class="page"><h1 class="visually-hidden">${t("Users")}</h1><${ListPanel} title=${t("Users")} id="users" list=${shown} columns=${columns} rowId=${(one) => one.id} filters=${bar} csv="users" rowProps=${(one) => ({ "data-user": one.id })}
       actions=${html`<button type="button" class="button" onClick=${() => setEdited({ role: "operator" })}><${Icon} name="plus" /> ${t("New user")}</button>`} />
-    ${edited && html`<${Sheet} title=${edited.id ? t("Change {name}", { name: edited.name }) : t("New user")} onClose=${() => setEdited(null)} wide><${Form} fields=${fieldsOf(!edited.id)} initial=${edited} isNew=${!edited.id} onSubmit=${submit} onCancel=${() => setEdited(null)} /></${Sheet}>`}
+    ${edited && html`<${Sheet} title=${edited.id ? t("Change {name}", { name: edited.name }) : t("New user")} onClose=${() => setEdited(null)} wide><${Form} fields=${fieldsOf(edited)} initial=${edited} isNew=${!edited.id} onSubmit=${submit} onCancel=${() => setEdited(null)} /></${Sheet}>`}
     ${sessions && html`<${Sessions} person=${sessions} onClose=${() => setSessions(null)} />`}
     ${removed && html`<${Confirm} title=${t("Deactivate {name}?", { name: removed.name })} action=${t("Deactivate")} onClose=${() => setRemoved(null)} onConfirm=${async () => { await api.delete(`${API}/${removed.id}/`); list.resource.reload(); }}><p>${t("Sessions end at once. What the person did is kept.")}</p></${Confirm}>`}
   </div>`;

@@ -8,7 +8,7 @@ import { address, route, setQuery } from "../../lib/router.js";
 import { clock, dateAt, fromField, lasting, shortMoment, time } from "../../lib/time.js";
 import { Icon, html, useState } from "../../lib/ui.js";
 import { Schedules, Transfers } from "../../parts/camera-work.js";
-import { LivePicture } from "../../parts/live-picture.js";
+import { LivePicture, StillPicture } from "../../parts/live-picture.js";
 import { Empty, Panel } from "../../parts/panel.js";
 import { Table, save } from "../../parts/table.js";
 import { refused, toast } from "../../parts/toasts.js";
@@ -31,7 +31,7 @@ function Wall({ site }) {
     actions=${html`<div class="chips" role="group" aria-label=${t("Columns")}>${["2", "3", "4"].map((one) => html`<button type="button" class="chip" key=${one} aria-pressed=${one === columns} onClick=${() => setQuery({ columns: one })}>${one}×</button>`)}</div>
       <button type="button" class="button button-quiet" onClick=${() => setQuery({ wall: "1" })}><${Icon} name="wall" /> ${t("On a wall")}</button>`}>${(cameras) => (cameras.length === 0 ? html`<${Empty}>${t("There are no cameras here.")}</${Empty}>`
     : html`<ul class="camera-wall" data-columns=${columns}>${cameras.map((camera) => html`<li class="camera-tile" key=${camera.camera_id} data-camera=${camera.camera_id}>
-      <${LivePicture} camera=${camera} /><a class="camera-name" href=${address(camera.site ?? site, "cameras", camera.camera_id)}>${camera.name}</a><span class="camera-place">${camera.location}</span><${Online} camera=${camera} /></li>`)}</ul>`)}</${Panel}>
+      <${StillPicture} camera=${camera} /><a class="camera-name" href=${address(camera.site ?? site, "cameras", camera.camera_id)}>${camera.name}</a><span class="camera-place">${camera.location}</span><${Online} camera=${camera} /></li>`)}</ul>`)}</${Panel}>
     <${Transfers} /></div>`;
 }
 
@@ -44,7 +44,7 @@ function Timeline({ camera, day, zone, onPick }) {
     return { insetInlineStart: `${100 * start}%`, inlineSize: `${Math.max(0.15, 100 * (end - start))}%` };
   };
   const said = (stretch) => `${clock(time(stretch.start), zone)}–${clock(time(stretch.end), zone)}`;
-  return html`<${Panel} title=${t("Recorded")} id="timeline" resource=${resource} actions=${html`<input class="input" type="date" aria-label=${t("Day")} value=${day} onChange=${(event) => event.target.value && setQuery({ day: event.target.value })} />`}>${({ recorded, missing }) => html`<div class="panel-body">
+  return html`<${Panel} title=${t("Recorded")} id="timeline" resource=${resource} actions=${html`<input class="input" type="date" aria-label=${t("Day")} value=${day} max=${dateAt(serverNow(), zone)} onChange=${(event) => event.target.value && setQuery({ day: event.target.value })} />`}>${({ recorded, missing }) => html`<div class="panel-body">
     <div class="timeline" role="group" aria-label=${t("Recordings of the day")}>
       ${recorded.map((one) => html`<button type="button" key=${one.start} class="timeline-part" style=${part(one)} title=${said(one)} aria-label=${t("Recorded {span}", { span: said(one) })} onClick=${() => onPick(one)}></button>`)}
       ${missing.map((one) => html`<span key=${one.start} class="timeline-gap" style=${part(one)} title=${`${said(one)}: ${one.reason ? words(one.reason) : t("missing")}`}></span>`)}</div>
@@ -119,7 +119,7 @@ function Camera({ id }) {
   return html`<div class="page camera-page"><div class="page-head"><h1>${camera?.name ?? id}</h1><a class="button" href=${address(route.value.site, "cameras")}>${t("All cameras")}</a></div>
     <${Panel} title=${t("Live")} id="live" resource=${resource} actions=${camera && html`<${Online} camera=${camera} />
       ${status.data?.is_recording ? html`<span class="tag" data-tone="critical"><${Icon} name="record" />${t("Recording")}</span><button type="button" class="button" onClick=${() => act("stop_recording")}>${t("Stop recording")}</button>` : html`<button type="button" class="button" onClick=${() => act("start_recording", {})}>${t("Record now")}</button>`}
-      <button type="button" class="button" onClick=${() => act("test_connection")}>${t("Test the connection")}</button>`}>${() => html`<${LivePicture} camera=${camera} quality="main" /><p class="hint panel-body">${[camera.location, camera.description].filter(Boolean).join(" · ")}</p>`}</${Panel}>
+      <button type="button" class="button" onClick=${() => act("test_connection")}>${t("Test the connection")}</button>`}>${() => html`<${LivePicture} camera=${camera} /><p class="hint panel-body">${[camera.location, camera.description].filter(Boolean).join(" · ")}</p>`}</${Panel}>
     <${Timeline} key=${`t${day}`} camera=${id} day=${day} zone=${zone} onPick=${setPicked} /><${Recordings} key=${`r${day}`} camera=${id} day=${day} zone=${zone} picked=${picked} />
     <${Schedules} camera=${id} canChange=${isAdmin(state.user) || camera?.access === "admin"} />
   </div>`;

@@ -16,6 +16,7 @@ import { freshnessOf, reload, serverNow, useNow, useStore } from "../../state/li
 import { api } from "../../state/session.js";
 
 const ORDER = HEALTHS.map((one) => one.key);
+/** In the address, hours, how much is one point, what it is called. @type {[string, number, string, string][]} */
 const RANGES = [["6h", 6, "5m", "6 hours"], ["1d", 24, "5m", "1 day"], ["7d", 168, "1h", "7 days"], ["30d", 720, "1h", "30 days"]];
 const HISTORY_EVERY_MS = 60_000;
 const MOST = 400;

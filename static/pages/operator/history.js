@@ -14,6 +14,7 @@ import { refused } from "../../parts/toasts.js";
 import { serverNow, useStore } from "../../state/live.js";
 import { api } from "../../state/session.js";
 
+/** In the address, days, what it is called. @type {[string, number, string][]} */
 const RANGES = [["7d", 7, "7 days"], ["28d", 28, "4 weeks"], ["91d", 91, "3 months"], ["365d", 365, "1 year"]];
 const DAY_MS = 86_400_000;
 
@@ -69,7 +70,7 @@ function Lines({ rows, at, value, unit, digits, words: said }) {
 
 function Occupancy({ scope }) {
   return html`<${Analysis} title=${t("Occupancy")} id="occupancy" name="occupancy" path=${`/api/analytics/occupancy?${scope.text}&period=${scope.days > 14 ? "day" : "hour"}&by=site`}>${(data) => html`
-    <${Lines} rows=${data.items} at="start" value=${(row) => (row.occupancy_rate === null ? null : 100 * row.occupancy_rate)} unit="%" digits=${0} words=${t("How full the car parks were, in per cent")} />`}</${Analysis}>`;
+    <${Lines} rows=${data.items} at="start" value=${(row) => row.occupancy_rate} unit="%" digits=${0} words=${t("How full the car parks were, in per cent")} />`}</${Analysis}>`;
 }
 
 function Footfall({ scope }) {
@@ -81,6 +82,9 @@ function Footfall({ scope }) {
     <${Lines} rows=${data.items} at="date" value=${(row) => row.footfall} unit="" words=${t("How many people came")} />
     <details class="panel-body"><summary>${t("As a table")}</summary><${Table} caption=${t("Footfall")} columns=${columns} rows=${data.items} rowId=${(row) => `${row.site} ${row.date}`} /></details>`}</${Analysis}>`;
 }
+
+// The hours and days of emergencies are too many for a table.
+const HELP_BY = ["total", "type", "severity"];
 
 /** Figures whose names the server chooses, as a table: what is a number stands to the right. */
 function Figures({ rows, caption }) {
@@ -107,7 +111,7 @@ export default function HistoryPage({ site }) {
         <div class="field"><label for="history-from">${t("From")}</label><input id="history-from" type="date" value=${scope.from} max=${scope.to} onChange=${(event) => setQuery({ from: event.target.value, to: scope.to })} /></div>
         <div class="field"><label for="history-to">${t("To")}</label><input id="history-to" type="date" value=${scope.to} min=${scope.from} onChange=${(event) => setQuery({ from: scope.from, to: event.target.value })} /></div></div></div>
     <${Occupancy} key=${`o${scope.text}`} scope=${scope} /><${Footfall} key=${`f${scope.text}`} scope=${scope} />
-    <${Analysis} key=${`e${scope.text}`} title=${t("How fast help came")} id="help" name="emergencies" path=${`/api/analytics/emergencies?${scope.text}`}>${(data) => html`<${Figures} rows=${data.items} caption=${t("How fast help came")} />`}</${Analysis}>
+    <${Analysis} key=${`e${scope.text}`} title=${t("How fast help came")} id="help" name="emergencies" path=${`/api/analytics/emergencies?${scope.text}`}>${(data) => html`<${Figures} rows=${data.items.filter((row) => HELP_BY.includes(row.dimension))} caption=${t("How fast help came")} />`}</${Analysis}>
     <${Analysis} key=${`r${scope.text}`} title=${t("Revenue")} id="revenue" name="revenue" path=${`/api/analytics/revenue?${scope.text}`}>${(data) => html`<${Figures} rows=${data.items} caption=${t("Revenue")} />`}</${Analysis}>
   </div>`;
 }

@@ -65,7 +65,7 @@ function Announce() {
   const [message, setMessage] = useState("");
   const [lasts, setLasts] = useState("120");
   const [status, setStatus] = useState({ busy: false, problem: null });
-  const asked = useRef({ body: null, key: null });
+  const asked = useRef({ signature: null, body: null, key: null });
   const site = to ?? (sites.some((one) => one.slug === state.site) ? state.site : temples[0]?.slug ?? "");
   const found = useResource(async () => (site ? (await api.get(`/api/sites/${encodeURIComponent(site)}/zones?limit=100`)).items : []), [site]);
   useEffect(() => setZones([]), [site]);
@@ -82,14 +82,14 @@ function Announce() {
     }
     try {
       const alert = await api.post("/api/alerts/", asked.current.body, { key: asked.current.key });
-      asked.current = {};
+      asked.current = { signature: null, body: null, key: null };
       setMessage("");
       setZones([]);
       setStatus({ busy: false, problem: null });
       announce(t("Announced."));
       take("alert", alert);
     } catch (error) {
-      if (error.status === 422) asked.current = {};
+      if (error.status === 422) asked.current = { signature: null, body: null, key: null };
       setStatus({ busy: false, problem: reasons(error) });
     }
   };

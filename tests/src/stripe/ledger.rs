@@ -7,8 +7,12 @@ use serde_json::{Value, json};
 
 mod sessions;
 
+pub(super) use sessions::PAGES;
+
 #[derive(Default)]
 pub(super) struct Ledger {
+    /// Where it is, for the addresses of its pages.
+    pub(super) origin: String,
     pub(super) counter: u64,
     /// The time, seconds: what it takes an expiry to be ahead of.
     pub(super) now_s: i64,

@@ -19,6 +19,8 @@ const FIELDS: [&str; 9] = [
     "success_url",
     "cancel_url",
 ];
+/// Where the pages are.
+pub(in crate::stripe) const PAGES: &str = "/c/pay/";
 const HALF_AN_HOUR_S: i64 = 30 * 60;
 const DAY_S: i64 = 24 * 3600;
 
@@ -61,7 +63,7 @@ impl Ledger {
         let id = self.new_id("cs_test");
         let session = json!({
             "id": id, "object": "checkout.session", "mode": "payment", "status": "open", "payment_status": "unpaid",
-            "url": format!("https://checkout.stripe.example/c/pay/{id}"), "payment_intent": null, "amount_total": amount, "currency": currency,
+            "url": format!("{}{PAGES}{id}", self.origin), "payment_intent": null, "amount_total": amount, "currency": currency,
             "client_reference_id": field("client_reference_id"), "metadata": metadata(form), "expires_at": expires_at,
             "success_url": field("success_url"), "cancel_url": field("cancel_url"),
             "line_item": field("line_items[0][price_data][product_data][name]"),
@@ -69,6 +71,20 @@ impl Ledger {
         });
         self.sessions.insert(id, session.clone());
         (StatusCode::OK, session)
+    }
+
+    /// The page of an open session, as a payer's browser gets it; none where nobody can pay any more.
+    pub(in crate::stripe) fn page(&self, id: &str) -> Option<String> {
+        let session = self.sessions.get(id).filter(|session| session["status"] == "open")?;
+        let text =
+            |name: &str| session[name].as_str().unwrap_or_default().replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+        Some(format!(
+            "<!doctype html><html lang=\"en\"><title>Pay</title><h1 id=\"item\">{}</h1><p id=\"amount\">{} {}</p><a id=\"back\" href=\"{}\">Back</a></html>",
+            text("line_item"),
+            session["amount_total"],
+            text("currency"),
+            text("cancel_url")
+        ))
     }
 
     pub(in crate::stripe) fn expire_session(&mut self, id: &str) -> (StatusCode, Value) {
