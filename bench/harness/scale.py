@@ -1,19 +1,17 @@
-"""Slowest answers with a long history, beside those of the same installation with a short one."""
+"""p99 with a long history of readings and reservations, beside p99 with a short one."""
 
 import contextlib
-import datetime
-import http.client
 import json
 import shutil
 import sqlite3
 import statistics
-import threading
 import time
 from collections import namedtuple
 
 from harness import history
+from harness.changes import Changes
 from harness.contestants import start_gatehouse, wait_until_compiled
-from harness.fixture import DAY_MS, DAYS_MS, NOW_MS, SITE, TEMPLE, ZONES
+from harness.fixture import DAY_MS, NOW_MS, SITE, rfc3339
 from harness.measure import counter_of, load_words
 from harness.paths import output_of, say
 from harness.report import machine, number
@@ -32,11 +30,8 @@ ROLL_UP_SECONDS = 300
 # About what a row takes on disk, with its indexes and roll-ups and the copy in the write-ahead log.
 READING_BYTES, RESERVATION_BYTES = 200, 900
 
-# What goes on beside the reads, so that they are made anew and not told from what was kept; so many a second.
+# What goes on beside the reads, so that they are made anew and not told from what was kept.
 CHANGES = {"overview": "reservations", "available": "reservations", "crowd": "counts"}
-CHANGES_PER_SECOND = 100
-# Where the reservations begin that are made meanwhile: after those that are written, and long before those of the fixture.
-MADE_MS = DAYS_MS + 40 * DAY_MS
 
 Size = namedtuple("Size", "label readings reservations")
 
@@ -49,10 +44,6 @@ def options(parser):
 def is_whole(arguments):
     """Whether it is the size that is published."""
     return arguments.readings >= MOST_READINGS and arguments.reservations >= MOST_RESERVATIONS
-
-
-def rfc3339(ms):
-    return datetime.datetime.fromtimestamp(ms / 1000, datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def buckets(width, days):
@@ -188,61 +179,6 @@ def drive(server, row, changes, arguments):
         result = json.loads(output_of(*words))
     server.next[counter_of(row.load)] = result["next"]
     return result | told
-
-
-class Changes:
-    """Changes of a steady rate over one connection of its own; each makes what was kept of some answers out of date."""
-
-    def __init__(self, server):
-        self.server = server
-        self.made = 0
-
-    @contextlib.contextmanager
-    def going_on(self, kind):
-        """Makes changes of a kind, if there is one, until the body of `with` has ended; afterwards the dict tells their rate and what failed."""
-        told = {"changes_per_second": 0.0, "failed": 0}
-        if not kind:
-            yield told
-            return
-        enough = threading.Event()
-        thread = threading.Thread(target=self.make, args=(kind, enough, told))
-        thread.start()
-        try:
-            yield told
-        finally:
-            enough.set()
-            thread.join()
-
-    def make(self, kind, enough, told):
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
-        headers = {"authorization": f"Bearer {self.server.token}", "content-type": "application/json"}
-        begun = time.monotonic()
-        sent = 0
-        while not enough.wait(max(0.0, begun + sent / CHANGES_PER_SECOND - time.monotonic())):
-            path, body = self.next(kind)
-            try:
-                connection.request("POST", path, json.dumps(body), headers)
-                answer = connection.getresponse()
-                answer.read()
-                told["failed"] += answer.status != 201
-            except (OSError, http.client.HTTPException):
-                connection.close()
-                told["failed"] += 1
-            sent += 1
-        told["changes_per_second"] = sent / (time.monotonic() - begun)
-        connection.close()
-
-    def next(self, kind):
-        turn, self.made = self.made, self.made + 1
-        if kind == "counts":
-            body = {"zone": ZONES[turn % len(ZONES)], "count": 300 + turn % 100, "timestamp": rfc3339(time.time() * 1000)}
-            return f"/api/crowd/temple/{TEMPLE}/update", body
-        stay, spot = divmod(turn, len(history.RESERVABLE))
-        start = MADE_MS + stay * history.STAY_MS
-        return "/api/reservations", {
-            "spot_id": f"BENCH-{history.RESERVABLE[spot]:03}", "start": rfc3339(start), "end": rfc3339(start + history.STAY_MS),
-            "vehicle_plate": f"GJ01AB{turn % 10_000:04}",
-        }
 
 
 def table(measured, arguments):
