@@ -1,6 +1,7 @@
 """What is in every server's database: a car park with reservations and alerts, and a temple with zones and slots."""
 
 import contextlib
+import datetime
 import json
 import sqlite3
 import time
@@ -21,6 +22,11 @@ ZONES = ["mainDarshan", "garbhaGriha", "pradakshina", "museum", "prasad", "gate"
 def date_of(day):
     """The date so many days after the first day of reservations and bookings."""
     return time.strftime("%Y-%m-%d", time.gmtime((DAYS_MS + day * DAY_MS) / 1000))
+
+
+def rfc3339(ms):
+    moment = datetime.datetime.fromtimestamp(ms / 1000, datetime.timezone.utc)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def copy(source, target):

@@ -1,4 +1,5 @@
-//! The load generator: keep-alive connections over raw sockets, so that it takes as little of the machine as it can.
+//! The load generator: keep-alive connections over raw sockets, so that it takes as little of the machine as it can. Several paths, divided by
+//! spaces, are asked for in turn.
 //!
 //! Prints one JSON object: all requests that were sent, warm-up included; those that were answered as they should be, everything else by its
 //! status, the rate, the latencies, and the number of the next reading, reservation or booking.
@@ -37,7 +38,9 @@ impl Kind {
 
 struct Run {
     addr: String,
-    path: String,
+    /// Asked for in turn.
+    paths: Vec<String>,
+    turn: Cell<usize>,
     token: String,
     kind: Kind,
     base_ms: i64,
@@ -68,7 +71,8 @@ fn main() -> anyhow::Result<()> {
     let counted_from = Instant::now() + Duration::from_secs_f64(warm_up);
     let run = Rc::new(Run {
         addr: options.text("addr")?.to_owned(),
-        path: options.text("path")?.to_owned(),
+        paths: options.text("path")?.split(' ').map(str::to_owned).collect(),
+        turn: Cell::new(0),
         token: options.text("token")?.to_owned(),
         kind,
         base_ms: options.value("base-ms")?,
@@ -140,6 +144,12 @@ async fn connection(run: Rc<Run>) {
 }
 
 impl Run {
+    /// The path that is asked for next.
+    fn path(&self) -> &str {
+        let turn = self.turn.replace(self.turn.get() + 1);
+        &self.paths[turn % self.paths.len()]
+    }
+
     /// The number of what is sent next.
     fn take(&self) -> u64 {
         self.next.replace(self.next.get() + 1)
@@ -170,7 +180,7 @@ impl Run {
             }
             Kind::Get | Kind::Missing => {}
         }
-        let _ = write!(request, "{method} {} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n", self.path, self.addr, self.token);
+        let _ = write!(request, "{method} {} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n", self.path(), self.addr, self.token);
         if self.kind.has_body() {
             let _ = write!(request, "content-type: application/json\r\ncontent-length: {}\r\n", body.len());
         }
