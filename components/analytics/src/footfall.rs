@@ -36,7 +36,7 @@ pub enum FootfallPeriod {
 kit::text_enum!(FootfallPeriod);
 
 impl FootfallPeriod {
-    const fn period(self) -> Period {
+    pub(crate) const fn period(self) -> Period {
         match self {
             Self::Daily => Period::Day,
             Self::Weekly => Period::Week,

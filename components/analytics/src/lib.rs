@@ -5,6 +5,7 @@
 //! these.
 
 mod calendar;
+mod charts;
 mod devices;
 mod emergencies;
 mod footfall;
@@ -24,7 +25,7 @@ use kit::routes;
 
 /// The routes.
 pub fn api() -> Api {
-    tables(Api::new("analytics", "How sites have been used over time, and forecasts of free spots.")).routes(routes![
+    charts::routes(tables(Api::new("analytics", "How sites have been used over time, and forecasts of free spots."))).routes(routes![
         holidays::list,
         holidays::read,
         holidays::replace,

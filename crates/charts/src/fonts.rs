@@ -30,25 +30,26 @@ pub const FONTS: [Font; 3] = [
 ];
 
 impl Font {
-    /// Whether it has this letter. Each has the letters of ASCII too.
+    /// Whether it is for this letter, or has it besides.
     fn has(&self, letter: char) -> bool {
-        matches!(letter, ' '..='~' | '\u{a0}' | '\u{200c}' | '\u{200d}' | '₹') || self.blocks.iter().any(|block| block.contains(&letter))
+        is_of_all(letter) || self.blocks.iter().any(|block| block.contains(&letter))
     }
 }
 
-/// The places in [`FONTS`] of those that may draw a whole text: resvg draws each with the first that has all of its letters.
+/// Whether each font has it: the space, and what joins letters or holds them apart.
+fn is_of_all(letter: char) -> bool {
+    matches!(letter, ' ' | '\u{200c}' | '\u{200d}')
+}
+
+/// The place in [`FONTS`] of the one that draws a whole text; none for a text that needs several.
 pub fn whole(text: &str) -> Option<usize> {
-    let is_of_another = text.chars().any(|letter| font_of(letter).is_some_and(|font| font > 0));
-    if !is_of_another {
-        return Some(0);
-    }
-    FONTS.iter().position(|font| text.chars().all(|letter| font.has(letter)))
+    let is_of_the_first = text.chars().all(|letter| font_of(letter).is_none_or(|font| font == 0));
+    let others = || FONTS.iter().position(|font| text.chars().all(|letter| font.has(letter)));
+    if is_of_the_first { Some(0) } else { others() }
 }
 
 /// The place in [`FONTS`] of the one for this letter; none for what is written with that of its neighbours.
 pub fn font_of(letter: char) -> Option<usize> {
-    if letter.is_ascii() && !letter.is_ascii_alphanumeric() || matches!(letter, '\u{200c}' | '\u{200d}') {
-        return None;
-    }
-    Some(FONTS.iter().position(|font| font.blocks.iter().any(|block| block.contains(&letter))).unwrap_or(0))
+    let of_block = || FONTS.iter().position(|font| font.blocks.iter().any(|block| block.contains(&letter))).unwrap_or(0);
+    (!is_of_all(letter)).then(of_block)
 }

@@ -159,20 +159,33 @@ mod tests {
     #[test]
     fn a_text_of_several_scripts_is_drawn_in_pieces() {
         let families = |text: &'static str| pieces(text, 10.0).into_iter().map(|piece| (piece.text, piece.family)).collect::<Vec<_>>();
-        assert_eq!(families("Gate 4, द्वार"), [("Gate 4, द्वार", "Noto Sans Devanagari")], "which has Latin letters too");
-        assert_eq!(families("श्री / શ્રી…"), [("श्री / ", "Noto Sans Devanagari"), ("શ્રી", "Noto Sans Gujarati"), ("…", "Noto Sans")]);
+        assert_eq!(families("मुख्य द्वार"), [("मुख्य द्वार", "Noto Sans Devanagari")]);
+        assert_eq!(families("Gate 4, द्वार"), [("Gate 4, ", "Noto Sans"), ("द्वार", "Noto Sans Devanagari")]);
+        assert_eq!(
+            families("श्री / શ્રી…"),
+            [("श्री ", "Noto Sans Devanagari"), ("/ ", "Noto Sans"), ("શ્રી", "Noto Sans Gujarati"), ("…", "Noto Sans")]
+        );
         assert_eq!(families("Café – Ω…"), [("Café – Ω…", "Noto Sans")]);
     }
 
     #[test]
-    fn the_signs_that_charts_write_are_in_their_font() {
-        FACES.with(|faces| {
-            let face = faces[0].as_ref().unwrap();
-            let mut buffer = UnicodeBuffer::new();
-            buffer.push_str(&format!("{ELLIPSIS}{}₹€£$¥%<>&é", crate::number::MINUS));
-            let shaped = face.shaping.shaper(&face.font).build().shape(buffer, ShapeOptions::new());
-            assert!(shaped.glyph_infos().iter().all(|glyph| glyph.glyph_id != 0));
-        });
+    fn each_piece_is_in_its_font() {
+        let signs = format!("{ELLIPSIS}{}₹€£$¥%<>&é", crate::number::MINUS);
+        for text in
+            [signs.as_str(), "श्री सोमनाथ ज्योतिर्लिंग, प्रभास (१२)।", "શ્રી દ્વારકાધીશ જગત મંદિર, દ્વારકા: ૧૨", "Hall 4 / मुख्य द्वार, સોમનાથ ₹"]
+        {
+            for piece in pieces(text, 10.0) {
+                let font = FONTS.iter().position(|font| font.family == piece.family).unwrap();
+                FACES.with(|faces| {
+                    let face = faces[font].as_ref().unwrap();
+                    let mut buffer = UnicodeBuffer::new();
+                    buffer.push_str(piece.text);
+                    buffer.guess_segment_properties();
+                    let shaped = face.shaping.shaper(&face.font).build().shape(buffer, ShapeOptions::new());
+                    assert!(shaped.glyph_infos().iter().all(|glyph| glyph.glyph_id != 0), "{piece:?}");
+                });
+            }
+        }
     }
 
     #[test]
