@@ -13,7 +13,7 @@ pub fn findings(config: &Path) -> String {
     let mut tsc = Command::new(modules.join(".bin/tsc"));
     tsc.args(["--pretty", "false", "--project"]).arg(config).stdin(Stdio::null());
     let output = tsc.output().expect("TypeScript is installed");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + String::from_utf8_lossy(&output.stderr).as_ref();
     assert!(output.status.success() || !said.is_empty(), "{tsc:?}: {}", output.status);
     said
 }

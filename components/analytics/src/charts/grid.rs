@@ -23,10 +23,6 @@ impl Grid {
         self.0.entry(series.to_owned()).or_default().insert(place, value);
     }
 
-    pub fn add(&mut self, series: &str, place: Wall, value: f64) {
-        *self.0.entry(series.to_owned()).or_default().entry(place).or_default() += value;
-    }
-
     /// The largest series in the order of their names, and a note where some were left out.
     pub fn largest(self, places: &[Wall]) -> (Vec<Row>, Option<String>) {
         let all = self.0.len();
@@ -55,10 +51,9 @@ mod tests {
         let places: Vec<_> = (0..2).filter_map(Date::from_epoch_days).map(Wall::of).collect();
         let mut grid = Grid::default();
         for (number, name) in ["a", "b", "c", "d", "e", "f", "g"].into_iter().enumerate() {
-            grid.add(name, places[0], f64::from(u32::try_from(number).unwrap()));
+            grid.insert(name, places[0], f64::from(u32::try_from(number).unwrap()));
         }
-        grid.add("b", places[1], 3.0);
-        grid.add("b", places[1], 4.0);
+        grid.insert("b", places[1], 7.0);
         let (rows, note) = grid.largest(&places);
         assert_eq!(rows.iter().map(|row| row.name.as_str()).collect::<String>(), "bcdefg");
         assert_eq!(rows[0].values, [Some(1.0), Some(7.0)]);
