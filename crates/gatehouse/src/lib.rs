@@ -43,7 +43,7 @@ mod self_waking;
 mod server;
 pub mod simulate;
 mod sqlite;
-mod state_lock;
+pub mod state_lock;
 mod stdio;
 pub mod tls;
 mod traces;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use gatehouse::up::{self, Log};
-use gatehouse::{backup, gateway, seed, simulate, tls};
+use gatehouse::{backup, gateway, seed, simulate, state_lock, tls};
 use tracing_subscriber::EnvFilter;
 
 #[derive(Parser)]
@@ -71,6 +71,9 @@ fn main() -> anyhow::Result<()> {
             }
             Command::Import(args) => {
                 log(Log::Pretty);
+                let database = args.database();
+                // Not into a file that a restore is about to set aside.
+                let _state_lock = database.parent().filter(|directory| directory.is_dir()).map(state_lock::share).transpose()?;
                 // It reads and writes files, and waits for both.
                 let report = tokio::task::spawn_blocking(move || gatehouse_import::run(&args)).await??;
                 print!("{report}");
