@@ -132,5 +132,6 @@ export default {
   "developer": "developer", "admin": "admin", "super admin": "super admin", "Exited": "Exited", "Expired": "Expired", "Waitlisted": "Waitlisted", "No show": "No show", "Medium": "Medium", "Received": "Received", "Pending": "Pending", "at its own speed": "at its own speed",
   "at the usual speed": "at the usual speed", "by the timetable": "by the timetable", "Got its places": "Got its places", "Ended": "Ended", "Let out": "Let out", "New ticket": "New ticket", "There is a new ticket; those before are refused.": "There is a new ticket; those before are refused.",
   "Revoke this booking?": "Revoke this booking?", "The pilgrim is told why. The ticket is refused from now on.": "The pilgrim is told why. The ticket is refused from now on.", "Slot": "Slot", "Their names": "Their names", "Booked by": "Booked by", "What became of it": "What became of it",
-  "To the gate": "To the gate", "There is no such booking, or it is somebody else's.": "There is no such booking, or it is somebody else's.",
+  "To the gate": "To the gate", "There is no such booking, or it is somebody else's.": "There is no such booking, or it is somebody else's.", "By": "By", "Noticed after (median)": "Noticed after (median)", "Noticed after (95 of 100)": "Noticed after (95 of 100)",
+  "Over after (median)": "Over after (median)", "Over after (95 of 100)": "Over after (95 of 100)", "Total": "Total", "Type": "Type", "Count": "Count", "Open": "Open", "False alarms": "False alarms", "Stampede": "Stampede",
 };

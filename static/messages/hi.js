@@ -130,5 +130,6 @@ export default {
   "developer": "डेवलपर", "admin": "प्रशासक", "super admin": "मुख्य प्रशासक", "Exited": "निकल गए", "Expired": "समाप्त", "Waitlisted": "प्रतीक्षा सूची में", "No show": "नहीं आए", "Medium": "मध्यम", "Received": "मिला", "Pending": "लंबित", "at its own speed": "अपनी गति से",
   "at the usual speed": "सामान्य गति से", "by the timetable": "समय-सारणी से", "Got its places": "जगह मिली", "Ended": "समाप्त", "Let out": "बाहर जाने दें", "New ticket": "नया टिकट", "There is a new ticket; those before are refused.": "नया टिकट बन गया; पहले वाले अस्वीकार होंगे।",
   "Revoke this booking?": "यह बुकिंग रद्द करें?", "The pilgrim is told why. The ticket is refused from now on.": "दर्शनार्थी को कारण बताया जाएगा। टिकट अब से अस्वीकार होगा।", "Slot": "समय", "Their names": "उनके नाम", "Booked by": "किसने बुक किया", "What became of it": "आगे क्या हुआ",
-  "To the gate": "द्वार पर", "There is no such booking, or it is somebody else's.": "ऐसी कोई बुकिंग नहीं है, या वह किसी और की है।",
+  "To the gate": "द्वार पर", "There is no such booking, or it is somebody else's.": "ऐसी कोई बुकिंग नहीं है, या वह किसी और की है।", "By": "किसके अनुसार", "Noticed after (median)": "ध्यान दिया (मध्य)", "Noticed after (95 of 100)": "ध्यान दिया (100 में 95)", "Over after (median)": "समाप्त हुआ (मध्य)",
+  "Over after (95 of 100)": "समाप्त हुआ (100 में 95)", "Total": "कुल", "Type": "प्रकार", "Count": "संख्या", "Open": "खुली", "False alarms": "झूठी सूचनाएँ", "Stampede": "भगदड़",
 };

@@ -54,11 +54,14 @@ export function Chart({ times, series, words, height = 220, timeZone }) {
       const [muted, line] = [resolved("--muted"), resolved("--line")];
       const axis = { stroke: muted, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "12px system-ui" };
       const long = times.length > 1 && times.at(-1) - times[0] > 36 * 3_600_000;
+      // A day is named once, however many lines it has.
+      const label = (at) => (long ? shortMoment(at * 1000, timeZone).split(",")[0] : clock(at * 1000, timeZone));
+      const named = (splits) => splits.map((at, index) => (index > 0 && label(at) === label(splits[index - 1]) ? "" : label(at)));
       plot = new UPlot({
         width: frame.current.clientWidth, height, pxAlign: 0, cursor: { y: false },
         scales: { x: { time: true } },
         axes: [
-          { ...axis, values: (_, splits) => splits.map((at) => (long ? shortMoment(at * 1000, timeZone).split(",")[0] : clock(at * 1000, timeZone))) },
+          { ...axis, space: 64, values: (_, splits) => named(splits) },
           { ...axis, size: 56, values: (_, splits) => splits.map((value) => `${value}${series[0].unit ? ` ${series[0].unit}` : ""}`) },
         ],
         series: [

@@ -33,6 +33,10 @@ export function StillPicture({ camera }) {
   const [note, setNote] = useState(t("Asking for the picture…"));
   useEffect(() => {
     if (!seen) return undefined;
+    if (!camera.has_pictures) {
+      setNote(t("This camera has no live pictures over HTTP."));
+      return undefined;
+    }
     let left = false;
     let timer = 0;
     let shown = null;
@@ -51,7 +55,7 @@ export function StillPicture({ camera }) {
       } catch (error) {
         if (left) return;
         show(null);
-        setNote(error.reason === "no_address" ? t("This camera has no live pictures over HTTP.") : t("There is no picture at the moment."));
+        setNote(t("There is no picture at the moment."));
         pause = [403, 404, 409].includes(error.status) ? 0 : Math.max(RETRY_MS, (error.retryAfter || 0) * 1000);
       }
       if (pause) timer = setTimeout(ask, pause);
@@ -62,7 +66,7 @@ export function StillPicture({ camera }) {
       clearTimeout(timer);
       show(null);
     };
-  }, [seen, camera.camera_id]);
+  }, [seen, camera.camera_id, camera.has_pictures]);
   return html`<div class="live-picture" ref=${frame}>${source && html`<img src=${source} alt=${t("Live picture of {name}", { name: camera.name })} />`}${note && html`<p class="live-note" role="status">${note}</p>`}</div>`;
 }
 
@@ -75,6 +79,10 @@ export function LivePicture({ camera, quality = "main" }) {
   const again = useRef(() => {});
   useEffect(() => {
     if (!seen) return undefined;
+    if (!camera.has_pictures) {
+      setNote(t("This camera has no live pictures over HTTP."));
+      return undefined;
+    }
     let left = false;
     let timer = 0;
     const later = (ms) => {
@@ -110,6 +118,6 @@ export function LivePicture({ camera, quality = "main" }) {
       clearTimeout(timer);
       setSource(null);
     };
-  }, [seen, camera.camera_id, quality]);
+  }, [seen, camera.camera_id, camera.has_pictures, quality]);
   return html`<div class="live-picture" ref=${frame}>${source && html`<img src=${source} alt=${t("Live picture of {name}", { name: camera.name })} onError=${() => again.current()} />`}${note && html`<p class="live-note" role="status">${note}</p>`}</div>`;
 }

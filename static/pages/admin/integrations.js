@@ -13,6 +13,8 @@ import { api } from "../../state/session.js";
 
 const API = "/api/dispatch/channels";
 const EVERY_MS = 15_000;
+const NAMES = { sms: "SMS", ntfy: "ntfy" };
+const nameOf = (channel) => NAMES[channel] ?? words(channel);
 
 function Channel({ channel, onTested }) {
   const [busy, setBusy] = useState(false);
@@ -20,7 +22,7 @@ function Channel({ channel, onTested }) {
     setBusy(true);
     try {
       await api.post(`${API}/${channel.channel}/test`, {});
-      toast({ title: t("A test message is on its way"), text: words(channel.channel) });
+      toast({ title: t("A test message is on its way"), text: nameOf(channel.channel) });
       onTested();
     } catch (error) {
       refused(error, t("No test was sent"));
@@ -32,7 +34,7 @@ function Channel({ channel, onTested }) {
     { title: t("When"), cell: (one) => html`<time title=${moment(time(one.at))}>${shortMoment(time(one.at))}</time>` }, { title: t("Topic"), cell: (one) => one.topic },
     { title: t("Outcome"), cell: (one) => html`<span class="tag" data-tone=${one.outcome === "delivered" || one.outcome === "sent" ? "good" : "warning"}>${words(one.outcome)}</span>` }, { title: "HTTP", cell: (one) => one.http_status ?? "–" }, { title: t("Took"), number: true, cell: (one) => `${one.duration_ms} ms` }, { title: t("Error"), wrap: true, cell: (one) => one.error ?? "" },
   ];
-  return html`<section class="channel" data-channel=${channel.channel}><header class="row panel-body"><h3 class="grow">${words(channel.channel)}</h3>
+  return html`<section class="channel" data-channel=${channel.channel}><header class="row panel-body"><h3 class="grow">${nameOf(channel.channel)}</h3>
       <span class="tag" data-tone=${channel.is_set_up ? "good" : undefined}>${channel.is_set_up ? t("Set up") : t("Not set up")}</span>
       ${channel.tells_control_room && html`<span class="tag">${t("tells the control room")}</span>`}${channel.tells_people && html`<span class="tag">${t("tells visitors")}</span>`}
       ${channel.tested_at && html`<span class="hint">${t("tested {at}", { at: shortMoment(time(channel.tested_at)) })}</span>`}

@@ -18,7 +18,7 @@ const fresh = freshnessOf("sites");
 /** The fields of a site. */
 export function siteFields(isNew) {
   return [
-    ...(isNew ? [{ name: "slug", label: t("Short name"), required: true, pattern: "[a-z0-9-]+", hint: t("In addresses: small letters, digits, hyphens. It stays.") }] : []),
+    ...(isNew ? [{ name: "slug", label: t("Short name"), required: true, pattern: "[a-z0-9\\-]+", hint: t("In addresses: small letters, digits, hyphens. It stays.") }] : []),
     { name: "name", label: t("Name"), required: true },
     { name: "kind", label: t("Kind"), type: "select", options: ["car_park", "temple", "campus"].map((kind) => [kind, words(kind)]) },
     { name: "latitude", label: t("Latitude"), type: "number", step: "any", min: -90, max: 90, required: true }, { name: "longitude", label: t("Longitude"), type: "number", step: "any", min: -180, max: 180, required: true },

@@ -3,7 +3,7 @@
 import { words } from "../../lib/format.js";
 import { number, t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
-import { ago, time } from "../../lib/time.js";
+import { ago, lasting, time } from "../../lib/time.js";
 import { html } from "../../lib/ui.js";
 import { Panel } from "../../parts/panel.js";
 import { Table } from "../../parts/table.js";
@@ -25,12 +25,22 @@ function figures(text) {
   return text.split("\n").filter((line) => line && !line.startsWith("#")).map((line) => /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/.exec(line)).filter(Boolean).map(([, name, labels, value]) => ({ name, labels: labels ?? "", value: Number(value) }));
 }
 
+/** What of a check is worth a line: its name and what it says. */
+function said([key, value]) {
+  if (Array.isArray(value)) return value.length ? [words(key), value.map(words).join(", ")] : null;
+  if (key.endsWith("_s") && typeof value === "number") return [words(key.slice(0, -2)), lasting(1000 * value)];
+  if (typeof value === "boolean") return [words(key), value ? t("Yes") : t("No")];
+  if (typeof value === "string" && time(value)) return [words(key), ago(serverNow() - time(value))];
+  return [words(key), typeof value === "object" ? JSON.stringify(value) : String(value)];
+}
+
 function Check({ name, check }) {
-  const state = typeof check === "object" && check !== null ? check.state ?? check.status ?? null : check;
+  const isObject = typeof check === "object" && check !== null;
+  const state = isObject ? check.state ?? check.status ?? null : check;
   const good = state === true || ["ok", "done", "ready", "on_time"].includes(state);
-  const rest = typeof check === "object" && check !== null ? Object.entries(check).filter(([key]) => !["state", "status"].includes(key)) : [];
+  const rest = isObject ? Object.entries(check).filter(([key, value]) => !["state", "status"].includes(key) && value !== null).map(said).filter(Boolean) : [];
   return html`<div><dt>${words(name)}</dt><dd>${state !== null && html`<span class="tag" data-tone=${good ? "good" : "warning"}>${words(String(state))}</span>`}
-    ${rest.map(([key, value]) => html`<div key=${key}><span class="muted">${words(key)}:</span> ${time(value) && typeof value === "string" ? ago(serverNow() - time(value)) : typeof value === "object" ? JSON.stringify(value) : String(value)}</div>`)}</dd></div>`;
+    ${rest.map(([key, value]) => html`<div key=${key}><span class="muted">${key}:</span> ${value}</div>`)}</dd></div>`;
 }
 
 /** The page. */

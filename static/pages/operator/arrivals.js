@@ -65,6 +65,6 @@ export default function ArrivalsPage() {
     <button type="button" class="button button-quiet" onClick=${() => saveCsv("arrivals", COLUMNS, rows)}><${Icon} name="download" /> CSV</button>`;
   return html`<div class="page arrivals-page"><h1 class="visually-hidden">${t("Arrivals")}</h1><${Panel} class="arrivals" id="arrivals" title=${html`${t("Arrivals today")} <span class="count">${coming}</span>`} resource=${resource} actions=${actions}>${() => html`
     ${rows.length === 0 && html`<${Empty}>${all.length ? t("None that matches.") : t("Nobody has reserved for today.")}</${Empty}>`}
-    <div class="table-scroll" tabindex="0" role="region" aria-label=${t("{name}: table", { name: t("Arrivals") })}><table class="table arrivals-table"><thead><tr>${["Plate", "Spot", "Period", "State", "Do"].map((title) => html`<th scope="col" key=${title}>${t(title)}</th>`)}</tr></thead>
-      <tbody>${rows.map((one) => html`<${Row} key=${one.id} reservation=${one} onChanged=${resource.reload} />`)}</tbody></table></div>`}</${Panel}></div>`;
+    ${rows.length > 0 && html`<div class="table-scroll" tabindex="0" role="region" aria-label=${t("{name}: table", { name: t("Arrivals") })}><table class="table arrivals-table"><thead><tr>${["Plate", "Spot", "Period", "State", "Do"].map((title) => html`<th scope="col" key=${title}>${t(title)}</th>`)}</tr></thead>
+      <tbody>${rows.map((one) => html`<${Row} key=${one.id} reservation=${one} onChanged=${resource.reload} />`)}</tbody></table></div>`}`}</${Panel}></div>`;
 }

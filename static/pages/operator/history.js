@@ -11,7 +11,7 @@ import { Chart } from "../../parts/chart.js";
 import { Empty, Panel } from "../../parts/panel.js";
 import { Table, save } from "../../parts/table.js";
 import { refused } from "../../parts/toasts.js";
-import { serverNow, useStore } from "../../state/live.js";
+import { serverNow, store, useStore } from "../../state/live.js";
 import { api } from "../../state/session.js";
 
 /** In the address, days, what it is called. @type {[string, number, string][]} */
@@ -52,6 +52,9 @@ function Analysis({ title, id, path, name, children }) {
   return html`<${Panel} title=${title} id=${id} resource=${resource} rows=${6} actions=${resource.data && !resource.data.missing && html`<${Export} path=${path} name=${name} />`}>${(data) => (data.missing ? html`<${Empty}>${t("This server keeps no such history.")}</${Empty}>` : children(data))}</${Panel}>`;
 }
 
+/** What a site is called. */
+const nameOf = (slug) => store.state.sites.find((one) => one.slug === slug)?.name ?? slug ?? "–";
+
 /** Figures of several sites by time: one line each. */
 function Lines({ rows, at, value, unit, digits, words: said }) {
   const drawn = useMemo(() => {
@@ -60,7 +63,7 @@ function Lines({ rows, at, value, unit, digits, words: said }) {
     const tokens = ["--occupied", "--free", "--reserved", "--warning", "--critical", "--info"];
     const series = sites.slice(0, tokens.length).map((slug, index) => {
       const by = new Map(rows.filter((row) => row.site === slug).map((row) => [time(row[at]) ?? Date.parse(row[at]), value(row)]));
-      return { label: slug, token: tokens[index], unit, digits, values: times.map((one) => by.get(one) ?? null) };
+      return { label: nameOf(slug), token: tokens[index], unit, digits, values: times.map((one) => by.get(one) ?? null) };
     });
     return { times, series };
   }, [rows]);
@@ -75,7 +78,7 @@ function Occupancy({ scope }) {
 
 function Footfall({ scope }) {
   const columns = [
-    { title: t("Site"), cell: (row) => row.site }, { title: t("Day"), cell: (row) => row.date }, { title: t("Came"), number: true, cell: (row) => number(row.footfall) }, { title: t("Booked"), number: true, cell: (row) => number(row.booked) },
+    { title: t("Site"), cell: (row) => nameOf(row.site) }, { title: t("Day"), cell: (row) => row.date }, { title: t("Came"), number: true, cell: (row) => number(row.footfall) }, { title: t("Booked"), number: true, cell: (row) => number(row.booked) },
     { title: t("Did not come"), number: true, cell: (row) => number(row.no_shows) }, { title: t("Peak"), number: true, cell: (row) => (row.peak_people === null ? "–" : number(row.peak_people)) },
   ];
   return html`<${Analysis} title=${t("Footfall")} id="footfall" name="footfall" path=${`/api/analytics/footfall?${scope.text}&period=${scope.days > 100 ? "monthly" : scope.days > 31 ? "weekly" : "daily"}`}>${(data) => html`
@@ -86,6 +89,12 @@ function Footfall({ scope }) {
 // The hours and days of emergencies are too many for a table.
 const HELP_BY = ["total", "type", "severity"];
 
+const NAMES = {
+  dimension: "By", value: "Which", count: "Emergencies", median_acknowledge_seconds: "Noticed after (median)", p95_acknowledge_seconds: "Noticed after (95 of 100)",
+  median_resolve_seconds: "Over after (median)", p95_resolve_seconds: "Over after (95 of 100)",
+};
+const WORDS = ["dimension", "value", "kind"];
+
 /** Figures whose names the server chooses, as a table: what is a number stands to the right. */
 function Figures({ rows, caption }) {
   if (!rows?.length) return html`<${Empty}>${t("Nothing in this time.")}</${Empty}>`;
@@ -93,11 +102,13 @@ function Figures({ rows, caption }) {
   const shown = (row, name) => {
     const value = row[name];
     if (value === null || value === undefined) return "–";
+    if (name === "site") return nameOf(value);
+    if (WORDS.includes(name)) return words(value);
     if (name.endsWith("_s") || name.endsWith("_seconds")) return lasting(1000 * value);
     if (["paid", "refunded", "disputed", "net"].includes(name)) return money(value, row.currency);
     return typeof value === "number" ? number(value, 1) : String(value);
   };
-  const columns = names.map((name) => ({ title: words(name), number: rows.some((row) => typeof row[name] === "number"), cell: (row) => shown(row, name) }));
+  const columns = names.map((name) => ({ title: NAMES[name] ? t(NAMES[name]) : words(name), number: rows.some((row) => typeof row[name] === "number"), cell: (row) => shown(row, name) }));
   return html`<${Table} caption=${caption} columns=${columns} rows=${rows} rowId=${(row) => names.map((name) => row[name]).join(" ")} />`;
 }
 
