@@ -4,7 +4,7 @@ use crate::axis::{self, middles};
 use crate::canvas::{Anchor, Area, Style};
 use crate::colour::{Colours, on, viridis};
 use crate::look::Look;
-use crate::model::{Cell, HeatMap, HeatRow, known};
+use crate::model::{HeatMap, HeatRow, known};
 use crate::number::{short, spoken, tick};
 use crate::scale::Scale;
 use crate::sheet::{NO_DATA, SMALL, Sheet, TEXT};
@@ -45,10 +45,9 @@ pub fn draw(chart: &HeatMap, look: Look) -> String {
     let plot = Area { left, top: sheet.y, width: sheet.width() - sheet.margin - left, height: rows * row_height };
     let cell_width = plot.width / columns;
     let xs = middles(plot.left, cell_width, chart.columns.len());
-    let size = figure_size(chart, cell_width);
     for ((row, name), middle) in chart.rows.iter().zip(&names).zip(middles(plot.top, row_height, chart.rows.len())) {
         sheet.canvas.text((plot.left - 10.0, middle), Style::new(TEXT, sheet.colours.ink, Anchor::End), name);
-        cells(&mut sheet, chart, row, &xs, (middle, cell_width, row_height), most, size);
+        cells(&mut sheet, chart, row, &xs, (middle, cell_width, row_height), most);
     }
     for row in &chart.rows {
         let values: Vec<_> = row.cells.iter().map(|cell| cell.value).collect();
@@ -63,27 +62,7 @@ pub fn draw(chart: &HeatMap, look: Look) -> String {
     sheet.finish(&words.finish())
 }
 
-/// What is written in a cell.
-fn figure(cell: &Cell) -> Option<String> {
-    known(cell.figure).or_else(|| known(cell.value)).map(|figure| short(figure, true))
-}
-
-/// The size in which the figures of all cells have room; none where the widest, which matters most, has none.
-fn figure_size(chart: &HeatMap, cell_width: f64) -> Option<f64> {
-    let figures = chart.rows.iter().flat_map(|row| &row.cells).filter_map(figure);
-    let widest = figures.map(|text| width(&text, 1.0)).fold(0.0, f64::max);
-    [SMALL, 11.0, 10.0].into_iter().find(|size| widest * size + 3.0 <= cell_width)
-}
-
-fn cells(
-    sheet: &mut Sheet,
-    chart: &HeatMap,
-    row: &HeatRow,
-    xs: &[f64],
-    (middle, cell_width, row_height): (f64, f64, f64),
-    most: f64,
-    size: Option<f64>,
-) {
+fn cells(sheet: &mut Sheet, chart: &HeatMap, row: &HeatRow, xs: &[f64], (middle, cell_width, row_height): (f64, f64, f64), most: f64) {
     let gap = if cell_width > 12.0 { 1.0 } else { 0.0 };
     for ((cell, x), column) in row.cells.iter().zip(xs).zip(&chart.columns) {
         let value = known(cell.value);
@@ -93,8 +72,9 @@ fn cells(
             value.map(|value| spoken(value, &chart.scale.measure.unit)).or_else(|| known(cell.figure).map(|figure| short(figure, true)));
         let tip = format!("{}, {}: {}", row.name, column.by_itself(), said.as_deref().unwrap_or(&chart.unknown));
         sheet.canvas.rectangle(area, colour, Some(&tip));
-        if let (Some(text), Some(size)) = (figure(cell), size) {
-            sheet.canvas.text((*x, middle), Style::new(size, on(colour), Anchor::Middle), &text);
+        let Some(text) = known(cell.figure).or(value).map(|figure| short(figure, true)) else { continue };
+        if width(&text, SMALL) + 4.0 <= cell_width {
+            sheet.canvas.text((*x, middle), Style::new(SMALL, on(colour), Anchor::Middle), &text);
         }
     }
 }
