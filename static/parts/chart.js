@@ -62,7 +62,7 @@ export function Chart({ times, series, words, height = 220, timeZone }) {
         scales: { x: { time: true } },
         axes: [
           { ...axis, space: 64, values: (_, splits) => named(splits) },
-          { ...axis, size: 56, values: (_, splits) => splits.map((value) => `${value}${series[0].unit ? ` ${series[0].unit}` : ""}`) },
+          { ...axis, size: 68, values: (_, splits) => splits.map((value) => `${value}${series[0].unit ? ` ${series[0].unit}` : ""}`) },
         ],
         series: [
           { label: t("Time"), value: (_, at) => (at === null ? "–" : shortMoment(at * 1000, timeZone)) },

@@ -12,7 +12,7 @@ import { LivePicture, StillPicture } from "../../parts/live-picture.js";
 import { Empty, Panel } from "../../parts/panel.js";
 import { Table, save } from "../../parts/table.js";
 import { refused, toast } from "../../parts/toasts.js";
-import { serverNow, useStore } from "../../state/live.js";
+import { serverNow, store, useStore } from "../../state/live.js";
 import { api } from "../../state/session.js";
 
 const API = "/v0/api/cctv";
@@ -32,7 +32,7 @@ function Wall({ site }) {
       <button type="button" class="button button-quiet" onClick=${() => setQuery({ wall: "1" })}><${Icon} name="wall" /> ${t("On a wall")}</button>`}>${(cameras) => (cameras.length === 0 ? html`<${Empty}>${t("There are no cameras here.")}</${Empty}>`
     : html`<ul class="camera-wall" data-columns=${columns}>${cameras.map((camera) => html`<li class="camera-tile" key=${camera.camera_id} data-camera=${camera.camera_id}>
       <${StillPicture} camera=${camera} /><a class="camera-name" href=${address(camera.site ?? site, "cameras", camera.camera_id)}>${camera.name}</a><span class="camera-place">${camera.location}</span><${Online} camera=${camera} /></li>`)}</ul>`)}</${Panel}>
-    <${Transfers} /></div>`;
+    ${isAdmin(store.state.user) && html`<${Transfers} />`}</div>`;
 }
 
 /** The stretches of a day that were recorded, and those that should have been. */
@@ -120,8 +120,8 @@ function Camera({ id }) {
     <${Panel} title=${t("Live")} id="live" resource=${resource} actions=${camera && html`<${Online} camera=${camera} />
       ${status.data?.is_recording ? html`<span class="tag" data-tone="critical"><${Icon} name="record" />${t("Recording")}</span><button type="button" class="button" onClick=${() => act("stop_recording")}>${t("Stop recording")}</button>` : html`<button type="button" class="button" onClick=${() => act("start_recording", {})}>${t("Record now")}</button>`}
       <button type="button" class="button" onClick=${() => act("test_connection")}>${t("Test the connection")}</button>`}>${() => html`<${LivePicture} camera=${camera} /><p class="hint panel-body">${[camera.location, camera.description].filter(Boolean).join(" · ")}</p>`}</${Panel}>
-    <${Timeline} key=${`t${day}`} camera=${id} day=${day} zone=${zone} onPick=${setPicked} /><${Recordings} key=${`r${day}`} camera=${id} day=${day} zone=${zone} picked=${picked} />
-    <${Schedules} camera=${id} canChange=${isAdmin(state.user) || camera?.access === "admin"} />
+    ${resource.status === "failed" ? null : html`<${Timeline} key=${`t${day}`} camera=${id} day=${day} zone=${zone} onPick=${setPicked} /><${Recordings} key=${`r${day}`} camera=${id} day=${day} zone=${zone} picked=${picked} />
+    ${isAdmin(state.user) && html`<${Schedules} camera=${id} canChange />`}`}
   </div>`;
 }
 

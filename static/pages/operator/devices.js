@@ -12,7 +12,7 @@ import { Confirm, Form, Sheet } from "../../parts/form.js";
 import { Card, Empty, Panel } from "../../parts/panel.js";
 import { Table, saveCsv } from "../../parts/table.js";
 import { refused, toast } from "../../parts/toasts.js";
-import { freshnessOf, reload, serverNow, useNow, useStore } from "../../state/live.js";
+import { freshnessOf, reload, serverNow, store, useNow, useStore } from "../../state/live.js";
 import { api } from "../../state/session.js";
 
 const ORDER = HEALTHS.map((one) => one.key);
@@ -21,6 +21,8 @@ const RANGES = [["6h", 6, "5m", "6 hours"], ["1d", 24, "5m", "1 day"], ["7d", 16
 const HISTORY_EVERY_MS = 60_000;
 const MOST = 400;
 const fresh = freshnessOf("devices");
+
+const siteName = (slug) => store.state.sites.find((one) => one.slug === slug)?.name ?? slug;
 
 function Health({ device }) {
   const { label, icon } = health(device.shown);
@@ -117,7 +119,7 @@ function Device({ code }) {
   const seen = time(device?.last_seen_at);
   return html`<div class="page device-page"><div class="page-head"><h1>${code}</h1><a class="button" href=${address(route.value.site, "devices")}>${t("All devices")}</a></div>
     <${Panel} title=${t("State")} id="device" resource=${resource} actions=${admin && device && html`<button type="button" class="button" onClick=${turn}>${device.is_active ? t("Into maintenance") : t("Back in use")}</button>`}>${() => html`<dl class="facts panel-body">
-      ${[["Health", html`<${Health} device=${{ shown: seen === null ? "unknown" : device.health }} />`], ["Last heartbeat", seen === null ? t("never") : html`<time title=${moment(seen)}>${ago(now - seen)}</time>`], ["In use", device.is_active ? t("Yes") : t("No: in maintenance")], ["Place", [device.site, device.zone, device.spot_id].filter(Boolean).join(" · ")],
+      ${[["Health", html`<${Health} device=${{ shown: seen === null ? "unknown" : device.health }} />`], ["Last heartbeat", seen === null ? t("never") : html`<time title=${moment(seen)}>${ago(now - seen)}</time>`], ["In use", device.is_active ? t("Yes") : t("No: in maintenance")], ["Place", [siteName(device.site), device.zone, device.spot_id].filter(Boolean).join(" · ")],
         ["Battery", html`<${Battery} level=${device.battery} />`], ["Supply", html`<${Supply} device=${device} />`], ["Power factor", quantity(device.power_factor, "", 2)], ["Firmware", device.firmware ?? "–"], ["Panic button", device.is_panic_button ? t("Yes") : t("No")]].map(([name, value]) => html`<div key=${name}><dt>${t(name)}</dt><dd>${value}</dd></div>`)}</dl>`}</${Panel}>
     <${History} code=${code} timeZone=${state.sites.find((one) => one.slug === device?.site)?.time_zone} />
     ${admin && html`<${Keys} code=${code} />`}
