@@ -76,8 +76,13 @@ fn undescribed(document: &Value, part: &Value, path: &str, found: &mut Vec<Strin
                     found.push(format!("{path}: {name}"));
                 }
             }
-            let inner = object.iter().filter(|(key, _)| !key.starts_with("example"));
-            inner.for_each(|(key, inner)| undescribed(document, inner, &format!("{path}/{key}"), found));
+            for (key, inner) in object.iter().filter(|(key, _)| !key.starts_with("example")) {
+                match inner.as_object().filter(|_| key == "properties") {
+                    // Names of properties, one of which may be `properties` itself.
+                    Some(names) => names.iter().for_each(|(name, inner)| undescribed(document, inner, &format!("{path}/{name}"), found)),
+                    None => undescribed(document, inner, &format!("{path}/{key}"), found),
+                }
+            }
         }
         Value::Array(array) => array.iter().for_each(|inner| undescribed(document, inner, path, found)),
         _ => {}
