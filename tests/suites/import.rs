@@ -46,6 +46,8 @@ struct Move {
 impl Move {
     async fn start(words: &[&str]) -> Self {
         let app = App::embedded(&[]).await.expect("the embedded host");
+        // Its first account migrates the database.
+        app.admin().await;
         let directory = tempfile::Builder::new().prefix("gatehouse-import-").tempdir().expect("a temporary directory");
         Self { app, directory, words: words.iter().map(|word| (*word).to_owned()).collect() }
     }

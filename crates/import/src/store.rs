@@ -202,11 +202,17 @@ impl Store {
             &[&device, &seen_at, &self.now],
         )?;
         if let Some((at, occupied)) = newest.occupied {
+            let turned = "select changed from occupancy_log where device_id = ?1 and at = ?2";
+            let turned: Option<bool> = self.connection.prepare_cached(turned)?.query_row(params![device, at], |row| row.get(0)).optional()?;
             run(
                 "update device_state set occupied = ?3, occupied_at = ?2
                  where device_id = ?1 and ?2 > coalesce(occupied_at, -1) and (placed_at is null or ?2 > placed_at)",
                 &[&device, &at, &occupied],
             )?;
+            // The trigger takes the batch's last event for one at which the spot turned; whether it is, was seen when it was written.
+            if let Some(turned) = turned {
+                run("update occupancy_log set changed = ?3 where device_id = ?1 and at = ?2", &[&device, &at, &turned])?;
+            }
         }
         Ok(())
     }

@@ -90,6 +90,7 @@ async fn quarters_hold_what_sensors_said_also_late() {
             assert_eq!(stored(&app, &place), expected(&logs, up_to(&app)), "step {step}");
         }
     }
+    run_telemetry(&app).await;
     assert!(up_to(&app) > app.now_ms() - 3 * QUARTER_MS);
     assert!(stored(&app, &place).len() > 30);
 
