@@ -203,7 +203,8 @@ impl Store {
         )?;
         if let Some((at, occupied)) = newest.occupied {
             let turned = "select changed from occupancy_log where device_id = ?1 and at = ?2";
-            let turned: Option<bool> = self.connection.prepare_cached(turned)?.query_row(params![device, at], |row| row.get(0)).optional()?;
+            let turned: Option<bool> =
+                self.connection.prepare_cached(turned)?.query_row(params![device, at], |row| row.get(0)).optional()?;
             run(
                 "update device_state set occupied = ?3, occupied_at = ?2
                  where device_id = ?1 and ?2 > coalesce(occupied_at, -1) and (placed_at is null or ?2 > placed_at)",
