@@ -64,6 +64,11 @@ function toBody(fields, values, leaveOut) {
   return body;
 }
 
+/** For password managers: whose password a form asks for. */
+export function UsernameField({ email }) {
+  return html`<input class="visually-hidden" type="email" autocomplete="username" value=${email} readonly tabindex="-1" aria-hidden="true" />`;
+}
+
 /**
  * A form. `onSubmit(body)` rejects with the refusal. `isNew` leaves empty fields out; otherwise only what was changed is sent.
  */

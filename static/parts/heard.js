@@ -26,11 +26,10 @@ let audio = null;
 /** Short tones. Browsers allow them once the page was touched. */
 function beep(times) {
   if (!sound.value || !("AudioContext" in globalThis)) return;
+  // Made before, it would stay silent, and the browser would log a warning.
+  if (navigator.userActivation?.hasBeenActive === false) return;
   audio ??= new AudioContext();
-  if (audio.state === "suspended") {
-    audio.resume().catch(() => {});
-    if (!navigator.userActivation?.hasBeenActive) return;
-  }
+  if (audio.state === "suspended") audio.resume().catch(() => {});
   for (let index = 0; index < times; index += 1) {
     const at = audio.currentTime + index * 0.35;
     const tone = audio.createOscillator();

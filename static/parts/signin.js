@@ -3,6 +3,7 @@
 import { t } from "../lib/i18n.js";
 import { Icon, html, signal, useEffect, useRef, useState } from "../lib/ui.js";
 import { expired, notice, signIn, signInAgain, signOut } from "../state/session.js";
+import { UsernameField } from "./form.js";
 import { LanguagePicker } from "./settings.js";
 
 function explain(refusal) {
@@ -92,7 +93,7 @@ export function AskPassword() {
     <form class="login-form" onSubmit=${form.submit}>
       <h2 id="ask-title">${t("Your session has ended")}</h2>
       <p>${t("Enter your password to go on. What you were writing is kept.")}</p>
-      <input class="visually-hidden" type="email" autocomplete="username" value=${who.email} readonly tabindex="-1" aria-hidden="true" />
+      <${UsernameField} email=${who.email} />
       <label for="password-again">${t("Password of {email}", { email: who.email })}</label>
       <${Password} id="password-again" value=${said.value} onInput=${(value) => (said.value = value)} input=${form.password} invalid=${form.error?.status === 401} />
       ${form.error && html`<p class="login-error" role="alert">${explain(form.error)}</p>`}

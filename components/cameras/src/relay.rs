@@ -151,10 +151,14 @@ impl Relay {
     pub async fn set_path(&self, name: &str, source: &str, record: bool) -> Result<(), Failure> {
         // One that is recorded is fetched whether or not somebody looks.
         let body = json!({ "source": source, "sourceOnDemand": !record, "record": record });
-        match self.control(Method::PATCH, &format!("/v3/config/paths/patch/{name}"), Some(&body)).await {
-            Err(Failure::Refused(StatusCode::NOT_FOUND)) => {
-                self.control(Method::POST, &format!("/v3/config/paths/add/{name}"), Some(&body)).await.map(drop)
-            }
+        let patch = async || self.control(Method::PATCH, &format!("/v3/config/paths/patch/{name}"), Some(&body)).await.map(drop);
+        match patch().await {
+            Err(Failure::Refused(StatusCode::NOT_FOUND)) => {}
+            other => return other,
+        }
+        match self.control(Method::POST, &format!("/v3/config/paths/add/{name}"), Some(&body)).await {
+            // Another run has made it meanwhile.
+            Err(Failure::Refused(StatusCode::BAD_REQUEST)) => patch().await,
             other => other.map(drop),
         }
     }

@@ -4,14 +4,14 @@ import { language, t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
 import { hours, shortMoment, time } from "../../lib/time.js";
 import { announce, html, useEffect, useRef, useState } from "../../lib/ui.js";
-import { Form } from "../../parts/form.js";
+import { Form, UsernameField } from "../../parts/form.js";
 import { setSound, sound } from "../../parts/heard.js";
 import { Card, Panel } from "../../parts/panel.js";
 import { Settings } from "../../parts/settings.js";
 import { Table } from "../../parts/table.js";
 import { refused, toast } from "../../parts/toasts.js";
 import { store } from "../../state/live.js";
-import { api, signOut } from "../../state/session.js";
+import { api, signOut, user } from "../../state/session.js";
 
 const ADDRESS = "/api/users/me";
 
@@ -57,7 +57,7 @@ function NewPassword() {
     await api.patch(ADDRESS, body);
     setTurn(turn + 1);
     toast({ title: t("Saved"), text: t("Your password is changed.") });
-  }} /></div></${Card}>`;
+  }}><${UsernameField} email=${user.value.email} /></${Form}></div></${Card}>`;
 }
 
 function Sessions() {

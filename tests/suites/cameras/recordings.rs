@@ -82,11 +82,11 @@ async fn one_is_begun_ended_indexed_and_downloaded() {
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_schedule_records_a_night_exactly_once() {
-    // 21:59 in India.
-    let Some(studio) = Studio::at("2026-11-25T16:29:00Z").await else { return };
+    // 21:30 in India.
+    let Some(studio) = Studio::at("2026-11-25T16:00:00Z").await else { return };
     studio.schedule(json!({})).await;
     assert_eq!(studio.tick().await["begun"], 0);
-    studio.advance(Duration::from_secs(70));
+    studio.advance_to("2026-11-25T16:30:10Z");
     let (one, other, third) = tokio::join!(studio.tick(), studio.tick(), studio.tick());
     let begun: i64 = [one, other, third].iter().filter_map(|run| run["begun"].as_i64()).sum();
     assert_eq!((begun, studio.recordings().await.len()), (1, 1));

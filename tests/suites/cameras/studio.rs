@@ -58,6 +58,12 @@ impl Studio {
         self.app.advance(by);
     }
 
+    /// Sets the clock to a moment ahead (RFC 3339), however long it took to get here.
+    pub fn advance_to(&self, moment: &str) {
+        let ahead = chrono::DateTime::parse_from_rfc3339(moment).expect("a time").timestamp_millis() - self.app.now_ms();
+        self.advance(Duration::from_millis(u64::try_from(ahead).expect("it is ahead")));
+    }
+
     pub async fn tick(&self) -> Value {
         self.app.internal("/internal/tick/cameras").await.expect(200)
     }
