@@ -52,19 +52,19 @@ const DUE: &str = "select n.name from (
 
 /// From the pages of the table and of its indexes. Of a table without rowids the inner pages have rows too.
 const MEASURE: &str = "select coalesce(sum(d.pgsize), 0) as bytes,
-         coalesce(sum(iif(d.name = ?1 and (d.pagetype = 'leaf' or (d.pagetype = 'internal' and t.sql like '%without rowid')), d.ncell, 0)), 0) as rows
+         coalesce(sum(iif(d.name = ?1 and (d.pagetype = 'leaf' or (d.pagetype = 'internal' and t.sql like '%without rowid')), d.ncell, 0)), 0) as row_count
      from sqlite_schema t cross join sqlite_schema s on s.tbl_name = t.name cross join dbstat d on d.name = s.name
      where t.name = ?1 and t.type = 'table' and s.rootpage > 0";
 
 #[derive(FromRow)]
 struct Size {
-    rows: i64,
+    row_count: i64,
     bytes: i64,
 }
 
-const NOTE: &str = "insert into table_sizes (name, rows, bytes, measured_at)
+const NOTE: &str = "insert into table_sizes (name, row_count, bytes, measured_at)
      select r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3 from json_each(?1) r where true
-     on conflict (name) do update set rows = excluded.rows, bytes = excluded.bytes, measured_at = excluded.measured_at";
+     on conflict (name) do update set row_count = excluded.row_count, bytes = excluded.bytes, measured_at = excluded.measured_at";
 
 const FORGET: &str = "delete from table_sizes where name <> '' and name not in (select name from sqlite_schema where type = 'table')";
 
@@ -83,7 +83,7 @@ pub fn run(now: i64) -> Result<Summary, Problem> {
         } else {
             let size = measure(&name);
             summary.measured += 1;
-            found.push((name, size.rows, size.bytes, now));
+            found.push((name, size.row_count, size.bytes, now));
         }
         if began.elapsed() >= BUDGET {
             break;
@@ -97,12 +97,12 @@ pub fn run(now: i64) -> Result<Summary, Problem> {
 
 fn measure(name: &str) -> Size {
     match Database.fetch_optional::<Size>(MEASURE, params![name]) {
-        Ok(size) => size.unwrap_or(Size { rows: 0, bytes: 0 }),
+        Ok(size) => size.unwrap_or(Size { row_count: 0, bytes: 0 }),
         Err(problem) => {
             // A database without `dbstat` tells no sizes: it is asked again in an hour.
             let cause = problem.cause().unwrap_or(problem.detail());
             host::log("debug", "the size of a table is not known", json!({ "table": name, "cause": cause }));
-            Size { rows: -1, bytes: 0 }
+            Size { row_count: -1, bytes: 0 }
         }
     }
 }

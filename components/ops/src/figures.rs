@@ -43,7 +43,7 @@ pub struct Figures {
 pub struct TableSize {
     pub name: String,
     /// Below 0 where the database does not tell.
-    pub rows: i64,
+    pub row_count: i64,
     pub bytes: i64,
 }
 
@@ -175,7 +175,7 @@ const MESSAGES: &str = concatcp!(
 const MQTT_REJECTED: &str = "select reason as label, count from mqtt_rejections";
 
 /// Rows of tables are not counted here: that would read each of them.
-const TABLES: &str = "select name, rows, bytes from table_sizes where rows >= 0 order by name";
+const TABLES: &str = "select name, row_count, bytes from table_sizes where row_count >= 0 order by name";
 
 impl Figures {
     /// Reads them.

@@ -108,7 +108,7 @@ fn table_sizes(encoder: &mut DescriptorEncoder, tables: &[TableSize]) -> fmt::Re
     let help = "Rows of a table, as heartbeat's scheduled run last found them";
     let mut family = encoder.encode_descriptor("table_rows", help, None, prometheus_client::metrics::MetricType::Gauge)?;
     for size in tables.iter().filter(is_table) {
-        ConstGauge::new(size.rows).encode(family.encode_family(&[("table", size.name.as_str())])?)?;
+        ConstGauge::new(size.row_count).encode(family.encode_family(&[("table", size.name.as_str())])?)?;
     }
     let (name, help) = ("table_size", "Bytes of a table and its indexes, as heartbeat's scheduled run last found them");
     let mut family = encoder.encode_descriptor(name, help, Some(&Unit::Bytes), prometheus_client::metrics::MetricType::Gauge)?;
@@ -116,7 +116,7 @@ fn table_sizes(encoder: &mut DescriptorEncoder, tables: &[TableSize]) -> fmt::Re
         ConstGauge::new(size.bytes).encode(family.encode_family(&[("table", size.name.as_str())])?)?;
     }
     if let Some(free) = tables.iter().find(|size| size.name.is_empty()) {
-        one(encoder, "database_free_pages", "Pages of the database's file that hold nothing", None, &ConstGauge::new(free.rows))?;
+        one(encoder, "database_free_pages", "Pages of the database's file that hold nothing", None, &ConstGauge::new(free.row_count))?;
     }
     Ok(())
 }
@@ -199,8 +199,8 @@ mod tests {
                 LastRun { component: "crowd", finished_at: None, age_ms: 0 },
             ],
             tables: vec![
-                TableSize { name: String::new(), rows: 17, bytes: 0 },
-                TableSize { name: "readings".to_owned(), rows: 5, bytes: 4096 },
+                TableSize { name: String::new(), row_count: 17, bytes: 0 },
+                TableSize { name: "readings".to_owned(), row_count: 5, bytes: 4096 },
             ],
         })
         .unwrap();

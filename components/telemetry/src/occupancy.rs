@@ -45,11 +45,11 @@ pub fn sum_up(now: i64) -> Result<usize, Problem> {
 #[derive(FromRow)]
 struct Progress {
     up_to: i64,
-    first: Option<i64>,
+    first_at: Option<i64>,
 }
 
 const PROGRESS: &str =
-    "select up_to, (select at from occupancy_log where at >= 0 order by at limit 1) as first from rollup_progress where name = 'occupancy'";
+    "select up_to, (select at from occupancy_log where at >= 0 order by at limit 1) as first_at from rollup_progress where name = 'occupancy'";
 
 /// Up to where a step goes that is full of events: the end of the quarter before the one that has too many.
 const FULL_AT: &str = "select at from occupancy_log where at >= ?1 and at < ?2 order by at limit 1 offset ?3";
@@ -60,7 +60,7 @@ fn step(db: &Transaction, now: i64) -> Result<usize, Problem> {
     let target = occupancy::target(now);
     let Some(progress) = db.fetch_optional::<Progress>(PROGRESS, params![])? else { return Ok(0) };
     // Before the first event nothing is known of any spot.
-    let from = progress.up_to.max(progress.first.map_or(target, occupancy::quarter));
+    let from = progress.up_to.max(progress.first_at.map_or(target, occupancy::quarter));
     if progress.up_to >= target {
         return Ok(0);
     }
@@ -84,7 +84,7 @@ fn step(db: &Transaction, now: i64) -> Result<usize, Problem> {
     for events in events.chunk_by(|a, b| a.device_id == b.device_id) {
         let Some(first) = events.first() else { continue };
         let said = events.iter().map(|event| (Said { at: event.at, is_occupied: event.occupied }, true));
-        sums.add(&first.place, occupancy::correction(first.before, &said.collect::<Vec<_>>(), from, to));
+        sums.add(&first.place, occupancy::correction(first.state_before, &said.collect::<Vec<_>>(), from, to));
     }
     sums.write(db)?;
     db.run(NOTE, params![to])?;
@@ -130,13 +130,13 @@ struct Event {
     #[row(flatten)]
     place: Place,
     device_id: i64,
-    before: Option<bool>,
+    state_before: Option<bool>,
     at: i64,
     occupied: bool,
 }
 
 const EVENTS_WITHIN: &str = formatcp!(
-    "select l.device_id, l.at, l.occupied, s.site, s.zone, s.kind, {STATE_BEFORE} as before
+    "select l.device_id, l.at, l.occupied, s.site, s.zone, s.kind, {STATE_BEFORE} as state_before
      from occupancy_log l indexed by occupancy_log_by_time
          cross join devices v on v.id = l.device_id and v.is_active = 1
          cross join spots s on s.spot_id = v.spot_id
@@ -233,15 +233,15 @@ struct Around {
     place: Place,
     placed_at: i64,
     up_to: i64,
-    before: Option<bool>,
-    after: Option<i64>,
+    state_before: Option<bool>,
+    next_at: Option<i64>,
 }
 
 const AROUND: &str = formatcp!(
     "select s.site, s.zone, s.kind, coalesce(t.placed_at, 0) as placed_at,
-         (select up_to from rollup_progress where name = 'occupancy') as up_to, {STATE_BEFORE} as before,
+         (select up_to from rollup_progress where name = 'occupancy') as up_to, {STATE_BEFORE} as state_before,
          (select l.at from occupancy_log l where l.device_id = v.id and l.at > ?3
-             and not exists (select 1 from occupancy_late o where o.device_id = l.device_id and o.at = l.at) order by l.at limit 1) as after
+             and not exists (select 1 from occupancy_late o where o.device_id = l.device_id and o.at = l.at) order by l.at limit 1) as next_at
      from devices v cross join spots s on s.spot_id = v.spot_id cross join device_state t on t.device_id = v.id
      where v.id = ?2 and v.is_active = 1"
 );
@@ -268,14 +268,14 @@ fn correct_one(db: &Transaction, now: i64) -> Result<usize, Problem> {
     if let Some(around) = db.fetch_optional::<Around>(AROUND, params![late.at, late.device_id, last])?
         && late.at >= now - CORRECTED_MS
     {
-        let end = around.after.unwrap_or(last);
+        let end = around.next_at.unwrap_or(last);
         let log: Vec<LogRow> = db.fetch_all(LOG, params![late.device_id, late.at.max(around.placed_at), end])?;
         let counted = log.iter().filter(|row| row.at <= last || !row.is_late);
         let said: Vec<_> = counted.map(|row| (Said { at: row.at, is_occupied: row.occupied }, row.is_late)).collect();
         // What follows may have become an arrival or a departure, or be none any more.
-        let to = around.after.map_or(around.up_to, |after| around.up_to.min(after + 1));
+        let to = around.next_at.map_or(around.up_to, |after| around.up_to.min(after + 1));
         let mut sums = PlaceSums::default();
-        sums.add(&around.place, occupancy::correction(around.before, &said, late.at, to));
+        sums.add(&around.place, occupancy::correction(around.state_before, &said, late.at, to));
         sums.write(db)?;
     }
     Ok(db.run(CORRECTED, params![late.device_id, last])?.len())

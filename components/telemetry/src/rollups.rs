@@ -64,7 +64,7 @@ struct Device {
     rolled_up_to: i64,
     target: i64,
     /// The first that is not rolled up; none when there is none before the target.
-    first: Option<i64>,
+    first_at: Option<i64>,
     /// The one that is too many for one step.
     full_at: Option<i64>,
     readings: i64,
@@ -74,7 +74,7 @@ struct Device {
 const PENDING: &str = formatcp!(
     "select d.device_id, d.rolled_up_to, d.target,
          (select r.at from readings r where r.device_id = d.device_id and r.at >= d.rolled_up_to and r.at < d.target
-             order by r.at limit 1) as first,
+             order by r.at limit 1) as first_at,
          (select r.at from readings r where r.device_id = d.device_id and r.at >= d.rolled_up_to and r.at < d.target
              order by r.at limit 1 offset ?4) as full_at,
          (select count(*) from (select 1 from readings r where r.device_id = d.device_id and r.at >= d.rolled_up_to and r.at < d.target
@@ -137,7 +137,7 @@ impl Work {
     /// Adds what is to be done of a device; whether that is all of it.
     fn add(&mut self, device: &Device) -> bool {
         let id = device.device_id;
-        let first = device.first.map(|first| rollup::floor(first, FINEST_MS));
+        let first = device.first_at.map(|first| rollup::floor(first, FINEST_MS));
         let mut end = device.target;
         if let Some(first) = first {
             if let Some(full_at) = device.full_at {
@@ -220,12 +220,12 @@ const FIVE_MINUTES: &str = formatcp!(
      from (
          select r.device_id, s.begins, r.at, r.voltage, r.current, r.power_factor, r.power_w, r.battery, {ENERGY_WH} as energy_wh
          from (
-             select j.key as no, j.value ->> 0 as device_id, j.value ->> 1 as begins, j.value ->> 2 as ends,
+             select j.key as number, j.value ->> 0 as device_id, j.value ->> 1 as begins, j.value ->> 2 as ends,
                  coalesce((select b.at from readings b where b.device_id = j.value ->> 0 and b.at < j.value ->> 1
                      order by b.at desc limit 1), j.value ->> 1) as read_from
              from json_each(?1) j
          ) s cross join readings r on r.device_id = s.device_id and r.at >= s.read_from and r.at < s.ends
-         window w as (partition by s.no order by r.at)
+         window w as (partition by s.number order by r.at)
      )
      where at >= begins group by device_id, bucket
      {IN_PLACE} returning count"
@@ -337,7 +337,7 @@ mod tests {
     const DAY: i64 = 20_000 * DAY_MS;
 
     fn device(rolled_up_to: i64, first: Option<i64>, full_at: Option<i64>) -> Device {
-        Device { device_id: 7, rolled_up_to, target: DAY + 10 * FINEST_MS, first, full_at, readings: 9 }
+        Device { device_id: 7, rolled_up_to, target: DAY + 10 * FINEST_MS, first_at: first, full_at, readings: 9 }
     }
 
     #[test]
