@@ -6,7 +6,7 @@ import { t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
 import { address, route, setQuery } from "../../lib/router.js";
 import { ago, moment, shortMoment, time } from "../../lib/time.js";
-import { Icon, html, useMemo, useState } from "../../lib/ui.js";
+import { Component, Icon, html, useMemo, useState } from "../../lib/ui.js";
 import { Chart } from "../../parts/chart.js";
 import { Confirm, Form, Sheet } from "../../parts/form.js";
 import { Card, Empty, Panel } from "../../parts/panel.js";
@@ -43,6 +43,17 @@ function Supply({ device }) {
 
 const CSV = ["device_code", "site", "zone", "spot_id", "health", "last_seen_at", "battery", "voltage", "power_w", "firmware"].map((name) => ({ title: name, cell: (one) => one[name] }));
 
+/** What is sought. Apart, as the list is drawn each second, which would put back what somebody has just emptied by other means than keys. */
+class Sought extends Component {
+  shouldComponentUpdate(next) {
+    return next.value !== this.props.value || next.label !== this.props.label;
+  }
+
+  render({ value, label }) {
+    return html`<input type="search" placeholder=${label} aria-label=${label} autocomplete="off" spellcheck=${false} value=${value} onInput=${(event) => setQuery({ q: event.target.value })} />`;
+  }
+}
+
 function List({ site }) {
   const state = useStore("devices", "site");
   const now = useNow();
@@ -56,7 +67,7 @@ function List({ site }) {
   const chips = [[null, "All", counts.total], ...HEALTHS.map((one) => [one.key, one.label, counts[one.key]])].filter(([key, , count]) => key === null || count > 0 || key === wanted);
   const filters = html`<div class="filters panel-body"><div class="chips" role="group" aria-label=${t("Show devices by health")}>${chips.map(([key, label, count]) => html`<button type="button" class="chip" key=${label} data-health=${key} aria-pressed=${key === wanted}
       onClick=${() => setQuery({ health: key })}>${t(label)} <span class="chip-count">${count}</span></button>`)}</div>
-    <label class="search"><${Icon} name="search" /><input type="search" placeholder=${t("Find a device")} aria-label=${t("Find a device")} autocomplete="off" spellcheck=${false} value=${query.get("q") ?? ""} onInput=${(event) => setQuery({ q: event.target.value })} /></label></div>`;
+    <label class="search"><${Icon} name="search" /><${Sought} value=${query.get("q") ?? ""} label=${t("Find a device")} /></label></div>`;
   const rows = shown.slice(0, MOST);
   return html`<div class="page devices-page"><h1 class="visually-hidden">${t("Devices")}</h1><${Panel} class="devices-panel" id="devices" title=${t("Devices")} resource=${{ ...fresh.value, reload: () => reload("devices") }}
     actions=${html`<button type="button" class="button button-quiet" onClick=${() => reload("devices")}><${Icon} name="refresh" /> ${t("Refresh")}</button><button type="button" class="button button-quiet" onClick=${() => saveCsv("devices", CSV, shown)}><${Icon} name="download" /> CSV</button>`}>${() => html`${filters}

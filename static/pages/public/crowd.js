@@ -3,7 +3,7 @@
 import { number, t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
 import { ago, time } from "../../lib/time.js";
-import { announce, html, useEffect, useState } from "../../lib/ui.js";
+import { announce, html, useEffect } from "../../lib/ui.js";
 import { CrowdZone } from "../../parts/crowd-zone.js";
 import { HeatMap } from "../../parts/heatmap.js";
 import { LEVELS, Level, RANK } from "../../parts/levels.js";
@@ -23,7 +23,6 @@ const pick = ({ count, capacity, percent_of_capacity, density, level, density_le
 /** The zones of a temple with their counts, past and to come, kept up to date by the feed. */
 export function useCrowd(temple) {
   const path = `/api/crowd/temple/${encodeURIComponent(temple.slug)}`;
-  const [, draw] = useState(0);
   const resource = useResource(async () => {
     const from = new Date(serverNow() - PAST_MS).toISOString();
     const [current, predictions, history] = await Promise.all([
@@ -47,9 +46,9 @@ export function useCrowd(temple) {
     const at = time(event?.timestamp) ?? 0;
     if (!zone || at < zone.at) return;
     if (zone.level !== event.level && RANK.indexOf(event.level) >= 2) announce(`${zone.name}: ${t(LEVELS[RANK.indexOf(event.level)].label)}`);
-    Object.assign(zone, pick({ ...event, at }));
-    zone.past.push([at, event.count]);
-    draw((count) => count + 1);
+    // Another object, as what is given the same one is not drawn anew.
+    const told = (one) => ({ ...one, ...pick({ ...event, at }), past: [...one.past, [at, event.count]] });
+    resource.set((zones) => zones.map((one) => (one.zone === event.zone ? told(one) : one)));
   }), [resource.data]);
   return { path, resource };
 }
