@@ -11,33 +11,36 @@ import { reasons } from "./form.js";
 
 const LOCATE_MS = 15_000;
 const NEAR_KM = 30;
+const ALIKE_KM = 0.5;
 const ICONS = { medical: "plus", stampede: "people", fire: "critical", accident: "warning", missing_person: "search", security: "key", structural: "site", other: "more" };
 
-/** The site that is nearest to a position, if one is near. */
-function nearest(sites, { lat, lng }) {
+/** The site that is nearest to a position, if one is near; of those about as near, the one that is shown. */
+function nearest(sites, { lat, lng }, shown) {
   const away = (site) => Math.hypot((site.latitude - lat) * 111, (site.longitude - lng) * 111 * Math.cos((lat * Math.PI) / 180));
   const [best] = [...sites].sort((a, b) => away(a) - away(b));
-  return best && away(best) < NEAR_KM ? best.slug : null;
+  if (!best || away(best) >= NEAR_KM) return null;
+  const own = sites.find((site) => site.slug === shown);
+  return own && away(own) <= away(best) + ALIKE_KM ? own.slug : best.slug;
 }
 
-/** Where this machine is: `{ position, looking, find }`. */
+/** Where this machine is: `{ position, looking, refused, find(asked) }`. That it is not to be had is said to those who asked for it. */
 function usePosition() {
   const [state, setState] = useState({ position: null, looking: false, refused: false });
-  const find = () => {
+  const find = (asked) => {
     if (!navigator.geolocation) {
-      setState((before) => ({ ...before, refused: true }));
+      setState((before) => ({ ...before, refused: asked }));
       return;
     }
     setState((before) => ({ ...before, looking: true }));
     navigator.geolocation.getCurrentPosition(
       ({ coords }) => setState({ position: { lat: coords.latitude, lng: coords.longitude, accuracy_m: coords.accuracy }, looking: false, refused: false }),
-      () => setState((before) => ({ ...before, looking: false, refused: true })),
+      () => setState((before) => ({ ...before, looking: false, refused: asked })),
       { enableHighAccuracy: true, timeout: LOCATE_MS, maximumAge: 30_000 },
     );
   };
   // Where it was allowed before, nobody has to ask for it.
   useEffect(() => {
-    navigator.permissions?.query({ name: "geolocation" }).then((permission) => permission.state === "granted" && find()).catch(() => {});
+    navigator.permissions?.query({ name: "geolocation" }).then((permission) => permission.state === "granted" && find(false)).catch(() => {});
   }, []);
   return { ...state, find };
 }
@@ -55,7 +58,7 @@ export function SosForm({ onSent }) {
   const asked = useRef({ body: null, key: null });
   const busy = useRef(false);
   const sites = [...state.sites].sort((a, b) => Number(b.kind === "temple") - Number(a.kind === "temple"));
-  const site = chosen ?? (place.position && nearest(state.sites, place.position)) ?? state.site ?? "";
+  const site = chosen ?? (place.position && nearest(state.sites, place.position, state.site)) ?? state.site ?? "";
   const name = state.sites.find((one) => one.slug === site)?.name;
 
   const where = place.looking ? t("Looking for your position…")
@@ -102,7 +105,7 @@ export function SosForm({ onSent }) {
     <div class="field field-wide"><label for="sos-description">${t("In your words (if you can)")}</label>
       <textarea id="sos-description" maxlength="2000" rows="2" placeholder=${t("What happened, and where exactly?")} value=${description} onInput=${(event) => setDescription(event.target.value)}></textarea></div>
     <div class="sos-position field-wide"><p class="sos-where" role="status">${where}</p>
-      <button type="button" id="sos-locate" class="button" onClick=${place.find}><${Icon} name="place" />${t("Use my position")}</button></div>
+      <button type="button" id="sos-locate" class="button" onClick=${() => place.find(true)}><${Icon} name="place" />${t("Use my position")}</button></div>
     <div class="field"><label for="sos-site">${t("Where")}</label><select id="sos-site" value=${site} onChange=${(event) => setChosen(event.target.value)}><option value="">${t("I do not know")}</option>
       ${sites.map((one) => html`<option key=${one.slug} value=${one.slug}>${one.name}</option>`)}</select></div>
     <div class="field"><label for="sos-severity">${t("How serious")}</label><select id="sos-severity" value=${severity} onChange=${(event) => setSeverity(event.target.value)}><option value="">${t("As usual for this kind")}</option>

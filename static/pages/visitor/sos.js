@@ -73,7 +73,8 @@ export default function SosPage() {
     }
   }, [resource.data]);
   const sent = (report) => {
-    resource.set((items) => [report, ...(items ?? [])]);
+    // The feed may have been faster than the answer.
+    resource.set((items) => [report, ...(items ?? []).filter((one) => one.id !== report.id)]);
     lead("reports-title");
   };
   const reports = resource.data ?? [];
