@@ -12,7 +12,7 @@ insert into retention_rounds (component) values ('telemetry'), ('parking');
 -- file's free pages.
 create table table_sizes (
     name        text primary key,
-    row_count   integer not null,
+    rows        integer not null,
     bytes       integer not null,                      -- with its indexes
     measured_at integer not null
 ) strict, without rowid;

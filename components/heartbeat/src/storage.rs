@@ -62,9 +62,9 @@ struct Size {
     bytes: i64,
 }
 
-const NOTE: &str = "insert into table_sizes (name, row_count, bytes, measured_at)
+const NOTE: &str = "insert into table_sizes (name, rows, bytes, measured_at)
      select r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3 from json_each(?1) r where true
-     on conflict (name) do update set row_count = excluded.row_count, bytes = excluded.bytes, measured_at = excluded.measured_at";
+     on conflict (name) do update set rows = excluded.rows, bytes = excluded.bytes, measured_at = excluded.measured_at";
 
 const FORGET: &str = "delete from table_sizes where name <> '' and name not in (select name from sqlite_schema where type = 'table')";
 

@@ -175,7 +175,7 @@ const MESSAGES: &str = concatcp!(
 const MQTT_REJECTED: &str = "select reason as label, count from mqtt_rejections";
 
 /// Rows of tables are not counted here: that would read each of them.
-const TABLES: &str = "select name, row_count, bytes from table_sizes where row_count >= 0 order by name";
+const TABLES: &str = "select name, rows as row_count, bytes from table_sizes where rows >= 0 order by name";
 
 impl Figures {
     /// Reads them.

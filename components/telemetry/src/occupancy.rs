@@ -48,8 +48,7 @@ struct Progress {
     first_at: Option<i64>,
 }
 
-const PROGRESS: &str =
-    "select up_to, (select at from occupancy_log where at >= 0 order by at limit 1) as first_at from rollup_progress where name = 'occupancy'";
+const PROGRESS: &str = "select up_to, (select at from occupancy_log where at >= 0 order by at limit 1) as first_at from rollup_progress where name = 'occupancy'";
 
 /// Up to where a step goes that is full of events: the end of the quarter before the one that has too many.
 const FULL_AT: &str = "select at from occupancy_log where at >= ?1 and at < ?2 order by at limit 1 offset ?3";
