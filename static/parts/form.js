@@ -2,13 +2,16 @@
 
 import { t } from "../lib/i18n.js";
 import { words } from "../lib/format.js";
+import { shortMoment, time } from "../lib/time.js";
 import { announce, html, useEffect, useId, useRef, useState } from "../lib/ui.js";
 
-/** A refusal in words: by its reason in the language that is shown, else as the server says it, in English. */
+/** A refusal in words: by its reason in the language that is shown, else as the server says it, in English; with when it would be possible. */
 export function explained(error) {
   const key = `reason.${error.reason}`;
   const said = error.reason ? t(key) : key;
-  return said === key ? error.message : said;
+  if (said === key) return error.message;
+  const next = time(error.problem?.next_free_at);
+  return next === null ? said : `${said} ${t("A stay as long can begin at {at}.", { at: shortMoment(next) })}`;
 }
 
 /** The reasons of a refusal for fields that a form does not show, in words. */

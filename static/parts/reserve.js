@@ -26,8 +26,9 @@ export function refundWords(tariff) {
 export function Reserve({ onReserved }) {
   const state = useStore("spots", "sites", "zones", "site");
   const begin = useRef(nextPeriod(serverNow()));
-  const [from, setFrom] = useState(toField(begin.current.start));
-  const [to, setTo] = useState(toField(begin.current.end));
+  // Null is the period that was asked for last: it is known before the clock of the site is.
+  const [from, setFrom] = useState(null);
+  const [to, setTo] = useState(null);
   const [kind, setKind] = useState("");
   const [asked, setAsked] = useState({ ...begin.current, kind: "" });
   const [picked, setPicked] = useState(null);
@@ -51,7 +52,7 @@ export function Reserve({ onReserved }) {
 
   const find = (event) => {
     event.preventDefault();
-    const [start, end] = [fromField(from), fromField(to)];
+    const [start, end] = [from === null ? asked.start : fromField(from), to === null ? asked.end : fromField(to)];
     const wrong = periodProblem(start, end);
     setProblem(wrong && t(wrong));
     if (wrong) return;
@@ -95,8 +96,8 @@ export function Reserve({ onReserved }) {
   };
   const count = available.size;
   return html`<form class="panel period-form" onSubmit=${find}>
-      <div class="field"><label for="reserve-from">${t("From")}</label><input type="datetime-local" id="reserve-from" required value=${from} onInput=${(event) => setFrom(event.target.value)} /></div>
-      <div class="field"><label for="reserve-to">${t("To")}</label><input type="datetime-local" id="reserve-to" required value=${to} onInput=${(event) => setTo(event.target.value)} /></div>
+      <div class="field"><label for="reserve-from">${t("From")}</label><input type="datetime-local" id="reserve-from" required value=${from ?? toField(asked.start)} onInput=${(event) => setFrom(event.target.value)} /></div>
+      <div class="field"><label for="reserve-to">${t("To")}</label><input type="datetime-local" id="reserve-to" required value=${to ?? toField(asked.end)} onInput=${(event) => setTo(event.target.value)} /></div>
       <div class="field"><label for="reserve-kind">${t("Kind")}</label><select id="reserve-kind" value=${kind} onChange=${(event) => setKind(event.target.value)}><option value="">${t("Any kind")}</option>
         ${Object.entries(KINDS).map(([value, label]) => html`<option key=${value} value=${value}>${t(label)}</option>`)}</select></div>
       <button type="submit" class="button button-main" aria-busy=${resource.status === "loading" ? "true" : undefined}>${t("Show free spots")}</button>

@@ -13,6 +13,10 @@ const UNKNOWN_SPOT_MS = 10_000;
 const FEED_LATE_MS = 1500;
 // Who is not signed in has no feed: what is public is asked for now and then.
 const PUBLIC_MS = 30_000;
+const SKEW_KEY = "gatehouse.skew";
+
+/** The skew that was seen last on this machine: a gate that is opened without a network judges by it. */
+const keptSkew = () => Number(localStorage.getItem(SKEW_KEY)) || 0;
 
 /** What is told to open pages: `on(kinds, run)` gives back what ends it. `open` stands for a feed that (again) is complete from now on. */
 function createHub() {
@@ -41,7 +45,7 @@ const empty = () => ({
   user: null, operator: false, connection: "off", site: null, sites: [], sitesLoaded: false, zones: [], spots: new Map(), devices: new Map(), deviceTurns: 0, alerts: new Map(),
   emergencies: new Map(), broadcasts: new Map(),
   // The server's clock minus ours: ages are the server's to tell.
-  skew: 0, tick: Date.now(),
+  skew: keptSkew(), tick: Date.now(),
 });
 
 export const hub = createHub();
@@ -105,9 +109,11 @@ const loads = {
     },
     put({ overview, spots }) {
       const server = time(overview?.as_of);
-      const skew = server === null ? 0 : server - Date.now();
+      const seen = server === null ? 0 : server - Date.now();
+      const skew = Math.abs(seen) < 1500 ? 0 : seen;
+      if (server !== null) localStorage.setItem(SKEW_KEY, String(skew));
       store.set({
-        skew: Math.abs(skew) < 1500 ? 0 : skew,
+        skew,
         zones: overview?.by_zone ?? [],
         spots: new Map(spots.map((spot) => [spot.spot_id, spot])),
       });
