@@ -95,6 +95,7 @@ export function Form({ fields, initial = {}, onSubmit, submit = t("Save"), onCan
   };
   const general = state.error && reasons(state.error, shown);
   return html`<form class="sheet-form" onSubmit=${send}>
+    ${account && html`<${UsernameField} email=${account} />`}
     <div class="form-grid">${fields.map((field) => html`<${Field} key=${field.name} id=${`${id}-${field.name}`} field=${field} value=${values[field.name]}
       error=${state.error?.errors?.[field.name] ? [state.error.errors[field.name]].flat().join(", ") : null} onChange=${(value) => setValues((all) => ({ ...all, [field.name]: value }))} />`)}</div>
     ${children}

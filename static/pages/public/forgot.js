@@ -3,7 +3,7 @@
 import { t } from "../../lib/i18n.js";
 import { html, useState } from "../../lib/ui.js";
 import { AccountPage } from "../../parts/account-page.js";
-import { Form, UsernameField } from "../../parts/form.js";
+import { Form } from "../../parts/form.js";
 import { api, signIn } from "../../state/session.js";
 
 /** The page. */
@@ -24,6 +24,6 @@ export default function ForgotPage() {
     <${Form} isNew fields=${fields} submit=${t("Change the password")} onSubmit=${async (body) => {
       await api.post("/v0/api/mail/reset-password", { email, ...body });
       await signIn(email, body.new_password);
-    }}><${UsernameField} email=${email} /></${Form}>
+    }} account=${email} />
     <p><button type="button" class="link" onClick=${() => setEmail(null)}>${t("Send another code")}</button></p></${AccountPage}>`;
 }

@@ -4,7 +4,7 @@ import { language, t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
 import { hours, shortMoment, time } from "../../lib/time.js";
 import { announce, html, useEffect, useRef, useState } from "../../lib/ui.js";
-import { Form, UsernameField } from "../../parts/form.js";
+import { Form } from "../../parts/form.js";
 import { setSound, sound } from "../../parts/heard.js";
 import { Card, Panel } from "../../parts/panel.js";
 import { Settings } from "../../parts/settings.js";
@@ -57,7 +57,7 @@ function NewPassword() {
     await api.patch(ADDRESS, body);
     setTurn(turn + 1);
     toast({ title: t("Saved"), text: t("Your password is changed.") });
-  }}><${UsernameField} email=${user.value.email} /></${Form}></div></${Card}>`;
+  }} account=${user.value.email} /></div></${Card}>`;
 }
 
 function Sessions() {
