@@ -75,7 +75,7 @@ export function UsernameField({ email }) {
 /**
  * A form. `onSubmit(body)` rejects with the refusal. `isNew` leaves empty fields out; otherwise only what was changed is sent.
  */
-export function Form({ fields, initial = {}, onSubmit, submit = t("Save"), onCancel, isNew, children, danger }) {
+export function Form({ fields, initial = {}, onSubmit, submit = t("Save"), onCancel, isNew, children, danger, account = "" }) {
   const id = useId();
   const [values, setValues] = useState(initial);
   const [state, setState] = useState({ busy: false, error: null });
