@@ -46,7 +46,10 @@ async fn no_route_takes_more_statements_than_it_is_known_to() {
     app.anonymous().get("/ready").await.expect(200);
     operator.post("/api/telemetry/", app.reading(&device, -60)).await.expect(201);
     visitor.post("/api/emergency/", json!({"temple_id": "somnath", "type": "medical"})).await.expect(201);
-    app.tick().await;
+    // Every table has been checked and measured: a run takes as many as its time allows, and each again much later.
+    for _ in 0..12 {
+        app.tick().await;
+    }
     settled(&app).await;
 
     app.anonymous().get("/ready").await.expect(200);
