@@ -5,7 +5,7 @@ use gatehouse_tests::stripe::Stripe;
 use gatehouse_tests::{App, Client, unique};
 use serde_json::{Value, json};
 
-use super::support::{car_park, id, minutes, outbox_topics, path, reservation_body};
+use super::support::{car_park, id, minutes, outbox_topics, path, reservation_body, reserve};
 use super::webhook::tell;
 use super::{confirm, create_intent, intent_id, status, unpaid_reservation};
 
@@ -114,7 +114,9 @@ async fn a_page_closes_with_its_hold() {
     let stripe = Stripe::start().await;
     let Some(app) = start(&stripe).await else { return };
     let place = car_park(&app, 2).await;
-    let (driver, reservation) = unpaid_reservation(&app, &place, 0).await;
+    let (email, password) = app.new_user("visitor", json!({})).await;
+    let driver = app.login(&email, &password).await;
+    let reservation = reserve(&driver, reservation_body(&app, &place.spots[0], 60, 60)).await;
     let page = open_page(&driver, &reservation).await;
     let attempt = stripe.pay_on_page(session_id(&page), "requires_payment_method");
     tell(&app, "payment_intent.payment_failed", &stripe.intent(&attempt)).await;
@@ -127,6 +129,8 @@ async fn a_page_closes_with_its_hold() {
     app.advance(minutes(14));
     app.tick().await;
     assert_eq!(stripe.session(session_id(&page))["status"], "expired");
+    // A session's access token is over by then.
+    let driver = app.login(&email, &password).await;
     assert_eq!(payments(&driver, &reservation).await[0]["state"], "cancelled");
     let refused = driver.post("/api/payments/checkout", body(&reservation)).await.expect_problem(409);
     assert_eq!(refused["reason"], "lapsed");
