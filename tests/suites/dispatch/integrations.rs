@@ -60,7 +60,7 @@ async fn a_test_message_goes_through_its_channel_alone_and_once_a_minute() {
     assert_eq!(sent[0].json()["topic"], "channel.test");
     let shown = channel(&app, "webhook").await;
     assert_eq!((&shown["tested_at"], &shown["last_deliveries"][0]["topic"]), (&asked["at"], &json!("channel.test")));
-    assert_eq!((&shown["last_deliveries"][0]["outcome"], &shown["last_deliveries"][0]["http_status"]), (&json!("sent"), &json!(200)));
+    assert_eq!((&shown["last_deliveries"][0]["outcome"], &shown["last_deliveries"][0]["http_status"]), (&json!("sent"), &json!(204)));
     let again = admin.post(&test, json!({})).await;
     again.expect_problem(429);
     assert_eq!(again.header("retry-after"), "60");
@@ -87,7 +87,7 @@ async fn dead_letters_are_replayed_together_and_what_is_over_is_not_sent() {
     assert_eq!(dispatch(&app).await["dead"], 3);
     let admin = app.admin().await;
     app.operator().await.post(REPLAY, json!({})).await.expect_problem(403);
-    admin.post(REPLAY, json!({"colour": "red"})).await.expect_invalid(&["colour"]);
+    admin.post(REPLAY, json!({"channel": 7})).await.expect_invalid(&["channel"]);
     for none in [json!({"channel": "sms"}), json!({"topic": "emergency.reported"})] {
         assert_eq!(admin.post(REPLAY, none).await.expect(202), json!({"replayed": 0, "has_more": false}));
     }
