@@ -19,14 +19,14 @@ use crate::ticket;
 pub struct CheckIn {
     /// Where the gate is; the booking's own temple by default.
     #[input(alias("temple"))]
-    temple_id: Option<Slug>,
+    pub temple_id: Option<Slug>,
     /// Drawn by the gate for each scan: the same one gets the first answer again. Without it a retry is a scan of its own.
-    nonce: Option<Nonce>,
+    pub nonce: Option<Nonce>,
     /// The text of the QR code; none when a booking code was typed.
     #[input(alias("token", "qr_token"))]
-    ticket: Option<Text<1, 1000>>,
+    pub ticket: Option<Text<1, 1000>>,
     /// The gate's name, for the record.
-    gate: Option<Text<1, 64>>,
+    pub gate: Option<Text<1, 64>>,
 }
 
 /// Lets a booking in at a gate, by its id or its code.
@@ -47,6 +47,11 @@ pub async fn check_in(
     Path(id): Path<String>,
     OptionalBody(sent): OptionalBody<CheckIn>,
 ) -> Answer<GateAnswer> {
+    let_in(id, sent, None, &caller.0.id, now).await
+}
+
+/// Lets a booking in: as the scan says, or whatever it says where an operator gives a reason.
+pub async fn let_in(id: String, sent: CheckIn, reason: Option<String>, by: &str, now: i64) -> Answer<GateAnswer> {
     let keys = ticket::keys().await?;
     let temple = match sent.temple_id {
         Some(temple) => Temple::in_body(&Database, &temple)?,
@@ -59,8 +64,8 @@ pub async fn check_in(
         ticket: sent.ticket.map(Text::into_string),
         gate: sent.gate.map(Text::into_string),
         at: now,
-        reason: None,
+        reason,
     };
-    let verdict = db::transaction(|db| scans::decide_entry(db, &keys, &temple, &scan, &caller.0.id, now))?;
+    let verdict = db::transaction(|db| scans::decide_entry(db, &keys, &temple, &scan, by, now))?;
     scans::answer(verdict)
 }

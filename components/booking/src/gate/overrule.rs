@@ -1,17 +1,13 @@
 //! Letting a pilgrim in although the gate said no.
 
 use axum::extract::Path;
-use domain::booking::parse_code;
+use kit::Answer;
 use kit::caller::{Caller, Operator};
-use kit::db::{self, Database};
 use kit::input::{Input, Slug, Text};
 use kit::request::{Body, Now};
-use kit::{Answer, host};
 
-use super::scans::{self, EntryScan, GateAnswer, Nonce};
-use crate::model::Booking;
-use crate::temple::Temple;
-use crate::ticket;
+use super::check_in::{CheckIn, let_in};
+use super::scans::{GateAnswer, Nonce};
 
 /// The longest reason, characters.
 pub const MAX_REASON: usize = 200;
@@ -51,19 +47,6 @@ pub struct Override {
     )
 )]
 pub async fn overrule(caller: Caller<Operator>, Now(now): Now, Path(id): Path<String>, Body(sent): Body<Override>) -> Answer<GateAnswer> {
-    let keys = ticket::keys().await?;
-    let temple = match sent.temple_id {
-        Some(temple) => Temple::in_body(&Database, &temple)?,
-        None => Temple::in_body(&Database, &Booking::get(&Database, &id)?.temple_id)?,
-    };
-    let scan = EntryScan {
-        nonce: sent.nonce.map_or_else(|| host::new_id(now), |nonce| Ok(nonce.to_string()))?,
-        booking: Some(parse_code(&id).unwrap_or(id)),
-        ticket: sent.ticket.map(Text::into_string),
-        gate: sent.gate.map(Text::into_string),
-        at: now,
-        reason: Some(sent.reason.into_string()),
-    };
-    let verdict = db::transaction(|db| scans::decide_entry(db, &keys, &temple, &scan, &caller.0.id, now))?;
-    scans::answer(verdict)
+    let Override { temple_id, nonce, ticket, gate, reason } = sent;
+    let_in(id, CheckIn { temple_id, nonce, ticket, gate }, Some(reason.into_string()), &caller.0.id, now).await
 }
