@@ -90,8 +90,8 @@ impl Field for bool {
         let read = match value {
             Value::Bool(value) => Some(*value),
             Value::String(text) if at.is_textual() => match text.to_ascii_lowercase().as_str() {
-                "true" | "1" => Some(true),
-                "false" | "0" => Some(false),
+                "true" => Some(true),
+                "false" => Some(false),
                 _ => None,
             },
             _ => None,
@@ -127,6 +127,9 @@ mod tests {
     fn numbers_and_booleans_of_a_query_are_texts() {
         assert_eq!(read::<Int<0, 20>>("\"12\"", true).map(|it| *it), Ok(12));
         assert_eq!(read::<bool>("\"TRUE\"", true), Ok(true));
-        assert!(read::<bool>("\"yes\"", true).is_err());
+        // The document says true or false, and a form's `cookie=0` was taken.
+        for bad in ["yes", "1", "0", ""] {
+            assert!(read::<bool>(&format!("\"{bad}\""), true).is_err(), "{bad}");
+        }
     }
 }
