@@ -15,13 +15,15 @@ pub const USABLE: &str = kit::spot_is_usable!(from: "?3", now: "?2");
 pub const FREE: &str = kit::spot_is_unclaimed!(spot: "s.spot_id", from: "?3", to: "?4", now: "?2", except: "?5");
 
 /// The order, for `order by`: first the spot that leaves the least time unused around the stay, no more than a day on either side, so that
-/// long gaps stay whole; of equals the first in the order of the plan.
+/// long gaps stay whole; of equals the first in the order of the plan. Those that keep a spot do not overlap: the last that is over before the
+/// stay is the last that has begun, and the first after it the first that begins.
 pub const BEST_FIRST: &str = formatcp!(
     "min({MAX_GAP_MS}, ?3 - coalesce((
-        select max(r.ends_at) from reservations r
-        where r.spot_id = s.spot_id and r.status in {LIVE} and r.ends_at between ?3 - {MAX_GAP_MS} and ?3
+        select r.ends_at from reservations r indexed by reservations_live_by_spot
+        where r.spot_id = s.spot_id and r.status in {LIVE} and r.starts_at < ?3 and r.ends_at <= ?3 order by r.starts_at desc limit 1
     ), 0)) + min({MAX_GAP_MS}, coalesce((
-        select min(r.starts_at) from reservations r where r.spot_id = s.spot_id and r.status in {LIVE} and r.ends_at > ?4
+        select r.starts_at from reservations r indexed by reservations_live_by_spot
+        where r.spot_id = s.spot_id and r.status in {LIVE} and r.starts_at >= ?4 order by r.starts_at limit 1
     ), ?4 + {MAX_GAP_MS}) - ?4), s.position, s.zone, s.spot_id"
 );
 
