@@ -8,7 +8,7 @@
 //! compiled for it, with `cfg(remote)`.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::Method;
@@ -20,6 +20,7 @@ pub mod camera;
 pub mod channels;
 mod client;
 pub mod clients;
+mod clock;
 pub mod disk;
 pub mod forwarder;
 pub mod gcs;
@@ -41,30 +42,11 @@ pub mod tools;
 pub mod typescript;
 
 pub use client::Client;
+use clock::clock_at;
+pub(crate) use clock::{SHARED_CLOCK, seconds_ahead};
+pub use clock::{clock_at_start, rfc3339};
 use libsql::LibSql;
 pub use response::Response;
-
-/// Where the application's clock starts: a Wednesday at 10:30 in India, with no change of clocks near. Another moment (RFC 3339) is taken from
-/// the environment's `GATEHOUSE_TEST_MOMENT`.
-const MOMENT: &str = "2026-11-25T05:00:00Z";
-
-/// A clock that starts at the fixed moment.
-pub fn clock_at_start() -> gatehouse::Clock {
-    clock_at(&std::env::var("GATEHOUSE_TEST_MOMENT").unwrap_or_else(|_| MOMENT.to_owned()))
-}
-
-fn clock_at(moment: &str) -> gatehouse::Clock {
-    let moment = chrono::DateTime::parse_from_rfc3339(moment).expect("a moment").timestamp_millis();
-    gatehouse::Clock::starting_at(Duration::from_millis(u64::try_from(moment).expect("a moment after 1970")))
-}
-
-/// How far a clock that starts now at the fixed moment is ahead of the machine's, seconds: for programs of their own, which have no [`gatehouse::Clock`].
-pub(crate) fn seconds_ahead() -> f64 {
-    clock_at_start().since_epoch().as_secs_f64() - gatehouse::Clock::new().since_epoch().as_secs_f64()
-}
-
-/// The clock of what is shared by more than one start of the application: it goes on where another begins anew.
-pub(crate) static SHARED_CLOCK: LazyLock<gatehouse::Clock> = LazyLock::new(clock_at_start);
 
 /// A running application.
 pub struct App {
@@ -332,8 +314,7 @@ impl App {
 
     /// The guests' time plus `plus_s` seconds, as RFC 3339.
     pub fn time(&self, plus_s: i64) -> String {
-        let time = chrono::DateTime::from_timestamp_millis(self.now_ms() + plus_s * 1000).expect("a time in this era");
-        time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+        rfc3339(self.now_ms() + plus_s * 1000)
     }
 
     /// The database, to look at what HTTP does not show and to stage what it cannot. Panics when the suites run against a base URL
