@@ -13,8 +13,8 @@ use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::intents::{Opened, Way, open_at_stripe};
 use crate::model::Payment;
+use crate::opening::{Opened, Way, open_at_stripe};
 use crate::request::NoCardData;
 use crate::standing::public_origin;
 use crate::stripe::{Failure, NOT_SET_UP, NewSession, Session, Stripe};

@@ -13,8 +13,9 @@ use kit::{Answer, Problem, host, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::intents::{at_stripe, require_wanted};
+use crate::due::require_wanted;
 use crate::model::{Payment, SELECT};
+use crate::opening::at_stripe;
 use crate::request::NoCardData;
 use crate::settle::settle_now;
 use crate::standing::Standing;
