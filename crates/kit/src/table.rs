@@ -23,8 +23,8 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{ContentBuilder, RefOr};
 
+use crate::accept::preferred;
 use crate::api::{Describe, Request, Respond, answers_json};
-use crate::representation::preferred;
 use crate::{Answer, Problem, host};
 
 pub use csv::Terminator;
