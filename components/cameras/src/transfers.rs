@@ -37,14 +37,19 @@ pub struct CctvTransferWish {
 #[schema(as = CctvTransfersAsked)]
 pub struct Asked {
     /// In words.
+    #[schema(example = "Initiated 2 video transfers to Google Cloud Storage")]
     message: String,
     /// How many recordings were looked at.
+    #[schema(example = 1)]
     total_recordings: usize,
     /// How many stretches of recordings wait to be uploaded now, that did not before.
+    #[schema(example = 2)]
     initiated_transfers: usize,
     /// How many recordings are uploaded, or were asked for already.
+    #[schema(example = 0)]
     already_transferred: usize,
     /// How many cannot be uploaded: they go on, or there is nothing of them yet.
+    #[schema(example = 0)]
     failed_initiations: usize,
     /// The uploads that were added or are tried again.
     transfer_ids: Vec<String>,

@@ -143,8 +143,10 @@ impl Item {
 #[derive(Serialize, ToSchema)]
 pub struct PaymentSetup {
     /// Whether payments can be made at all.
+    #[schema(example = true)]
     is_set_up: bool,
     /// Whether they can be made on a page of Stripe's, by `POST /api/payments/checkout`.
+    #[schema(example = true)]
     has_checkout: bool,
 }
 
