@@ -39,8 +39,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// The files under `migrations/`, by their number: `(name, text)`.
 fn migrations() -> Result<String, Box<dyn Error>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations").canonicalize()?;
-    println!("cargo::rerun-if-changed={}", folder.display());
+    println!("cargo::rerun-if-changed=../../migrations");
+    // Asked for when it runs: compiled in, it would be the checkout in which this was built, which may share its target directory with others.
+    let folder = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../migrations").canonicalize()?;
     let mut files = fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
     files.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
     files.sort();

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations").canonicalize()?;
-    println!("cargo::rerun-if-changed={}", folder.display());
+    println!("cargo::rerun-if-changed=../../migrations");
+    // Asked for when it runs: compiled in, it would be the checkout in which this was built, which may share its target directory with others.
+    let package = env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?;
+    let folder = Path::new(&package).join("../../migrations").canonicalize()?;
     let files = fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
     let mut files: Vec<_> = files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "sql")).collect();
     files.sort();

@@ -13,8 +13,8 @@ use clap::Parser as _;
 use futures::future::join_all;
 use gatehouse::backup::{self, Made, Restored};
 use gatehouse_tests::disk::SmallDisk;
-use gatehouse_tests::eventually;
 use gatehouse_tests::process::{Process, serve_if_asked};
+use gatehouse_tests::{eventually, rfc3339};
 use serde_json::{Value, json};
 
 #[path = "backup/refusals.rs"]
@@ -107,12 +107,12 @@ async fn what_was_acknowledged_before_it_began_is_in_it_and_the_restored_applica
                 if stop.load(Ordering::Relaxed) {
                     return;
                 }
-                let at = chrono::DateTime::from_timestamp_millis(base_ms + sender * 500_000 + count).unwrap();
-                let timestamp = at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+                let at = base_ms + sender * 500_000 + count;
+                let timestamp = rfc3339(at);
                 let reading = json!({"device_code": device, "voltage": 230.0, "current": 1.0, "power_factor": 1.0, "timestamp": timestamp});
                 let sent = Instant::now();
                 operator.post("/api/telemetry/", reading).await.expect(201);
-                heard.lock().unwrap().push((at.timestamp_millis(), sent.elapsed()));
+                heard.lock().unwrap().push((at, sent.elapsed()));
             }
         }
     });

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use gatehouse_tests::process::{Process, serve_if_asked};
+use gatehouse_tests::rfc3339;
 use reqwest::Method;
 use serde_json::json;
 
@@ -36,13 +37,13 @@ async fn kill_9_under_load_loses_no_acknowledged_reading() {
             let (operator, device, heard) = (&operator, &device, &heard);
             async move {
                 for count in 0.. {
-                    let at = chrono::DateTime::from_timestamp_millis(base_ms + sender * 50_000 + count).unwrap();
-                    let timestamp = at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+                    let at = base_ms + sender * 50_000 + count;
+                    let timestamp = rfc3339(at);
                     let reading = json!({
                         "device_code": device, "voltage": 230.0, "current": 1.0, "power_factor": 1.0, "timestamp": timestamp,
                     });
                     match operator.request(Method::POST, "/api/telemetry/").json(&reading).send().await {
-                        Ok(answer) if answer.status() == 201 => heard.lock().unwrap().push(at.timestamp_millis()),
+                        Ok(answer) if answer.status() == 201 => heard.lock().unwrap().push(at),
                         Ok(answer) => panic!("{}", answer.status()),
                         Err(_) => return,
                     }

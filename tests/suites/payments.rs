@@ -248,6 +248,7 @@ async fn staff_gives_money_back() {
     assert_eq!(operator.post(&refund, json!({})).await.expect_problem(409)["reason"], "nothing_left");
     confirm(&driver, &reservation, "pm_card_visa").await.expect(200);
     operator.post(&refund, json!({"amount": 0})).await.expect_invalid(&["amount"]);
+    operator.post(&refund, json!({"ammount": 1500})).await.expect_invalid(&["ammount"]);
     let too_much = operator.post(&refund, json!({"amount": 4001})).await.expect_problem(409);
     assert_eq!(too_much["left"], 4000);
     let keyed = operator.header("idempotency-key", &unique("key"));

@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use gatehouse_tests::process::{Process, serve_if_asked};
 use gatehouse_tests::stripe::{KEY, Stripe, WEBHOOK_SECRET, event, sign};
-use gatehouse_tests::{App, Client, Place, unique};
+use gatehouse_tests::{App, Client, Place, rfc3339, unique};
 use reqwest::Method;
 use serde_json::{Value, json};
 use support::{assert_no_overlap, minutes};
@@ -88,8 +88,7 @@ async fn run_driver(race: &Race<'_>, driver: &Client, seed: usize, attempts: usi
         let hour = i64::try_from(rng.below(6)).unwrap();
         let start = base_ms + hour * 3_600_000;
         let end = start + 3_600_000 + i64::try_from(rng.below(3)).unwrap() * 1_800_000;
-        let time = |ms: i64| chrono::DateTime::from_timestamp_millis(ms).unwrap().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
-        let mut body = json!({"start": time(start), "end": time(end), "vehicle_plate": format!("GJ{seed:06}")});
+        let mut body = json!({"start": rfc3339(start), "end": rfc3339(end), "vehicle_plate": format!("GJ{seed:06}")});
         if rng.below(2) == 0 {
             body["spot_id"] = json!(place.spots[usize::try_from(rng.below(place.spots.len() as u64)).unwrap()]);
         } else {
@@ -280,8 +279,7 @@ async fn two_hundred_drivers_race_for_the_same_spots() {
     assert_eq!(open, 0);
     // What is offered now is just what nobody keeps.
     let kept = count(&app, &format!("status = 'confirmed' and starts_at < {} and ends_at > {base_ms}", base_ms + 3_600_000));
-    let time = |ms: i64| chrono::DateTime::from_timestamp_millis(ms).unwrap().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
-    let path = format!("/api/spots/available?site={}&from={}&to={}", place.site, time(base_ms), time(base_ms + 3_600_000));
+    let path = format!("/api/spots/available?site={}&from={}&to={}", place.site, rfc3339(base_ms), rfc3339(base_ms + 3_600_000));
     let offered = app.anonymous().get(&path).await.expect(200)["items"].as_array().unwrap().len();
     assert_eq!(i64::try_from(offered).unwrap() + kept, 12);
 }

@@ -149,7 +149,7 @@ const REPLAY: &str = concatcp!(
 
 /// Which dead letters are to be sent again.
 #[derive(Input)]
-#[input(example = r#"{"channel": "sms", "topic": "emergency.reported"}"#)]
+#[input(refuse_unknown, example = r#"{"channel": "sms", "topic": "emergency.reported"}"#)]
 pub struct DeadLetters {
     /// Only those of this channel, by its name.
     channel: Option<Text<1, 32>>,
@@ -187,7 +187,7 @@ const REPLAY_ALL: &str = concatcp!(
 /// Queues dead letters again, for another 24 hours: all of them, or those of a channel or a topic.
 ///
 /// The oldest first, up to 500 at once. Asked twice, none is sent twice: what is queued is no dead letter. What is no longer true by then is dropped
-/// and not sent.
+/// and not sent. A field that is not known is refused: misspelt, it would mean all of them.
 #[utoipa::path(post, path = "/api/dispatch/messages/replay")]
 pub async fn replay_all(
     caller: Caller<Admin>,

@@ -91,6 +91,7 @@ pub struct PasswordResetVerified {
 #[derive(Serialize, ToSchema)]
 pub struct PasswordResetDone {
     /// In a sentence.
+    #[schema(example = "The password is set: sign in with it.")]
     message: &'static str,
 }
 

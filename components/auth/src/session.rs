@@ -12,15 +12,20 @@ use crate::tokens::{self, Subject};
 #[derive(Serialize, ToSchema)]
 pub struct Session {
     /// The access token, for `Authorization: Bearer`.
+    #[schema(example = "eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl")]
     access: String,
     /// The same, by the name that OAuth 2 gives it.
+    #[schema(example = "eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl")]
     access_token: String,
     /// Good for one use; the answer to that has the next one. Left out where it is in a cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "q3VYb0c5l2mXo4t7Jk8sVd1aWf6hPz9uRe0yTn3gLiM")]
     refresh: Option<String>,
     /// `Bearer`.
+    #[schema(example = "Bearer")]
     token_type: &'static str,
     /// How long the access token lives, seconds.
+    #[schema(example = 900)]
     expires_in: i64,
     /// Who is logged in.
     user: SessionUser,
@@ -30,10 +35,13 @@ pub struct Session {
 #[derive(Serialize, ToSchema)]
 struct SessionUser {
     /// The user's id.
+    #[schema(example = "019c2848-5c40-7000-8000-000000000001")]
     id: String,
     /// The address that it logs in with.
+    #[schema(example = "asha@example.org")]
     email: String,
     /// The name by which it is addressed.
+    #[schema(example = "Asha")]
     name: String,
     /// What it may do.
     role: Role,

@@ -90,17 +90,23 @@ fn key_pair(seed: &str) -> Result<Ed25519KeyPair, Problem> {
 #[derive(Serialize, ToSchema)]
 struct Jwk {
     /// `OKP`.
+    #[schema(example = "OKP")]
     kty: &'static str,
     /// `Ed25519`.
+    #[schema(example = "Ed25519")]
     crv: &'static str,
     /// `EdDSA`.
+    #[schema(example = "EdDSA")]
     alg: &'static str,
     /// `sig`.
     #[serde(rename = "use")]
+    #[schema(example = "sig")]
     usage: &'static str,
     /// The thumbprint of the key (RFC 7638), which tokens name in their header.
+    #[schema(example = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k")]
     kid: String,
     /// The 32 bytes of the point as base64url.
+    #[schema(example = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")]
     x: String,
 }
 

@@ -85,6 +85,7 @@ impl Keys {
 #[derive(Serialize, ToSchema)]
 pub struct TicketKeys {
     /// `GHT1`.
+    #[schema(example = "GHT1")]
     format: &'static str,
     /// Two while a key is rotated.
     keys: Vec<TicketKey>,
@@ -94,15 +95,20 @@ pub struct TicketKeys {
 #[derive(Serialize, ToSchema)]
 pub struct TicketKey {
     /// How a ticket names it: the first four bytes of its SHA-256, in hex.
+    #[schema(example = "21fe31df")]
     kid: String,
     /// `OKP`.
+    #[schema(example = "OKP")]
     kty: &'static str,
     /// `Ed25519`.
+    #[schema(example = "Ed25519")]
     crv: &'static str,
     /// `sig`.
     #[serde(rename = "use")]
+    #[schema(example = "sig")]
     usage: &'static str,
     /// The key in base64url.
+    #[schema(example = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")]
     x: String,
 }
 

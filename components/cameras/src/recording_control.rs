@@ -35,8 +35,10 @@ pub struct CctvRecordingWish {
 #[schema(as = CctvRecordingDone)]
 pub struct Done {
     /// In words.
+    #[schema(example = "Recording started")]
     message: &'static str,
     /// The recording.
+    #[schema(example = "019c2a5e-4b00-7000-8000-0123456789ab")]
     recording_id: String,
 }
 

@@ -24,7 +24,7 @@ const MOST: i64 = 500;
 
 /// Which recordings are to be uploaded.
 #[derive(Input)]
-#[input(example = r#"{"recording_ids": ["019c2a5e-4b00-7000-8000-0123456789ab"]}"#)]
+#[input(refuse_unknown, example = r#"{"recording_ids": ["019c2a5e-4b00-7000-8000-0123456789ab"]}"#)]
 pub struct CctvTransferWish {
     /// Their ids; all that have ended and were never asked for, at most 500, when it is left out, which only administrators may.
     recording_ids: Option<List<Id, 1, 500>>,
@@ -37,14 +37,19 @@ pub struct CctvTransferWish {
 #[schema(as = CctvTransfersAsked)]
 pub struct Asked {
     /// In words.
+    #[schema(example = "Initiated 2 video transfers to Google Cloud Storage")]
     message: String,
     /// How many recordings were looked at.
+    #[schema(example = 1)]
     total_recordings: usize,
     /// How many stretches of recordings wait to be uploaded now, that did not before.
+    #[schema(example = 2)]
     initiated_transfers: usize,
     /// How many recordings are uploaded, or were asked for already.
+    #[schema(example = 0)]
     already_transferred: usize,
     /// How many cannot be uploaded: they go on, or there is nothing of them yet.
+    #[schema(example = 0)]
     failed_initiations: usize,
     /// The uploads that were added or are tried again.
     transfer_ids: Vec<String>,
@@ -62,7 +67,8 @@ struct Waiting {
 
 /// Has recordings uploaded to Google Cloud Storage: each stretch as an object of its own. Takes the access level `admin`.
 ///
-/// Uploads that were given up are tried again. Work on them is the scheduled run's; what waits is never removed.
+/// Uploads that were given up are tried again. Work on them is the scheduled run's; what waits is never removed. A field that is not known is
+/// refused: misspelt, it would mean all recordings.
 #[utoipa::path(
     post,
     path = "/v0/api/cctv/recordings/transfer-to-gcp",

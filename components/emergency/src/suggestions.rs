@@ -43,18 +43,24 @@ pub struct Suggestions {
 #[derive(Serialize, ToSchema)]
 pub struct Suggestion {
     /// The resource's id.
+    #[schema(example = "019c2848-5c40-7000-8000-000000000001")]
     resource_id: String,
     /// The resource's type.
+    #[schema(example = "ambulance")]
     r#type: String,
     /// The resource's name.
+    #[schema(example = "Ambulance 2")]
     name: String,
     /// How its crew is reached.
+    #[schema(example = "+91 98765 43210")]
     contact: Option<String>,
     /// Where it stands; the temple's place when it says of none of its own.
     location: Location,
     /// By the great circle, metres; null when nobody knows where the emergency is.
+    #[schema(example = 420.5)]
     distance_m: Option<f64>,
     /// Whether the position that it was measured from is no more than a hint.
+    #[schema(example = false)]
     distance_approximate: bool,
 }
 

@@ -3,9 +3,9 @@
 use axum::response::{IntoResponse, Response};
 use http::header::VARY;
 use http::{HeaderMap, HeaderValue};
+use kit::accept::preferred;
 use kit::api::{Request, Respond, answers_json};
 use kit::kept::Publication;
-use kit::representation::preferred;
 use serde::Serialize;
 use std::marker::PhantomData;
 use utoipa::ToSchema;

@@ -1,9 +1,8 @@
 //! What a message tells, by the present state of its cause: what is no longer true is not told, and what has changed is told as it is now.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+mod group;
 
-use domain::alert_group::{self, NAMED};
+use domain::alert_group;
 use domain::dispatch::{ALERT_TOPICS, ENDED_TOPICS, untrue};
 use kit::db::{Database, Fetch as _};
 use kit::row::FromRow;
@@ -12,7 +11,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::channels::{Content, is_read_by_people};
-use crate::expand::ALERT_TOPICS_SQL;
+pub use group::Groups;
+use group::{Group, Member};
 
 /// What is to become of a message that is due.
 pub enum Verdict {
@@ -65,79 +65,6 @@ pub fn read(messages: &str, now: i64) -> Result<Vec<Cause>, Problem> {
          where m.id in (select value from json_each(?1))",
         params![messages, now],
     )
-}
-
-/// Groups that were looked up, by their ids: a storm has as many messages as there are contacts.
-#[derive(Default)]
-pub struct Groups(HashMap<i64, Group>);
-
-struct Group {
-    alert_type: String,
-    site: Option<String>,
-    site_name: Option<String>,
-    members: Vec<Member>,
-}
-
-/// An alert of a group; without a status it was deleted.
-#[derive(FromRow)]
-struct Member {
-    id: String,
-    status: Option<String>,
-    subject: Option<String>,
-    message: Option<String>,
-    document: Option<String>,
-}
-
-#[derive(FromRow)]
-struct GroupHead {
-    alert_type: String,
-    site: String,
-    site_name: Option<String>,
-}
-
-const MEMBERS: &str = const_format::concatcp!(
-    "select o.subject as id, a.status, a.subject, a.message, d.document
-     from (select subject, min(id) as first from outbox where group_id = ?1 and topic in (",
-    ALERT_TOPICS_SQL,
-    ") group by subject) o
-     left join alerts a on a.id = o.subject left join alert_documents d on d.id = o.subject
-     order by o.first"
-);
-
-impl Groups {
-    fn find(&mut self, id: i64) -> Result<Option<&Group>, Problem> {
-        match self.0.entry(id) {
-            Entry::Occupied(found) => Ok(Some(found.into_mut())),
-            Entry::Vacant(place) => Ok(Group::read(id)?.map(|group| &*place.insert(group))),
-        }
-    }
-}
-
-impl Group {
-    fn read(id: i64) -> Result<Option<Self>, Problem> {
-        let head: Option<GroupHead> = Database.fetch_optional(
-            "select g.alert_type, g.site, s.name as site_name from alert_groups g left join sites s on s.slug = g.site where g.id = ?",
-            params![id],
-        )?;
-        let Some(GroupHead { alert_type, site, site_name }) = head else { return Ok(None) };
-        let members = Database.fetch_all(MEMBERS, params![id])?;
-        Ok(Some(Self { alert_type, site: (!site.is_empty()).then_some(site), site_name, members }))
-    }
-}
-
-impl Member {
-    /// Whether it is still to be told: on a rung of the ladder only what nobody has acknowledged.
-    fn is_open(&self, is_escalated: bool) -> bool {
-        match self.status.as_deref() {
-            Some("active") => true,
-            Some("acknowledged") => !is_escalated,
-            _ => false,
-        }
-    }
-
-    fn name(&self) -> &str {
-        self.subject.as_deref().or(self.message.as_deref()).unwrap_or(&self.id)
-    }
 }
 
 impl Cause {
@@ -213,22 +140,6 @@ impl Cause {
             told,
             group: group.and_then(|group| serde_json::value::to_raw_value(&group).ok()),
         }
-    }
-}
-
-impl Group {
-    fn site_name(&self) -> Option<&str> {
-        self.site_name.as_deref().or(self.site.as_deref())
-    }
-
-    /// What programs are told of a group.
-    fn summary(&self, open: &[&Member]) -> Value {
-        let alerts: Vec<Value> = open
-            .iter()
-            .take(NAMED)
-            .map(|member| json!({ "id": member.id, "subject": member.subject, "message": member.message }))
-            .collect();
-        json!({ "alert_type": self.alert_type, "site": self.site, "total": self.members.len(), "open": open.len(), "alerts": alerts })
     }
 }
 

@@ -6,7 +6,7 @@ use domain::dispatch::MessageState;
 use domain::time::DAY_MS;
 use kit::db::{self, Executor as _};
 use kit::scheduled::{BATCH, Step, due, run_steps};
-use kit::{Problem, config, idempotency, params};
+use kit::{Problem, idempotency, params, retention};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -44,9 +44,9 @@ struct Kept {
 impl Kept {
     async fn load() -> Result<Self, Problem> {
         Ok(Self {
-            events_ms: days(config::number("events_days", EVENTS_DAYS).await?),
-            messages_ms: days(config::number("messages_days", MESSAGES_DAYS).await?),
-            audit_ms: days(config::number("audit_days", 0).await?),
+            events_ms: retention::kept_ms("events_days", EVENTS_DAYS).await?,
+            messages_ms: retention::kept_ms("messages_days", MESSAGES_DAYS).await?,
+            audit_ms: retention::kept_ms("audit_days", 0).await?,
         })
     }
 
@@ -83,11 +83,6 @@ impl Kept {
     fn oldest_audit(self) -> String {
         format!("select 1 from (select ?2), ({}) limit 1", self.audit().replace("limit ?2", "limit 1"))
     }
-}
-
-/// So many days, milliseconds. What is kept for ever is kept longer than there has been time.
-const fn days(days: i64) -> i64 {
-    if days <= 0 { i64::MAX / 2 } else { days.saturating_mul(DAY_MS) }
 }
 
 /// Removes them.
@@ -163,17 +158,4 @@ fn remove_audit(kept: Kept, now: i64) -> Result<usize, Problem> {
         let gone = db.run(&format!("delete from audit_log where id in ({old}) returning 1"), params![now, BATCH])?;
         Ok::<_, Problem>(gone.len())
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_days_are_for_ever() {
-        assert_eq!(days(1), DAY_MS);
-        assert!(days(0) > 200_000 * DAY_MS && days(-3) > 200_000 * DAY_MS);
-        assert!(1_800_000_000_000_i64.checked_sub(days(0)).is_some(), "SQLite's integers hold the difference");
-        assert!(days(i64::MAX) == i64::MAX, "an absurd number is for ever as well");
-    }
 }

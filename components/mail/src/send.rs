@@ -83,8 +83,10 @@ impl Field for MailRecipient {
 #[derive(Serialize, ToSchema)]
 pub struct BulkMail {
     /// Finds its mails in the list of messages.
+    #[schema(example = "019c2848-5c40-7000-8000-000000000001")]
     batch_id: String,
     /// How many of the accepted ones are not sent, since they are on the suppression list.
+    #[schema(example = 1)]
     suppressed: usize,
     #[serde(flatten)]
     tally: Tally,

@@ -185,10 +185,13 @@ pub struct MailPreview {
 #[derive(Serialize, ToSchema)]
 pub struct FilledMail {
     /// The subject.
+    #[schema(example = "Your booking of 4 February")]
     subject: String,
     /// The plain text.
+    #[schema(example = "Namaste Asha, the gate opens at 06:00.")]
     text: String,
     /// The same as HTML; null when the template has none.
+    #[schema(example = "<p>Namaste Asha, the gate opens at 06:00.</p>")]
     html: Option<String>,
 }
 

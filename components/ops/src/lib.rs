@@ -28,6 +28,7 @@ kit::component!(api);
 #[derive(Serialize, ToSchema)]
 struct Health {
     /// `ok`.
+    #[schema(example = "ok")]
     status: &'static str,
 }
 

@@ -23,14 +23,19 @@ use crate::spots::TOPICS;
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct SlotZone {
     /// The zone's code.
+    #[schema(example = "B1")]
     zone_code: String,
     /// The zone's name.
+    #[schema(example = "Basement 1")]
     name: String,
     /// The site's slug.
+    #[schema(example = "city-centre")]
     site: String,
     /// All slots.
+    #[schema(example = 40)]
     total: i64,
     /// Slots where anyone may park.
+    #[schema(example = 12)]
     available: i64,
 }
 
@@ -72,15 +77,19 @@ pub async fn list_zones(_: Caller<SignedIn>, Now(now): Now, listing: Listing<Zon
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct ParkingSlot {
     /// The spot's code.
+    #[schema(example = "PARK-B1-S005")]
     slot_code: String,
     /// The zone's code.
+    #[schema(example = "B1")]
     zone: String,
     /// The site's slug.
+    #[schema(example = "city-centre")]
     site: String,
     /// What it is for.
     kind: Kind,
     /// `available` where anyone may park, else `occupied`.
     #[row(with = slot_status)]
+    #[schema(example = "available")]
     status: &'static str,
 }
 

@@ -13,8 +13,8 @@ use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::intents::{Opened, Way, open_at_stripe};
 use crate::model::Payment;
+use crate::opening::{Opened, Way, open_at_stripe};
 use crate::request::NoCardData;
 use crate::standing::public_origin;
 use crate::stripe::{Failure, NOT_SET_UP, NewSession, Session, Stripe};
@@ -143,8 +143,10 @@ impl Item {
 #[derive(Serialize, ToSchema)]
 pub struct PaymentSetup {
     /// Whether payments can be made at all.
+    #[schema(example = true)]
     is_set_up: bool,
     /// Whether they can be made on a page of Stripe's, by `POST /api/payments/checkout`.
+    #[schema(example = true)]
     has_checkout: bool,
 }
 

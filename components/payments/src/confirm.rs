@@ -13,8 +13,9 @@ use kit::{Answer, Problem, host, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::intents::{at_stripe, require_wanted};
+use crate::due::require_wanted;
 use crate::model::{Payment, SELECT};
+use crate::opening::at_stripe;
 use crate::request::NoCardData;
 use crate::settle::settle_now;
 use crate::standing::Standing;
@@ -57,23 +58,30 @@ fn is_payment_method(text: &str) -> bool {
 #[derive(Serialize, ToSchema)]
 pub struct PaymentConfirmation {
     /// The payment's id.
+    #[schema(example = "019c2848-5c40-7000-8000-000000000001")]
     payment_id: String,
     /// The id of the payment intent at Stripe, `pi_…`; null while nobody has tried to pay on the checkout page.
+    #[schema(example = "pi_3MtwBwLkdIwHu7ix28a3tqPa")]
     payment_intent_id: Option<String>,
     /// The id of the reservation that is paid for.
+    #[schema(example = "019c2848-5c40-7000-8000-000000000002")]
     reservation_id: String,
     /// What is paid, minor units of `currency`.
+    #[schema(example = 4000)]
     amount: i64,
     /// ISO 4217, such as `INR`.
+    #[schema(example = "INR")]
     currency: String,
     /// In Stripe's words. `requires_action`: the device has a step to take, with `client_secret`. `open`, `expired`: of a checkout page on which
     /// nobody has paid.
+    #[schema(example = "succeeded")]
     status: String,
     /// With what the driver's device goes on at Stripe; null when there is nothing left to do.
     client_secret: Option<String>,
     /// How the reservation is by now.
     reservation_status: Status,
     /// What goes back by itself: the payment came too late, or was not needed.
+    #[schema(example = 0)]
     refunded: i64,
 }
 

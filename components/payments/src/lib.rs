@@ -6,9 +6,11 @@
 
 mod checkout;
 mod confirm;
+mod due;
 mod intents;
 mod list;
 mod model;
+mod opening;
 mod read;
 mod refund;
 mod request;

@@ -26,7 +26,7 @@ pub const TAKES_UP: Duration = Duration::from_secs(15);
 
 /// What staff gives back.
 #[derive(Input)]
-#[input(example = r#"{"amount": 1500}"#)]
+#[input(refuse_unknown, example = r#"{"amount": 1500}"#)]
 pub struct NewRefund {
     /// Minor units; all that is left when it is not sent.
     amount: Option<Int<1, { u32::MAX as i64 }>>,
@@ -42,7 +42,8 @@ struct Balance {
 
 /// Gives money of a payment back.
 ///
-/// Answers with the payment. An empty body gives back all that is left.
+/// Answers with the payment. An empty body gives back all that is left. A field that is not known is refused: misspelt, it would mean all that is
+/// left.
 #[utoipa::path(post, path = "/api/payments/{id}/refund", responses((
     status = 409,
     description = "`reason` is `nothing_left`: the payment has brought in nothing, or less than that is `left` of it; what is disputed is not left."

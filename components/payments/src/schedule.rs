@@ -12,8 +12,8 @@ use kit::{Problem, host, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::intents::fail;
 use crate::model::{COLUMNS, Payment, UNDERWAY};
+use crate::opening::fail;
 use crate::refund::{self, TAKES_UP};
 use crate::settle::settle;
 use crate::standing::Standing;

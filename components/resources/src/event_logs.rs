@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use const_format::concatcp;
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LINK, VARY};
+use http::header::{CONTENT_TYPE, LINK, VARY};
 use http::{HeaderMap, HeaderValue, Uri};
 use kit::api::{Request, Respond};
 use kit::caller::{Admin, Caller};
@@ -15,14 +15,11 @@ use kit::page::{Listing, Page};
 use kit::request::Now;
 use kit::row::{FromRow, Json as JsonColumn, Row};
 use kit::select::Select;
-use kit::table::{self, inert};
+use kit::table::{self, Format, TableRow, Terminator, describe_rows};
 use kit::{Answer, Problem, actor, params};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use strum::{EnumString, IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{ContentBuilder, RefOr};
 
 use crate::audit_id;
 
@@ -69,16 +66,15 @@ pub const SELECT: &str = concatcp!(
      from audit_log where "
 );
 
-/// How the lines are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
-#[strum(serialize_all = "snake_case", const_into_str)]
-pub enum Format {
-    Json,
-    Csv,
-    Ndjson,
+impl TableRow for AuditLine {
+    // Who reads columns by their place finds them where they were before there were names: these are at the end.
+    const COLUMNS: &'static [&'static str] = &["id", "at", "actor", "action", "entity", "subject", "detail", "actor_name"];
+    // As before there were other tables.
+    const LINE_END: Terminator = Terminator::Any(b'\n');
 }
 
-kit::text_enum!(Format);
+/// What a file of lines is called, without its suffix.
+pub const FILE: &str = "event-logs";
 
 /// Which lines.
 #[derive(Input)]
@@ -118,12 +114,7 @@ impl IntoResponse for AuditLines {
 impl Respond for AuditLines {
     fn describe(request: &mut Request<'_>) {
         Page::<AuditLine>::describe(request);
-        if let Some(RefOr::T(response)) = request.operation.responses.responses.get_mut("200") {
-            for media_type in ["text/csv", "application/x-ndjson"] {
-                let text = ObjectBuilder::new().schema_type(Type::String);
-                response.content.insert(media_type.to_owned(), RefOr::T(ContentBuilder::new().schema(Some(text)).build()));
-            }
-        }
+        describe_rows(request);
     }
 }
 
@@ -142,7 +133,7 @@ pub async fn list(_: Caller<Admin>, Now(now): Now, headers: HeaderMap, uri: Uri,
     let is_more = lines.len() > MAX_EXPORTED;
     lines.truncate(MAX_EXPORTED);
     let next = lines.last().filter(|_| is_more).map(|last| next_address(&uri, format, last, now)).transpose()?;
-    export(&lines, format, next).map(AuditLines::Export)
+    export(lines, format, next).map(AuditLines::Export)
 }
 
 fn lines(listing: &Listing<Filters>, limit: i64) -> Result<Vec<AuditLine>, Problem> {
@@ -164,17 +155,6 @@ fn key(line: &AuditLine) -> (i64, i64) {
     (line.at.0, line.number)
 }
 
-impl Format {
-    /// What `Accept` prefers, as of every table.
-    fn accepted(headers: &HeaderMap) -> Self {
-        match table::Format::accepted(headers) {
-            table::Format::Json => Self::Json,
-            table::Format::Csv => Self::Csv,
-            table::Format::Ndjson => Self::Ndjson,
-        }
-    }
-}
-
 /// The address of the lines after this one: the same question, which names its format.
 fn next_address(uri: &Uri, format: Format, last: &AuditLine, now: i64) -> Result<String, Problem> {
     let query = uri.query().unwrap_or_default();
@@ -187,38 +167,17 @@ fn next_address(uri: &Uri, format: Format, last: &AuditLine, now: i64) -> Result
     Ok(format!("{}?{query}&cursor={cursor}", uri.path()))
 }
 
-fn export(lines: &[AuditLine], format: Format, next: Option<String>) -> Answer<Response> {
-    let (body, content_type, disposition) = match format {
-        Format::Csv => (csv(lines)?, "text/csv; charset=utf-8", "attachment; filename=\"event-logs.csv\""),
-        Format::Json | Format::Ndjson => (ndjson(lines)?, "application/x-ndjson", "attachment; filename=\"event-logs.ndjson\""),
-    };
-    let mut response = ([(CONTENT_TYPE, content_type), (CONTENT_DISPOSITION, disposition)], body).into_response();
+fn export(lines: Vec<AuditLine>, format: Format, next: Option<String>) -> Answer<Response> {
+    let mut response = table::file(format, FILE, lines)?;
+    let headers = response.headers_mut();
+    if format == Format::Csv {
+        // Without the parameter of other tables, which those who compare the whole value do not expect.
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    }
     if let Some(next) = next {
-        let link = HeaderValue::try_from(format!("<{next}>; rel=\"next\"")).map_err(Problem::internal)?;
-        response.headers_mut().insert(LINK, link);
+        headers.insert(LINK, HeaderValue::try_from(format!("<{next}>; rel=\"next\"")).map_err(Problem::internal)?);
     }
     Ok(response)
-}
-
-fn csv(lines: &[AuditLine]) -> Result<Vec<u8>, Problem> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["id", "at", "actor", "action", "entity", "subject", "detail", "actor_name"]).map_err(Problem::internal)?;
-    for line in lines {
-        let at = domain::time::format_rfc3339(line.at.0);
-        let detail = line.detail.as_ref().map(|detail| detail.0.get()).unwrap_or_default();
-        let record = [&*line.id, &*at, &*line.actor, &*line.action, &*line.entity, &*line.subject, detail, &*line.actor_name];
-        writer.write_record(record.map(|field| inert(field).into_owned())).map_err(Problem::internal)?;
-    }
-    writer.into_inner().map_err(Problem::internal)
-}
-
-pub fn ndjson(lines: &[AuditLine]) -> Result<Vec<u8>, Problem> {
-    let mut body = Vec::new();
-    for line in lines {
-        serde_json::to_writer(&mut body, line).map_err(Problem::internal)?;
-        body.push(b'\n');
-    }
-    Ok(body)
 }
 
 /// Returns a line of the audit trail.
@@ -232,24 +191,7 @@ pub async fn read(_: Caller<Admin>, Path(id): Path<String>) -> Answer<Json<Audit
 
 #[cfg(test)]
 mod tests {
-    use http::header::ACCEPT;
-
     use super::*;
-
-    fn asked(accept: &str) -> Format {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, accept.parse().unwrap());
-        Format::accepted(&headers)
-    }
-
-    #[test]
-    fn the_preferred_known_media_type_is_given() {
-        assert_eq!(asked("text/csv"), Format::Csv);
-        assert_eq!(asked("text/html, Application/X-NDJSON;q=0.9, */*;q=0.1"), Format::Ndjson);
-        assert_eq!(asked("*/*"), Format::Json);
-        assert_eq!(asked("application/json, text/csv"), Format::Json);
-        assert_eq!(Format::accepted(&HeaderMap::new()), Format::Json);
-    }
 
     #[test]
     fn the_next_address_names_the_format_that_accept_asked_for() {

@@ -4,7 +4,7 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use const_format::concatcp;
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LINK};
+use http::header::LINK;
 use http::{HeaderValue, Uri};
 use kit::api::{Request, Respond};
 use kit::caller::{Admin, Caller};
@@ -12,6 +12,7 @@ use kit::db::{Database, Fetch as _};
 use kit::input::{Id, Input, Timestamp};
 use kit::request::{Body, Now, Query};
 use kit::row::{FromRow, Row};
+use kit::table::{self, Format};
 use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -19,7 +20,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{ContentBuilder, ResponseBuilder};
 
 use crate::audit_id;
-use crate::event_logs::{AuditLine, MAX_EXPORTED, SELECT, ndjson};
+use crate::event_logs::{AuditLine, FILE, MAX_EXPORTED, SELECT};
 
 /// From where on.
 #[derive(Input)]
@@ -58,11 +59,10 @@ pub async fn read(_: Caller<Admin>, uri: Uri, Query(filters): Query<Filters>) ->
     let mut lines: Vec<AuditLine> = Database.fetch_all(EXPORT, params![after, MAX_EXPORTED as i64 + 1])?;
     let is_more = lines.len() > MAX_EXPORTED;
     lines.truncate(MAX_EXPORTED);
-    let headers = [(CONTENT_TYPE, "application/x-ndjson"), (CONTENT_DISPOSITION, "attachment; filename=\"event-logs.ndjson\"")];
-    let mut response = (headers, ndjson(&lines)?).into_response();
-    if let Some(last) = lines.last().filter(|_| is_more) {
-        let next = HeaderValue::try_from(format!("<{}?after={}>; rel=\"next\"", uri.path(), last.id)).map_err(Problem::internal)?;
-        response.headers_mut().insert(LINK, next);
+    let next = lines.last().filter(|_| is_more).map(|last| format!("<{}?after={}>; rel=\"next\"", uri.path(), last.id));
+    let mut response = table::file(Format::Ndjson, FILE, lines)?;
+    if let Some(next) = next {
+        response.headers_mut().insert(LINK, HeaderValue::try_from(next).map_err(Problem::internal)?);
     }
     Ok(Lines(response))
 }

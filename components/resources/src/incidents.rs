@@ -1,5 +1,7 @@
 //! `/api/incidents`: what has happened, written down by operators. Every version of each is kept.
 
+mod request;
+
 use axum::Json;
 use axum::extract::Path;
 use const_format::concatcp;
@@ -7,7 +9,7 @@ use domain::emergency::Severity;
 use kit::api::{Created, NoContent};
 use kit::caller::{Caller, Operator};
 use kit::db::{Database, DbError, Executor, Fetch as _};
-use kit::input::{Id, Input, Patch, Recent, Slug, Text, Timestamp, TimestampMillis};
+use kit::input::{Id, Input, Slug, Timestamp, TimestampMillis};
 use kit::page::{Listing, Page};
 use kit::problem::FieldErrors;
 use kit::request::{Body, Now};
@@ -19,6 +21,7 @@ use strum::{EnumString, IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 
 use crate::type_word::TypeWord;
+use request::{IncidentChange, NewIncident};
 
 /// Whether an incident is still being worked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr, VariantNames, ToSchema)]
@@ -168,67 +171,6 @@ pub async fn history(_: Caller<Operator>, Path(id): Path<String>) -> Answer<Json
     if items.is_empty() { Err(not_found()) } else { Ok(Json(IncidentHistory { items })) }
 }
 
-/// A new incident.
-#[derive(Input)]
-#[input(read_only("id", "created_at", "created_by", "updated_at", "updated_by", "history"))]
-#[input(example = r#"{
-    "temple_id": "somnath", "type": "fire", "severity": "high", "title": "Fire in the kitchen", "actions": "Put out with a blanket",
-    "occurred_at": "2026-01-04T10:30:00Z"
-}"#)]
-pub struct NewIncident {
-    /// The temple's slug.
-    #[input(alias("site"))]
-    temple_id: Slug,
-    /// What kind it is.
-    #[input(alias("incident_type"))]
-    r#type: TypeWord,
-    /// `medium` when it is not sent.
-    severity: Option<Severity>,
-    /// What it was, in a line.
-    title: Text<1, 200>,
-    /// What happened.
-    description: Option<Text<1, 10_000>>,
-    /// What was done.
-    #[input(alias("actions_taken"))]
-    actions: Option<Text<1, 10_000>>,
-    /// `open` when it is not sent.
-    status: Option<IncidentStatus>,
-    /// The emergency that it was, if it was one.
-    emergency_id: Option<Id>,
-    /// Now when it is not sent.
-    #[input(alias("timestamp"))]
-    occurred_at: Option<Recent>,
-}
-
-/// A change of an incident: what is not sent stays; null clears an optional field.
-#[derive(Input)]
-#[input(read_only("id", "created_at", "created_by", "updated_at", "updated_by", "history"))]
-#[input(example = r#"{"status": "closed", "actions": "Put out; the wiring was replaced"}"#)]
-pub struct IncidentChange {
-    /// The temple's slug.
-    #[input(alias("site"))]
-    temple_id: Option<Slug>,
-    /// What kind it is.
-    #[input(alias("incident_type"))]
-    r#type: Option<TypeWord>,
-    /// How grave it was.
-    severity: Option<Severity>,
-    /// What it was, in a line.
-    title: Option<Text<1, 200>>,
-    /// What happened; null for none.
-    description: Patch<Text<1, 10_000>>,
-    /// What was done.
-    #[input(alias("actions_taken"))]
-    actions: Patch<Text<1, 10_000>>,
-    /// Whether it is closed.
-    status: Option<IncidentStatus>,
-    /// The emergency that it was, if it was one.
-    emergency_id: Patch<Id>,
-    /// When it happened: at most 5 minutes ahead.
-    #[input(alias("timestamp"))]
-    occurred_at: Option<Recent>,
-}
-
 /// 422 naming the temple, the emergency or both, since a broken foreign key does not say which it is.
 fn refused(error: DbError, db: &dyn Executor, temple: Option<&str>, emergency: Option<&str>) -> Problem {
     if !matches!(error, DbError::Foreign) {
@@ -341,16 +283,4 @@ pub async fn delete(caller: Caller<Operator>, Now(now): Now, Path(id): Path<Stri
         params![id, now, &caller.0.id],
     )?;
     if is_deleted { Ok(NoContent) } else { Err(not_found()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn examples_are_valid() {
-        let now = domain::time::parse_rfc3339("2026-02-04T10:30:00Z").unwrap();
-        kit::input::parse::<NewIncident>(NewIncident::example().unwrap().as_bytes(), now).unwrap();
-        kit::input::parse::<IncidentChange>(IncidentChange::example().unwrap().as_bytes(), now).unwrap();
-    }
 }

@@ -57,12 +57,16 @@ pub struct Found {
 #[derive(Serialize, FromRow, ToSchema)]
 pub struct Named {
     /// By which its own route knows it.
+    #[schema(example = "PARK-B1-S005")]
     id: String,
     /// The name that people read.
+    #[schema(example = "PARK-B1-S005")]
     label: String,
     /// What tells it from others of its name: a zone, a day and slot, an address.
+    #[schema(example = "B1")]
     detail: Option<String>,
     /// The slug of its site; null for a person.
+    #[schema(example = "city-centre")]
     site: Option<String>,
 }
 
@@ -72,6 +76,7 @@ pub struct SearchResults {
     /// Of each kind by turns, each in the order of its name.
     items: Vec<Found>,
     /// Whether there is more than is shown: type on.
+    #[schema(example = false)]
     has_more: bool,
 }
 

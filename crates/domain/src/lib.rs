@@ -47,6 +47,7 @@ pub mod refresh;
 pub mod refund;
 pub mod reservation;
 pub mod resource;
+pub mod retention;
 pub mod role;
 pub mod rollup;
 pub mod schedule;

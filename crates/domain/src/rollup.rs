@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::bucket::BucketWidth;
 use crate::health::OFFLINE_MS;
-use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use crate::time::{HOUR_MS, MINUTE_MS};
 
 /// Readings of a device that are further apart than this have a gap between them of which nothing is known, milliseconds: the device was
 /// offline.
@@ -203,16 +203,12 @@ fn push(parts: &mut Vec<Part>, level: Level, width_ms: i64, from: i64, to: i64) 
     }
 }
 
-/// Up to which day what is kept so many days is removed at `now`; 0 days keep it for ever.
-pub const fn removed_before(now: i64, days: i64) -> i64 {
-    if days <= 0 { 0 } else { floor(now.saturating_sub(days.saturating_mul(DAY_MS)), DAY_MS) }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::time::DAY_MS;
 
     fn draw(at: i64, power_w: f64) -> Draw {
         Draw { at, power_w }
@@ -249,14 +245,6 @@ mod tests {
         assert_eq!(levels(BucketWidth::FiveMinutes), [(Day, 9), (Hour, 10), (FiveMinutes, 20), (FiveMinutes, 30), (Raw, 40)]);
         assert_eq!(levels(BucketWidth::Hour), [(Day, 9), (Hour, 10), (Hour, 20), (Hour, 30), (Raw, 40)]);
         assert_eq!(levels(BucketWidth::Day), [(Day, 9), (Day, 10), (Day, 20), (Day, 30), (Raw, 40)]);
-    }
-
-    #[test]
-    fn nothing_is_removed_before_its_days_are_over() {
-        let now = 100 * DAY_MS + 5;
-        assert_eq!(removed_before(now, 90), 10 * DAY_MS);
-        assert_eq!(removed_before(now, 0), 0);
-        assert_eq!(removed_before(now, i64::MAX).min(0), removed_before(now, i64::MAX), "longer than there has been time");
     }
 
     #[test]

@@ -9,6 +9,7 @@ struct StructOptions {
     check: bool,
     example: Option<Expr>,
     read_only: Vec<LitStr>,
+    refuse_unknown: bool,
 }
 
 /// `#[input(…)]` on a field.
@@ -59,6 +60,10 @@ pub fn expand(item: &DeriveInput) -> syn::Result<TokenStream> {
         known.push(quote! { [#(#read_only),*].contains(&name) });
         properties.push(quote! { properties.extend([#(#read_only),*].map(::kit::input::Property::read_only)); });
     }
+    let refuse_unknown = options.refuse_unknown;
+    if refuse_unknown {
+        reads.push(quote! { at.refuse_unknown(object, <Self as ::kit::input::Input>::knows); });
+    }
     let check = options.check.then(|| quote! { value.check(at); });
     let example = options.example.map(|example| {
         quote! {
@@ -75,6 +80,7 @@ pub fn expand(item: &DeriveInput) -> syn::Result<TokenStream> {
             const NAME: &'static str = #title;
             const DESCRIPTION: &'static str = #description;
             const NAMES_PATH: bool = #names_path #(|| #flattened_names_path)*;
+            const REFUSES_UNKNOWN: bool = #refuse_unknown;
 
             fn read(object: &::kit::input::Object, at: &mut ::kit::input::At<'_>) -> ::std::option::Option<Self> {
                 #(#reads)*
@@ -122,8 +128,10 @@ fn struct_options(attributes: &[Attribute]) -> syn::Result<StructOptions> {
                 let names;
                 syn::parenthesized!(names in meta.input);
                 options.read_only.extend(Punctuated::<LitStr, Token![,]>::parse_terminated(&names)?);
+            } else if meta.path.is_ident("refuse_unknown") {
+                options.refuse_unknown = true;
             } else {
-                return Err(meta.error("expected `check`, `example = …` or `read_only(…)`"));
+                return Err(meta.error("expected `check`, `example = …`, `read_only(…)` or `refuse_unknown`"));
             }
             Ok(())
         })?;

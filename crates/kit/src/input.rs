@@ -24,7 +24,8 @@
 //!   think it was changed.
 //! - `#[input(check)]` calls the struct's own `fn check(&self, at: &mut At)`, for rules that bind several fields, when each is good by itself.
 //! - A field's doc comment is its description in the API document; without one, what its type says of itself.
-//! - Unknown fields are left alone: old clients send some.
+//! - Unknown fields are left alone: old clients send some. `#[input(refuse_unknown)]` refuses them, where a field that is not sent means all: a
+//!   misspelt one would reach further than was meant.
 
 /// As parameters of statements.
 macro_rules! parameters {
@@ -90,6 +91,8 @@ pub trait Input: Sized {
     const DESCRIPTION: &'static str;
     /// Whether a field of its own must be the same as a parameter of the path.
     const NAMES_PATH: bool = false;
+    /// Whether a field that it does not know is refused.
+    const REFUSES_UNKNOWN: bool = false;
 
     /// Reads the fields; none when one was refused.
     fn read(object: &Object, at: &mut At<'_>) -> Option<Self>;

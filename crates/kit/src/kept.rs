@@ -5,15 +5,13 @@
 //! kept is what would be made now: a read after an acknowledged write sees it, whichever instance wrote. What changes by the clock alone is
 //! kept until the moment at which it does ([`Made::until`]). A request that looks up its caller has the versions from there ([`noted`]).
 //!
-//! An instance keeps at most [`MAX_BYTES`]; what was asked for least recently goes first, and all may vanish at any moment.
+//! An instance keeps at most a mebibyte ([`store`]); what was asked for least recently goes first, and all may vanish at any moment.
 
 mod document;
 mod noted;
+mod store;
 
-use std::any::Any;
 use std::borrow::Cow;
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use strum::VariantArray;
@@ -23,6 +21,7 @@ use crate::db::{Database, Fetch as _, Value};
 
 pub use document::{AsOf, Kept, Publication};
 pub(crate) use noted::{ALL as ALL_VERSIONS, forget, note};
+use store::{Entry, STORE};
 
 /// What the versions are of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
@@ -175,111 +174,9 @@ pub fn value<T: Keep>(key: &str, sources: Sources, now: i64, make: impl FnOnce()
     Ok(made)
 }
 
-/// The most that an instance keeps.
-const MAX_BYTES: usize = 1024 * 1024;
-
-/// What is larger is made each time: it would drive out too much.
-const MAX_ENTRY: usize = 192 * 1024;
-
-/// The most things that it keeps.
-const MAX_ENTRIES: usize = 64;
-
-thread_local! {
-    static STORE: RefCell<Store> = RefCell::default();
-}
-
-#[derive(Default)]
-struct Store {
-    entries: HashMap<String, Entry>,
-    bytes: usize,
-    asked: u64,
-}
-
-struct Entry {
-    value: Rc<dyn Any>,
-    versions: String,
-    made_at: i64,
-    until: i64,
-    bytes: usize,
-    /// By the store's count, when it was last asked for.
-    asked: u64,
-}
-
-impl Store {
-    /// What was made from these versions and holds now. A clock that was set back is one of which nothing is known.
-    fn get(&mut self, key: &str, versions: &str, now: i64) -> Option<Rc<dyn Any>> {
-        self.asked += 1;
-        let entry = self.entries.get_mut(key)?;
-        entry.asked = self.asked;
-        (entry.versions == versions && entry.made_at <= now && now < entry.until).then(|| Rc::clone(&entry.value))
-    }
-
-    fn put(&mut self, key: &str, entry: Entry) {
-        self.remove(key);
-        if entry.bytes > MAX_ENTRY || entry.until <= entry.made_at {
-            return;
-        }
-        while self.entries.len() >= MAX_ENTRIES || self.bytes + entry.bytes > MAX_BYTES {
-            let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.asked).map(|(key, _)| key.clone());
-            let Some(oldest) = oldest else { break };
-            self.remove(&oldest);
-        }
-        self.asked += 1;
-        self.bytes += entry.bytes;
-        self.entries.insert(key.to_owned(), Entry { asked: self.asked, ..entry });
-    }
-
-    fn remove(&mut self, key: &str) {
-        if let Some(removed) = self.entries.remove(key) {
-            self.bytes -= removed.bytes;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn entry(versions: &str, made_at: i64, until: i64, bytes: usize) -> Entry {
-        Entry { value: Rc::new(()), versions: versions.to_owned(), made_at, until, bytes, asked: 0 }
-    }
-
-    #[test]
-    fn what_is_kept_holds_for_its_versions_and_its_time() {
-        let mut store = Store::default();
-        store.put("a", entry("1 2", 100, 200, 10));
-        assert!(store.get("a", "1 2", 100).is_some() && store.get("a", "1 2", 199).is_some());
-        assert!(store.get("a", "1 2", 200).is_none(), "its time is over");
-        assert!(store.get("a", "1 2", 99).is_none(), "the clock was set back");
-        assert!(store.get("a", "1 3", 150).is_none() && store.get("b", "1 2", 150).is_none());
-        store.put("b", entry("1", 100, 100, 10));
-        assert!(store.get("b", "1", 100).is_none(), "what holds for no time is not kept");
-    }
-
-    #[test]
-    fn what_was_asked_for_least_recently_goes_first() {
-        let mut store = Store::default();
-        for number in 0..MAX_ENTRIES {
-            store.put(&number.to_string(), entry("1", 0, 9, 10));
-        }
-        assert!(store.get("0", "1", 0).is_some());
-        store.put("more", entry("1", 0, 9, 10));
-        assert!(store.get("0", "1", 0).is_some() && store.get("1", "1", 0).is_none() && store.get("more", "1", 0).is_some());
-        assert_eq!((store.entries.len(), store.bytes), (MAX_ENTRIES, MAX_ENTRIES * 10));
-    }
-
-    #[test]
-    fn no_more_is_kept_than_there_is_room_for() {
-        let mut store = Store::default();
-        for number in 0..20 {
-            store.put(&number.to_string(), entry("1", 0, 9, MAX_ENTRY));
-            assert!(store.bytes <= MAX_BYTES);
-        }
-        assert!(store.get("19", "1", 0).is_some() && store.get("0", "1", 0).is_none());
-        store.put("19", entry("2", 0, 9, MAX_ENTRY + 1));
-        assert!(store.get("19", "2", 0).is_none());
-        assert_eq!(store.bytes, store.entries.values().map(|entry| entry.bytes).sum::<usize>());
-    }
 
     #[test]
     fn each_topic_has_its_version_in_the_schema() {

@@ -8,6 +8,7 @@
 // The derives name this crate as components do.
 extern crate self as kit;
 
+pub mod accept;
 pub mod actor;
 pub mod allowance;
 pub mod api;

@@ -4,7 +4,7 @@
 //! rows of each table; as long as more is left, it goes on with the next run.
 
 use const_format::formatcp;
-use domain::rollup;
+use domain::retention;
 use domain::time::HOUR_MS;
 
 use crate::db::{Database, DbError, Executor as _};
@@ -77,9 +77,15 @@ impl Removed {
     }
 }
 
+/// How long what a variable says is kept, milliseconds, for what goes by the moment; what is kept for ever is kept longer than there has been
+/// time.
+pub async fn kept_ms(variable: &'static str, days: i64) -> Result<i64, Problem> {
+    Ok(retention::kept_ms(config::number(variable, days).await?))
+}
+
 /// The day (in UTC, milliseconds) before which what a variable says is removed; 0 when it is kept for ever.
 pub async fn before(variable: &'static str, days: i64, now: i64) -> Result<i64, Problem> {
-    Ok(rollup::removed_before(now, config::number(variable, days).await?))
+    Ok(retention::removed_before(now, config::number(variable, days).await?))
 }
 
 /// Removes what is too old by these rules. A rule that fails does not keep the others from being followed; the first failure is the answer.

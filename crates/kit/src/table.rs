@@ -4,7 +4,8 @@
 //! time, and the next one is asked for when the client has taken the one before. When that fails, the answer breaks off, so that nobody
 //! takes a part for the whole.
 
-use std::borrow::Cow;
+mod write;
+
 use std::convert::Infallible;
 
 use axum::Json;
@@ -17,17 +18,21 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, VARY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
-use serde_json::Value;
+use strum::{EnumString, IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{ContentBuilder, RefOr};
 
+use crate::accept::preferred;
 use crate::api::{Describe, Request, Respond, answers_json};
-use crate::representation::preferred;
 use crate::{Answer, Problem, host};
 
+pub use csv::Terminator;
+use write::Rows;
+
 /// The form of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Format {
     /// The whole document.
     Json,
@@ -67,12 +72,13 @@ impl Format {
         }
     }
 
-    const fn suffix(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::Csv => "csv",
-            Self::Ndjson => "ndjson",
-        }
+    /// The headers of a file of rows.
+    fn label(self, name: &str, response: &mut Response) -> Answer<()> {
+        let disposition = format!("attachment; filename=\"{name}.{}\"", self.into_str());
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type()));
+        headers.insert(CONTENT_DISPOSITION, HeaderValue::try_from(disposition).map_err(Problem::internal)?);
+        Ok(())
     }
 }
 
@@ -92,6 +98,9 @@ impl Describe for Format {
 pub trait TableRow: Serialize + Send + 'static {
     /// The names of the columns, in their order: those of the fields in JSON.
     const COLUMNS: &'static [&'static str];
+
+    /// How its lines end in CSV: as RFC 4180 says, unless those who read the table know it otherwise.
+    const LINE_END: Terminator = Terminator::CRLF;
 }
 
 /// Makes a struct a row of a table whose columns are its fields, all of them: `table_row!(Figure { site, day, count });`.
@@ -145,8 +154,7 @@ impl<D: Tabular> Table<D> {
     /// Of pages of rows, each made when it is its turn; a page without rows is passed over, none is the end. The first is made at once, so
     /// that what cannot be read is refused.
     pub fn stream(format: Format, pages: impl FnMut() -> Answer<Option<Vec<D::Row>>> + Send + 'static) -> Answer<Self> {
-        let mut rows = Rows { format, pages, ready: None, is_begun: false };
-        rows.ready = rows.next()?;
+        let rows = Rows::begin(format, pages)?;
         let name = D::NAME;
         let body = stream::unfold(Some(rows), move |rows| async move {
             let mut rows = rows?;
@@ -160,13 +168,19 @@ impl<D: Tabular> Table<D> {
                 }
             }
         });
-        let disposition = format!("attachment; filename=\"{name}.{}\"", format.suffix());
         let mut response = Response::new(Body::from_stream(body));
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
-        headers.insert(CONTENT_DISPOSITION, HeaderValue::try_from(disposition).map_err(Problem::internal)?);
+        format.label(name, &mut response)?;
         Ok(Self::Rows(response))
     }
+}
+
+/// The answer of these rows alone, as CSV or NDJSON: a file of this name, without its suffix.
+pub fn file<R: TableRow>(format: Format, name: &str, rows: Vec<R>) -> Answer<Response> {
+    let mut all = Some(rows);
+    let body = Rows::begin(format, move || Ok(all.take()))?.next()?.unwrap_or_default();
+    let mut response = Response::new(Body::from(body));
+    format.label(name, &mut response)?;
+    Ok(response)
 }
 
 impl<D: Tabular> IntoResponse for Table<D> {
@@ -183,86 +197,22 @@ impl<D: Tabular> IntoResponse for Table<D> {
 impl<D: Tabular> Respond for Table<D> {
     fn describe(request: &mut Request<'_>) {
         answers_json::<D>(request, 200, "The document, or its rows as CSV or NDJSON.");
-        if let Some(RefOr::T(response)) = request.operation.responses.responses.get_mut("200") {
-            for media_type in ["text/csv", "application/x-ndjson"] {
-                let text = ObjectBuilder::new().schema_type(Type::String);
-                response.content.insert(media_type.to_owned(), RefOr::T(ContentBuilder::new().schema(Some(text)).build()));
-            }
+        describe_rows(request);
+    }
+}
+
+/// Says of an answer that was described that it can be had as CSV and NDJSON as well.
+pub fn describe_rows(request: &mut Request<'_>) {
+    if let Some(RefOr::T(response)) = request.operation.responses.responses.get_mut("200") {
+        for media_type in ["text/csv", "application/x-ndjson"] {
+            let text = ObjectBuilder::new().schema_type(Type::String);
+            response.content.insert(media_type.to_owned(), RefOr::T(ContentBuilder::new().schema(Some(text)).build()));
         }
     }
 }
 
 /// How many rows of a document that is there are written at a time.
 const PAGE: usize = 500;
-
-/// Writes rows, a page at a time.
-struct Rows<P> {
-    format: Format,
-    pages: P,
-    /// What was made and not sent yet.
-    ready: Option<Vec<u8>>,
-    is_begun: bool,
-}
-
-impl<R: TableRow, P: FnMut() -> Answer<Option<Vec<R>>>> Rows<P> {
-    /// The next piece; none at the end.
-    fn next(&mut self) -> Answer<Option<Vec<u8>>> {
-        if let Some(ready) = self.ready.take() {
-            return Ok(Some(ready));
-        }
-        let mut piece = Vec::new();
-        if !self.is_begun && self.format == Format::Csv {
-            write_csv(&mut piece, std::iter::once(R::COLUMNS.iter().map(|column| (*column).to_owned()).collect()))?;
-        }
-        self.is_begun = true;
-        while let Some(page) = (self.pages)()? {
-            match self.format {
-                Format::Csv => write_csv(&mut piece, page.iter().map(cells).collect::<Answer<Vec<_>>>()?.into_iter())?,
-                Format::Json | Format::Ndjson => write_ndjson(&mut piece, &page)?,
-            }
-            if !piece.is_empty() {
-                return Ok(Some(piece));
-            }
-        }
-        Ok(Some(piece).filter(|piece| !piece.is_empty()))
-    }
-}
-
-fn write_csv(out: &mut Vec<u8>, records: impl Iterator<Item = Vec<String>>) -> Answer<()> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
-    for record in records {
-        writer.write_record(record).map_err(Problem::internal)?;
-    }
-    writer.flush().map_err(Problem::internal)
-}
-
-fn write_ndjson<R: TableRow>(out: &mut Vec<u8>, rows: &[R]) -> Answer<()> {
-    for row in rows {
-        serde_json::to_writer(&mut *out, row).map_err(Problem::internal)?;
-        out.push(b'\n');
-    }
-    Ok(())
-}
-
-/// The cells of a row: what JSON has in the field of each column.
-fn cells<R: TableRow>(row: &R) -> Answer<Vec<String>> {
-    let row = serde_json::to_value(row).map_err(Problem::internal)?;
-    let cell = |column: &&str| match row.get(*column) {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => inert(text).into_owned(),
-        // A number below 0 begins with a sign, and is no formula.
-        Some(number @ (Value::Number(_) | Value::Bool(_))) => number.to_string(),
-        Some(other) => inert(&other.to_string()).into_owned(),
-    };
-    Ok(R::COLUMNS.iter().map(cell).collect())
-}
-
-/// A text that a spreadsheet would take for a formula is led by an apostrophe (OWASP, "CSV Injection"): spaces before it do not make it
-/// harmless, and full-width signs are as good as the others.
-pub fn inert(text: &str) -> Cow<'_, str> {
-    let risky = text.starts_with(['\t', '\r', '\n']) || text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
-    if risky { format!("'{text}").into() } else { text.into() }
-}
 
 #[cfg(test)]
 mod tests;

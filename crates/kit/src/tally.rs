@@ -10,10 +10,13 @@ use crate::problem::FieldErrors;
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct Tally {
     /// Stored now.
+    #[schema(example = 98)]
     pub accepted: usize,
     /// Stored already.
+    #[schema(example = 1)]
     pub duplicate: usize,
     /// Refused, each with its reason in `errors`.
+    #[schema(example = 1)]
     rejected: usize,
     /// What was refused.
     errors: Vec<Rejection>,
@@ -23,8 +26,10 @@ pub struct Tally {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Rejection {
     /// Its place, from 0; blank lines of NDJSON have none.
+    #[schema(example = 41)]
     index: usize,
     /// Why, in a sentence.
+    #[schema(example = "invalid: voltage")]
     reason: String,
     /// The reasons by field.
     #[serde(skip_serializing_if = "FieldErrors::is_empty")]

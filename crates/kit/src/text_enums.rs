@@ -2,6 +2,7 @@
 
 crate::text_enum! {
     crate::page::Order,
+    crate::table::Format,
     domain::alert::Severity,
     domain::alert::Source,
     domain::alert::Status,

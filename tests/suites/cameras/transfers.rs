@@ -330,6 +330,7 @@ async fn only_who_may_has_them_uploaded() {
         1
     );
     admin.post(&ask, json!({ "recording_ids": [], "batch_size": 50 })).await.expect_invalid(&["batch_size", "recording_ids"]);
+    admin.post(&ask, json!({ "recordings": [archive.recording] })).await.expect_invalid(&["recordings"]);
     assert_eq!(admin.post(&ask, json!({})).await.expect(200)["total_recordings"], 0, "all were asked for");
     app.anonymous().post(&ask, json!({})).await.expect_problem(401);
     let Some(bare) = App::embedded(&[]).await else { return };

@@ -88,6 +88,9 @@ async fn dead_letters_are_replayed_together_and_what_is_over_is_not_sent() {
     let admin = app.admin().await;
     app.operator().await.post(REPLAY, json!({})).await.expect_problem(403);
     admin.post(REPLAY, json!({"channel": 7})).await.expect_invalid(&["channel"]);
+    // Misspelt, it would mean all of them.
+    admin.post(REPLAY, json!({"chanel": "sms", "topic": "alert.critical"})).await.expect_invalid(&["chanel"]);
+    assert_eq!(messages(&app).iter().filter(|message| message.state == "dead").count(), 3);
     for none in [json!({"channel": "sms"}), json!({"topic": "emergency.reported"})] {
         assert_eq!(admin.post(REPLAY, none).await.expect(202), json!({"replayed": 0, "has_more": false}));
     }

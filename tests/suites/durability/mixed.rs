@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use gatehouse_tests::process::{Options, Process};
-use gatehouse_tests::{App, Client, Place, clock_at_start, unique};
+use gatehouse_tests::{App, Client, Place, clock_at_start, rfc3339, unique};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -53,10 +53,6 @@ impl Setting {
         }
         Self { place, temple, devices, people }
     }
-}
-
-fn rfc3339(ms: i64) -> String {
-    chrono::DateTime::from_timestamp_millis(ms).unwrap().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
 /// One of the senders, in one round.

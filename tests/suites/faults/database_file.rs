@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures::future::join_all;
-use gatehouse_tests::{App, Client, Response, eventually};
+use gatehouse_tests::{App, Client, Response, eventually, rfc3339};
 use reqwest::Method;
 use serde_json::json;
 
@@ -143,7 +143,7 @@ async fn under_load_each_201_is_in_the_file_of_that_name() {
             for number in 0..100_000 {
                 let is_late = moved.load(std::sync::atomic::Ordering::SeqCst);
                 let time = base + one * 1_000_000 + number;
-                let at = chrono::DateTime::from_timestamp_millis(time).unwrap().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+                let at = rfc3339(time);
                 let reading = json!({"device_code": device, "voltage": 230.0, "current": 1.0, "power_factor": 1.0, "timestamp": at});
                 let answer = sender.request(Method::POST, "/api/telemetry/").json(&reading).send().await.unwrap();
                 match answer.status().as_u16() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gatehouse_tests::disk::SmallDisk;
-use gatehouse_tests::{App, Client, Response, eventually};
+use gatehouse_tests::{App, Client, Response, eventually, rfc3339};
 use reqwest::Method;
 use serde_json::json;
 
@@ -101,10 +101,6 @@ async fn while_the_disk_is_full_changes_are_503_and_afterwards_all_is_as_before(
     assert_eq!(stored, wanted, "what was acknowledged is stored, and what was refused is not");
     let damage: String = app.db().query_row("pragma integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(damage, "ok");
-}
-
-fn rfc3339(ms: i64) -> String {
-    chrono::DateTime::from_timestamp_millis(ms).unwrap().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
 fn stored_readings(app: &App, device: &str) -> Vec<i64> {

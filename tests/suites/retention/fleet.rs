@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::rollup::{Draw, energy_wh};
-use gatehouse_tests::{App, Client, Place};
+use gatehouse_tests::{App, Client, Place, rfc3339};
 use serde_json::{Value, json};
 
 pub const MINUTE_MS: i64 = 60_000;
@@ -18,10 +18,6 @@ pub const WIDTHS: [(&str, i64); 3] = [("5m", 5 * MINUTE_MS), ("1h", HOUR_MS), ("
 
 /// The most readings of a request.
 const BULK: usize = 5_000;
-
-pub fn rfc3339(ms: i64) -> String {
-    chrono::DateTime::from_timestamp_millis(ms).expect("a time in this era").to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
-}
 
 pub fn day_of(ms: i64) -> i64 {
     ms - ms % DAY_MS

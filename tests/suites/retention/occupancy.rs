@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use domain::occupancy::{QUARTER_MS, Said, by_quarter};
 use futures::future::join_all;
-use gatehouse_tests::{App, Client, Place};
+use gatehouse_tests::{App, Client, Place, rfc3339};
 use serde_json::json;
 
-use crate::fleet::{rfc3339, run_telemetry};
+use crate::fleet::run_telemetry;
 
 /// What each spot's sensor said, in the order of time.
 type Log = BTreeMap<i64, bool>;

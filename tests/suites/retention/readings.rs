@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use gatehouse_tests::process::Process;
-use gatehouse_tests::{App, Client};
+use gatehouse_tests::{App, Client, rfc3339};
 
 use crate::fleet::{DAY_MS, Fleet, HOUR_MS, MINUTE_MS, WIDTHS, day_of, run_telemetry};
 
@@ -104,7 +104,7 @@ async fn a_reading_that_is_late_by_more_than_readings_are_kept_changes_no_roll_u
     let before: String = app.db().query_row(&format!("{sums}{}", fleet.start + DAY_MS), [], |row| row.get(0)).unwrap();
     let mut reading = app.reading(&fleet.codes[0], 0);
     let bucket: i64 = number(&app, "select min(start) from reading_rollups where span_ms = 300000");
-    reading["timestamp"] = crate::fleet::rfc3339(bucket + 299_999).into();
+    reading["timestamp"] = rfc3339(bucket + 299_999).into();
     operator.post("/api/telemetry/", reading).await.expect(201);
     app.advance(Duration::from_secs(3_700));
     run_telemetry(&app).await;

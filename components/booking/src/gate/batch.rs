@@ -13,9 +13,10 @@ use kit::{Answer, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::answers::{NONCE_USED, Unanswered, Verdict};
 use super::overrule::MAX_REASON;
 use super::refused::{Refused, RefusedBooking};
-use super::scans::{self, EntryScan, NONCE_USED, Nonce, Unanswered, Verdict};
+use super::scans::{EntryScan, Nonce, decide_entry};
 use crate::temple::{Temple, UNKNOWN_TIME_ZONE};
 use crate::ticket::{self, Keys};
 
@@ -180,7 +181,7 @@ fn decide(
     now: i64,
 ) -> Result<ScanResult, Problem> {
     let nonce = || Some(entry.nonce.clone());
-    match scans::decide_entry(db, keys, temple, entry, actor, now) {
+    match decide_entry(db, keys, temple, entry, actor, now) {
         Ok(Verdict { outcome, booking, replayed }) => {
             let refused = outcome.err();
             let (reason, told) = refused.map_or((None, None), |Refused { reason, told }| (Some(reason.into_str()), Some(told)));

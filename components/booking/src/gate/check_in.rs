@@ -8,7 +8,8 @@ use kit::input::{Input, Slug, Text};
 use kit::request::{Now, OptionalBody};
 use kit::{Answer, host};
 
-use super::scans::{self, EntryScan, GateAnswer, Nonce};
+use super::answers::{GateAnswer, answer};
+use super::scans::{EntryScan, Nonce, decide_entry};
 use crate::model::Booking;
 use crate::temple::Temple;
 use crate::ticket;
@@ -66,6 +67,6 @@ pub async fn let_in(id: String, sent: CheckIn, reason: Option<String>, by: &str,
         at: now,
         reason,
     };
-    let verdict = db::transaction(|db| scans::decide_entry(db, &keys, &temple, &scan, by, now))?;
-    scans::answer(verdict)
+    let verdict = db::transaction(|db| decide_entry(db, &keys, &temple, &scan, by, now))?;
+    answer(verdict)
 }

@@ -9,7 +9,8 @@ use kit::input::Input;
 use kit::request::{Now, OptionalBody};
 use kit::{Answer, Problem, params};
 
-use super::scans::{self, Answered, GateAnswer, Nonce, Verdict, Way};
+use super::answers::{self, Answered, GateAnswer, Verdict, Way};
+use super::scans::Nonce;
 use crate::model::Booking;
 use crate::sql::{CHECKED_IN, EXITED};
 
@@ -40,7 +41,7 @@ pub async fn exit(
     let verdict = db::transaction(|db| {
         let booking = Booking::get(db, &id)?;
         if let Some(nonce) = &sent.nonce
-            && let Some(stored) = scans::find_stored(db, nonce)?
+            && let Some(stored) = answers::find_stored(db, nonce)?
         {
             let scanned = Scanned { booking: Some(&booking.id), ticket: None };
             return Ok(stored.replay(Way::Out, &booking.temple_id, &scanned)?);
@@ -50,14 +51,14 @@ pub async fn exit(
             let detail = format!("the booking is {}: nobody of it is inside", booking.status.into_str());
             return Err(Problem::conflict(detail).because(reason));
         }
-        let outcome = Ok(scans::to_json(&Booking::get(db, &booking.id)?)?);
+        let outcome = Ok(answers::to_json(&Booking::get(db, &booking.id)?)?);
         let verdict = Verdict { outcome, booking: Some(booking.id), replayed: false };
         if let Some(nonce) = &sent.nonce {
             let asked = verdict.booking.as_deref().unwrap_or_default();
             let scan = Answered { nonce, way: Way::Out, asked, site: &booking.temple_id, at: now, reason: None, overruled: None };
-            scans::keep(db, &scan, &verdict, &caller.0.id, now)?;
+            answers::keep(db, &scan, &verdict, &caller.0.id, now)?;
         }
         Ok(verdict)
     })?;
-    scans::answer(verdict)
+    answers::answer(verdict)
 }

@@ -6,8 +6,9 @@ use kit::caller::{Caller, Operator};
 use kit::input::{Input, Slug, Text};
 use kit::request::{Body, Now};
 
+use super::answers::GateAnswer;
 use super::check_in::{CheckIn, let_in};
-use super::scans::{GateAnswer, Nonce};
+use super::scans::Nonce;
 
 /// The longest reason, characters.
 pub const MAX_REASON: usize = 200;

@@ -59,75 +59,106 @@ fn usage(element_id: VersionedReference, counts: &Counts, capacity: i64, changed
     }
 }
 
+/// What is told of all of them alike.
+struct Element<'a> {
+    own: VersionedReference,
+    kind: &'static str,
+    layer: u8,
+    name: &'a str,
+    /// What it is called in Gatehouse.
+    alias: &'a str,
+    created_at: Timestamp,
+    counts: Counts,
+    /// How many spaces it has where none is counted.
+    capacity: i64,
+}
+
+impl Element<'_> {
+    /// It, with nothing besides.
+    fn tell(self, changed_at: i64, publisher: &Publisher) -> HierarchyElement {
+        HierarchyElement {
+            id: self.own.id.clone(),
+            version: self.own.version,
+            kind: self.kind,
+            name: text(self.name, publisher),
+            aliases: vec![text(self.alias, publisher)],
+            layer: self.layer,
+            parent_id: None,
+            child_ids: Vec::new(),
+            right_specifications: Vec::new(),
+            hierarchy_element_record: Record { creation_time: self.created_at },
+            hierarchy_element_reference: usage(self.own, &self.counts, self.capacity, changed_at),
+            time_zone: None,
+            indicative_place_point_location: Vec::new(),
+            characteristics: None,
+            space_id: None,
+        }
+    }
+}
+
 fn place(site: &Site, changed_at: i64, publisher: &Publisher) -> HierarchyElement {
-    let own = site_reference(site);
     let counts = site.counts();
-    HierarchyElement {
-        id: own.id.clone(),
-        version: own.version,
+    let element = Element {
+        own: site_reference(site),
         kind: if site.kind == site::Kind::Campus { "campus" } else { "place" },
-        name: text(&site.name, publisher),
-        aliases: vec![text(&site.slug, publisher)],
         layer: 0,
-        parent_id: None,
+        name: &site.name,
+        alias: &site.slug,
+        created_at: site.created_at,
+        counts,
+        capacity: site.capacity,
+    };
+    HierarchyElement {
         child_ids: site.zones.iter().map(zone_reference).collect(),
         right_specifications: vec![rights::reference(site, None)],
-        hierarchy_element_record: Record { creation_time: site.created_at },
-        hierarchy_element_reference: usage(own, &counts, site.capacity, changed_at),
         time_zone: Some(site.time_zone.clone()),
         indicative_place_point_location: vec![Point { kind: "Point", coordinates: [site.longitude, site.latitude] }],
         characteristics: Some(Characteristics { spaces_total: if counts.total > 0 { counts.total } else { site.capacity } }),
-        space_id: None,
+        ..element.tell(changed_at, publisher)
     }
 }
 
 fn part(site: &Site, zone: &Zone, changed_at: i64, publisher: &Publisher) -> HierarchyElement {
-    let own = zone_reference(zone);
-    HierarchyElement {
-        id: own.id.clone(),
-        version: own.version,
+    let element = Element {
+        own: zone_reference(zone),
         kind: "subplaceElement",
-        name: text(&zone.name, publisher),
-        aliases: vec![text(&zone.code, publisher)],
         layer: 1,
+        name: &zone.name,
+        alias: &zone.code,
+        created_at: zone.created_at,
+        counts: zone.counts,
+        capacity: zone.capacity.unwrap_or(0),
+    };
+    HierarchyElement {
         parent_id: Some(site_reference(site)),
         child_ids: zone.spaces.iter().map(space_reference).collect(),
-        right_specifications: Vec::new(),
-        hierarchy_element_record: Record { creation_time: zone.created_at },
-        hierarchy_element_reference: usage(own, &zone.counts, zone.capacity.unwrap_or(0), changed_at),
-        time_zone: None,
-        indicative_place_point_location: Vec::new(),
-        characteristics: None,
-        space_id: None,
+        ..element.tell(changed_at, publisher)
     }
 }
 
 fn space(site: &Site, zone: &Zone, space: &Space, changed_at: i64, publisher: &Publisher) -> HierarchyElement {
-    let own = space_reference(space);
     let is = |status| i64::from(space.status == status);
-    let counts = Counts {
-        total: 1,
-        free: is(SpotState::Free),
-        occupied: is(SpotState::Occupied),
-        reserved: is(SpotState::Reserved),
-        out_of_service: is(SpotState::OutOfService),
+    let element = Element {
+        own: space_reference(space),
+        kind: "space",
+        layer: 2,
+        name: &space.spot_id,
+        alias: &space.spot_id,
+        created_at: space.created_at,
+        counts: Counts {
+            total: 1,
+            free: is(SpotState::Free),
+            occupied: is(SpotState::Occupied),
+            reserved: is(SpotState::Reserved),
+            out_of_service: is(SpotState::OutOfService),
+        },
+        capacity: 1,
     };
     let has_own_rates = site.tariff.kinds.contains_key(space.kind.into_str());
     HierarchyElement {
-        id: own.id.clone(),
-        version: own.version,
-        kind: "space",
-        name: text(&space.spot_id, publisher),
-        aliases: vec![text(&space.spot_id, publisher)],
-        layer: 2,
         parent_id: Some(zone_reference(zone)),
-        child_ids: Vec::new(),
         right_specifications: if has_own_rates { vec![rights::reference(site, Some(space.kind))] } else { Vec::new() },
-        hierarchy_element_record: Record { creation_time: space.created_at },
-        hierarchy_element_reference: usage(own, &counts, 1, changed_at),
-        time_zone: None,
-        indicative_place_point_location: Vec::new(),
-        characteristics: None,
         space_id: Some(Reference { id: space.spot_id.clone(), class_name: "Space" }),
+        ..element.tell(changed_at, publisher)
     }
 }

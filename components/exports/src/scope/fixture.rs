@@ -1,5 +1,9 @@
 //! A car park for tests.
 
+use domain::overview::SpotState;
+use domain::spot::Kind;
+use kit::input::Timestamp;
+
 use super::*;
 
 const AT: i64 = 1_770_000_000_000;

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::line::DEGREE_M;
 use super::*;
 
 const NOW: i64 = 1_770_201_000_000;

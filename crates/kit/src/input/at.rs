@@ -49,6 +49,13 @@ impl<'a> At<'a> {
         }
     }
 
+    /// Refuses the fields of the object that stands here which are not known.
+    pub fn refuse_unknown(&mut self, object: &Object, knows: impl Fn(&str) -> bool) {
+        for name in object.keys().filter(|name| !knows(name)) {
+            self.refuse_field(name, "is not a field of this request");
+        }
+    }
+
     /// The time of the request, milliseconds.
     pub fn now_ms(&self) -> i64 {
         self.now_ms

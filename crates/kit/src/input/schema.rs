@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use utoipa::openapi::Ref;
 use utoipa::openapi::extensions::Extensions;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
 
 use super::shape::{described, nullable, of_type, own_description};
 use super::{Field, Input, Object, SchemaRef, Schemas};
@@ -96,6 +96,9 @@ pub fn object_schema<T: Input>(schemas: &mut Schemas) -> SchemaRef {
             names.push(one_of_its_names(&property));
         }
         object = object.property(property.name, described(property.schema, &property.description));
+    }
+    if T::REFUSES_UNKNOWN {
+        object = object.additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)));
     }
     let mut object = object.examples(example::<T>().into_iter().collect::<Vec<Value>>()).build();
     // Keywords that utoipa's objects do not have.

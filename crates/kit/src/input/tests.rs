@@ -163,6 +163,21 @@ fn what_is_read_only_is_named_unless_it_is_what_the_path_names() {
     assert!(Renaming::knows("created_at") && Renaming::NAMES_PATH);
 }
 
+#[derive(Debug, Input)]
+#[input(refuse_unknown)]
+struct Chosen {
+    name: Option<Text<1, 10>>,
+}
+
+#[test]
+fn a_misspelt_field_does_not_choose_all() {
+    assert_eq!(parse::<Chosen>(b"{}", 0).unwrap().name.map(String::from), None);
+    let problem = parse::<Chosen>(br#"{"nmae": "Asha", "name": 3}"#, 0).unwrap_err();
+    assert_eq!(problem.errors().keys().collect::<Vec<_>>(), ["name", "nmae"]);
+    let schema = serde_json::to_value(object_schema::<Chosen>(&mut Schemas::new())).unwrap();
+    assert_eq!(schema["additionalProperties"], false);
+}
+
 #[derive(Input)]
 #[input(example = r#"{"name": "Asha"}"#)]
 struct Good {

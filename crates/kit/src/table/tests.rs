@@ -1,7 +1,9 @@
 use axum::body::to_bytes;
 use futures::executor::block_on;
 use http::header::ACCEPT;
+use serde_json::value::RawValue;
 
+use super::write::inert;
 use super::*;
 
 #[derive(Serialize, ToSchema)]
@@ -60,6 +62,32 @@ fn rows_are_written_with_their_head_and_no_cell_is_a_formula() {
     assert_eq!(text(Table::of(Format::Ndjson, rows())).unwrap(), ndjson);
     assert_eq!(text(Table::of(Format::Csv, Rows { items: Vec::new() })).unwrap(), "zone,change,kind\r\n");
     assert_eq!(text(Table::of(Format::Ndjson, Rows { items: Vec::new() })).unwrap(), "");
+}
+
+#[derive(Serialize)]
+struct Line {
+    at: i64,
+    detail: Box<RawValue>,
+}
+
+impl TableRow for Line {
+    const COLUMNS: &'static [&'static str] = &["detail", "at"];
+    const LINE_END: Terminator = Terminator::Any(b'\n');
+}
+
+#[test]
+fn a_file_has_the_columns_and_line_ends_of_its_rows_and_json_as_it_was_written() {
+    let line = || Line { at: 5, detail: RawValue::from_string("{\"b\":1.0, \"a\":2}".to_owned()).unwrap() };
+    let written = |format| {
+        let response = file(format, "lines", vec![line()]).ok().unwrap();
+        let name = response.headers()[CONTENT_DISPOSITION].to_str().unwrap().to_owned();
+        let body = block_on(to_bytes(response.into_body(), usize::MAX)).unwrap();
+        (name, String::from_utf8(body.to_vec()).unwrap())
+    };
+    let csv = "detail,at\n\"{\"\"b\"\":1.0, \"\"a\"\":2}\",5\n";
+    assert_eq!(written(Format::Csv), ("attachment; filename=\"lines.csv\"".to_owned(), csv.to_owned()));
+    let ndjson = "{\"at\":5,\"detail\":{\"b\":1.0, \"a\":2}}\n";
+    assert_eq!(written(Format::Ndjson), ("attachment; filename=\"lines.ndjson\"".to_owned(), ndjson.to_owned()));
 }
 
 #[test]
