@@ -223,11 +223,8 @@ impl Browser {
                 self.save_screenshot("waited-in-vain").await;
                 let url = self.client.current_url().await.map_or_else(|_| "?".to_owned(), |url| url.to_string());
                 let shown = self.execute("return document.body?.innerText?.slice(0, 2000) ?? null").await;
-                panic!(
-                    "waited in vain: {what}; it has {:?}; the page {url} logs {:?} and shows {shown}",
-                    seen.borrow(),
-                    self.console_errors().await
-                )
+                let logged = self.console_errors().await;
+                panic!("waited in vain: {what}; it has {:?}; the page {url} logs {logged:?} and shows {shown}", seen.borrow())
             }
         }
     }
