@@ -455,6 +455,19 @@ async fn an_admin_sees_dead_letters_and_replays_them() {
     let ascending = admin.get("/api/dispatch/messages?state=dead&channel=mail&limit=500&order=asc").await.expect(200);
     assert_eq!(ascending["items"].as_array().unwrap().iter().rev().cloned().collect::<Vec<_>>(), listed);
     assert_eq!(admin.get("/api/dispatch/messages?channel=pigeon").await.expect(200)["items"], json!([]));
+    let of_topic = async |filters: &str| -> Vec<Value> {
+        let page = admin.get(&format!("/api/dispatch/messages?{filters}&limit=500")).await.expect(200);
+        page["items"].as_array().unwrap().iter().map(|message| message["id"].clone()).collect()
+    };
+    for (filters, [has_dead, has_sent]) in [
+        ("topic=alert.critical", [true, true]),
+        ("topic=alert.critical&state=sent&channel=mail", [false, true]),
+        ("topic=alert.critical&state=dead", [true, false]),
+        ("topic=alert.warning", [false, false]),
+    ] {
+        let found = of_topic(filters).await;
+        assert_eq!([found.contains(&json!(dead)), found.contains(&json!(sent))], [has_dead, has_sent], "{filters}");
+    }
 
     let detail = admin.get(&format!("/api/dispatch/messages/{dead}")).await.expect(200);
     let outcomes: Vec<_> = detail["deliveries"].as_array().unwrap().iter().map(|it| it["outcome"].as_str().unwrap()).collect();

@@ -123,6 +123,56 @@ async fn a_seeded_deployment_has_the_demo_and_seeding_again_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_past_days_of_the_demo_have_figures() {
+    let app = App::start().await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let args = seed::Args { history_days: 3, ..seeding(&app, directory.path()) };
+    seed::run(args.clone()).await.expect("seeding");
+    // What the scheduled runs of the next minutes do.
+    for _ in 0..200 {
+        let run = app.internal("/internal/tick/telemetry").await.expect(200);
+        if ["rolled_up", "corrected", "occupancy_quarters", "late_occupancy"].into_iter().all(|done| run[done] == 0) {
+            break;
+        }
+    }
+    let operator = app.operator().await;
+    let look = async |analysis: &str, query: &str| operator.get(&format!("/api/analytics/{analysis}?{query}")).await.expect(200);
+    let hours_ago = |hours: i64| app.time(-3_600 * hours);
+
+    // From the second hour of the history on, every sensor has told how its spot is.
+    let range = format!("site=city-centre&from={}&to={}", hours_ago(70), hours_ago(2));
+    let occupancy = look("occupancy", &format!("{range}&by=site&period=quarter")).await;
+    assert!(items(&occupancy).len() >= 4 * 67, "{occupancy}");
+    for quarter in items(&occupancy) {
+        let [occupied, known] = ["occupied", "known"].map(|field| quarter[field].as_f64().expect("a number"));
+        assert!((known - 180.0).abs() < 0.01 && 0.0 < occupied && occupied < known, "{quarter}");
+    }
+    let [arrivals, departures] =
+        ["arrivals", "departures"].map(|field| items(&occupancy).iter().filter_map(|quarter| quarter[field].as_i64()).sum::<i64>());
+    assert!(arrivals > 1_000 && (arrivals - departures).abs() <= 180, "{arrivals} {departures}");
+    let trends = look("trends", &range).await;
+    assert!(items(&trends).len() >= 60 && !trends["weeks"].as_array().expect("weeks").is_empty(), "{trends}");
+    let peak = look("peak-hours", &range).await;
+    assert_eq!(items(&peak).len(), 24, "{peak}");
+    assert!(items(&peak).iter().all(|hour| hour["occupied"].is_number()), "{peak}");
+    let next = look("predictions", "site=city-centre").await;
+    assert_eq!(items(&next).len(), 5 * 24, "the site and its four zones");
+
+    for temple in ["somnath", "dwarka", "ambaji", "pavagadh"] {
+        let range = format!("site={temple}&from={}&to={}", hours_ago(9 * 24), hours_ago(0));
+        let footfall = look("footfall", &range).await;
+        assert!(items(&footfall).len() >= 9, "{footfall}");
+        assert!(items(&footfall).iter().all(|day| day["mean_people"].as_f64() > Some(0.0)), "{footfall}");
+        assert_eq!(items(&look("peak-hours", &range).await).len(), 24);
+        let emergencies = look("emergencies", &format!("site={temple}")).await;
+        let total = items(&emergencies).iter().find(|figure| figure["dimension"] == "total").expect("a total");
+        assert!(total["count"].as_i64() >= Some(2), "{emergencies}");
+    }
+    let devices = look("devices", &format!("site=city-centre&from={}", hours_ago(48))).await;
+    assert_eq!(items(&devices).len(), 180);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_temples_have_crews_and_a_past_that_pages_nobody() {
     let app = App::start().await;
     let directory = tempfile::tempdir().expect("a directory");

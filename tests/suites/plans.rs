@@ -15,6 +15,19 @@ fn png(width: u32, height: u32) -> Vec<u8> {
     bytes
 }
 
+/// A segment of a JPEG.
+fn segment(marker: u8, content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len() + 2).unwrap().to_be_bytes();
+    [&[0xff, marker], &length[..], content].concat()
+}
+
+/// A JPEG of 32 by 16 pixels as a telephone writes it, lying on its side, with these segments before what is seen.
+fn jpeg(before: &[Vec<u8>]) -> Vec<u8> {
+    let frame = segment(0xc0, b"\x08\0\x10\0\x20\x01\x01\x11\0");
+    let scan = [segment(0xda, b"\x01\x01\0\0\x3f\0"), b"\x12\xff\0\x34".to_vec()].concat();
+    [vec![0xff, 0xd8], before.concat(), segment(0xdb, &[1; 65]), frame, scan, vec![0xff, 0xd9]].concat()
+}
+
 fn plan(place: &Place) -> String {
     format!("/api/sites/{}/plan", place.site)
 }
@@ -88,6 +101,36 @@ async fn what_is_no_picture_is_refused_and_only_an_administrator_uploads() {
     upload(&app.anonymous(), &place, "", "image/png", png(8, 8)).await.expect_problem(401);
     app.anonymous().get(&plan(&place)).await.expect_problem(404);
     put_spots(&admin, &place, json!([])).await.expect_problem(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_photograph_does_not_tell_where_and_with_what_it_was_taken() {
+    let app = App::start().await;
+    let place = app.place(1).await;
+    let (admin, anyone) = (app.admin().await, app.anonymous());
+    // In the order of bytes of most telephones: the maker, which way up it is (6: on its side), a position and a number.
+    let fields = b"II*\0\x08\0\0\0\x02\0\x0f\x01\x02\0\x04\0\0\0Acme\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    let exif = segment(0xe1, &[&b"Exif\0\0"[..], fields, b"GPS 20.8880 N 70.4013 E, serial 4711"].concat());
+    let colours = segment(0xe2, b"ICC_PROFILE\0\x01\x01colours");
+    let comment = segment(0xfe, b"Asha's telephone");
+    let mut sent = jpeg(&[exif.clone(), colours.clone(), comment]);
+    // Behind it, another picture of the same moment.
+    sent.extend(jpeg(&[exif]));
+    let made = upload(&admin, &place, "", "image/jpeg", sent).await.expect(200);
+    assert_eq!((&made["width"], &made["height"]), (&json!(16.0), &json!(32.0)), "as it is seen: {made}");
+    let picture = anyone.get(made["picture"].as_str().unwrap()).await;
+    assert_eq!((picture.status, picture.header("content-type")), (200, "image/jpeg"));
+    let has = |what: &[u8]| picture.body.windows(what.len()).any(|part| part == what);
+    for gone in [&b"GPS"[..], b"Acme", b"4711", b"Asha"] {
+        assert!(!has(gone), "{} is told", String::from_utf8_lossy(gone));
+    }
+    let upright = segment(0xe1, b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0");
+    assert_eq!(picture.body, jpeg(&[upright, colours]), "what is seen stays, bit for bit");
+
+    let mut sent = png(64, 32);
+    sent.extend(b"\0\0\0\x0ftEXtAuthor\0somebody\0\0\0\0\0\0\0\x04eXIfMM\0*\0\0\0\0");
+    let made = upload(&admin, &place, "", "image/png", sent).await.expect(200);
+    assert_eq!(anyone.get(made["picture"].as_str().unwrap()).await.body, png(64, 32));
 }
 
 #[tokio::test(flavor = "multi_thread")]

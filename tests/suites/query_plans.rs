@@ -5,6 +5,8 @@
 mod analytics;
 #[path = "query_plans/cameras.rs"]
 mod cameras;
+#[path = "query_plans/indexes.rs"]
+mod indexes;
 #[path = "polling/world.rs"]
 mod world;
 
@@ -159,6 +161,7 @@ async fn live(app: &App) {
     let device = app.new_device(&place, Some(0)).await;
     send(app, &place, &device).await;
     reserve(app, &place).await;
+    indexes::ask(app, &place).await;
     read(app, &place, &device).await;
     analytics::look_back(app, &place.site).await;
 }
@@ -292,5 +295,6 @@ async fn no_statement_goes_through_a_table_that_grows() {
         }
     }
     assert!(count > 100, "{count} statements were seen");
+    indexes::check(&db, &statements);
     assert!(scans.is_empty(), "{} scans:\n{}", scans.len(), scans.join("\n\n"));
 }

@@ -442,6 +442,13 @@ async fn the_dead_man_s_switch_is_told_once_a_good_run() {
     assert_eq!(pings(), before, "a run that failed is not a good one");
     app.db().execute("alter table broken rename to login_failures", []).unwrap();
     assert_eq!(app.tick().await["pinged"], true, "and the next one is not held up");
+
+    // What is for figures alone comes after it: the switch does not wait for it, nor for its troubles.
+    app.db().execute("alter table table_sizes rename to broken", []).unwrap();
+    let before = pings();
+    app.internal("/internal/tick").await.expect_problem(500);
+    assert_eq!(pings(), before + 1);
+    app.db().execute("alter table broken rename to table_sizes", []).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -113,12 +113,16 @@ pub async fn list(_: Caller<Admin>, listing: Listing<Filters>) -> Answer<Page<Me
         // Above every id in SQLite's order of text.
         _ => (concatcp!(SELECT, "m.id < coalesce(?, '~')"), "m.id desc"),
     };
-    // With `+`, SQLite looks the state up in its index, which tells more apart than the channel's.
-    let by_channel = if state.is_some() { "+m.channel = ?" } else { "m.channel = ?" };
+    // Few are anything but sent or dropped.
+    let (of_few, of_most) = state.map_or((None, None), |state| match state {
+        MessageState::Sent | MessageState::Dropped => (None, Some(state)),
+        state => (Some(state), None),
+    });
     let messages = Select::new(start, params![listing.after_text(0)])
-        .and_if("m.state = ?", *state)
-        .and_if(by_channel, channel.as_deref())
-        .and_if("o.topic = ?", topic.as_deref())
+        .and_equal("m.state", of_few)
+        .and_equal("m.topic", topic.as_deref())
+        .and_equal("m.channel", channel.as_deref())
+        .and_equal("m.state", of_most)
         .fetch(&Database, order, listing.fetch())?;
     Ok(listing.page(messages, |message: &Message| [message.id.clone()]))
 }
@@ -176,10 +180,10 @@ const REPLAY_ALL: &str = concatcp!(
      where state = '",
     MessageState::Dead.into_str(),
     "' and id in (
-         select m.id from messages m indexed by messages_by_state join outbox o on o.id = m.outbox_id
+         select m.id from messages m indexed by messages_by_state
          where m.state = '",
     MessageState::Dead.into_str(),
-    "' and (?2 is null or m.channel = ?2) and (?3 is null or o.topic = ?3) order by m.id limit ",
+    "' and (?2 is null or m.channel = ?2) and (?3 is null or m.topic = ?3) order by m.id limit ",
     MOST_REPLAYED,
     ") returning id"
 );

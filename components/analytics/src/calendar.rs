@@ -16,8 +16,7 @@ struct CalendarDay {
     kind: Special,
 }
 
-/// What the calendar tells of a site's hours between these moments. Who parks without a reservation is not told by reservations: they are left
-/// out.
+/// What the calendar tells of a site's hours between these moments. Reservations come afterwards: of each hour by itself ([`crate::reserved`]).
 pub fn context(site: &Site, from: i64, to: i64) -> Answer<Context> {
     let date = |at: i64| Date::at(at, site.clock);
     let days: Vec<CalendarDay> = Database.fetch_all(

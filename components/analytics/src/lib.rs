@@ -15,6 +15,7 @@ mod peak_hours;
 mod people;
 mod predictions;
 mod present;
+mod reserved;
 mod revenue;
 mod scope;
 mod sums;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use const_format::concatcp;
-use domain::analytics::{FreeSpots, percent, rounded};
+use domain::analytics::{FreeSpots, Reserved, percent, rounded};
 use domain::forecast::{self, Basis, COVERAGE, Context, Forecast, MAX_HORIZON, Series, Special};
 use domain::time::{DAY_MS, HOUR_MS};
 use kit::caller::{Caller, Operator};
@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 
 use crate::calendar;
 use crate::present;
+use crate::reserved::{Claims, SiteReservations};
 use crate::scope::{Scope, Site};
 use crate::sums::{By, kinds_json};
 
@@ -105,15 +106,37 @@ pub struct FreeSpotsHour {
     pub upper: Option<i64>,
     /// Spots in service.
     pub spots: i64,
-    /// Spots expected to be taken of those in service, per cent.
+    /// Spots expected to be taken or reserved of those in service, per cent.
     pub predicted_occupancy: Option<f64>,
+    /// Spots that are reserved in its mean, as far as is known now; unpaid holds among them.
+    pub reserved: f64,
+    /// Those of the same hour in the mean of the four weeks before, which the history knows of; null where nothing is reserved, or no such week is
+    /// known.
+    pub usual_reserved: Option<f64>,
+    /// By how many fewer are free than history alone expects: spots that are reserved beyond the usual, and all that are reserved where it
+    /// expects fewer cars than that.
+    pub by_reservations: i64,
     /// What it rests on.
     pub basis: Basis,
     /// Null where the day is as its weekday.
     pub special_day: Option<Special>,
 }
 
-table_row!(FreeSpotsHour { site, zone, timestamp, free, lower, upper, spots, predicted_occupancy, basis, special_day });
+table_row!(FreeSpotsHour {
+    site,
+    zone,
+    timestamp,
+    free,
+    lower,
+    upper,
+    spots,
+    predicted_occupancy,
+    reserved,
+    usual_reserved,
+    by_reservations,
+    basis,
+    special_day
+});
 
 impl Tabular for Predictions {
     type Row = FreeSpotsHour;
@@ -126,8 +149,8 @@ impl Tabular for Predictions {
 
 /// Forecasts how many spots are free in the next hours, of each site and zone.
 ///
-/// With an interval, and the error measured on held-out days against the seasonal-naive forecast. Of more than sixty sites and zones, the first
-/// sixty. CSV and NDJSON have the hours.
+/// With an interval, and the error measured on held-out days against the seasonal-naive forecast; that is the error of what history expects. What
+/// is reserved for an hour beyond the usual is not free in it. Of more than sixty sites and zones, the first sixty. CSV and NDJSON have the hours.
 #[utoipa::path(get, path = "/api/analytics/predictions")]
 pub async fn predictions(
     _: Caller<Operator>,
@@ -145,6 +168,7 @@ pub(crate) fn figures(filters: &PredictionFilters, now: i64) -> Answer<Predictio
     let mut answer = Predictions { generated_at: Timestamp(now), hours, interval: COVERAGE, forecasts: Vec::new(), items: Vec::new() };
     // One zone that was asked for is not the site.
     let has_whole = filters.zone.is_none();
+    let claims = Claims::read(filters.site.as_deref(), now, hours)?;
     for site in scope.sites()? {
         let room = MAX_FORECASTS.saturating_sub(answer.forecasts.len());
         if room == 0 {
@@ -157,6 +181,7 @@ pub(crate) fn figures(filters: &PredictionFilters, now: i64) -> Answer<Predictio
         }
         let from = now - HISTORY_DAYS * DAY_MS;
         let context = calendar::context(&site, from, now + AHEAD_MS)?;
+        let reservations = claims.of_site(&site.slug)?;
         let all: i64 = zones.iter().map(|(_, spots)| spots).sum();
         let mut whole = Known::default();
         let mut of_zones = Vec::with_capacity(zones.len());
@@ -170,7 +195,7 @@ pub(crate) fn figures(filters: &PredictionFilters, now: i64) -> Answer<Predictio
         }
         let whole = has_whole.then_some((None, all, whole));
         for (zone, spots, known) in whole.into_iter().chain(of_zones) {
-            answer.add(&site, zone, spots, &known, &context, hours);
+            answer.add(&site, zone, spots, &known, &reservations, &context);
         }
     }
     Ok(answer)
@@ -217,12 +242,13 @@ impl Known {
 }
 
 impl Predictions {
-    fn add(&mut self, site: &Site, zone: Option<String>, spots: i64, known: &Known, context: &Context, hours: i64) {
+    fn add(&mut self, site: &Site, zone: Option<String>, spots: i64, known: &Known, reservations: &SiteReservations, context: &Context) {
         let now_hour = self.generated_at.0.div_euclid(HOUR_MS);
-        let horizon = usize::try_from(hours).unwrap_or(MAX_HORIZON);
+        let horizon = usize::try_from(self.hours).unwrap_or(MAX_HORIZON);
         let forecast = forecast::predict(&known.series(spots), context, now_hour, horizon);
         for point in &forecast.points {
-            self.items.push(FreeSpotsHour::new(site, zone.clone(), spots, point, context));
+            let reserved = reservations.at(zone.as_deref(), point.hour, |hour| known.0.contains_key(&hour));
+            self.items.push(FreeSpotsHour::new(site, zone.clone(), spots, point, reserved, context));
         }
         self.forecasts.push(FreeSpotsForecast::new(site, zone, spots, &forecast));
     }
@@ -247,8 +273,11 @@ impl FreeSpotsForecast {
 
 impl FreeSpotsHour {
     #[expect(clippy::cast_precision_loss, reason = "a count of spots")]
-    fn new(site: &Site, zone: Option<String>, spots: i64, point: &forecast::Point, context: &Context) -> Self {
-        let FreeSpots { free, interval } = FreeSpots::new(spots, point.value, point.interval);
+    fn new(site: &Site, zone: Option<String>, spots: i64, point: &forecast::Point, reserved: Reserved, context: &Context) -> Self {
+        let taken = |occupied| reserved.taken(spots, occupied);
+        let by_history = FreeSpots::new(spots, point.value, None).free;
+        let FreeSpots { free, interval } =
+            FreeSpots::new(spots, taken(point.value), point.interval.map(|(low, high)| (taken(low), taken(high))));
         Self {
             site: site.slug.clone(),
             zone,
@@ -258,6 +287,9 @@ impl FreeSpotsHour {
             upper: interval.map(|(_, upper)| upper),
             spots,
             predicted_occupancy: percent((spots - free) as f64, spots as f64),
+            reserved: rounded(reserved.known, 2),
+            usual_reserved: reserved.usual.map(|usual| rounded(usual, 2)),
+            by_reservations: by_history - free,
             basis: point.basis,
             special_day: context.special(point.hour),
         }

@@ -67,17 +67,27 @@ pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
     for (name, run) in join_all(runs).await {
         components.insert(name, steps.record(name, run.map_err(Problem::internal)));
     }
-    let summary = Summary { components, ..work(&owner, host::now_ms(), steps).await? };
-    wake::stay_behind().await?;
-    Ok((Extension(Quiet), Json(summary)))
+    let done = work(&owner, host::now_ms(), steps).await;
+    if done.is_ok() {
+        wake::stay_behind().await?;
+    }
+    let storage = storage::run(host::now_ms());
+    let done = done?;
+    Ok((Extension(Quiet), Json(Summary { components, storage: storage?, ..done })))
 }
 
 /// The cron event, every 5 seconds: at 25 and 55 of a minute the scheduled run, after the other components' own; at all others a look for what
 /// cannot wait, such as what the application had in hand when it was killed. `timestamp` is the event's, seconds since 1970.
+///
+/// The tables are looked at last: that may read them from one end to the other, and is for figures alone.
 pub async fn event(timestamp: u64) -> Result<(), Problem> {
-    let run = if is_scheduled_run(timestamp) { scheduled_run().await } else { Ok(()) };
+    let is_run = is_scheduled_run(timestamp);
+    let run = if is_run { scheduled_run().await } else { Ok(()) };
     if urgent_watch::is_needed()? {
         urgent_watch::stay(&Settings::load().await?).await?;
+    }
+    if is_run {
+        storage::run(host::now_ms())?;
     }
     run
 }
@@ -110,7 +120,6 @@ async fn work(owner: &str, now: i64, mut steps: Steps) -> Result<Summary, Proble
             summary.dispatch = steps.record("dispatch", dispatch::drain(&settings, None).await);
             summary.removed = steps.record("clean-up", cleanup::run(now).await);
             summary.integrity = steps.record("integrity", integrity::run(host::now_ms()));
-            summary.storage = steps.record("storage", storage::run(host::now_ms()));
             summary.late = end(owner, steps.failed.is_empty())?;
             if steps.failed.is_empty()
                 && summary.late.is_empty()

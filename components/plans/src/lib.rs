@@ -3,6 +3,7 @@
 //! A component of its own: it alone reads drawings that people upload.
 
 mod picture;
+mod plain;
 mod plan;
 mod spots;
 mod svg;

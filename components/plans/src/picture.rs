@@ -19,6 +19,7 @@ use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{ContentBuilder, RefOr, Required};
 
+use crate::plain;
 use crate::plan::{FloorPlan, PlanOf, not_found};
 use crate::spots::MAX_COORDINATE;
 use crate::svg;
@@ -101,12 +102,18 @@ impl Picture {
             Ok(ImageType::Jpeg) => media_type == JPEG,
             _ => false,
         };
-        let size = imagesize::blob_size(bytes).ok().filter(|_| is_as_said).ok_or_else(|| format!("is not {media_type}"))?;
+        let plain = plain::of(bytes).filter(|_| is_as_said);
+        let sized = plain.and_then(|plain| Some((imagesize::blob_size(&plain.bytes).ok()?, plain)));
+        let (size, plain) = sized.ok_or_else(|| format!("is not {media_type}"))?;
         if !is_bounded(size) {
             return Err(format!("has more than {MAX_PIXELS} pixels on a side, or {MAX_AREA} in all, or none"));
         }
         let side = |pixels: usize| u32::try_from(pixels).map_or(f64::from(u32::MAX), f64::from);
-        Ok(Self { media_type, bytes: bytes.to_vec(), width: side(size.width), height: side(size.height) })
+        let (mut width, mut height) = (side(size.width), side(size.height));
+        if plain.is_on_its_side {
+            (width, height) = (height, width);
+        }
+        Ok(Self { media_type, bytes: plain.bytes, width, height })
     }
 
     /// The first 128 bits of its SHA-256, in hexadecimal.
@@ -123,8 +130,9 @@ const REPLACE: &str = "insert into floor_plans (site, zone, media_type, picture,
 
 /// Uploads the floor plan of a site, or of one of its zones: an SVG, PNG or JPEG of at most 1 MiB.
 ///
-/// An SVG is written anew: shapes, texts and pictures that are in it stay, scripts and what leads elsewhere are gone. In place of an earlier
-/// plan of another size, spots stay where they are in proportion.
+/// An SVG is written anew: shapes, texts and pictures that are in it stay, scripts and what leads elsewhere are gone. Of a PNG or JPEG the pixels
+/// stay as they are; what else the file tells (place, time, camera, comments) is gone. In place of an earlier plan of another size, spots stay
+/// where they are in proportion.
 #[utoipa::path(put, path = "/api/sites/{site}/plan/picture")]
 pub async fn replace(
     caller: Caller<Admin>,

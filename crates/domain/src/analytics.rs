@@ -4,10 +4,12 @@
 mod durations;
 mod free_spots;
 mod period;
+mod reserved_spots;
 
 pub use durations::Durations;
 pub use free_spots::FreeSpots;
 pub use period::{HourOfWeek, Period, Span, local_time};
+pub use reserved_spots::{Reserved, hours_of_stay};
 
 use crate::booking_slot::{Date, Zone};
 use crate::time::DAY_MS;

@@ -19,6 +19,7 @@ mod credentials;
 pub(crate) mod crowd;
 mod darshan;
 mod emergencies;
+pub(crate) mod finish;
 mod history;
 mod lots;
 pub(crate) mod pattern;
@@ -65,8 +66,8 @@ pub struct Args {
     /// The most readings or counts of one request. Others' writes wait as long as one takes to be stored.
     #[arg(long, default_value_t = DEFAULT_BATCH, value_parser = clap::value_parser!(u16).range(1..=5_000))]
     pub batch: u16,
-    /// The secret of `/internal/` (the variable `tick_secret`): with it, the deployment is told when the demo is whole. One whose variable
-    /// `await_demo` is on is not ready before.
+    /// The secret of `/internal/` (the variable `tick_secret`): with it, the history is summed up at once, not by the scheduled runs of the next
+    /// minutes, and the deployment is told when the demo is whole. One whose variable `await_demo` is on is not ready before.
     #[arg(long, env = "GATEHOUSE_TICK_SECRET", hide_env_values = true)]
     pub tick_secret: Option<String>,
     /// How the deployment is spoken to.
@@ -171,17 +172,10 @@ pub async fn run(args: Args) -> anyhow::Result<Summary> {
     summary.alerts += created.broadcasts;
     (summary.resources, summary.emergencies, summary.incidents) = (created.resources, created.emergencies, created.incidents);
     if let Some(secret) = &args.tick_secret {
-        tell_done(&args.base_url, secret, &args.deployment).await?;
+        finish::sum_up(&args.base_url, secret, &args.deployment).await?;
+        finish::tell_done(&args.base_url, secret, &args.deployment).await?;
     }
     Ok(summary)
-}
-
-/// Tells the deployment that its demo is whole.
-pub(crate) async fn tell_done(base_url: &str, tick_secret: &str, deployment: &Deployment) -> anyhow::Result<()> {
-    let url = format!("{}/internal/setup/demo", api::trim(base_url));
-    let tell = api::http_client(base_url, deployment)?.post(url).header("x-tick-secret", tick_secret);
-    let answer = tell.send().await.and_then(reqwest::Response::error_for_status);
-    answer.context("telling that the demo is whole").map(drop)
 }
 
 /// Whether this is the slug of a temple that each installation has by itself.

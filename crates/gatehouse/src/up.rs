@@ -203,7 +203,7 @@ async fn start_demo(app: &App, demo: Demo, deployment: &Deployment, stop: &Cance
     let file = app.state_dir().join(DEMO_CREDENTIALS);
     if demo != Demo::None {
         seed_once(app, &file, deployment).await?;
-        seed::tell_done(&app.base_url(), app.variable("tick_secret").unwrap_or_default(), deployment).await?;
+        seed::finish::tell_done(&app.base_url(), app.variable("tick_secret").unwrap_or_default(), deployment).await?;
     }
     let credentials = if demo != Demo::None && file.exists() { Some(Credentials::load(&file)?) } else { None };
     welcome::print(app, credentials.as_ref().map(|credentials| (file.as_path(), credentials)));
@@ -243,6 +243,7 @@ async fn seed_once(app: &App, credentials: &Path, deployment: &Deployment) -> Re
     };
     let summary = seed::run(args).await.context("seeding the demo")?;
     tracing::info!("demo: {summary}");
+    seed::finish::sum_up(&app.base_url(), app.variable("tick_secret").unwrap_or_default(), deployment).await?;
     std::fs::remove_file(unfinished)?;
     Ok(())
 }

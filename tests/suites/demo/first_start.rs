@@ -172,6 +172,18 @@ async fn a_first_start_is_ready_with_its_demo_and_its_log_holds_neither_that_nor
     for user in secrets.users.values() {
         assert!(!log.contains(&user.password) && !up.text("stdout").contains(&user.password), "a password in what may be a log file");
     }
+
+    // Its past can be looked at from the beginning.
+    let operator = &secrets.users["operator"];
+    let sign_in = http.post(format!("{address}/api/auth/login")).json(&json!({"email": operator.email, "password": operator.password}));
+    let signed_in: Value = sign_in.send().await.expect("an answer").json().await.expect("JSON");
+    let asked = http.get(format!("{address}/api/analytics/occupancy?site=city-centre&period=day&by=site"));
+    let asked = asked.bearer_auth(signed_in["access"].as_str().expect("an access token"));
+    let occupancy: Value = asked.send().await.expect("an answer").json().await.expect("JSON");
+    let days = occupancy["items"].as_array().expect("items");
+    assert!(days.len() >= 14, "{occupancy}");
+    let is_whole = |day: &Value| day["known"].as_f64() > Some(179.0) && day["arrivals"].as_i64() > Some(300);
+    assert!(days[1..13].iter().all(is_whole), "{occupancy}");
 }
 
 #[cfg(unix)]

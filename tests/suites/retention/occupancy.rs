@@ -105,6 +105,55 @@ async fn quarters_hold_what_sensors_said_also_late() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn a_sensor_that_was_offline_tells_of_the_past_as_if_it_had_not_been() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let place = app.place(2).await;
+    let devices = [app.new_device(&place, Some(0)).await, app.new_device(&place, Some(1)).await];
+    let operator = app.operator().await;
+    let mut logs = vec![Log::new(); 2];
+    let mut dice = 11_u64;
+    let mut throw = |sides: usize| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(dice >> 33).unwrap() % sides
+    };
+    // Two days of readings, every ten minutes, of which each part comes in whenever it does: some before the sums of its time are made, most after.
+    let now = app.now_ms();
+    let mut parts: Vec<Vec<serde_json::Value>> = vec![Vec::new(); 12];
+    for (spot, device) in devices.iter().enumerate() {
+        for step in 1..288 {
+            let (at, is_occupied) = (now - step * 600_000, throw(4) == 0);
+            let mut reading = app.reading(device, 0);
+            (reading["timestamp"], reading["occupied"]) = (json!(rfc3339(at)), json!(is_occupied));
+            parts[throw(12)].push(reading);
+            logs[spot].insert(at, is_occupied);
+        }
+        // The newest first: all that follows comes in late.
+        let mut newest = app.reading(device, 0);
+        (newest["timestamp"], newest["occupied"]) = (json!(rfc3339(now)), json!(true));
+        operator.post("/api/telemetry/", newest).await.expect(201);
+        logs[spot].insert(now, true);
+    }
+    let count = |sql: &str| -> i64 { app.db().query_row(sql, [], |row| row.get(0)).unwrap() };
+    let told = count("select count(*) from events");
+    for (number, mut part) in parts.into_iter().enumerate() {
+        if number % 3 == 0 {
+            part.reverse();
+        }
+        let answer = operator.post("/api/telemetry/bulk/", json!(part)).await.expect(200);
+        assert_eq!(answer["accepted"], part.len(), "{answer}");
+        if number % 4 == 1 {
+            run_telemetry(&app).await;
+        }
+    }
+    run_telemetry(&app).await;
+    assert_eq!(stored(&app, &place), expected(&logs, up_to(&app)));
+    assert_eq!(count("select count(*) from events"), told, "nobody is told of the past");
+    let logged = count("select count(*) from occupancy_log");
+    assert!((100..500).contains(&logged), "changes, not readings: {logged}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn the_log_and_its_sums_are_removed_and_the_state_stays() {
     let variables =
         [("occupancy_days", "2"), ("occupancy_rollups_days", "4"), ("lot_counts_days", "3"), ("access_token_seconds", "864000")];

@@ -37,6 +37,34 @@ async fn metrics_tell_rows_and_bytes_of_each_table() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn a_run_reads_small_tables_together_and_large_ones_one_by_one() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    // The first request makes the schema.
+    app.admin().await;
+    let measured = async || app.tick().await["storage"]["measured"].as_i64().expect("a number");
+    eventually("each table was looked at", Duration::from_secs(20), async || (measured().await == 0).then_some(())).await;
+    let found = |tables: &str, bytes: i64| {
+        let sql = format!("update table_sizes set measured_at = 1, bytes = ? where name in ({tables})");
+        app.db().execute(&sql, [bytes]).expect("sizes")
+    };
+    assert_eq!(found("'sites', 'zones', 'spots'", 8_192), 3);
+    assert_eq!((measured().await, measured().await), (3, 0));
+    assert_eq!(found("'readings', 'audit_log'", 100 << 20), 2);
+    assert_eq!([measured().await, measured().await, measured().await], [1, 1, 0], "a run each");
+    let large: i64 = app.db().query_row("select count(*) from table_sizes where bytes >= 100 << 20", [], |row| row.get(0)).unwrap();
+    assert_eq!(large, 0, "they were found to be small");
+
+    // A run that is at it is not joined by the next one; one that died is not waited for without end.
+    found("'sites'", 8_192);
+    let lease = "update leases set owner = 'another', lease_until = ? where name = 'storage'";
+    assert_eq!(app.db().execute(lease, [app.now_ms() + 600_000]).unwrap(), 1);
+    assert_eq!(measured().await, 0);
+    app.advance(Duration::from_secs(601));
+    assert_eq!(measured().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn free_pages_are_given_back() {
     let Some(app) = App::embedded(&[]).await else { return };
     app.tick().await;

@@ -61,13 +61,14 @@ impl History {
         days.rev().filter(move |_| !empty)
     }
 
-    /// The readings of one day except those of [`History::newest`], the latest first, as the bodies of bulk requests.
+    /// The readings of one day except those of [`History::newest`], as the bodies of bulk requests. In the order of time, so that few of them are
+    /// changes of the parking log: each one is that has nothing before it.
     pub fn bodies(&self, day: i64) -> impl Iterator<Item = Vec<Reading>> + use<> {
         let newest: std::collections::HashSet<_> =
             self.newest().into_iter().map(|reading| (reading.device_code, reading.timestamp)).collect();
         let mut readings: Vec<_> = self.sensors.iter().flat_map(|sensor| self.day(sensor, day)).collect();
         readings.retain(|(at, reading)| *at >= self.from_ms && !newest.contains(&(reading.device_code.clone(), reading.timestamp.clone())));
-        readings.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        readings.sort_by_key(|(at, _)| *at);
         let readings: Vec<_> = readings.into_iter().map(|(_, reading)| reading).collect();
         let count = readings.len().div_ceil(self.batch);
         let batch = self.batch;

@@ -171,6 +171,18 @@ impl Database {
         }
     }
 
+    /// Runs a statement that changes nothing and takes long, on a thread of its own.
+    pub async fn read_whole(self: &Arc<Self>, sql: String, parameters: Vec<Value>) -> Result<Outcome, Error> {
+        let database = self.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let reader = database.readers.acquire(|| database.connect())?;
+            let outcome = statement::run(&reader, &sql, &parameters);
+            database.readers.release(reader);
+            outcome
+        });
+        reading.await.map_or_else(|_| Err(Error::Io("the reading has ended".to_owned())), |outcome| outcome.map_err(Error::from))
+    }
+
     /// Checks the file's pages, on a connection and a thread of its own. Damage that it finds is kept in mind.
     pub async fn check(self: &Arc<Self>, pragma: String) -> Result<Outcome, Error> {
         let database = self.clone();

@@ -18,6 +18,8 @@ pub enum Kind {
     ModifiesConnection,
     /// On a connection and a thread of its own, since it reads the whole file.
     Check,
+    /// On any connection, but on a thread of its own, since it reads every page of a table.
+    ReadWhole,
     /// Not at all, as on Spin.
     Denied,
     /// Only within a transaction: it calls `changes()` or `last_insert_rowid()`, which read the counters of one connection. Outside, the
@@ -62,6 +64,7 @@ impl Kind {
             return Self::ReadsCounters;
         }
         match first {
+            "select" if words.any(|word| word == "dbstat") => Self::ReadWhole,
             "select" | "values" | "explain" => Self::Read,
             "with" if readonly() => Self::Read,
             "with" | "insert" | "replace" | "update" | "delete" => Self::Write,
@@ -124,6 +127,7 @@ mod tests {
         for (sql, kind) in [
             ("select 1", Kind::Read),
             ("  -- note\n /* more */ SELECT 1", Kind::Read),
+            ("select sum(d.pgsize) from dbstat d", Kind::ReadWhole),
             ("insert into a values (1)", Kind::Write),
             ("with x as (select 1) insert into a select * from x", Kind::Write),
             ("begin", Kind::Begin { immediate: false }),

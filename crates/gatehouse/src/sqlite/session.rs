@@ -49,6 +49,7 @@ impl Session {
                 return Err(Error::Io(message.to_owned()));
             }
             (Kind::Read, None) => self.database.read(&sql, &parameters).await?,
+            (Kind::ReadWhole, None) => self.database.read_whole(sql, parameters).await?,
             (Kind::Write, None) => self.database.write(sql, parameters).await?,
             (_, None) => {
                 let dedicated = self.dedicated.insert(Dedicated::acquire(self.database.clone())?);
@@ -87,7 +88,7 @@ impl Dedicated {
 
     async fn execute(&mut self, kind: Kind, sql: &str, parameters: &[Value]) -> Result<Outcome, Error> {
         self.modified |= kind == Kind::ModifiesConnection;
-        let may_write = !matches!(kind, Kind::Read | Kind::ReadsCounters | Kind::Begin { immediate: false });
+        let may_write = !matches!(kind, Kind::Read | Kind::ReadWhole | Kind::ReadsCounters | Kind::Begin { immediate: false });
         if may_write && self.write_permit.is_none() {
             self.database.refuse_changes()?;
             let permit = tokio::time::timeout(BUSY_TIMEOUT, self.database.write_lock().lock_owned());
