@@ -160,7 +160,7 @@ fn next_address(uri: &Uri, format: Format, last: &AuditLine, now: i64) -> Result
     let query = uri.query().unwrap_or_default();
     let kept = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor=") && !pair.starts_with("format="));
     let mut pairs: Vec<_> = kept.map(str::to_owned).collect();
-    pairs.push(format!("format={}", format.into_str()));
+    pairs.push(format!("format={}", format.name()));
     let query = pairs.join("&");
     // The cursor belongs to the question as it will be asked.
     let cursor = Listing::<Filters>::parse(uri.path(), &query, now, false)?.cursor_after(&key(last));

@@ -32,7 +32,7 @@ use write::Rows;
 
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
-#[strum(serialize_all = "snake_case", const_into_str)]
+#[strum(serialize_all = "snake_case")]
 pub enum Format {
     /// The whole document.
     Json,
@@ -72,9 +72,14 @@ impl Format {
         }
     }
 
+    /// What a query and a file's suffix call it.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
     /// The headers of a file of rows.
     fn label(self, name: &str, response: &mut Response) -> Answer<()> {
-        let disposition = format!("attachment; filename=\"{name}.{}\"", self.into_str());
+        let disposition = format!("attachment; filename=\"{name}.{}\"", self.name());
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type()));
         headers.insert(CONTENT_DISPOSITION, HeaderValue::try_from(disposition).map_err(Problem::internal)?);
