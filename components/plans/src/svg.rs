@@ -155,7 +155,7 @@ mod tests {
     fn a_picture_in_it_stays() {
         let png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
         let text = clean(&svg(&format!(r#"<image href="data:image/png;base64,{png}" width="9" height="9"/>"#))).unwrap().text;
-        assert!(text.contains(&format!("data:image/png;base64,{png}")), "{text}");
+        assert!(text.contains("data:image/png;base64,") && text.contains(png), "{text}");
         // The same head, of 16 million by 16 million pixels.
         let huge = png.replacen("UgAAAAEAAAABCA", "UgD///8A////CA", 1);
         let text = clean(&svg(&format!(r#"<image href="data:image/png;base64,{huge}" width="9" height="9"/>"#))).unwrap().text;
