@@ -9,7 +9,8 @@ import { announce, html, useEffect, useId, useRef, useState } from "../lib/ui.js
 export function explained(error) {
   const key = `reason.${error.reason}`;
   const said = error.reason ? t(key) : key;
-  if (said === key) return error.message;
+  if (error.status === 0) return error.isLate ? t("The server does not answer.") : t("The server cannot be reached.");
+  if (said === key) return error.problem?.detail ?? (error.status >= 500 ? t("The server has a problem ({n}).", { n: error.status }) : error.message);
   const next = time(error.problem?.next_free_at);
   return next === null ? said : `${said} ${t("A stay as long can begin at {at}.", { at: shortMoment(next) })}`;
 }
@@ -90,7 +91,7 @@ export function Form({ fields, initial = {}, onSubmit, submit = t("Save"), onCan
       setState({ busy: false, error: null });
     } catch (error) {
       setState({ busy: false, error });
-      announce(error.message);
+      announce(reasons(error, shown) ?? explained(error));
     }
   };
   const general = state.error && reasons(state.error, shown);

@@ -4,8 +4,13 @@ import { t } from "../lib/i18n.js";
 import { temple, temples } from "../lib/model.js";
 import { address, route } from "../lib/router.js";
 import { html } from "../lib/ui.js";
-import { useStore } from "../state/live.js";
-import { Empty, Skeleton } from "./panel.js";
+import { freshnessOf, reload, useStore } from "../state/live.js";
+import { Card, Empty, Fresh } from "./panel.js";
+
+const sites = freshnessOf("sites");
+
+/** How fresh the list of sites is, as panels take it. */
+export const sitesResource = () => ({ ...sites.value, reload: () => reload("sites") });
 
 /** The temples as tabs. */
 export function TempleTabs({ shown }) {
@@ -20,8 +25,6 @@ export function TempleTabs({ shown }) {
 export function OfTemple({ children }) {
   const state = useStore("sites", "site");
   const shown = temple(state);
-  if (!shown) {
-    return html`<div class="page"><div class="panel">${state.sitesLoaded ? html`<${Empty}>${t("There is no temple yet.")}</${Empty}>` : html`<${Skeleton} />`}</div></div>`;
-  }
-  return children(shown);
+  if (shown) return children(shown);
+  return html`<div class="page"><${Card}><${Fresh} resource=${sitesResource()}>${() => html`<${Empty}>${t("There is no temple yet.")}</${Empty}>`}</${Fresh}></${Card}></div>`;
 }
