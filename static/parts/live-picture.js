@@ -4,6 +4,7 @@
 import { t } from "../lib/i18n.js";
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
 import { api } from "../state/session.js";
+import { explained } from "./form.js";
 
 /** When another picture is asked for after one that failed, milliseconds. */
 const RETRY_MS = 3_000;
@@ -103,7 +104,7 @@ export function LivePicture({ camera, quality = "main" }) {
       } catch (error) {
         if (left) return;
         setSource(null);
-        setNote(error.message);
+        setNote(explained(error));
         if (![403, 404].includes(error.status)) later((error.retryAfter || 0) * 1000 || RETRY_MS);
       }
     }

@@ -3,7 +3,7 @@
 
 import { t } from "../lib/i18n.js";
 import { worst } from "../lib/resource.js";
-import { ALL_SITES, address, go, route } from "../lib/router.js";
+import { ALL_SITES, address, go, route, setQuery } from "../lib/router.js";
 import { clock, zoneName } from "../lib/time.js";
 import { Icon, computed, cx, html, useEffect, useRef, useState } from "../lib/ui.js";
 import { navigation, rankOf } from "../routes.js";
@@ -11,6 +11,7 @@ import { connection, liveAt, useNow, useStore } from "../state/live.js";
 import { signOut, user } from "../state/session.js";
 import { Banners } from "./banner.js";
 import { openSearch } from "./search.js";
+import { Wall } from "./wall.js";
 
 const ON_THE_BAR = 5;
 
@@ -101,6 +102,14 @@ function Bar({ pages }) {
   </nav>`;
 }
 
+/** On a phone, the way to call for help, on every page but those that are it. */
+export function Sos({ page }) {
+  if (page === "sos" || page === "emergencies") return null;
+  return html`<aside aria-label=${t("Emergency")}>${user.value
+    ? html`<a class="sos-fixed" href=${address(route.value.site ?? null, "sos")}><${Icon} name="critical" />SOS</a>`
+    : html`<a class="sos-fixed" href="tel:112"><${Icon} name="phone" />112</a>`}</aside>`;
+}
+
 /** The frame; `children` is the page. */
 export function Shell({ page, children }) {
   const main = useRef(null);
@@ -124,6 +133,7 @@ export function Shell({ page, children }) {
       <${SitePicker} />
       ${who && html`<button type="button" class="button button-quiet top-search" onClick=${openSearch} title=${`${t("Search")} (⌘K)`}>
         <${Icon} name="search" /><span class="wide">${t("Search")}</span><kbd class="wide" aria-hidden="true">⌘K</kbd></button>`}
+      ${rank >= 2 && !page?.bare && html`<button type="button" class="button button-quiet top-wall" onClick=${() => setQuery({ wall: "1" })} aria-label=${t("On a wall")} title=${t("On a wall: without navigation, and the screen stays awake")}><${Icon} name="wall" /></button>`}
       <${Freshness} />
       <${Clock} />
       <div class="who">
@@ -139,8 +149,6 @@ export function Shell({ page, children }) {
       <main class="slot" id="main" tabindex="-1" ref=${main}>${children}</main>
     </div>
     ${!isWall && !page?.bare && html`<${Bar} pages=${pages} />`}
-    ${rank < 2 && page?.key !== "sos" && html`<aside aria-label=${t("Emergency")}>${who
-      ? html`<a class="sos-fixed" href=${address(site ?? null, "sos")}><${Icon} name="critical" />SOS</a>`
-      : html`<a class="sos-fixed" href="tel:112"><${Icon} name="phone" />112</a>`}</aside>`}
+    ${isWall ? html`<${Wall} />` : html`<${Sos} page=${page?.key} />`}
   </div>`;
 }

@@ -11,12 +11,13 @@ import { serverNow } from "../../state/live.js";
 import { api } from "../../state/session.js";
 
 const EVERY_MS = 10_000;
+const WITHIN_MS = 15_000;
 
 /** An answer even where it is a 503: what is wrong is in it. */
 async function ready() {
-  const response = await fetch("/ready", { headers: { accept: "application/json" }, credentials: "omit" });
-  const document = await response.json().catch(() => null);
-  if (!document) throw Object.assign(new Error(t("The server does not say how it is.")), { isAway: true });
+  const response = await fetch("/ready", { headers: { accept: "application/json" }, credentials: "omit", signal: AbortSignal.timeout(WITHIN_MS) }).catch(() => null);
+  const document = await response?.json().catch(() => null);
+  if (!document?.checks) throw Object.assign(new Error(t("The server does not report its state.")), { isAway: true });
   return { ok: response.ok, document };
 }
 

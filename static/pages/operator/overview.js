@@ -2,12 +2,12 @@
 
 import { countDevices, countSpots, ofSite } from "../../lib/model.js";
 import { number, t } from "../../lib/i18n.js";
-import { useResource } from "../../lib/resource.js";
+import { useFreshness, useResource } from "../../lib/resource.js";
 import { address } from "../../lib/router.js";
 import { Icon, html } from "../../lib/ui.js";
 import { AlertList, gravestFirst } from "../../parts/alert-list.js";
 import { Level, RANK } from "../../parts/levels.js";
-import { Card, Empty, Panel } from "../../parts/panel.js";
+import { Card, Empty, Failed, Panel, Stale } from "../../parts/panel.js";
 import { Summary } from "../../parts/summary.js";
 import { isAdmin } from "../../lib/model.js";
 import { freshnessOf, reload, useStore } from "../../state/live.js";
@@ -16,6 +16,7 @@ import { api } from "../../state/session.js";
 const MOST_ALERTS = 6;
 const CROWD_EVERY_MS = 60_000;
 const fresh = freshnessOf("sites", "spots", "devices", "alerts", "emergencies");
+const heard = freshnessOf("alerts");
 
 /** How bad it stands at a site: emergencies weigh most, then critical alerts, crowds, other alerts, devices, a full car park. */
 function badness(row) {
@@ -67,17 +68,18 @@ export default function OverviewPage({ site }) {
       return [slugs[index], { counted: counted.length > 0, people: counted.reduce((sum, zone) => sum + zone.count, 0), level: RANK[Math.max(-1, ...counted.map((zone) => RANK.indexOf(zone.level)))] ?? null }];
     }));
   }, [slugs.join()], { every: CROWD_EVERY_MS });
+  useFreshness(slugs.length ? crowd.status : "fresh");
   const resource = { ...fresh.value, reload: () => reload() };
   const open = gravestFirst([...state.alerts.values()].filter((alert) => alert.status === "active" && (!site || !alert.site || alert.site === site)));
   const rows = rowsOf(state, crowd.data);
   const isEmpty = state.sitesLoaded && state.spots.size === 0 && state.devices.size === 0;
-  return html`<div class="page overview"><div class="page-head"><h1>${t("Overview")}</h1><a class="button button-quiet" href=${address(site, "overview", null, { wall: "1" })}><${Icon} name="wall" /> ${t("On a wall")}</a></div>
+  return html`<div class="page overview"><div class="page-head"><h1>${t("Overview")}</h1></div>
     ${isEmpty && isAdmin(state.user) && html`<${Card} title=${t("Begin here")}><${Empty} action=${html`<a class="button button-main" href=${address(site, "setup")}>${t("Set up the first site")}</a>`}>${t("There are no spots and no devices yet.")}</${Empty}></${Card}>`}
     <div class="overview-parts">
-      <${Panel} title=${t("Sites")} id="overview-sites" resource=${resource} rows=${8}>${() => html`<ul class="site-cards">${rows.map((row) => html`<${Site} key=${row.site.slug} row=${row} />`)}</ul>`}</${Panel}>
+      <${Panel} title=${t("Sites")} id="overview-sites" resource=${resource} rows=${8}>${() => html`${slugs.length > 0 && (crowd.status === "failed" ? html`<${Failed} resource=${crowd} what=${t("The crowds could not be loaded.")} />` : html`<${Stale} resource=${crowd} />`)}<ul class="site-cards">${rows.map((row) => html`<${Site} key=${row.site.slug} row=${row} />`)}</ul>`}</${Panel}>
       <div class="columns">
         ${site && html`<${Summary} />`}
-        <${Panel} title=${html`${t("Needs attention")} ${open.length > 0 && html`<span class="count" data-severity=${open[0].severity}>${open.length}</span>`}`} id="attention" resource=${{ ...resource }} class="alerts-panel"
+        <${Panel} title=${html`${t("Needs attention")} ${open.length > 0 && html`<span class="count" data-severity=${open[0].severity}>${open.length}</span>`}`} id="attention" resource=${{ ...heard.value, reload: () => reload("alerts") }} class="alerts-panel"
           actions=${html`<a class="button button-quiet" href=${address(site, "alerts")}>${t("All alerts")}</a>`}>${() => html`<${AlertList} alerts=${open} limit=${MOST_ALERTS} />`}</${Panel}>
       </div>
     </div>
