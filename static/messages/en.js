@@ -56,7 +56,7 @@ export default {
   "Back to normal": "Back to normal", "Closed and special days": "Closed and special days", "Close a day": "Close a day", "Special days": "Special days", "No closed or special days.": "No closed or special days.", "Close the day": "Close the day", "Back to the usual slots?": "Back to the usual slots?",
   "Currency": "Currency", "Per hour": "Per hour", "At most per day": "At most per day", "At least per stay": "At least per stay", "Free minutes": "Free minutes", "Full refund until, minutes before": "Full refund until, minutes before", "Refund after that, %": "Refund after that, %",
   "Refund once begun, %": "Refund once begun, %", "The tariff holds for what is reserved from now on.": "The tariff holds for what is reserved from now on.", "Tariff and refunds": "Tariff and refunds",
-  "Slots and tariff of {site}": "Slots and tariff of {site}", "The server does not report its state.": "The server does not report its state.", "Figure": "Figure", "Value": "Value", "Not ready": "Not ready", "Process": "Process", "Figures": "Figures", "Role": "Role", "May sign in": "May sign in",
+  "Slots and tariff of {site}": "Slots and tariff of {site}", "Figure": "Figure", "Value": "Value", "Not ready": "Not ready", "Process": "Process", "Figures": "Figures", "Role": "Role", "May sign in": "May sign in",
   "Signed in": "Signed in", "Last used": "Last used", "End": "End", "Sessions of {name}": "Sessions of {name}", "Sessions": "Sessions", "Nowhere signed in.": "Nowhere signed in.", "End all": "End all", "Active": "Active", "Deactivated": "Deactivated", "Since": "Since", "Deactivate": "Deactivate",
   "Find a person": "Find a person", "Name or e-mail": "Name or e-mail", "All roles": "All roles", "All": "All", "New user": "New user", "Deactivate {name}?": "Deactivate {name}?", "Sessions end at once. What the person did is kept.": "Sessions end at once. What the person did is kept.",
   "Such as North": "Such as North", "Whole screen": "Whole screen", "To the console": "To the console", "Scan": "Scan", "Direction": "Direction", "No scans yet.": "No scans yet.", "Let in anyway": "Let in anyway",
@@ -144,4 +144,6 @@ export default {
   "There is nothing of it to play.": "There is nothing of it to play.", "This line cannot be read: {line}": "This line cannot be read: {line}", "Upload again": "Upload again", "Who is free could not be loaded.": "Who is free could not be loaded.",
   "Whose slots and tariff?": "Whose slots and tariff?", "at least {amount}": "at least {amount}", "at most {amount} a day": "at most {amount} a day", "the first {n} minutes are free": "the first {n} minutes are free",
   "{amount} an hour": "{amount} an hour",
+  "A zone of {site}: a level of a car park, a hall of a temple.": "A zone of {site}: a level of a car park, a hall of a temple.", "There are no spots here": "There are no spots here", "Set the slots": "Set the slots", "To its page": "To its page",
+  "Bookings and people could not be searched.": "Bookings and people could not be searched.", "Reservations of {plate} on any day": "Reservations of {plate} on any day", "There are none of this plate.": "There are none of this plate.",
 };

@@ -55,7 +55,7 @@ export default {
   "Closed and special days": "बंद और विशेष दिन", "Close a day": "दिन बंद करें", "Special days": "विशेष दिन", "No closed or special days.": "सभी दिन सामान्य हैं।", "Close the day": "दिन बंद करें", "Back to the usual slots?": "फिर सामान्य करें?", "Currency": "मुद्रा", "Per hour": "एक घंटा",
   "At most per day": "एक दिन में अधिकतम", "At least per stay": "कम से कम", "Free minutes": "निःशुल्क, मिनट", "Full refund until, minutes before": "पूरा वापस, शुरू से कितने मिनट पहले तक", "Refund after that, %": "बाद में, प्रतिशत", "Refund once begun, %": "शुरू होने पर, प्रतिशत",
   "The tariff holds for what is reserved from now on.": "यह शुल्क अब से होने वाले आरक्षण पर लागू है।", "Tariff and refunds": "शुल्क और वापसी", "Slots and tariff of {site}": "{site} का समय और शुल्क",
-  "The server does not report its state.": "सर्वर अपनी स्थिति नहीं बताता।", "Figure": "आँकड़ा", "Value": "मान", "Not ready": "तैयार नहीं", "Process": "प्रोसेस", "Figures": "आँकड़े", "Role": "भूमिका", "May sign in": "साइन इन कर सकते हैं", "Signed in": "साइन इन किया", "Last used": "पिछला उपयोग",
+  "Figure": "आँकड़ा", "Value": "मान", "Not ready": "तैयार नहीं", "Process": "प्रोसेस", "Figures": "आँकड़े", "Role": "भूमिका", "May sign in": "साइन इन कर सकते हैं", "Signed in": "साइन इन किया", "Last used": "पिछला उपयोग",
   "End": "समाप्त करें", "Sessions of {name}": "{name} के सत्र", "Sessions": "सत्र", "Nowhere signed in.": "कहीं साइन इन नहीं है।", "End all": "सब समाप्त करें", "Active": "सक्रिय", "Deactivated": "निष्क्रिय", "Since": "कब से", "Deactivate": "निष्क्रिय करें", "Find a person": "व्यक्ति खोजें",
   "Name or e-mail": "नाम या ई-मेल", "All roles": "सभी भूमिकाएँ", "All": "सभी", "New user": "नया उपयोगकर्ता", "Deactivate {name}?": "{name} को निष्क्रिय करें?", "Sessions end at once. What the person did is kept.": "सत्र तुरंत समाप्त होते हैं। व्यक्ति का किया हुआ सुरक्षित रहता है।",
   "Such as North": "जैसे उत्तर", "Whole screen": "पूरी स्क्रीन", "To the console": "कंसोल पर", "Scan": "स्कैन", "Direction": "दिशा", "No scans yet.": "अभी कोई स्कैन नहीं।", "Let in anyway": "फिर भी प्रवेश दें",
@@ -141,4 +141,7 @@ export default {
   "The stretch is being loaded…": "हिस्सा लाया जा रहा है…", "The zones could not be loaded: it would go to the whole site.": "क्षेत्र नहीं लाए जा सके: संदेश पूरे स्थल को जाएगा।", "There is nothing of it to play.": "चलाने के लिए कुछ नहीं है।",
   "This line cannot be read: {line}": "यह पंक्ति पढ़ी नहीं जा सकती: {line}", "Upload again": "फिर अपलोड करें", "Who is free could not be loaded.": "कौन खाली है, यह नहीं लाया जा सका।", "Whose slots and tariff?": "किस स्थल के स्लॉट और शुल्क?",
   "at least {amount}": "कम से कम {amount}", "at most {amount} a day": "एक दिन में अधिकतम {amount}", "the first {n} minutes are free": "पहले {n} मिनट निःशुल्क", "{amount} an hour": "{amount} प्रति घंटा",
+  "A zone of {site}: a level of a car park, a hall of a temple.": "{site} का एक क्षेत्र: पार्किंग की एक मंज़िल, मंदिर का एक कक्ष।", "There are no spots here": "यहाँ कोई पार्किंग जगह नहीं", "Set the slots": "स्लॉट तय करें",
+  "To its page": "इसके पृष्ठ पर", "Bookings and people could not be searched.": "बुकिंग और लोगों में खोज नहीं हो सकी।", "Reservations of {plate} on any day": "{plate} के आरक्षण, किसी भी दिन",
+  "There are none of this plate.": "इस नंबर का कोई आरक्षण नहीं।",
 };

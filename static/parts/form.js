@@ -76,7 +76,7 @@ export function UsernameField({ email }) {
 /**
  * A form. `onSubmit(body)` rejects with the refusal. `isNew` leaves empty fields out; otherwise only what was changed is sent.
  */
-export function Form({ fields, initial = {}, onSubmit, submit = t("Save"), onCancel, isNew, children, danger, account = "" }) {
+export function Form({ fields, initial = {}, onSubmit, submit = t("Save"), onCancel, cancel = t("Cancel"), isNew, children, danger, account = "" }) {
   const id = useId();
   const [values, setValues] = useState(initial);
   const [state, setState] = useState({ busy: false, error: null });
@@ -101,7 +101,7 @@ export function Form({ fields, initial = {}, onSubmit, submit = t("Save"), onCan
       error=${state.error?.errors?.[field.name] ? [state.error.errors[field.name]].flat().join(", ") : null} onChange=${(value) => setValues((all) => ({ ...all, [field.name]: value }))} />`)}</div>
     ${children}
     ${general && html`<p class="form-error" role="alert">${general}</p>`}
-    <div class="form-buttons">${onCancel && html`<button type="button" class="button" onClick=${onCancel}>${t("Cancel")}</button>`}
+    <div class="form-buttons">${onCancel && html`<button type="button" class="button" onClick=${onCancel}>${cancel}</button>`}
       <button type="submit" class=${danger ? "button button-danger" : "button button-main"} aria-busy=${state.busy ? "true" : undefined}>${submit}</button></div>
   </form>`;
 }

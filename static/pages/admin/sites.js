@@ -35,7 +35,7 @@ export function zoneFields(isNew) {
 }
 
 /** Makes many spots at once: `B1-001` to `B1-040`. */
-export function SpotsForm({ site, zone, onDone, onCancel }) {
+export function SpotsForm({ site, zone, onDone, onCancel, cancel = undefined }) {
   const [problem, setProblem] = useState(null);
   const fields = [
     { name: "prefix", label: t("Names begin with"), required: true }, { name: "first", label: t("From number"), type: "number", min: 1, required: true }, { name: "count", label: t("How many"), type: "number", min: 1, max: 500, required: true },
@@ -61,7 +61,7 @@ export function SpotsForm({ site, zone, onDone, onCancel }) {
     toast({ title: t("Spots"), text: plural(made, "{n} spot was created", "{n} spots were created") });
     if (made > 0) onDone(made);
   };
-  return html`${problem && html`<p class="form-error" role="alert">${problem}</p>`}<${Form} isNew fields=${fields} initial=${{ prefix: `${zone.toUpperCase()}-`, first: 1, count: 10, kind: "standard" }} submit=${t("Create the spots")} onSubmit=${make} onCancel=${onCancel} />`;
+  return html`${problem && html`<p class="form-error" role="alert">${problem}</p>`}<${Form} isNew fields=${fields} initial=${{ prefix: `${zone.toUpperCase()}-`, first: 1, count: 10, kind: "standard" }} submit=${t("Create the spots")} onSubmit=${make} onCancel=${onCancel} cancel=${cancel} />`;
 }
 
 function Zones({ site }) {

@@ -1,5 +1,6 @@
 // How the server itself is: whether it is ready, what it runs, when its scheduled work last ran, what it counts.
 
+import { ApiError } from "../../lib/api.js";
 import { words } from "../../lib/format.js";
 import { number, t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
@@ -17,7 +18,7 @@ const WITHIN_MS = 15_000;
 async function ready() {
   const response = await fetch("/ready", { headers: { accept: "application/json" }, credentials: "omit", signal: AbortSignal.timeout(WITHIN_MS) }).catch(() => null);
   const document = await response?.json().catch(() => null);
-  if (!document?.checks) throw Object.assign(new Error(t("The server does not report its state.")), { isAway: true });
+  if (!document?.checks) throw new ApiError(response?.status ?? 0, document);
   return { ok: response.ok, document };
 }
 

@@ -14,6 +14,8 @@ import { freshnessOf, reload, serverNow, useStore } from "../../state/live.js";
 import { api } from "../../state/session.js";
 
 const REFRESH_MS = 20_000;
+// Fewer letters name no plate.
+const PLATE_LETTERS = 6;
 const places = freshnessOf("sites", "spots");
 const OVER = ["completed", "cancelled", "expired", "no_show"];
 
@@ -50,6 +52,18 @@ function Row({ reservation, timeZone, onChanged }) {
 
 const COLUMNS = ["vehicle_plate", "spot_id", "start", "end", "status"].map((name) => ({ title: name, cell: (one) => one[name] }));
 
+/** Reservations of a plate on any day: who comes on another than was booked. */
+function OfPlate({ plate, timeZone }) {
+  const resource = useResource(async () => (await api.get(`/api/reservations?${new URLSearchParams({ vehicle_plate: plate, limit: "20" })}`)).items, [plate]);
+  return html`<${Panel} title=${t("Reservations of {plate} on any day", { plate })} id="of-plate" resource=${resource}>${(items) => (items.length === 0 ? html`<${Empty}>${t("There are none of this plate.")}</${Empty}>`
+    : html`<${Rows} rows=${items} timeZone=${timeZone} onChanged=${resource.reload} />`)}</${Panel}>`;
+}
+
+function Rows({ rows, timeZone, onChanged }) {
+  return html`<div class="table-scroll" tabindex="0" role="region" aria-label=${t("{name}: table", { name: t("Arrivals") })}><table class="table arrivals-table"><thead><tr>${["Plate", "Spot", "Period", "State", "Actions"].map((title) => html`<th scope="col" key=${title}>${t(title)}</th>`)}</tr></thead>
+    <tbody>${rows.map((one) => html`<${Row} key=${one.id} reservation=${one} timeZone=${timeZone} onChanged=${onChanged} />`)}</tbody></table></div>`;
+}
+
 /** The page. */
 export default function ArrivalsPage() {
   const state = useStore("site", "spots", "sites");
@@ -74,6 +88,6 @@ export default function ArrivalsPage() {
     <button type="button" class="button button-quiet" onClick=${() => saveCsv("arrivals", COLUMNS, rows)}><${Icon} name="download" /> CSV</button><${PrintButton} />`;
   return html`<div class="page arrivals-page"><h1 class="visually-hidden">${t("Arrivals")}</h1><${Panel} class="arrivals" id="arrivals" title=${html`${date === today ? t("Arrivals today") : t("Arrivals")}${known && ` · ${known.name}`} <span class="count">${coming}</span>`} resource=${placesResource} actions=${actions}>${() => html`
     ${rows.length === 0 && html`<${Empty}>${all.length ? t("None that matches.") : t("Nobody has reserved for this day.")}</${Empty}>`}
-    ${rows.length > 0 && html`<div class="table-scroll" tabindex="0" role="region" aria-label=${t("{name}: table", { name: t("Arrivals") })}><table class="table arrivals-table"><thead><tr>${["Plate", "Spot", "Period", "State", "Actions"].map((title) => html`<th scope="col" key=${title}>${t(title)}</th>`)}</tr></thead>
-      <tbody>${rows.map((one) => html`<${Row} key=${one.id} reservation=${one} timeZone=${timeZone} onChanged=${resource.reload} />`)}</tbody></table></div>`}`}</${Panel}></div>`;
+    ${rows.length > 0 && html`<${Rows} rows=${rows} timeZone=${timeZone} onChanged=${resource.reload} />`}`}</${Panel}>
+    ${wanted.length >= PLATE_LETTERS && rows.length === 0 && resource.data && html`<${OfPlate} key=${wanted} plate=${wanted} timeZone=${timeZone} />`}</div>`;
 }
