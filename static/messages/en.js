@@ -146,4 +146,5 @@ export default {
   "{amount} an hour": "{amount} an hour",
   "A zone of {site}: a level of a car park, a hall of a temple.": "A zone of {site}: a level of a car park, a hall of a temple.", "There are no spots here": "There are no spots here", "Set the slots": "Set the slots", "To its page": "To its page",
   "Bookings and people could not be searched.": "Bookings and people could not be searched.", "Reservations of {plate} on any day": "Reservations of {plate} on any day", "There are none of this plate.": "There are none of this plate.",
+  "Not loaded": "Not loaded",
 };

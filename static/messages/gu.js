@@ -140,4 +140,5 @@ export default {
   "at most {amount} a day": "એક દિવસના વધુમાં વધુ {amount}", "the first {n} minutes are free": "પહેલી {n} મિનિટ મફત", "{amount} an hour": "{amount} પ્રતિ કલાક",
   "A zone of {site}: a level of a car park, a hall of a temple.": "{site} નો એક વિસ્તાર: પાર્કિંગનો એક માળ, મંદિરનો એક ખંડ.", "There are no spots here": "અહીં કોઈ પાર્કિંગ જગ્યા નથી", "Set the slots": "સ્લોટ નક્કી કરો", "To its page": "તેના પાના પર",
   "Bookings and people could not be searched.": "બુકિંગ અને લોકોમાં શોધી શકાયું નહીં.", "Reservations of {plate} on any day": "{plate} નાં આરક્ષણ, કોઈ પણ દિવસે", "There are none of this plate.": "આ નંબરનું કોઈ આરક્ષણ નથી.",
+  "Not loaded": "આવ્યું નથી",
 };

@@ -144,4 +144,5 @@ export default {
   "A zone of {site}: a level of a car park, a hall of a temple.": "{site} का एक क्षेत्र: पार्किंग की एक मंज़िल, मंदिर का एक कक्ष।", "There are no spots here": "यहाँ कोई पार्किंग जगह नहीं", "Set the slots": "स्लॉट तय करें",
   "To its page": "इसके पृष्ठ पर", "Bookings and people could not be searched.": "बुकिंग और लोगों में खोज नहीं हो सकी।", "Reservations of {plate} on any day": "{plate} के आरक्षण, किसी भी दिन",
   "There are none of this plate.": "इस नंबर का कोई आरक्षण नहीं।",
+  "Not loaded": "नहीं आया",
 };

@@ -35,7 +35,9 @@ function Freshness() {
     stale: at ? t("As of {at} – retrying", { at }) : t("Retrying"),
     failed: t("Not everything is loaded"),
   }[state];
-  return html`<p class="connection" role="status" data-state=${state}><span class="connection-dot"></span><span class="connection-words">${said}</span></p>`;
+  // A phone has room for the gist.
+  const brief = { reconnecting: at ?? t("Offline"), stale: at ?? t("Retrying"), failed: t("Not loaded") }[state] ?? said;
+  return html`<p class="connection" role="status" data-state=${state}><span class="connection-dot"></span><span class="connection-words">${said}</span><span class="connection-brief" aria-hidden="true">${brief}</span></p>`;
 }
 
 function Clock() {
@@ -54,6 +56,7 @@ function SitePicker() {
   };
   return html`<div class="site-picker"><select id="site" aria-label=${t("Site")} value=${state.site ?? ALL_SITES} onChange=${choose}>
     <option value=${ALL_SITES}>${t("All sites")}</option>
+    ${state.site && !state.sites.some((site) => site.slug === state.site) && html`<option value=${state.site}>${state.site}</option>`}
     ${state.sites.map((site) => html`<option key=${site.slug} value=${site.slug}>${site.name}</option>`)}
   </select></div>`;
 }
