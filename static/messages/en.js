@@ -147,4 +147,7 @@ export default {
   "A zone of {site}: a level of a car park, a hall of a temple.": "A zone of {site}: a level of a car park, a hall of a temple.", "There are no spots here": "There are no spots here", "Set the slots": "Set the slots", "To its page": "To its page",
   "Bookings and people could not be searched.": "Bookings and people could not be searched.", "Reservations of {plate} on any day": "Reservations of {plate} on any day", "There are none of this plate.": "There are none of this plate.",
   "Not loaded": "Not loaded",
+  "Late": "Late", "On time": "On time", "Last good run": "Last good run", "Scheduled work": "Scheduled work", "Nothing has run yet.": "Nothing has run yet.", "Table": "Table", "Rows": "Rows", "Share": "Share", "in {n} tables": "in {n} tables",
+  "{size} can be given back": "{size} can be given back", "Storage": "Storage", "The tables have not been measured yet.": "The tables have not been measured yet.", "Messages to send": "Messages to send", "Oldest message": "Oldest message",
+  "Payments not settled": "Payments not settled", "Alerts open": "Alerts open", "Waiting": "Waiting", "Versions": "Versions", "Database schema": "Database schema", "All figures": "All figures",
 };

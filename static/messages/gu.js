@@ -141,4 +141,7 @@ export default {
   "A zone of {site}: a level of a car park, a hall of a temple.": "{site} નો એક વિસ્તાર: પાર્કિંગનો એક માળ, મંદિરનો એક ખંડ.", "There are no spots here": "અહીં કોઈ પાર્કિંગ જગ્યા નથી", "Set the slots": "સ્લોટ નક્કી કરો", "To its page": "તેના પાના પર",
   "Bookings and people could not be searched.": "બુકિંગ અને લોકોમાં શોધી શકાયું નહીં.", "Reservations of {plate} on any day": "{plate} નાં આરક્ષણ, કોઈ પણ દિવસે", "There are none of this plate.": "આ નંબરનું કોઈ આરક્ષણ નથી.",
   "Not loaded": "આવ્યું નથી",
+  "Late": "મોડું", "On time": "સમયસર", "Last good run": "છેલ્લું સફળ કામ", "Scheduled work": "નિર્ધારિત કામ", "Nothing has run yet.": "હજી કંઈ ચાલ્યું નથી.", "Table": "કોષ્ટક", "Rows": "હરોળ", "Share": "હિસ્સો", "in {n} tables": "{n} કોષ્ટકમાં",
+  "{size} can be given back": "{size} પાછું આપી શકાય", "Storage": "સંગ્રહ", "The tables have not been measured yet.": "કોષ્ટકો હજી મપાયાં નથી.", "Messages to send": "મોકલવાના સંદેશા", "Oldest message": "સૌથી જૂનો સંદેશ",
+  "Payments not settled": "ચૂકવણી જે પૂરી નથી", "Alerts open": "ખુલ્લી ચેતવણીઓ", "Waiting": "રાહ જોતાં", "Versions": "આવૃત્તિ", "Database schema": "ડેટાબેઝ માળખું", "All figures": "બધા આંકડા",
 };

@@ -145,4 +145,7 @@ export default {
   "To its page": "इसके पृष्ठ पर", "Bookings and people could not be searched.": "बुकिंग और लोगों में खोज नहीं हो सकी।", "Reservations of {plate} on any day": "{plate} के आरक्षण, किसी भी दिन",
   "There are none of this plate.": "इस नंबर का कोई आरक्षण नहीं।",
   "Not loaded": "नहीं आया",
+  "Late": "देर", "On time": "समय पर", "Last good run": "पिछला सफल काम", "Scheduled work": "निर्धारित काम", "Nothing has run yet.": "अभी कुछ नहीं चला।", "Table": "तालिका", "Rows": "पंक्तियाँ", "Share": "हिस्सा", "in {n} tables": "{n} तालिकाओं में",
+  "{size} can be given back": "{size} लौटाया जा सकता है", "Storage": "भंडारण", "The tables have not been measured yet.": "तालिकाएँ अभी मापी नहीं गईं।", "Messages to send": "भेजने को संदेश", "Oldest message": "सबसे पुराना संदेश",
+  "Payments not settled": "भुगतान जो पूरे नहीं हुए", "Alerts open": "खुली चेतावनियाँ", "Waiting": "प्रतीक्षा में", "Versions": "संस्करण", "Database schema": "डेटाबेस ढाँचा", "All figures": "सभी आँकड़े",
 };
