@@ -78,7 +78,7 @@ export function gravestFirst(alerts) {
 
 function whereabouts(alert, state) {
   const site = state.sites.find((one) => one.slug === alert.site)?.name ?? alert.site;
-  return [site, ...(alert.zones ?? []), alert.subject, alert.location, alert.camera_id].filter(Boolean).join(" · ");
+  return [site, ...(alert.zones ?? []).map(words), alert.subject?.replace(/^lot:/, ""), alert.location, alert.camera_id].filter(Boolean).join(" · ");
 }
 
 function steps(alert, user) {

@@ -68,7 +68,7 @@ export function StillPicture({ camera }) {
       show(null);
     };
   }, [seen, camera.camera_id, camera.has_pictures]);
-  return html`<div class="live-picture" ref=${frame}>${source && html`<img src=${source} alt=${t("Live picture of {name}", { name: camera.name })} />`}${note && html`<p class="live-note" role="status">${note}</p>`}</div>`;
+  return html`<div class="live-picture" ref=${frame} data-none=${camera.has_pictures ? undefined : ""}>${source && html`<img src=${source} alt=${t("Live picture of {name}", { name: camera.name })} />`}${note && html`<p class="live-note" role="status">${note}</p>`}</div>`;
 }
 
 /** The stream. `quality` is `main` or `sub`. */
@@ -120,5 +120,5 @@ export function LivePicture({ camera, quality = "main" }) {
       setSource(null);
     };
   }, [seen, camera.camera_id, camera.has_pictures, quality]);
-  return html`<div class="live-picture" ref=${frame}>${source && html`<img src=${source} alt=${t("Live picture of {name}", { name: camera.name })} onError=${() => again.current()} />`}${note && html`<p class="live-note" role="status">${note}</p>`}</div>`;
+  return html`<div class="live-picture" ref=${frame} data-none=${camera.has_pictures ? undefined : ""}>${source && html`<img src=${source} alt=${t("Live picture of {name}", { name: camera.name })} onError=${() => again.current()} />`}${note && html`<p class="live-note" role="status">${note}</p>`}</div>`;
 }

@@ -1,7 +1,7 @@
 // What can be booked and what it costs: a temple's weekly slots and special days; a site's tariff and its refunds.
 
 import { words } from "../../lib/format.js";
-import { t } from "../../lib/i18n.js";
+import { number, t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
 import { address } from "../../lib/router.js";
 import { dateAt, slotTimes } from "../../lib/time.js";
@@ -15,7 +15,6 @@ import { reload, serverNow, useStore } from "../../state/live.js";
 import { api } from "../../state/session.js";
 
 const DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-const order = (one) => DAYS.indexOf(one.weekday);
 
 function Weekly({ site }) {
   const path = `/api/sites/${encodeURIComponent(site.slug)}/slots`;
@@ -32,14 +31,28 @@ function Weekly({ site }) {
     setEdited(null);
     resource.reload();
   };
-  const columns = [
-    { title: t("Day"), cell: (one) => words(one.weekday) }, { title: t("Time"), cell: (one) => slotTimes(one.slot), text: (one) => one.slot }, { title: t("Places"), number: true, cell: (one) => one.capacity }, { title: t("Per person"), number: true, cell: (one) => one.bookings_per_person },
-    { title: "", cell: (one) => html`<button type="button" class="button" onClick=${() => setEdited(one)}>${t("Change")}</button> <button type="button" class="button" onClick=${() => setRemoved(one)}>${t("Delete")}</button>` },
-  ];
-  return html`<${Panel} title=${t("Weekly slots")} id="weekly" resource=${resource} actions=${html`<button type="button" class="button" onClick=${() => setEdited({ weekdays: DAYS, capacity: 100 })}><${Icon} name="plus" /> ${t("New slot")}</button>`}>${(rows) => html`<${Table} caption=${t("Weekly slots")} columns=${columns} rows=${[...rows].sort((a, b) => order(a) - order(b) || (a.slot < b.slot ? -1 : 1))} rowId=${(one) => one.id} empty=${t("Nothing can be booked yet.")} />`}
-    ${edited && html`<${Sheet} title=${edited.id ? `${words(edited.weekday)}, ${slotTimes(edited.slot)}` : t("New slot")} onClose=${() => setEdited(null)} wide><${Form} fields=${fields} initial=${edited} isNew=${!edited.id} onSubmit=${submit} onCancel=${() => setEdited(null)} /></${Sheet}>`}
+  return html`<${Panel} title=${t("Weekly slots")} id="weekly" resource=${resource} actions=${html`<button type="button" class="button" onClick=${() => setEdited({ weekdays: DAYS, capacity: 100 })}><${Icon} name="plus" /> ${t("New slot")}</button>`}>${(rows) => html`<${Week} rows=${rows} onPick=${setEdited} />`}
+    ${edited && html`<${Sheet} title=${edited.id ? `${words(edited.weekday)}, ${slotTimes(edited.slot)}` : t("New slot")} onClose=${() => setEdited(null)} wide><${Form} fields=${fields} initial=${edited} isNew=${!edited.id} onSubmit=${submit} onCancel=${() => setEdited(null)}>
+      ${edited.id && html`<div><button type="button" class="button button-danger" onClick=${() => { setRemoved(edited); setEdited(null); }}>${t("Delete this slot")}</button></div>`}</${Form}></${Sheet}>`}
     ${removed && html`<${Confirm} title=${t("Delete this slot?")} action=${t("Delete")} onClose=${() => setRemoved(null)} onConfirm=${async () => { await api.delete(`${path}/${removed.id}`); resource.reload(); }}><p>${words(removed.weekday)}, ${slotTimes(removed.slot)}</p></${Confirm}>`}
   </${Panel}>`;
+}
+
+/** The week as it hangs on a wall: times down, days across, in each cell how many may come. `onPick(slot)` gets what is there, or what could be. */
+function Week({ rows, onPick }) {
+  if (rows.length === 0) return html`<${Empty}>${t("Nothing can be booked yet.")}</${Empty}>`;
+  const times = [...new Set(rows.map((one) => one.slot))].sort();
+  const of = new Map(rows.map((one) => [`${one.weekday} ${one.slot}`, one]));
+  const most = Math.max(...rows.map((one) => one.capacity));
+  const cell = (day, slot) => {
+    const one = of.get(`${day} ${slot}`);
+    const said = `${words(day)}, ${slotTimes(slot)}`;
+    if (!one) return html`<button type="button" class="week-cell week-none" aria-label=${t("Add {slot}", { slot: said })} onClick=${() => onPick({ weekdays: [day], slot, capacity: 100 })}><${Icon} name="plus" /></button>`;
+    return html`<button type="button" class="week-cell" aria-label=${`${said}: ${t("{n} places", { n: one.capacity })}`} title=${one.bookings_per_person > 1 ? t("{n} bookings per person", { n: one.bookings_per_person }) : undefined} onClick=${() => onPick(one)}>
+      <span>${number(one.capacity)}</span><span class="week-bar" aria-hidden="true"><span style=${{ inlineSize: `${(100 * one.capacity) / most}%` }}></span></span></button>`;
+  };
+  return html`<div class="table-scroll" tabindex="0" role="region" aria-label=${t("{name}: table", { name: t("Weekly slots") })}><table class="week"><thead><tr><th scope="col">${t("Time")}</th>${DAYS.map((day) => html`<th scope="col" key=${day}>${words(day)}</th>`)}</tr></thead>
+    <tbody>${times.map((slot) => html`<tr key=${slot}><th scope="row">${slotTimes(slot)}</th>${DAYS.map((day) => html`<td key=${day}>${cell(day, slot)}</td>`)}</tr>`)}</tbody></table></div>`;
 }
 
 /** Slots as lines, `06:00-07:00 200`. */

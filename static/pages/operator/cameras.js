@@ -29,7 +29,7 @@ function Wall({ site }) {
   return html`<div class="page"><h1 class="visually-hidden">${t("Cameras")}</h1><${Panel} title=${t("Cameras")} id="cameras" resource=${resource} rows=${8}
     actions=${html`<div class="chips" role="group" aria-label=${t("Columns")}>${["2", "3", "4"].map((one) => html`<button type="button" class="chip" key=${one} aria-pressed=${one === columns} onClick=${() => setQuery({ columns: one })}>${one}×</button>`)}</div>`}>${(cameras) => (cameras.length === 0 ? html`<${Empty}>${t("There are no cameras here.")}</${Empty}>`
     : html`<ul class="camera-wall" data-columns=${columns}>${cameras.map((camera) => html`<li class="camera-tile" key=${camera.camera_id} data-camera=${camera.camera_id}>
-      <${StillPicture} camera=${camera} /><a class="camera-name" href=${address(camera.site ?? site, "cameras", camera.camera_id)}>${camera.name}</a><span class="camera-place">${camera.location}</span><${Online} camera=${camera} /></li>`)}</ul>`)}</${Panel}>
+      <${StillPicture} camera=${camera} /><a class="camera-name" href=${address(camera.site ?? site, "cameras", camera.camera_id)}>${camera.name}</a><span class="camera-place">${camera.location !== camera.name && camera.location}</span><${Online} camera=${camera} /></li>`)}</ul>`)}</${Panel}>
     ${isAdmin(store.state.user) && html`<${Transfers} />`}</div>`;
 }
 

@@ -95,7 +95,7 @@ function History({ code, timeZone }) {
     return { times: rows.map((row) => time(row.from)), voltage: [{ label: t("Voltage"), unit: "V", token: "--occupied", digits: 1, values: mean("voltage") }], power: [{ label: t("Power"), unit: "W", token: "--reserved", digits: 0, values: mean("power_w") }] };
   }, [resource.data]);
   return html`<${Panel} title=${t("Readings")} id="readings" resource=${resource} rows=${6} actions=${html`<div class="chips" role="group" aria-label=${t("Range")}>${RANGES.map(([one, , , label]) => html`<button type="button" class="chip" key=${one} aria-pressed=${one === key} onClick=${() => setQuery({ range: one })}>${t(label)}</button>`)}</div>`}>
-    ${() => (drawn.times.length === 0 ? html`<${Empty}>${t("Nothing was measured in this time.")}</${Empty}>` : html`<div class="panel-body"><${Chart} times=${drawn.times} series=${drawn.voltage} timeZone=${timeZone} words=${t("Voltage over time")} /><${Chart} times=${drawn.times} series=${drawn.power} timeZone=${timeZone} words=${t("Power over time")} /></div>`)}</${Panel}>`;
+    ${() => (drawn.times.length === 0 ? html`<${Empty}>${t("Nothing was measured in this time.")}</${Empty}>` : html`<div class="panel-body"><${Chart} times=${drawn.times} series=${drawn.voltage} timeZone=${timeZone} words=${t("Voltage over time")} /><${Chart} times=${drawn.times} series=${drawn.power} from=${0} timeZone=${timeZone} words=${t("Power over time")} /></div>`)}</${Panel}>`;
 }
 
 function Keys({ code }) {

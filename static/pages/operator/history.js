@@ -56,7 +56,7 @@ function Analysis({ title, id, path, name, children }) {
 const nameOf = (slug) => store.state.sites.find((one) => one.slug === slug)?.name ?? slug ?? "–";
 
 /** Figures of several sites by time: one line each. */
-function Lines({ rows, at, value, unit, digits, words: said }) {
+function Lines({ rows, at, value, unit, digits, words: said, most = undefined }) {
   const drawn = useMemo(() => {
     const times = [...new Set(rows.map((row) => time(row[at]) ?? Date.parse(row[at])))].sort((a, b) => a - b);
     const sites = [...new Set(rows.map((row) => row.site))];
@@ -68,12 +68,12 @@ function Lines({ rows, at, value, unit, digits, words: said }) {
     return { times, series };
   }, [rows]);
   if (drawn.times.length === 0) return html`<${Empty}>${t("Nothing was measured in this time.")}</${Empty}>`;
-  return html`<div class="panel-body"><${Chart} times=${drawn.times} series=${drawn.series} words=${said} height=${240} /></div>`;
+  return html`<div class="panel-body"><${Chart} times=${drawn.times} series=${drawn.series} words=${said} height=${240} from=${0} to=${most} /></div>`;
 }
 
 function Occupancy({ scope }) {
   return html`<${Analysis} title=${t("Occupancy")} id="occupancy" name="occupancy" path=${`/api/analytics/occupancy?${scope.text}&period=${scope.days > 14 ? "day" : "hour"}&by=site`}>${(data) => html`
-    <${Lines} rows=${data.items} at="start" value=${(row) => row.occupancy_rate} unit="%" digits=${0} words=${t("How full the car parks were, in per cent")} />`}</${Analysis}>`;
+    <${Lines} rows=${data.items} at="start" value=${(row) => row.occupancy_rate} unit="%" digits=${0} most=${100} words=${t("How full the car parks were, in per cent")} />`}</${Analysis}>`;
 }
 
 function Footfall({ scope }) {
