@@ -15,7 +15,7 @@ export const ROUTES = [
   // Operators.
   { key: "overview", title: "Overview", icon: "overview", role: "operator", for: ["operator"], group: "Now", load: () => import("./pages/operator/overview.js"), styles: ["plan", "panels", "crowd", "pages"] },
   { key: "alerts", title: "Alerts", icon: "bell", role: "operator", for: ["operator"], group: "Now", load: () => import("./pages/operator/alerts.js"), styles: ["panels", "pages"] },
-  { key: "emergencies", title: "Emergencies", icon: "sos", role: "operator", for: ["operator"], group: "Now", load: () => import("./pages/operator/emergencies.js"), styles: ["emergency", "pages"] },
+  { key: "emergencies", title: "Emergencies", short: "Emergency", icon: "sos", role: "operator", for: ["operator"], group: "Now", load: () => import("./pages/operator/emergencies.js"), styles: ["emergency", "pages"] },
   { key: "parking", title: "Parking", icon: "parking", role: "operator", for: ["operator"], group: "Now", load: () => import("./pages/operator/parking.js"), styles: ["plan", "panels", "reserve", "pages"] },
   { key: "crowd", title: "Crowd", icon: "people", role: "public", for: ["operator"], group: "Now", load: () => import("./pages/public/crowd.js"), styles: ["crowd"] },
   { key: "shuttles", title: "Shuttles", icon: "bus", role: "public", for: ["operator"], group: "Now", load: () => import("./pages/public/shuttles.js"), styles: ["crowd"] },

@@ -6,7 +6,7 @@ import { worst } from "../lib/resource.js";
 import { ALL_SITES, address, go, route, setQuery } from "../lib/router.js";
 import { clock, zoneName } from "../lib/time.js";
 import { Icon, computed, cx, html, useEffect, useRef, useState } from "../lib/ui.js";
-import { navigation, rankOf } from "../routes.js";
+import { ROUTES, navigation, rankOf } from "../routes.js";
 import { connection, liveAt, useNow, useStore } from "../state/live.js";
 import { signOut, user } from "../state/session.js";
 import { Banners } from "./banner.js";
@@ -95,7 +95,9 @@ function Bar({ pages }) {
   const counts = useCounts();
   const [open, setOpen] = useState(false);
   const shown = pages.length > ON_THE_BAR ? pages.slice(0, ON_THE_BAR - 1) : pages;
-  const rest = pages.slice(shown.length);
+  // On a phone the name in the header has no room.
+  const own = pages.some((page) => page.key === "me") || !user.value ? [] : ROUTES.filter((page) => page.key === "me");
+  const rest = [...pages.slice(shown.length), ...own];
   useEffect(() => setOpen(false), [route.value]);
   return html`<nav class="bar" aria-label=${t("Pages")}>
     ${open && html`<div class="bar-more"><ul><${Links} pages=${rest} counts=${counts} /></ul></div>`}

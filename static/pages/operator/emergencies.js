@@ -82,7 +82,7 @@ export default function EmergenciesPage() {
   }, [shownStatus]);
   const common = { resource, now, sites: state.sites, command };
   return html`<div class="page board-page">
-    <div class="page-head"><h1>${t("Emergencies")}</h1><div class="row"><span class="hint"><kbd>A</kbd> ${t("next step")} <kbd>D</kbd> ${t("who goes")} <kbd>R</kbd> ${t("end")}</span>
+    <div class="page-head"><h1>${t("Emergencies")}</h1><div class="row"><span class="hint board-keys"><kbd>A</kbd> ${t("next step")} <kbd>D</kbd> ${t("who goes")} <kbd>R</kbd> ${t("end")}</span>
       <button type="button" class="button" aria-pressed=${sound.value} onClick=${() => setSound(!sound.value)}><${Icon} name="bell" /> ${sound.value ? t("Sound is on") : t("Sound is off")}</button></div></div>
     <${SosMap} emergencies=${[...waiting, ...hand]} sites=${state.sites} picked=${picked} onPick=${show} />
     <div class="sos-board">
