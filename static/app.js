@@ -1,6 +1,7 @@
 // The console put together: who is signed in, which page the address names, what is drawn around it.
 
 import { startLanguage, t } from "./lib/i18n.js";
+import { backoff } from "./lib/resource.js";
 import { address, go, route, startRouter } from "./lib/router.js";
 import { zone } from "./lib/time.js";
 import { Icon, html, render, signal, useEffect, useErrorBoundary } from "./lib/ui.js";
@@ -37,7 +38,10 @@ function sheets(names) {
   }));
 }
 
-async function loadPage(page) {
+/** The page that is shown: another is not asked for any more. */
+let wantedKey = "";
+
+async function loadPage(page, failures = 0) {
   if (loaded.value.get(page.key)?.component) return;
   const put = (entry) => {
     loaded.value = new Map(loaded.value).set(page.key, entry);
@@ -47,6 +51,7 @@ async function loadPage(page) {
     put({ component: module.default });
   } catch (error) {
     put({ error });
+    setTimeout(() => page.key === wantedKey && loadPage(page, failures + 1), backoff(failures + 1));
   }
 }
 
@@ -54,6 +59,7 @@ function Lazy({ page, ...props }) {
   const entry = loaded.value.get(page.key);
   const [broken, reset] = useErrorBoundary((error) => reportError(error));
   useEffect(() => {
+    wantedKey = page.key;
     loadPage(page);
   }, [page.key]);
   useEffect(reset, [page.key, route.value.site, route.value.detail]);
@@ -132,7 +138,7 @@ function App() {
     return store.subscribe(["sites"], follow);
   }, [site]);
 
-  if (who === undefined) return html`<main class="login"><${Skeleton} /></main>`;
+  if (who === undefined) return html`<main class="login"><${Skeleton} /></main><${Sos} />`;
   const account = kind === "account" ? ACCOUNT_ROUTES.find((one) => one.key === page) : null;
   const wanted = ROUTES.find((one) => one.key === (RENAMED[page]?.[0] ?? page));
   let shown = html`<${Site} />`;

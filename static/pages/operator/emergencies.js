@@ -30,7 +30,7 @@ function Over({ now, sites, site, live }) {
   const resource = useResource(async () => (await Promise.all(OVER.map((status) => api.get(`/api/emergency/?status=${status}&limit=${KEPT_OVER}`)))).flatMap((page) => page.items), [], { on: ["emergency"] });
   const known = new Map([...(resource.data ?? []), ...live.filter((one) => OVER.includes(one.status))].map((one) => [one.id, one]));
   const list = [...known.values()].filter((one) => !site || !one.temple_id || one.temple_id === site).sort((a, b) => (a.id < b.id ? 1 : -1)).slice(0, KEPT_OVER);
-  return html`<details class="panel past sos-over"><summary>${t("History")} (${list.length})</summary><${Fresh} resource=${resource}>${() => html`
+  return html`<details class="panel past sos-over"><summary>${t("History")}${resource.data && ` (${list.length})`}</summary><${Fresh} resource=${resource}>${() => html`
     <ul class="sos-list">${list.map((one) => html`<${SosCard} key=${one.id} emergency=${one} now=${now} sites=${sites} />`)}</ul>`}</${Fresh}></details>`;
 }
 

@@ -50,7 +50,7 @@ function Past({ now, state, site, known }) {
   const resource = useResource(async () => (await api.get(`/api/alerts/?alert_type=broadcast&status=resolved&order=desc&limit=${PAST}`)).items, [], { on: ["alert"] });
   const all = new Map([...(resource.data ?? []), ...known.filter((alert) => !inForce(alert, now))].map((alert) => [alert.id, alert]));
   const shown = newest(all.values()).filter((alert) => concerns(alert, site)).slice(0, PAST);
-  return html`<details class="past casts-past"><summary>${t("History")} (${shown.length})</summary><${Fresh} resource=${resource}>${() => html`
+  return html`<details class="past casts-past"><summary>${t("History")}${resource.data && ` (${shown.length})`}</summary><${Fresh} resource=${resource}>${() => html`
     <ul class="casts">${shown.map((alert) => html`<${Cast} key=${alert.id} alert=${alert} now=${now} state=${state} />`)}</ul>`}</${Fresh}></details>`;
 }
 
