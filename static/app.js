@@ -1,14 +1,15 @@
 // The console put together: who is signed in, which page the address names, what is drawn around it.
 
 import { startLanguage, t } from "./lib/i18n.js";
+import { backoff } from "./lib/resource.js";
 import { address, go, route, startRouter } from "./lib/router.js";
 import { zone } from "./lib/time.js";
 import { Icon, html, render, signal, useEffect, useErrorBoundary } from "./lib/ui.js";
-import { titlePrefix } from "./parts/banner.js";
+import { Banners, titlePrefix } from "./parts/banner.js";
 import { Skeleton } from "./parts/panel.js";
 import { Search, startSearch } from "./parts/search.js";
 import { applyTheme } from "./parts/settings.js";
-import { Shell } from "./parts/shell.js";
+import { Shell, Sos } from "./parts/shell.js";
 import { AskPassword, SignIn } from "./parts/signin.js";
 import { Toasts } from "./parts/toasts.js";
 import { ACCOUNT_ROUTES, RENAMED, ROUTES, firstPage, mayOpen } from "./routes.js";
@@ -37,7 +38,10 @@ function sheets(names) {
   }));
 }
 
-async function loadPage(page) {
+/** The page that is shown: another is not asked for any more. */
+let wantedKey = "";
+
+async function loadPage(page, failures = 0) {
   if (loaded.value.get(page.key)?.component) return;
   const put = (entry) => {
     loaded.value = new Map(loaded.value).set(page.key, entry);
@@ -47,6 +51,7 @@ async function loadPage(page) {
     put({ component: module.default });
   } catch (error) {
     put({ error });
+    setTimeout(() => page.key === wantedKey && loadPage(page, failures + 1), backoff(failures + 1));
   }
 }
 
@@ -54,6 +59,7 @@ function Lazy({ page, ...props }) {
   const entry = loaded.value.get(page.key);
   const [broken, reset] = useErrorBoundary((error) => reportError(error));
   useEffect(() => {
+    wantedKey = page.key;
     loadPage(page);
   }, [page.key]);
   useEffect(reset, [page.key, route.value.site, route.value.detail]);
@@ -69,7 +75,7 @@ function Lazy({ page, ...props }) {
 
 function NotFound({ forbidden }) {
   return html`<div class="page"><div class="panel not-found"><h1>${forbidden ? t("This page is not for your account") : t("There is no such page")}</h1>
-    <p>${location.pathname}</p><p><a class="button button-main" href=${address(store.state.site, firstPage(user.value?.role))}>${t("To the first page")}</a></p></div></div>`;
+    <p>${location.pathname}</p><p><a class="button button-main" href=${address(store.state.site, firstPage(user.value?.role))}>${t("To the start page")}</a></p></div></div>`;
 }
 
 /** Sends addresses that name too little to a whole one. */
@@ -87,11 +93,9 @@ function settle(role) {
   if (wanted !== location.pathname + location.search) go(wanted, { replace: true });
 }
 
-function Account({ page }) {
-  useEffect(() => {
-    document.title = `${t(page.title)} · Gatehouse`;
-  }, [page.key]);
-  return html`<${Lazy} page=${page} />`;
+/** What stands outside the frame: signing in, a new account. What is urgent reaches who is there as well. */
+function Outside({ page }) {
+  return html`<${Title} text=${`${t(page?.title ?? "Sign in")} · Gatehouse`} /><${Banners} />${page ? html`<${Lazy} page=${page} />` : html`<${SignIn} />`}<${Sos} />`;
 }
 
 /** The title of the tab, with what is urgent before it. Apart, so that a page is not drawn anew each second. */
@@ -111,7 +115,9 @@ function Site() {
   const known = site === null || site === undefined || !state.sitesLoaded || state.sites.some((one) => one.slug === site);
   const allowed = page && mayOpen(page, user.value?.role);
   const name = state.sites.find((one) => one.slug === site)?.name;
-  const title = [page && known ? t(page.title) : t("Not found"), name, "Gatehouse"].filter(Boolean).join(" · ");
+  // What is known by a code of its own is called by it; ids say nothing to anybody.
+  const thing = page?.named ? detail : null;
+  const title = [page && known ? t(page.title) : t("Not found"), thing, name, "Gatehouse"].filter(Boolean).join(" · ");
   return html`<${Title} text=${title} /><${Shell} page=${page}>
     ${!page || !known ? html`<${NotFound} />` : !allowed ? html`<${NotFound} forbidden />` : html`<${Lazy} page=${page} site=${site ?? null} detail=${detail} />`}
   </${Shell}>`;
@@ -132,12 +138,12 @@ function App() {
     return store.subscribe(["sites"], follow);
   }, [site]);
 
-  if (who === undefined) return html`<main class="login"><${Skeleton} /></main>`;
+  if (who === undefined) return html`<main class="login"><${Skeleton} /></main><${Sos} />`;
   const account = kind === "account" ? ACCOUNT_ROUTES.find((one) => one.key === page) : null;
   const wanted = ROUTES.find((one) => one.key === (RENAMED[page]?.[0] ?? page));
   let shown = html`<${Site} />`;
-  if (account) shown = html`<${Account} page=${account} />`;
-  else if (!who && !(site !== undefined && wanted?.role === "public")) shown = html`<${SignIn} />`;
+  if (account) shown = html`<${Outside} page=${account} />`;
+  else if (!who && !(site !== undefined && wanted?.role === "public")) shown = html`<${Outside} />`;
   return html`${shown}<${Toasts} />${who && html`<${Search} />`}${expired.value && html`<${AskPassword} />`}`;
 }
 

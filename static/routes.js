@@ -1,5 +1,5 @@
 // The pages: a line each. `role` is who may open it (`public` needs no account), `for` whose navigation lists it, `styles` what it loads beside
-// the common sheets. A page's module gives the component as its default.
+// the common sheets, `named` that a detail in the address is its name. A page's module gives the component as its default.
 
 export const ROUTES = [
   // Visitors: at most five on the bar of a phone.
@@ -15,19 +15,19 @@ export const ROUTES = [
   // Operators.
   { key: "overview", title: "Overview", icon: "overview", role: "operator", for: ["operator"], group: "Now", load: () => import("./pages/operator/overview.js"), styles: ["plan", "panels", "crowd", "pages"] },
   { key: "alerts", title: "Alerts", icon: "bell", role: "operator", for: ["operator"], group: "Now", load: () => import("./pages/operator/alerts.js"), styles: ["panels", "pages"] },
-  { key: "emergencies", title: "Emergencies", icon: "sos", role: "operator", for: ["operator"], group: "Now", load: () => import("./pages/operator/emergencies.js"), styles: ["emergency", "pages"] },
+  { key: "emergencies", title: "Emergencies", short: "Emergency", icon: "sos", role: "operator", for: ["operator"], group: "Now", load: () => import("./pages/operator/emergencies.js"), styles: ["emergency", "pages"] },
   { key: "parking", title: "Parking", icon: "parking", role: "operator", for: ["operator"], group: "Now", load: () => import("./pages/operator/parking.js"), styles: ["plan", "panels", "reserve", "pages"] },
   { key: "crowd", title: "Crowd", icon: "people", role: "public", for: ["operator"], group: "Now", load: () => import("./pages/public/crowd.js"), styles: ["crowd"] },
   { key: "shuttles", title: "Shuttles", icon: "bus", role: "public", for: ["operator"], group: "Now", load: () => import("./pages/public/shuttles.js"), styles: ["crowd"] },
-  { key: "cameras", title: "Cameras", icon: "video", role: "operator", for: ["operator"], group: "Now", load: () => import("./pages/operator/cameras.js"), styles: ["pages"] },
+  { key: "cameras", title: "Cameras", icon: "video", role: "operator", for: ["operator"], group: "Now", named: true, load: () => import("./pages/operator/cameras.js"), styles: ["pages"] },
   { key: "broadcasts", title: "Broadcasts", icon: "megaphone", role: "public", for: ["operator"], group: "Work", load: () => import("./pages/public/broadcasts.js"), styles: ["panels", "emergency"] },
   { key: "arrivals", title: "Arrivals", icon: "list", role: "operator", for: ["operator"], group: "Work", load: () => import("./pages/operator/arrivals.js"), styles: ["reserve"] },
   { key: "gate", title: "Gate", icon: "gate", role: "operator", for: ["operator"], group: "Work", bare: true, load: () => import("./pages/gate/gate.js"), styles: ["pilgrim"] },
-  { key: "devices", title: "Devices", icon: "device", role: "operator", for: ["operator"], group: "Work", load: () => import("./pages/operator/devices.js"), styles: ["panels", "pages"] },
+  { key: "devices", title: "Devices", icon: "device", role: "operator", for: ["operator"], group: "Work", named: true, load: () => import("./pages/operator/devices.js"), styles: ["panels", "pages"] },
   { key: "history", title: "History", icon: "history", role: "operator", for: ["operator"], group: "Work", load: () => import("./pages/operator/history.js"), styles: ["pages"] },
 
   // Administrators.
-  { key: "setup", title: "First set-up", icon: "plus", role: "admin", for: [], load: () => import("./pages/admin/setup.js"), styles: ["pages"] },
+  { key: "setup", title: "First setup", icon: "plus", role: "admin", for: [], load: () => import("./pages/admin/setup.js"), styles: ["pages"] },
   { key: "sites", title: "Sites and zones", icon: "site", role: "admin", for: ["admin"], group: "Administration", load: () => import("./pages/admin/sites.js"), styles: ["plan", "pages"] },
   { key: "slots", title: "Slots and tariffs", icon: "money", role: "admin", for: ["admin"], group: "Administration", load: () => import("./pages/admin/slots.js"), styles: ["pages"] },
   { key: "users", title: "Users", icon: "person", role: "admin", for: ["admin"], group: "Administration", load: () => import("./pages/admin/users.js"), styles: ["pages"] },

@@ -4,16 +4,21 @@
 const HINT = "gatehouse.signed_in";
 const LOCK = "gatehouse.session";
 const ENDED = [400, 401, 403, 422];
+// The server gives up on a request after half a minute; what takes longer is a line that leads nowhere.
+const WITHIN_MS = 35_000;
+// A session that is gone on with at the start: meanwhile nothing is on the screen.
+const RESUME_MS = 12_000;
 
 /** A refusal: its status, and the problem document's words. */
 export class ApiError extends Error {
-  constructor(status, problem, retryAfter) {
-    super(problem?.detail ?? (status ? `The server answered ${status}.` : "The server cannot be reached."));
+  constructor(status, problem, retryAfter, isLate = false) {
+    super(problem?.detail ?? (status ? `The server answered ${status}.` : isLate ? "The server does not answer." : "The server cannot be reached."));
     this.status = status;
     this.reason = problem?.reason ?? null;
     this.errors = problem?.errors ?? {};
     this.problem = problem ?? null;
     this.retryAfter = retryAfter;
+    this.isLate = isLate;
   }
 
   /** Whether the server gave no answer worth the name: what was asked may be asked again. */
@@ -25,7 +30,7 @@ export class ApiError extends Error {
 /**
  * @typedef {object} RequestOptions
  * @property {string} [key] The idempotency key.
- * @property {number} [within] Milliseconds after which the server counts as away.
+ * @property {number} [within] Milliseconds after which the server counts as away; as long as files take, where what is wanted is a file.
  * @property {boolean} [withCookie] Whether the cookie of the session goes along.
  * @property {string} [accept] What is wanted that is no JSON.
  * @property {boolean} [keepalive] For what is sent while the page is left.
@@ -44,7 +49,8 @@ async function send(method, path, body, token, { key, within, withCookie, accept
   if (body !== undefined) headers["content-type"] = isRaw ? body.type : "application/json";
   if (token) headers.authorization = `Bearer ${token}`;
   if (key) headers["idempotency-key"] = key;
-  const signal = within ? AbortSignal.timeout(within) : undefined;
+  const most = within ?? (accept ? 0 : WITHIN_MS);
+  const signal = most ? AbortSignal.timeout(most) : undefined;
   try {
     const response = await fetch(path, {
       method, headers, body: body === undefined || isRaw ? body : JSON.stringify(body), credentials: withCookie ? "same-origin" : "omit", signal, keepalive,
@@ -54,7 +60,7 @@ async function send(method, path, body, token, { key, within, withCookie, accept
     if (!response.ok) throw new ApiError(response.status, document, Number(response.headers.get("retry-after")) || 0);
     return document;
   } catch (error) {
-    throw error instanceof ApiError ? error : new ApiError(0);
+    throw error instanceof ApiError ? error : new ApiError(0, null, 0, error?.name === "TimeoutError");
   }
 }
 
@@ -123,20 +129,20 @@ export function createApi({ onExpired, onElsewhere }) {
     localStorage.removeItem(HINT);
   }
 
-  function refresh() {
-    refreshing ??= exchange().finally(() => {
+  function refresh(within) {
+    refreshing ??= exchange(within).finally(() => {
       refreshing = null;
     });
     return refreshing;
   }
 
-  async function exchange() {
+  async function exchange(within) {
     const mine = session;
     await alone(async () => {
       // While this tab waited its turn, another may have done it.
       if (access && Date.now() < expiresAt) return;
       try {
-        const answer = await send("POST", "/api/auth/refresh", undefined, null, { withCookie: true });
+        const answer = await send("POST", "/api/auth/refresh", undefined, null, { withCookie: true, within });
         if (mine === session) keep(answer);
       } catch (error) {
         // Only a refusal ends the session; a server that is away or busy does not.
@@ -213,7 +219,7 @@ export function createApi({ onExpired, onElsewhere }) {
     async resume() {
       if (localStorage.getItem(HINT) === null) return null;
       try {
-        await refresh();
+        await refresh(RESUME_MS);
       } catch (error) {
         if (error.isEnd) forget();
         // The server is away: whoever was here before goes on with what is kept on this machine.

@@ -1,10 +1,36 @@
-// The event feed: Server-Sent Events by a ticket, taken anew for each connection, resumed after the last event that was seen.
+// The event feed: Server-Sent Events by a ticket, taken anew for each connection, resumed after the last event that was seen. Read by hand: the
+// browser's own EventSource hides the comments by which the server says that it is there, and waits for ever on a line that is dead.
 
 const CHANNELS = "alerts,emergency,crowd,transport,parking";
 const KINDS = ["spot", "device", "alert", "alert_deleted", "lot", "crowd", "shuttle", "emergency", "reset"];
 const SLOWEST_MS = 15_000;
 // The server ends each stream now and then; a gap shorter than this is not worth a word.
 const UNNOTICED_MS = 1500;
+// A comment comes every 15 s where nothing else does: a line that is silent for longer than this leads nowhere.
+const SILENT_MS = 40_000;
+
+/** Takes a stream apart, however it was cut: `take(text)` calls `onBlock({ event, data, id })` for each block that is whole. */
+export function createReader(onBlock) {
+  let rest = "";
+  let block = { event: "message", data: [], id: null };
+  const line = (text) => {
+    if (text === "") {
+      onBlock({ ...block, data: block.data.join("\n") });
+      block = { event: "message", data: [], id: null };
+      return;
+    }
+    const [, name, value] = /^([^:]*):? ?(.*)$/s.exec(text);
+    if (name === "data") block.data.push(value);
+    else if (name === "event" || name === "id") block[name] = value;
+  };
+  return {
+    take(text) {
+      const lines = (rest + text).split(/\r\n|\n|\r(?!$)/);
+      rest = lines.pop();
+      lines.forEach(line);
+    },
+  };
+}
 
 /**
  * A feed that keeps itself connected. `takeTicket()` gives a ticket; `onEvent(kind, data)` gets each event; `onOpen()` is called each
@@ -23,7 +49,7 @@ export function createFeed({ takeTicket, onEvent, onOpen, onState }) {
     attempt += 1;
     const mine = attempt;
     clearTimeout(retryTimer);
-    source?.close();
+    source?.abort();
     source = null;
     let ticket;
     try {
@@ -35,36 +61,55 @@ export function createFeed({ takeTicket, onEvent, onOpen, onState }) {
     if (!running || mine !== attempt) return;
     const query = new URLSearchParams({ channels: CHANNELS, ticket });
     if (lastId) query.set("last_event_id", lastId);
-    const opened = new EventSource(`/api/events?${query}`);
-    source = opened;
-    opened.onopen = () => {
-      if (source !== opened) return;
-      failures = 0;
-      clearTimeout(noticeTimer);
-      noticeTimer = 0;
-      onState("live");
-      onOpen();
+    source = new AbortController();
+    follow(`/api/events?${query}`, source);
+  }
+
+  async function follow(address, own) {
+    let silence = 0;
+    const heard = () => {
+      clearTimeout(silence);
+      silence = setTimeout(() => own.abort(), SILENT_MS);
     };
-    // Its own reconnection would send the same ticket again, which is spent.
-    opened.onerror = () => {
-      if (source !== opened) return;
-      opened.close();
-      source = null;
-      retry();
-    };
-    for (const kind of KINDS) {
-      opened.addEventListener(kind, (event) => {
-        if (source !== opened) return;
-        if (event.lastEventId) lastId = event.lastEventId;
-        let data = null;
-        try {
-          data = JSON.parse(event.data);
-        } catch {
-          if (kind !== "reset") return;
+    try {
+      heard();
+      const answer = await fetch(address, { headers: { accept: "text/event-stream" }, cache: "no-store", credentials: "omit", signal: own.signal });
+      if (source === own && answer.ok && answer.body) {
+        opened();
+        const parts = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+        const reader = createReader((block) => source === own && take(block));
+        for (let part = await parts.read(); !part.done; part = await parts.read()) {
+          heard();
+          reader.take(part.value);
         }
-        onEvent(kind, data);
-      });
+      }
+    } catch {
+      // Cut off, or silent for too long: another is opened.
     }
+    clearTimeout(silence);
+    if (source !== own) return;
+    source = null;
+    retry();
+  }
+
+  function opened() {
+    failures = 0;
+    clearTimeout(noticeTimer);
+    noticeTimer = 0;
+    onState("live");
+    onOpen();
+  }
+
+  function take({ event, data, id }) {
+    if (id) lastId = id;
+    if (!KINDS.includes(event)) return;
+    let document = null;
+    try {
+      document = JSON.parse(data);
+    } catch {
+      if (event !== "reset") return;
+    }
+    onEvent(event, document);
   }
 
   function retry() {
@@ -96,7 +141,7 @@ export function createFeed({ takeTicket, onEvent, onOpen, onState }) {
       clearTimeout(noticeTimer);
       noticeTimer = 0;
       removeEventListener("online", now);
-      source?.close();
+      source?.abort();
       source = null;
     },
   };

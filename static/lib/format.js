@@ -34,9 +34,10 @@ export function health(key) {
   return HEALTHS.find((one) => one.key === key) ?? HEALTHS[2];
 }
 
-/** `device_offline` → `Device offline`. */
+/** `device_offline` → `Device offline`, `mainDarshan` → `Main darshan`. */
 export function words(name) {
-  const spaced = String(name ?? "").replaceAll("_", " ");
+  const plain = String(name ?? "");
+  const spaced = (/^[a-z]+([A-Z][a-z]+)+$/.test(plain) ? plain.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`) : plain).replaceAll("_", " ");
   return t(spaced.charAt(0).toUpperCase() + spaced.slice(1));
 }
 

@@ -30,6 +30,9 @@ function fonts(code) {
   return Promise.race([loads, new Promise((done) => setTimeout(done, FONT_MS))]);
 }
 
+/** Loads the letters of all languages, for where their names stand side by side. */
+export const loadLetters = () => Promise.all(LANGUAGES.map(([code]) => fonts(code)));
+
 /** Shows another language from now on. */
 export async function setLanguage(code) {
   const wanted = known(code) ? code : "en";

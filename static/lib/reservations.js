@@ -1,7 +1,7 @@
 // What reservations mean to a reader: periods, money, states, what can be done next. No elements, no network.
 
 import { locale } from "./i18n.js";
-import { formatter, fromField, time, toField } from "./time.js";
+import { dateAt, formatter, fromField, time, toField, zoneMark } from "./time.js";
 
 export { fromField, toField };
 
@@ -54,7 +54,7 @@ export function nextPeriod(now) {
 
 /** What is wrong with a period, or null. */
 export function periodProblem(start, end) {
-  if (start === null || end === null) return "Say from when until when.";
+  if (start === null || end === null) return "Choose a start and an end.";
   return end > start ? null : "The end must come after the start.";
 }
 
@@ -66,14 +66,14 @@ export function money(minor, currency) {
   return minor === 0 ? "Free" : format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits);
 }
 
-/** `4 Feb, 10:30 – 12:30`; both dates when they differ. */
-export function period(reservation) {
+/** `4 Feb, 10:30 – 12:30`, on the clock of its site; both dates when they differ. */
+export function period(reservation, timeZone = undefined) {
   const start = time(reservation.start) ?? 0;
   const end = time(reservation.end) ?? 0;
   const day = { day: "numeric", month: "short" };
   const clock = { hour: "2-digit", minute: "2-digit" };
-  const same = formatter(day).format(start) === formatter(day).format(end);
-  return `${formatter({ ...day, ...clock }).format(start)} – ${formatter(same ? clock : { ...day, ...clock }).format(end)}`;
+  const same = formatter(day, timeZone).format(start) === formatter(day, timeZone).format(end);
+  return `${formatter({ ...day, ...clock }, timeZone).format(start)} – ${formatter(same ? clock : { ...day, ...clock }, timeZone).format(end)}${zoneMark(start, timeZone)}`;
 }
 
 /** How long a hold lasts still: `12:05`. */
@@ -82,12 +82,14 @@ export function countdown(ms) {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
-/** The local day of `now`, and six hours on either side of it: a night shift sees who comes after midnight. RFC 3339 times. */
-export function today(now) {
-  const from = new Date(now);
-  from.setHours(0, 0, 0, 0);
-  const to = new Date(from);
-  to.setDate(to.getDate() + 1);
+/**
+ * A day on the clock of a site, as RFC 3339 times; of today also six hours on either side of `now`: a night shift sees who comes after
+ * midnight.
+ */
+export function dayOf(date, now, timeZone) {
+  const from = fromField(`${date}T00:00`, timeZone);
+  const to = fromField(`${new Date(Date.parse(date) + 24 * HOUR_MS).toISOString().slice(0, 10)}T00:00`, timeZone);
   const at = (ms) => new Date(ms).toISOString();
-  return { from: at(Math.min(from.getTime(), now - 6 * HOUR_MS)), to: at(Math.max(to.getTime(), now + 6 * HOUR_MS)) };
+  if (date !== dateAt(now, timeZone)) return { from: at(from), to: at(to) };
+  return { from: at(Math.min(from, now - 6 * HOUR_MS)), to: at(Math.max(to, now + 6 * HOUR_MS)) };
 }

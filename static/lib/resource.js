@@ -5,6 +5,8 @@ import { computed, signal, useEffect, useRef, useState } from "./ui.js";
 
 const SLOWEST_MS = 30_000;
 const LATER_MS = 300;
+// An answer that takes longer than this is late: what is shown is older than it should be.
+const LATE_MS = 8000;
 
 /** How fresh each panel on the screen is, by a number of its own. */
 const panels = signal(new Map());
@@ -47,10 +49,10 @@ export function setEvents(hub) {
 
 /**
  * What `load()` gives: `{ status, data, at, error, reload, set }`. Asked for again each `every` milliseconds, after the events of `on`, when the
- * feed opens again, and after a failure that may pass. Other `deps` are another question.
+ * feed opens again, and after a failure that may pass. Other `deps` are another question. What is asked for again in vain for a while is stale.
  */
 export function useResource(load, deps = [], { every = 0, on = [] } = {}) {
-  const [state, setState] = useState({ status: "loading", data: null, at: null, error: null });
+  const [state, setState] = useState({ status: "loading", data: null, at: null, error: null, busy: false });
   const run = useRef(() => {});
   const latest = useRef(load);
   latest.current = load;
@@ -59,41 +61,50 @@ export function useResource(load, deps = [], { every = 0, on = [] } = {}) {
     let left = false;
     let timer = 0;
     let failures = 0;
-    let running = false;
+    let running = 0;
+    let turn = 0;
     let again = false;
     const later = (ms) => {
       clearTimeout(timer);
-      timer = setTimeout(ask, ms);
+      timer = setTimeout(() => ask(), ms);
     };
-    async function ask() {
-      if (running) {
+    async function ask(anew = false) {
+      if (running && !(anew && Date.now() - running > LATE_MS)) {
         again = true;
         return;
       }
-      running = true;
+      turn += 1;
+      const mine = turn;
+      running = Date.now();
       clearTimeout(timer);
+      const late = setTimeout(() => !left && mine === turn && setState((before) => (before.data === null ? before : { ...before, status: "stale" })), LATE_MS);
+      if (anew) setState((before) => ({ ...before, busy: true }));
       try {
         const data = await latest.current();
-        if (left) return;
+        if (left || mine !== turn) return;
         failures = 0;
-        setState({ status: "fresh", data, at: Date.now(), error: null });
+        setState({ status: "fresh", data, at: Date.now(), error: null, busy: false });
         if (every) later(every);
       } catch (error) {
-        if (left) return;
+        if (left || mine !== turn) return;
         failures += 1;
-        setState((before) => ({ ...before, status: before.data === null ? "failed" : "stale", error }));
+        setState((before) => ({ ...before, status: before.data === null ? "failed" : "stale", error, busy: false }));
         if (error.isAway) later(Math.max(backoff(failures), (error.retryAfter || 0) * 1000));
         else if (every) later(every);
       } finally {
-        running = false;
-        if (again && !left) {
-          again = false;
-          ask();
+        clearTimeout(late);
+        if (mine === turn) {
+          running = 0;
+          if (again && !left) {
+            again = false;
+            ask();
+          }
         }
       }
     }
-    run.current = ask;
-    setState((before) => (before.status === "loading" && before.data === null ? before : { status: "loading", data: null, at: null, error: null }));
+    // Somebody who asks again does not wait behind a line that leads nowhere.
+    run.current = () => ask(true);
+    setState((before) => (before.status === "loading" && before.data === null ? before : { status: "loading", data: null, at: null, error: null, busy: false }));
     // Many events in a moment are one reason to ask.
     const end = events?.on([...on, "open"], () => later(LATER_MS));
     ask();

@@ -60,6 +60,21 @@ export function zoneName(ms, timeZone) {
   return formatter({ hour: "2-digit", timeZoneName: "short" }, timeZone).formatToParts(ms).find((part) => part.type === "timeZoneName")?.value ?? "";
 }
 
+/** The zone's name after a time that is on another clock than the header's; else nothing. */
+export function zoneMark(ms, timeZone) {
+  const own = zone.value ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return timeZone && timeZone !== own ? ` ${zoneName(ms, timeZone)}` : "";
+}
+
+/** The times of a slot, `06:00-07:00`, on its own clock, by the hours that the reader has chosen. */
+export function slotTimes(slot) {
+  const [from, to] = String(slot).split("-").map((text) => Date.parse(`2026-01-01T${text === "24:00" ? "00:00" : text}Z`));
+  if (Number.isNaN(from) || Number.isNaN(to)) return String(slot);
+  const written = formatter({ hour: "numeric", minute: "2-digit" }, "UTC");
+  // A range that ends at midnight would name two days.
+  return to > from ? written.formatRange(from, to) : `${written.format(from)} – ${written.format(to)}`;
+}
+
 /** How long ago, in words that change slowly: seconds for a minute, then minutes, hours, days. */
 export function ago(ms) {
   const seconds = Math.max(0, Math.floor(ms / 1000));

@@ -8,6 +8,7 @@ import { Icon, announce, html, signal, useLayoutEffect, useRef, useState } from 
 import { store, take, useNow, useStore } from "../state/live.js";
 import { api } from "../state/session.js";
 import { Empty } from "./panel.js";
+import { printing } from "./print.js";
 import { refused, toast } from "./toasts.js";
 
 const SEVERITIES = ["critical", "warning", "info"];
@@ -77,7 +78,7 @@ export function gravestFirst(alerts) {
 
 function whereabouts(alert, state) {
   const site = state.sites.find((one) => one.slug === alert.site)?.name ?? alert.site;
-  return [site, ...(alert.zones ?? []), alert.subject, alert.location, alert.camera_id].filter(Boolean).join(" · ");
+  return [site, ...(alert.zones ?? []).map(words), alert.subject?.replace(/^lot:/, ""), alert.location, alert.camera_id].filter(Boolean).join(" · ");
 }
 
 function steps(alert, user) {
@@ -138,7 +139,7 @@ export function AlertList({ alerts, limit, empty }) {
   const [scroll, setScroll] = useState({ top: 0, height: 800 });
   const { shown: all, fresh, release, isHeld, handlers } = useFrozen(alerts);
   const shown = limit ? all.slice(0, limit) : all;
-  const isLong = shown.length > ALL_DRAWN;
+  const isLong = shown.length > ALL_DRAWN && !printing.value;
   useLayoutEffect(() => {
     if (isLong && frame.current) setScroll({ top: frame.current.scrollTop, height: frame.current.clientHeight });
   }, [isLong]);

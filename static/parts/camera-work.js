@@ -57,7 +57,7 @@ export function Schedules({ camera, canChange }) {
     { title: "", cell: (one) => canChange && html`<button type="button" class="button" onClick=${() => turn(one)}>${one.is_active ? t("Turn off") : t("Turn on")}</button> <button type="button" class="button" onClick=${() => setEdited({ ...one, start_time: clip(one.start_time), end_time: clip(one.end_time) })}>${t("Change")}</button> <button type="button" class="button" onClick=${() => setRemoved(one)}>${t("Delete")}</button>` },
   ];
   return html`<${Panel} title=${t("Schedules")} id="schedules" resource=${resource} actions=${canChange && html`<button type="button" class="button" onClick=${() => setEdited({ schedule_type: "weekly", recording_quality: "main", days_of_week: [] })}><${Icon} name="plus" /> ${t("New schedule")}</button>`}>
-    ${(rows) => html`<${Table} caption=${t("Schedules")} columns=${columns} rows=${rows} rowId=${(one) => one.id} empty=${t("This camera records only when somebody says so.")} />`}
+    ${(rows) => html`<${Table} caption=${t("Schedules")} columns=${columns} rows=${rows} rowId=${(one) => one.id} empty=${t("This camera records only when started by hand.")} />`}
     ${edited && html`<${Sheet} title=${edited.id ? t("Change the schedule") : t("New schedule")} onClose=${() => setEdited(null)} wide><${Form} fields=${fields()} initial=${edited} isNew=${!edited.id} onSubmit=${submit} onCancel=${() => setEdited(null)} /></${Sheet}>`}
     ${removed && html`<${Confirm} title=${t("Delete this schedule?")} action=${t("Delete")} onClose=${() => setRemoved(null)} onConfirm=${async () => { await api.delete(`${API}/schedules/${removed.id}/`); resource.reload(); }}><p>${removed.name}</p></${Confirm}>`}
   </${Panel}>`;
@@ -71,5 +71,5 @@ export function Transfers() {
     { title: t("Progress"), cell: (one) => (one.total_bytes ? html`<progress max=${one.total_bytes} value=${one.sent_bytes} aria-label=${t("Progress")}></progress> ${Math.round((100 * one.sent_bytes) / one.total_bytes)} %` : "–") },
     { title: t("Tries"), number: true, cell: (one) => one.retry_count }, { title: t("Error"), wrap: true, cell: (one) => one.error_message ?? "" },
   ];
-  return html`<${Panel} title=${t("To the cloud")} id="transfers" resource=${resource}>${(rows) => (rows.length === 0 ? html`<${Empty}>${t("Nothing is on its way.")}</${Empty}>` : html`<${Table} caption=${t("Transfers")} columns=${columns} rows=${rows} rowId=${(one) => one.transfer_id} />`)}</${Panel}>`;
+  return html`<${Panel} title=${t("To the cloud")} id="transfers" resource=${resource}>${(rows) => (rows.length === 0 ? html`<${Empty}>${t("No transfers.")}</${Empty}>` : html`<${Table} caption=${t("Transfers")} columns=${columns} rows=${rows} rowId=${(one) => one.transfer_id} />`)}</${Panel}>`;
 }

@@ -37,10 +37,17 @@ function resolved(name) {
   return value;
 }
 
+/** Where the scale begins and ends: where it is said to, else a little beyond the values. */
+function bounds(low, high, from, to) {
+  const [least, most] = [low ?? 0, high ?? 1];
+  const room = Math.max((most - least) * 0.08, Math.abs(most) * 0.01, 0.5);
+  return [from ?? least - room, to ?? Math.max(most + room, (from ?? -Infinity) + 1)];
+}
+
 /**
- * The chart. `times` in milliseconds; `series`: `{ label, values, unit, token, digits, dash, bars }`. `words` says the same to who cannot see it.
+ * The chart. `times` in milliseconds; `from` and `to` are the ends of the scale where they are known; `series`: `{ label, values, unit, token, digits, dash, bars }`. `words` says the same to who cannot see it.
  */
-export function Chart({ times, series, words, height = 220, timeZone }) {
+export function Chart({ times, series, words, height = 220, timeZone, from, to }) {
   const frame = useRef(null);
   const [failed, setFailed] = useState(false);
   const [ready, setReady] = useState(false);
@@ -59,7 +66,7 @@ export function Chart({ times, series, words, height = 220, timeZone }) {
       const named = (splits) => splits.map((at, index) => (index > 0 && label(at) === label(splits[index - 1]) ? "" : label(at)));
       plot = new UPlot({
         width: frame.current.clientWidth, height, pxAlign: 0, cursor: { y: false },
-        scales: { x: { time: true } },
+        scales: { x: { time: true }, y: { range: (_, low, high) => bounds(low, high, from, to) } },
         axes: [
           { ...axis, space: 64, values: (_, splits) => named(splits) },
           { ...axis, size: 68, values: (_, splits) => splits.map((value) => `${value}${series[0].unit ? ` ${series[0].unit}` : ""}`) },

@@ -73,9 +73,9 @@ class Chart extends Component {
     const ticks = [];
     // Whole hours of a clock that may be half an hour off.
     const pastHour = Number(clock.format(from).slice(3)) * 60_000 + (from % 60_000);
+    const said = formatter({ hour: "numeric", ...(formatter({ hour: "numeric" }, timeZone).resolvedOptions().hour12 ? {} : { minute: "2-digit" }) }, timeZone);
     for (let at = from - pastHour + HOUR; at < to; at += HOUR) {
-      const hour = clock.format(at);
-      ticks.push({ at, hour, major: Number.parseInt(hour, 10) % 3 === 0 });
+      ticks.push({ at, hour: said.format(at), major: Number.parseInt(clock.format(at), 10) % 3 === 0 });
     }
     // An hour's mean stands at its middle.
     const ahead = zone.forecast.map((point) => ({ ...point, middle: Math.min(point.at + HOUR / 2, to) })).filter((point) => point.at < to);

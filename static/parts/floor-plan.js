@@ -14,15 +14,21 @@ import { toast } from "./toasts.js";
 const TYPES = ["image/svg+xml", "image/png", "image/jpeg"];
 const MOST_BYTES = 1024 * 1024;
 
-/** The plan of a site: null where there is none. */
+const NONE = { none: true };
+/** Sites that had no plan when they were asked after, with when: browsers log each 404, and a plan is uploaded once in years. */
+const without = new Map();
+const AGAIN_MS = 15 * 60_000;
+
+/** The plan of a site; `none` where there is none. */
 export function useFloorPlan(slug) {
   return useResource(async () => {
-    if (!slug) return { none: true };
+    if (!slug || Date.now() - (without.get(slug) ?? -Infinity) < AGAIN_MS) return NONE;
     try {
       return await api.get(`/api/sites/${encodeURIComponent(slug)}/plan`);
     } catch (error) {
-      if (error.status === 404) return { none: true };
-      throw error;
+      if (error.status !== 404) throw error;
+      without.set(slug, Date.now());
+      return NONE;
     }
   }, [slug]);
 }
@@ -67,6 +73,7 @@ export function FloorPlan({ site }) {
       if (!TYPES.includes(picture.type)) throw new Error(t("A picture is needed: SVG, PNG or JPEG."));
       if (picture.size > MOST_BYTES) throw new Error(t("At most 1 MB."));
       await api.put(`${path}/picture`, picture);
+      without.delete(site.slug);
       resource.reload();
       toast({ title: t("Saved"), text: t("The plan is uploaded.") });
     } catch (error) {
@@ -90,6 +97,6 @@ export function FloorPlan({ site }) {
     ${plan ? html`<div class="field"><label for="floor-spot">${t("Place a spot: choose it, then click on the plan")}</label><select id="floor-spot" value=${placing} onChange=${(event) => setPlacing(event.target.value)}><option value="">–</option>
         ${spots.map((one) => html`<option key=${one.spot_id} value=${one.spot_id}>${one.spot_id}${placed.has(one.spot_id) ? " ✓" : ""}</option>`)}</select></div>
       <${FloorView} plan=${plan} picked=${placing} onPlace=${placing ? place : undefined} />` : html`<${Empty}>${t("No plan is uploaded.")}</${Empty}>`}</div>`}
-    ${removing && html`<${Confirm} title=${t("Delete the floor plan?")} action=${t("Delete")} onClose=${() => setRemoving(false)} onConfirm=${async () => { await api.delete(path); resource.reload(); }}><p>${t("The picture goes, and where spots are on it.")}</p></${Confirm}>`}
+    ${removing && html`<${Confirm} title=${t("Delete the floor plan?")} action=${t("Delete")} onClose=${() => setRemoving(false)} onConfirm=${async () => { await api.delete(path); without.set(site.slug, Date.now()); resource.reload(); }}><p>${t("The picture goes, and where spots are on it.")}</p></${Confirm}>`}
   </${Panel}>`;
 }

@@ -9,7 +9,8 @@ import { announce, html, useEffect, useId, useRef, useState } from "../lib/ui.js
 export function explained(error) {
   const key = `reason.${error.reason}`;
   const said = error.reason ? t(key) : key;
-  if (said === key) return error.message;
+  if (error.status === 0) return error.isLate ? t("The server does not answer.") : t("The server cannot be reached.");
+  if (said === key) return error.problem?.detail ?? (error.status >= 500 ? t("The server has a problem ({n}).", { n: error.status }) : error.message);
   const next = time(error.problem?.next_free_at);
   return next === null ? said : `${said} ${t("A stay as long can begin at {at}.", { at: shortMoment(next) })}`;
 }
@@ -75,7 +76,7 @@ export function UsernameField({ email }) {
 /**
  * A form. `onSubmit(body)` rejects with the refusal. `isNew` leaves empty fields out; otherwise only what was changed is sent.
  */
-export function Form({ fields, initial = {}, onSubmit, submit = t("Save"), onCancel, isNew, children, danger, account = "" }) {
+export function Form({ fields, initial = {}, onSubmit, submit = t("Save"), onCancel, cancel = t("Cancel"), isNew, children, danger, account = "" }) {
   const id = useId();
   const [values, setValues] = useState(initial);
   const [state, setState] = useState({ busy: false, error: null });
@@ -90,7 +91,7 @@ export function Form({ fields, initial = {}, onSubmit, submit = t("Save"), onCan
       setState({ busy: false, error: null });
     } catch (error) {
       setState({ busy: false, error });
-      announce(error.message);
+      announce(reasons(error, shown) ?? explained(error));
     }
   };
   const general = state.error && reasons(state.error, shown);
@@ -100,7 +101,7 @@ export function Form({ fields, initial = {}, onSubmit, submit = t("Save"), onCan
       error=${state.error?.errors?.[field.name] ? [state.error.errors[field.name]].flat().join(", ") : null} onChange=${(value) => setValues((all) => ({ ...all, [field.name]: value }))} />`)}</div>
     ${children}
     ${general && html`<p class="form-error" role="alert">${general}</p>`}
-    <div class="form-buttons">${onCancel && html`<button type="button" class="button" onClick=${onCancel}>${t("Cancel")}</button>`}
+    <div class="form-buttons">${onCancel && html`<button type="button" class="button" onClick=${onCancel}>${cancel}</button>`}
       <button type="submit" class=${danger ? "button button-danger" : "button button-main"} aria-busy=${state.busy ? "true" : undefined}>${submit}</button></div>
   </form>`;
 }

@@ -4,6 +4,7 @@
 import { t } from "../lib/i18n.js";
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
 import { api } from "../state/session.js";
+import { explained } from "./form.js";
 
 /** When another picture is asked for after one that failed, milliseconds. */
 const RETRY_MS = 3_000;
@@ -67,7 +68,7 @@ export function StillPicture({ camera }) {
       show(null);
     };
   }, [seen, camera.camera_id, camera.has_pictures]);
-  return html`<div class="live-picture" ref=${frame}>${source && html`<img src=${source} alt=${t("Live picture of {name}", { name: camera.name })} />`}${note && html`<p class="live-note" role="status">${note}</p>`}</div>`;
+  return html`<div class="live-picture" ref=${frame} data-none=${camera.has_pictures ? undefined : ""}>${source && html`<img src=${source} alt=${t("Live picture of {name}", { name: camera.name })} />`}${note && html`<p class="live-note" role="status">${note}</p>`}</div>`;
 }
 
 /** The stream. `quality` is `main` or `sub`. */
@@ -103,7 +104,7 @@ export function LivePicture({ camera, quality = "main" }) {
       } catch (error) {
         if (left) return;
         setSource(null);
-        setNote(error.message);
+        setNote(explained(error));
         if (![403, 404].includes(error.status)) later((error.retryAfter || 0) * 1000 || RETRY_MS);
       }
     }
@@ -119,5 +120,5 @@ export function LivePicture({ camera, quality = "main" }) {
       setSource(null);
     };
   }, [seen, camera.camera_id, camera.has_pictures, quality]);
-  return html`<div class="live-picture" ref=${frame}>${source && html`<img src=${source} alt=${t("Live picture of {name}", { name: camera.name })} onError=${() => again.current()} />`}${note && html`<p class="live-note" role="status">${note}</p>`}</div>`;
+  return html`<div class="live-picture" ref=${frame} data-none=${camera.has_pictures ? undefined : ""}>${source && html`<img src=${source} alt=${t("Live picture of {name}", { name: camera.name })} onError=${() => again.current()} />`}${note && html`<p class="live-note" role="status">${note}</p>`}</div>`;
 }

@@ -3,6 +3,7 @@
 import { t } from "../lib/i18n.js";
 import { countdown, isExpired, money, ownersMoves, period, reservationState } from "../lib/reservations.js";
 import { useResource } from "../lib/resource.js";
+import { address } from "../lib/router.js";
 import { announce, html, useState } from "../lib/ui.js";
 import { store, useNow } from "../state/live.js";
 import { payFor, usePaymentSetup } from "../state/payments.js";
@@ -39,10 +40,11 @@ function Reservation({ reservation, canPay, onChanged }) {
   return html`<li class="reservation" data-id=${reservation.id} data-status=${isExpired(reservation, now) ? "expired" : reservation.status}>
     <div class="reservation-head"><strong>${reservation.spot_id}</strong><span class="tag" data-status=${reservation.status}>${t(reservationState(reservation, now))}</span>
       ${moves.pay && html`<span class="hold-left">${t("held for {time}", { time: countdown(until - now) })}</span>`}</div>
-    <p>${period(reservation)}</p>
+    <p>${period(reservation, site?.time_zone)}</p>
     <p class="reservation-facts">${reservation.vehicle_plate} · ${money(reservation.price, reservation.currency)}</p>
     ${moves.pay && !canPay && html`<p class="hint">${t("Payments are not set up here: pay at the car park.")}</p>`}
     <div class="form-buttons">
+      ${reservation.paid > 0 && html`<a class="button button-quiet" href=${address(reservation.site, "paid", reservation.id)}>${t("Receipt and pass")}</a>`}
       ${moves.pay && canPay && html`<button type="button" class="button button-main" aria-busy=${busy ? "true" : undefined} onClick=${pay}>${t("Pay {amount}", { amount: money(reservation.due, reservation.currency) })}</button>`}
       ${moves.cancel && html`<button type="button" class="button reservation-cancel" onClick=${() => setAsking(true)}>${t("Cancel")}</button>`}
     </div>

@@ -3,7 +3,11 @@
 import { t } from "../lib/i18n.js";
 import { useFreshness } from "../lib/resource.js";
 import { clock } from "../lib/time.js";
-import { Icon, cx, html, useId } from "../lib/ui.js";
+import { Icon, cx, html, useEffect, useId, useState } from "../lib/ui.js";
+import { explained } from "./form.js";
+
+// Whoever waits for longer than this is told that it is not they.
+const SLOW_MS = 5000;
 
 /** A panel without data of its own. */
 export function Card({ title, id, class: className, actions, children, level = 2, ...rest }) {
@@ -16,9 +20,15 @@ export function Card({ title, id, class: className, actions, children, level = 2
   </section>`;
 }
 
-/** Grey bars where data will be. */
-export function Skeleton({ rows = 4 }) {
-  return html`<div class="skeleton" role="status"><span class="visually-hidden">${t("Loading…")}</span>
+/** Grey bars where data will be; after a while with words, and with a button where `onRetry` asks again. */
+export function Skeleton({ rows = 4, onRetry }) {
+  const [slow, setSlow] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setSlow(true), SLOW_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  return html`<div class="skeleton" role="status">${slow ? html`<p class="slow-note"><${Icon} name="refresh" /> <span>${t("The server takes its time. Still waiting…")}</span>
+      ${onRetry && html`<button type="button" class="button" onClick=${onRetry}>${t("Try again")}</button>`}</p>` : html`<span class="visually-hidden">${t("Loading…")}</span>`}
     ${Array.from({ length: rows }, (_, index) => html`<span class="skeleton-row" key=${index} aria-hidden="true"></span>`)}</div>`;
 }
 
@@ -34,15 +44,15 @@ export function Stale({ resource }) {
 /** The error of what was never loaded, with a button that asks again. */
 export function Failed({ resource, what }) {
   return html`<div class="failed" role="alert">
-    <p><${Icon} name="warning" /> <strong>${what ?? t("This could not be loaded.")}</strong> ${resource.error?.message}</p>
-    <button type="button" class="button" onClick=${() => resource.reload?.()}><${Icon} name="refresh" /> ${t("Try again")}</button>
+    <p><${Icon} name="warning" /> <strong>${what ?? t("This could not be loaded.")}</strong> ${resource.error && explained(resource.error)}</p>
+    <button type="button" class="button" aria-busy=${resource.busy ? "true" : undefined} onClick=${() => resource.reload?.()}><${Icon} name="refresh" /> ${t("Try again")}</button>
   </div>`;
 }
 
 /** What a resource has, by its freshness: a skeleton, the data, the data dimmed, or the error. */
 export function Fresh({ resource, rows, what, children }) {
   useFreshness(resource.status);
-  if (resource.status === "loading") return html`<${Skeleton} rows=${rows} />`;
+  if (resource.status === "loading") return html`<${Skeleton} rows=${rows} onRetry=${resource.reload} />`;
   if (resource.status === "failed") return html`<${Failed} resource=${resource} what=${what} />`;
   return html`<${Stale} resource=${resource} />
     <div class="fresh" data-stale=${resource.status === "stale" ? "true" : undefined}>${[children].flat().map((child) => (typeof child === "function" ? child(resource.data) : child))}</div>`;

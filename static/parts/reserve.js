@@ -8,7 +8,8 @@ import { announce, html, useEffect, useRef, useState } from "../lib/ui.js";
 import { serverNow, useStore } from "../state/live.js";
 import { api, user } from "../state/session.js";
 import { reasons } from "./form.js";
-import { Stale } from "./panel.js";
+import { Fresh } from "./panel.js";
+import { sitesResource } from "./site-tabs.js";
 import { Plan } from "./plan.js";
 
 const PLATE_KEY = "gatehouse.plate";
@@ -20,6 +21,17 @@ export function refundWords(tariff) {
   return t("All of it comes back until {n} minutes before the start, then {late} % until the start, {started} % after it.", {
     n: rule.full_until_minutes ?? 0, late: rule.late_percent ?? 0, started: rule.started_percent ?? 0,
   });
+}
+
+/** What a stay costs, in words; nothing where nobody pays. */
+export function tariffWords(tariff) {
+  const amount = (value) => money(value, tariff.currency);
+  if (!tariff?.currency) return "";
+  const daily = tariff.per_day ?? tariff.daily_cap;
+  return [
+    tariff.per_hour > 0 && t("{amount} an hour", { amount: amount(tariff.per_hour) }), daily > 0 && t("at most {amount} a day", { amount: amount(daily) }),
+    tariff.minimum > 0 && t("at least {amount}", { amount: amount(tariff.minimum) }), tariff.free_minutes > 0 && t("the first {n} minutes are free", { n: tariff.free_minutes }),
+  ].filter(Boolean).join(", ");
 }
 
 /** The form and the plan; `onReserved(reservation)`. */
@@ -95,6 +107,8 @@ export function Reserve({ onReserved }) {
     return { status: closed ? "out_of_service" : "occupied", disabled: true, note: closed ? t("out of service") : t("not free then") };
   };
   const count = available.size;
+  const own = state.sites.find((one) => one.slug === state.site)?.tariff;
+  const costs = tariffWords(own);
   return html`<form class="panel period-form" onSubmit=${find}>
       <div class="field"><label for="reserve-from">${t("From")}</label><input type="datetime-local" id="reserve-from" required value=${from ?? toField(asked.start)} onInput=${(event) => setFrom(event.target.value)} /></div>
       <div class="field"><label for="reserve-to">${t("To")}</label><input type="datetime-local" id="reserve-to" required value=${to ?? toField(asked.end)} onInput=${(event) => setTo(event.target.value)} /></div>
@@ -102,10 +116,11 @@ export function Reserve({ onReserved }) {
         ${Object.entries(KINDS).map(([value, label]) => html`<option key=${value} value=${value}>${t(label)}</option>`)}</select></div>
       <button type="submit" class="button button-main" aria-busy=${resource.status === "loading" ? "true" : undefined}>${t("Show free spots")}</button>
     </form>
-    ${(problem || resource.status === "failed") && html`<p class="form-error" role="alert">${problem ?? resource.error.message}</p>`}
-    <${Stale} resource=${resource} />
-    <p class="found" role="status">${resource.data && `${plural(count, "{n} spot is free then.", "{n} spots are free then.")}${count ? "" : ` ${t("Try another time.")}`}`}</p>
-    ${resource.data && html`<${Plan} state=${state} picked=${picked} onPick=${pick} look=${look} />`}
+    ${costs && html`<p class="hint tariff">${costs}. ${own.refund && refundWords(own)}</p>`}
+    ${problem && html`<p class="form-error" role="alert">${problem}</p>`}
+    <${Fresh} resource=${state.sitesLoaded ? resource : sitesResource()} rows=${8} what=${t("The free spots could not be loaded.")}>${() => html`
+      <p class="found" role="status">${`${plural(count, "{n} spot is free then.", "{n} spots are free then.")}${count ? "" : ` ${t("Try another time.")}`}`}</p>
+      <${Plan} state=${state} picked=${picked} onPick=${pick} look=${look} />`}</${Fresh}>
     ${spot && html`<form class="panel chosen" onSubmit=${book}>
       <div class="chosen-words"><strong>${spot.spot_id} · ${t(KINDS[spot.kind] ?? spot.kind)}</strong><span class="price">${money(spot.price, spot.currency)}</span></div>
       ${spot.price > 0 && html`<p class="hint chosen-words">${refundWords(tariff)}</p>`}

@@ -50,7 +50,7 @@ const KINDS = {
   person: { icon: "person", kind: "Person", to: (one) => address(null, "users", null, { q: one.detail?.includes("@") ? one.detail : one.label }) },
 };
 
-/** What the server finds beside; nothing where it has no search. */
+/** What the server finds beside; null where it did not answer. */
 async function remote(sought) {
   try {
     const { items } = await api.get(`/api/search?q=${encodeURIComponent(sought)}`);
@@ -59,8 +59,9 @@ async function remote(sought) {
       const { icon, kind, to } = KINDS[one.kind];
       return { icon, text: one.detail ? `${one.label}, ${one.detail}` : one.label, kind: t(kind), to: to(one) };
     });
-  } catch {
-    return [];
+  } catch (error) {
+    // A server may have no search.
+    return error.status === 404 ? [] : null;
   }
 }
 
@@ -74,6 +75,7 @@ function Open() {
   const [sought, setSought] = useState("");
   const [found, setFound] = useState([]);
   const [at, setAt] = useState(0);
+  const [away, setAway] = useState(false);
   const close = () => {
     open.value = false;
   };
@@ -83,11 +85,14 @@ function Open() {
     const here = local(wanted).slice(0, 4 * MOST);
     setFound(here);
     setAt(0);
+    setAway(false);
     if (wanted.length < 3 || rankOf(user.value?.role) < 2) return undefined;
     let left = false;
     const timer = setTimeout(async () => {
       const more = await remote(wanted);
-      if (!left) setFound([...here, ...more]);
+      if (left) return;
+      setFound([...here, ...(more ?? [])]);
+      setAway(more === null);
     }, PAUSE_MS);
     return () => {
       left = true;
@@ -109,6 +114,7 @@ function Open() {
     <div class="search-results" id="search-results" role="listbox" aria-label=${t("Results")}>
       ${found.map((one, index) => html`<a key=${one.to + one.text} id=${`found-${index}`} role="option" aria-selected=${index === at} href=${one.to} onClick=${close} tabindex="-1">
         <${Icon} name=${one.icon} /><span>${one.text}</span><span class="muted">${one.kind}</span></a>`)}
+      ${away && html`<p class="stale-note" role="status"><${Icon} name="warning" /> ${t("Bookings and people could not be searched.")}</p>`}
       ${found.length === 0 && html`<p class="empty">${t("Nothing found.")}</p>`}
     </div>
   </dialog>`;

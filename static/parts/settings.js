@@ -1,11 +1,12 @@
 // How the console looks and speaks, by the reader's own choice.
 
-import { LANGUAGES, language, setLanguage, t } from "../lib/i18n.js";
+import { LANGUAGES, language, loadLetters, setLanguage, t } from "../lib/i18n.js";
 import { hours, setHours } from "../lib/time.js";
-import { html, signal } from "../lib/ui.js";
+import { html, signal, useEffect, useState } from "../lib/ui.js";
 
 const THEME = "gatehouse.theme";
 const CONTRAST = "gatehouse.contrast";
+const LATIN = { en: "English", hi: "Hindi", gu: "Gujarati" };
 
 /** `auto`, `light` or `dark`. */
 export const theme = signal(localStorage.getItem(THEME) ?? "auto");
@@ -33,8 +34,13 @@ function Choice({ id, label, value, options, onChange }) {
 
 /** The languages, as each calls itself. */
 export function LanguagePicker() {
+  const [ready, setReady] = useState(false);
+  // What is drawn before its letters are there stays boxes in some browsers.
+  useEffect(() => {
+    loadLetters().then(() => setReady(true), () => setReady(true));
+  }, []);
   return html`<div class="languages" role="group" aria-label=${t("Language")}>${LANGUAGES.map(([code, name]) => html`<button type="button" key=${code} lang=${code} class="chip"
-    aria-pressed=${language.value === code} onClick=${() => setLanguage(code)}>${name}</button>`)}</div>`;
+    aria-pressed=${language.value === code} onClick=${() => setLanguage(code)}>${ready ? name : LATIN[code]}</button>`)}</div>`;
 }
 
 /** All settings. */

@@ -3,14 +3,15 @@
 
 import { t } from "../lib/i18n.js";
 import { worst } from "../lib/resource.js";
-import { ALL_SITES, address, go, route } from "../lib/router.js";
+import { ALL_SITES, address, go, route, setQuery } from "../lib/router.js";
 import { clock, zoneName } from "../lib/time.js";
 import { Icon, computed, cx, html, useEffect, useRef, useState } from "../lib/ui.js";
-import { navigation, rankOf } from "../routes.js";
+import { ROUTES, navigation, rankOf } from "../routes.js";
 import { connection, liveAt, useNow, useStore } from "../state/live.js";
 import { signOut, user } from "../state/session.js";
 import { Banners } from "./banner.js";
 import { openSearch } from "./search.js";
+import { Wall } from "./wall.js";
 
 const ON_THE_BAR = 5;
 
@@ -34,7 +35,9 @@ function Freshness() {
     stale: at ? t("As of {at} – retrying", { at }) : t("Retrying"),
     failed: t("Not everything is loaded"),
   }[state];
-  return html`<p class="connection" role="status" data-state=${state}><span class="connection-dot"></span><span class="connection-words">${said}</span></p>`;
+  // A phone has room for the gist.
+  const brief = { reconnecting: at ?? t("Offline"), stale: at ?? t("Retrying"), failed: t("Not loaded") }[state] ?? said;
+  return html`<p class="connection" role="status" data-state=${state}><span class="connection-dot"></span><span class="connection-words">${said}</span><span class="connection-brief" aria-hidden="true">${brief}</span></p>`;
 }
 
 function Clock() {
@@ -53,6 +56,7 @@ function SitePicker() {
   };
   return html`<div class="site-picker"><select id="site" aria-label=${t("Site")} value=${state.site ?? ALL_SITES} onChange=${choose}>
     <option value=${ALL_SITES}>${t("All sites")}</option>
+    ${state.site && !state.sites.some((site) => site.slug === state.site) && html`<option value=${state.site}>${state.site}</option>`}
     ${state.sites.map((site) => html`<option key=${site.slug} value=${site.slug}>${site.name}</option>`)}
   </select></div>`;
 }
@@ -91,7 +95,9 @@ function Bar({ pages }) {
   const counts = useCounts();
   const [open, setOpen] = useState(false);
   const shown = pages.length > ON_THE_BAR ? pages.slice(0, ON_THE_BAR - 1) : pages;
-  const rest = pages.slice(shown.length);
+  // On a phone the name in the header has no room.
+  const own = pages.some((page) => page.key === "me") || !user.value ? [] : ROUTES.filter((page) => page.key === "me");
+  const rest = [...pages.slice(shown.length), ...own];
   useEffect(() => setOpen(false), [route.value]);
   return html`<nav class="bar" aria-label=${t("Pages")}>
     ${open && html`<div class="bar-more"><ul><${Links} pages=${rest} counts=${counts} /></ul></div>`}
@@ -99,6 +105,14 @@ function Bar({ pages }) {
       ${rest.length > 0 && html`<li><button type="button" aria-expanded=${open} onClick=${() => setOpen(!open)}><${Icon} name="menu" /><span class="nav-title">${t("More")}</span></button></li>`}
     </ul>
   </nav>`;
+}
+
+/** On a phone, the way to call for help, on every page but those that are it. */
+export function Sos({ page }) {
+  if (page === "sos" || page === "emergencies") return null;
+  return html`<aside aria-label=${t("Emergency")}>${user.value
+    ? html`<a class="sos-fixed" href=${address(route.value.site ?? null, "sos")}><${Icon} name="critical" />SOS</a>`
+    : html`<a class="sos-fixed" href="tel:112"><${Icon} name="phone" />112</a>`}</aside>`;
 }
 
 /** The frame; `children` is the page. */
@@ -124,6 +138,7 @@ export function Shell({ page, children }) {
       <${SitePicker} />
       ${who && html`<button type="button" class="button button-quiet top-search" onClick=${openSearch} title=${`${t("Search")} (⌘K)`}>
         <${Icon} name="search" /><span class="wide">${t("Search")}</span><kbd class="wide" aria-hidden="true">⌘K</kbd></button>`}
+      ${rank >= 2 && !page?.bare && html`<button type="button" class="button button-quiet top-wall" onClick=${() => setQuery({ wall: "1" })} aria-label=${t("On a wall")} title=${t("On a wall: without navigation, and the screen stays awake")}><${Icon} name="wall" /></button>`}
       <${Freshness} />
       <${Clock} />
       <div class="who">
@@ -139,8 +154,6 @@ export function Shell({ page, children }) {
       <main class="slot" id="main" tabindex="-1" ref=${main}>${children}</main>
     </div>
     ${!isWall && !page?.bare && html`<${Bar} pages=${pages} />`}
-    ${rank < 2 && page?.key !== "sos" && html`<aside aria-label=${t("Emergency")}>${who
-      ? html`<a class="sos-fixed" href=${address(site ?? null, "sos")}><${Icon} name="critical" />SOS</a>`
-      : html`<a class="sos-fixed" href="tel:112"><${Icon} name="phone" />112</a>`}</aside>`}
+    ${isWall ? html`<${Wall} />` : html`<${Sos} page=${page?.key} />`}
   </div>`;
 }

@@ -86,7 +86,7 @@ export function ShuttleBoard({ temple }) {
   return html`<${Card} class="map-panel" id="map" title=${t("Shuttles of {site}", { site: temple.name })} actions=${html`<${TempleTabs} shown=${temple} />`}>
       <${Fresh} resource=${resource} rows=${6}>${() => html`<${RouteMap} routes=${routes} shuttles=${order} isStale=${isStale} />`}</${Fresh}></${Card}>
     ${resource.data && html`<${Card} class="shuttle-panel" id="shuttles" title=${html`${t("On the way")} ${order.length > 0 && html`<span class="count">${order.length}</span>`}`}>
-      ${order.length === 0 ? html`<${Empty}>${t("This temple has no shuttles yet.")}</${Empty}>` : html`<ul class="shuttles">${order.map((one) => html`<${Shuttle} key=${one.id} one=${one} now=${now}
+      ${order.length === 0 ? html`<${Empty}>${t("This temple has no shuttles yet.")}</${Empty}>` : html`<ul class="shuttles" data-stale=${resource.status === "stale" ? "true" : undefined}>${order.map((one) => html`<${Shuttle} key=${one.id} one=${one} now=${now}
         line=${routes.find((route) => route.id === one.route_id)} colour=${colours.get(one.route_id)} />`)}</ul>`}
     </${Card}>`}`;
 }

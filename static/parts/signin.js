@@ -3,7 +3,7 @@
 import { t } from "../lib/i18n.js";
 import { Icon, html, signal, useEffect, useRef, useState } from "../lib/ui.js";
 import { expired, notice, signIn, signInAgain, signOut } from "../state/session.js";
-import { UsernameField } from "./form.js";
+import { UsernameField, explained } from "./form.js";
 import { LanguagePicker } from "./settings.js";
 
 function explain(refusal) {
@@ -12,7 +12,7 @@ function explain(refusal) {
     const minutes = Math.ceil(refusal.retryAfter / 60);
     return refusal.retryAfter > 90 ? t("Too many attempts. Try again in {n} minutes.", { n: minutes }) : t("Too many attempts. Try again in a minute.");
   }
-  return refusal.message;
+  return explained(refusal);
 }
 
 /** A password with a button that shows it. */
@@ -53,7 +53,6 @@ export function SignIn() {
   const field = useRef(null);
   const form = useSubmit(() => signIn(email.trim(), password));
   useEffect(() => {
-    document.title = `${t("Sign in")} · Gatehouse`;
     field.current?.focus();
   }, []);
   const wrong = form.error?.status === 401;
@@ -99,7 +98,7 @@ export function AskPassword() {
       ${form.error && html`<p class="login-error" role="alert">${explain(form.error)}</p>`}
       <div class="form-buttons">
         <button type="button" class="button" onClick=${signOut}>${t("Sign out")}</button>
-        <button type="submit" class="button button-main" disabled=${form.busy}>${t("Go on")}</button>
+        <button type="submit" class="button button-main" disabled=${form.busy}>${t("Continue")}</button>
       </div>
     </form>
   </dialog>`;

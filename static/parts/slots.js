@@ -3,7 +3,7 @@
 import { t } from "../lib/i18n.js";
 import { newNonce } from "../lib/gate.js";
 import { useResource } from "../lib/resource.js";
-import { dateAt } from "../lib/time.js";
+import { dateAt, slotTimes } from "../lib/time.js";
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
 import { serverNow } from "../state/live.js";
 import { api, user } from "../state/session.js";
@@ -19,7 +19,7 @@ const BOOKABLE = ["available", "filling", "full"];
 function Slot({ slot, picked, onPick }) {
   const waiting = slot.waiting ? `, ${t("{n} waiting", { n: slot.waiting })}` : "";
   return html`<button type="button" class="slot-button" data-slot=${slot.slot} data-status=${slot.status} aria-pressed=${picked} disabled=${!BOOKABLE.includes(slot.status)} onClick=${onPick}>
-    <span class="slot-time">${slot.slot.replace("-", "–")}</span>
+    <span class="slot-time">${slotTimes(slot.slot)}</span>
     <span class="slot-left">${FULLNESS[slot.status] ? `${t(FULLNESS[slot.status])}${waiting}` : t("{a} of {b} left", { a: slot.left, b: slot.capacity })}</span>
     <span class="slot-bar" aria-hidden="true"><span class="slot-fill" style=${{ inlineSize: `${Math.min(100, Math.round((100 * slot.booked) / slot.capacity))}%` }}></span></span>
   </button>`;
@@ -47,7 +47,7 @@ function BookingForm({ slot, onBook }) {
     }
   };
   return html`<form class="booking-form" onSubmit=${submit}>
-    <h3 class="form-title">${slot.slot.replace("-", "–")}</h3>
+    <h3 class="form-title">${slotTimes(slot.slot)}</h3>
     <div class="field"><label for="party">${t("People")}</label><input id="party" type="number" min="1" max="10" required inputmode="numeric" ref=${field} value=${party} onInput=${(event) => setParty(event.target.value)} /></div>
     <div class="field"><label for="visitors">${t("Their names (if you like)")}</label><textarea id="visitors" rows="3" placeholder=${t("One name a line")} value=${visitors} onInput=${(event) => setVisitors(event.target.value)}></textarea></div>
     ${hint && html`<p class="form-hint">${hint}</p>`}
@@ -79,7 +79,7 @@ export function Slots({ temple, onBooked }) {
       asked.current = { body: null, key: null };
       setPicked(null);
       resource.reload();
-      toast({ severity: "info", title: booking.status === "waitlisted" ? t("You are on the waitlist") : t("Booked"), text: `${temple.name}, ${booking.date}, ${booking.slot}: ${booking.booking_code}` });
+      toast({ severity: "info", title: booking.status === "waitlisted" ? t("You are on the waitlist") : t("Booked"), text: `${temple.name}, ${booking.date}, ${slotTimes(booking.slot)}: ${booking.booking_code}` });
       onBooked(booking);
     } catch (error) {
       // Somebody was quicker: the places that are left say so.

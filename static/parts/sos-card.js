@@ -3,10 +3,12 @@
 import { OVER, distance, statusLabel, typeLabel } from "../lib/emergencies.js";
 import { words } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
+import { backoff, useResource } from "../lib/resource.js";
 import { clock, lasting, moment, time } from "../lib/time.js";
 import { Icon, announce, html, useEffect, useRef, useState } from "../lib/ui.js";
 import { take } from "../state/live.js";
 import { api } from "../state/session.js";
+import { Fresh } from "./panel.js";
 import { refused } from "./toasts.js";
 
 const ICON_OF = { critical: "critical", high: "warning", medium: "warning", low: "info" };
@@ -39,20 +41,12 @@ export function Contact({ contact }) {
 }
 
 function Suggestions({ path, onAssign, first, turn }) {
-  const [state, setState] = useState({ items: null, error: null });
-  useEffect(() => {
-    let left = false;
-    api.get(`${path}/suggestions`).then(({ items }) => !left && setState({ items, error: null }), (error) => !left && setState({ items: [], error }));
-    return () => {
-      left = true;
-    };
-  }, [turn]);
-  if (!state.items) return html`<p class="sos-none">${t("Looking for who is free…")}</p>`;
-  if (state.items.length === 0) return html`<p class="sos-none">${state.error?.message ?? t("Nobody is free at this temple.")}</p>`;
-  return html`<ul class="sos-suggestions">${state.items.slice(0, 5).map((one, index) => html`<li class="sos-suggestion" key=${one.resource_id} data-best=${index === 0 ? "" : undefined}>
+  const resource = useResource(async () => (await api.get(`${path}/suggestions`)).items, [turn]);
+  return html`<${Fresh} resource=${resource} rows=${2} what=${t("Who is free could not be loaded.")}>${(items) => (items.length === 0 ? html`<p class="sos-none">${t("Nobody is free at this temple.")}</p>`
+    : html`<ul class="sos-suggestions">${items.slice(0, 5).map((one, index) => html`<li class="sos-suggestion" key=${one.resource_id} data-best=${index === 0 ? "" : undefined}>
     <span class="sos-name"><strong>${one.name}</strong> ${words(one.type)}</span><span class="sos-distance">${distance(one.distance_m, one.distance_approximate)}</span>
     ${one.contact && html`<span class="sos-contact"><${Contact} contact=${one.contact} /></span>`}
-    <button type="button" class="button" ref=${index === 0 ? first : undefined} aria-label=${t("Assign {name}", { name: one.name })} data-assign=${one.resource_id} onClick=${() => onAssign(one)}>${t("Assign")}</button></li>`)}</ul>`;
+    <button type="button" class="button" ref=${index === 0 ? first : undefined} aria-label=${t("Assign {name}", { name: one.name })} data-assign=${one.resource_id} onClick=${() => onAssign(one)}>${t("Assign")}</button></li>`)}</ul>`)}</${Fresh}>`;
 }
 
 /** The card. `command` is what a key asked for, `{ verb }`. */
@@ -73,8 +67,17 @@ export function SosCard({ emergency, now, sites, command }) {
 
   // Who reported it, and how to reach them: only the document of one tells.
   useEffect(() => {
-    if (isOver || reporter) return;
-    api.get(path).then((whole) => setReporter(whole.reporter ?? { name: t("a device") }), () => {});
+    if (isOver || reporter) return undefined;
+    let left = false;
+    let timer = 0;
+    const ask = (failures) => api.get(path).then((whole) => !left && setReporter(whole.reporter ?? { name: t("a device") }), (error) => {
+      if (!left && error.isAway) timer = setTimeout(() => ask(failures + 1), backoff(failures));
+    });
+    ask(0);
+    return () => {
+      left = true;
+      clearTimeout(timer);
+    };
   }, [isOver]);
 
   const act = async (verb, body, done) => {

@@ -63,7 +63,7 @@ export function SosForm({ onSent }) {
 
   const where = place.looking ? t("Looking for your position…")
     : place.position ? t("Position: yours, within about {n} m.", { n: Math.max(5, Math.round(place.position.accuracy_m)) })
-    : place.refused ? t("Your position is not to be had. Say in words where you are.")
+    : place.refused ? t("Your position is not available. Say in words where you are.")
     : name ? t("Position: that of {site}. Say in words where you are.", { site: name }) : t("No position. Say in words where you are.");
 
   const send = async (type) => {

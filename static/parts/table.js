@@ -4,7 +4,9 @@ import { t } from "../lib/i18n.js";
 import { useResource } from "../lib/resource.js";
 import { api } from "../state/session.js";
 import { Icon, html, useState } from "../lib/ui.js";
+import { printPage } from "./print.js";
 import { Empty, Panel } from "./panel.js";
+import { refused } from "./toasts.js";
 
 /**
  * A table. `columns`: `{ title, cell(row), number, wrap, text(row) }`; `rowId(row)` gives each its key.
@@ -54,17 +56,23 @@ export function useList(path, options = {}) {
     try {
       const page = await api.get(`${path}${path.includes("?") ? "&" : "?"}limit=100&cursor=${encodeURIComponent(cursor)}`);
       setFurther((all) => ({ path, items: [...all.items, ...page.items], cursor: page.next_cursor ?? null, busy: false }));
-    } catch {
+    } catch (error) {
+      refused(error, t("No more could be loaded"));
       setFurther((all) => ({ ...all, busy: false }));
     }
   };
   return { resource, rows: [...(resource.data?.items ?? []), ...further.items], more, hasMore: Boolean(cursor), busy: further.busy };
 }
 
+/** Prints the page. */
+export function PrintButton() {
+  return html`<button type="button" class="button button-quiet" aria-label=${t("Print")} title=${t("Print")} onClick=${printPage}><${Icon} name="print" /></button>`;
+}
+
 /** A panel with a list of the API. */
 export function ListPanel({ list, columns, rowId, title, id, actions, filters, csv, empty, rowProps, children }) {
   const buttons = html`${actions}${csv && list.rows.length > 0 && html`<button type="button" class="button button-quiet" onClick=${() => saveCsv(csv, columns.filter((column) => column.title), list.rows)}><${Icon} name="download" /> CSV</button>
-    <button type="button" class="button button-quiet" aria-label=${t("Print")} onClick=${() => print()}><${Icon} name="print" /></button>`}`;
+    <${PrintButton} />`}`;
   return html`<${Panel} title=${title} id=${id} resource=${list.resource} actions=${buttons}>
     ${() => html`${filters && html`<div class="filters panel-body">${filters}</div>`}
       <${Table} columns=${columns} rows=${list.rows} rowId=${rowId} caption=${title} empty=${empty} rowProps=${rowProps} />

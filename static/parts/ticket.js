@@ -3,11 +3,13 @@
 import { plural, t } from "../lib/i18n.js";
 import { words } from "../lib/format.js";
 import { address } from "../lib/router.js";
-import { day, time } from "../lib/time.js";
+import { day, slotTimes, time, zoneMark } from "../lib/time.js";
 import { Icon, html, useEffect, useRef, useState } from "../lib/ui.js";
-import { serverNow, store } from "../state/live.js";
+import { serverNow, store, useStore } from "../state/live.js";
 import { keptPicture } from "../state/bookings.js";
 import { api } from "../state/session.js";
+import { urgent } from "./banner.js";
+import { reasons } from "./form.js";
 import { save } from "./table.js";
 
 /** What a booking's states are called. */
@@ -54,6 +56,10 @@ export function Ticket({ booking, onChanged }) {
   const [asking, setAsking] = useState(false);
   const [state, setState] = useState({ busy: false, error: null });
   const full = useRef(null);
+  useStore("broadcasts");
+  const [first] = urgent(store.state, serverNow());
+  // What is urgent lies across the page: a ticket on the whole screen makes way for it.
+  useEffect(() => full.current?.close?.(), [first?.id]);
   const place = store.state.sites.find((one) => one.slug === booking.temple_id)?.name ?? booking.temple_id;
   const zone = store.state.sites.find((one) => one.slug === booking.temple_id)?.time_zone;
   const can = time(booking.starts_at) > serverNow() && ["confirmed", "waitlisted"].includes(booking.status);
@@ -71,18 +77,18 @@ export function Ticket({ booking, onChanged }) {
   };
   return html`<li class="ticket" data-booking=${booking.id} data-status=${booking.status}>
     <div class="ticket-head"><h3 class="ticket-place">${place}</h3><span class="ticket-status">${t(STATUS[booking.status] ?? words(booking.status))}</span></div>
-    <p class="ticket-when">${day(time(booking.starts_at), zone)}, ${booking.slot.replace("-", "–")} · ${plural(booking.party_size, "party of {n}", "party of {n}")}</p>
+    <p class="ticket-when">${day(time(booking.starts_at), zone)}, ${slotTimes(booking.slot)}${zoneMark(time(booking.starts_at), zone)} · ${plural(booking.party_size, "party of {n}", "party of {n}")}</p>
     ${isTicket && html`<button type="button" class="ticket-open" aria-label=${t("Show the ticket on the whole screen")} onClick=${() => full.current.showModal()}><${Qr} booking=${booking} /></button>`}
     <p class="ticket-code"><a href=${address(booking.temple_id, "booking", booking.id)}>${booking.booking_code}</a></p>
     ${hint && html`<p class="ticket-hint">${hint}</p>`}
-    ${state.error && html`<p class="form-error" role="alert">${state.error.message}</p>`}
+    ${state.error && html`<p class="form-error" role="alert">${reasons(state.error)}</p>`}
     <div class="ticket-foot">
       ${isTicket && html`<button type="button" class="button button-quiet" onClick=${() => save(calendarFile(booking, place), `${booking.booking_code}.ics`)}><${Icon} name="calendar" /> ${t("Add to calendar")}</button>`}
       ${can && !asking && html`<button type="button" class="button ticket-cancel" onClick=${() => setAsking(true)}>${booking.status === "waitlisted" ? t("Leave the waitlist") : t("Cancel booking")}</button>`}
       ${can && asking && html`<div class="ticket-sure" role="group" aria-label=${t("Cancel this booking?")}><p class="hint">${t("The places go to others. Nothing was paid, so nothing is refunded.")}</p>
-        <button type="button" class="button ticket-yes" disabled=${state.busy} onClick=${give}>${t("Yes, give it back")}</button><button type="button" class="button button-quiet" onClick=${() => setAsking(false)}>${t("Keep it")}</button></div>`}
+        <button type="button" class="button ticket-yes" disabled=${state.busy} onClick=${give}>${t("Yes, cancel it")}</button><button type="button" class="button button-quiet" onClick=${() => setAsking(false)}>${t("Keep it")}</button></div>`}
     </div>
     ${isTicket && html`<dialog class="ticket-full" ref=${full} aria-label=${t("Ticket")} onClick=${() => full.current.close()}>
-      <${Qr} booking=${booking} large /><p class="ticket-code">${booking.booking_code}</p><p>${place} · ${booking.slot.replace("-", "–")}</p><button type="button" class="button">${t("Close")}</button></dialog>`}
+      <${Qr} booking=${booking} large /><p class="ticket-code">${booking.booking_code}</p><p>${place} · ${slotTimes(booking.slot)}</p><button type="button" class="button">${t("Close")}</button></dialog>`}
   </li>`;
 }

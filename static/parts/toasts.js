@@ -4,6 +4,7 @@
 import { go } from "../lib/router.js";
 import { t } from "../lib/i18n.js";
 import { Icon, html, signal, useEffect, useRef } from "../lib/ui.js";
+import { reasons } from "./form.js";
 
 const MOST = 3;
 const SHOWN_MS = 12_000;
@@ -22,7 +23,7 @@ export function toast(notice) {
 /** Says that something was not done, and why. */
 export function refused(error, title = t("Nothing was changed")) {
   if (error.status === 401) return;
-  toast({ severity: "warning", title, text: error.message });
+  toast({ severity: "warning", title, text: reasons(error) });
 }
 
 export const clearToasts = () => {

@@ -7,6 +7,7 @@ import { api, user } from "./session.js";
 const KEY = "gatehouse.tickets";
 const PICTURES = "gatehouse.ticket_pictures";
 const EVERY_MS = 15_000;
+const WITHIN_MS = 20_000;
 
 /** Whether it is still to come, or under way. */
 export function isAhead(booking, now) {
@@ -30,14 +31,13 @@ export const keptPicture = (booking) => {
 /** Keeps the QR codes of what is to come, and forgets the others. */
 async function keepPictures(bookings) {
   const before = pictures();
-  const now = {};
-  for (const booking of bookings.filter((one) => one.status === "confirmed" && one.ticket && Date.parse(one.ends_at) > Date.now()).slice(0, 10)) {
-    const known = before[booking.id];
-    if (known?.ticket === booking.ticket) now[booking.id] = known;
-    else {
-      const drawing = await (await api.blob(booking.qr_svg_url)).text();
-      now[booking.id] = { ticket: booking.ticket, address: `data:image/svg+xml,${encodeURIComponent(drawing)}` };
-    }
+  const ahead = bookings.filter((one) => one.status === "confirmed" && one.ticket && Date.parse(one.ends_at) > Date.now()).slice(0, 10);
+  const now = Object.fromEntries(ahead.map((one) => [one.id, before[one.id]]).filter(([, known]) => known));
+  for (const booking of ahead.filter((one) => now[one.id]?.ticket !== one.ticket)) {
+    const drawing = await (await api.blob(booking.qr_svg_url, { within: WITHIN_MS })).text();
+    now[booking.id] = { ticket: booking.ticket, address: `data:image/svg+xml,${encodeURIComponent(drawing)}` };
+    // Each at once: the network may be gone before the next.
+    localStorage.setItem(PICTURES, JSON.stringify(now));
   }
   localStorage.setItem(PICTURES, JSON.stringify(now));
 }

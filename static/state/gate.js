@@ -1,8 +1,9 @@
 // The gate at work: lets pilgrims in and out, by the server where it is in reach, by the day's list where it is not.
 
 import { REASONS, isGenuine, judge, newNonce, parseCode, readTicket } from "../lib/gate.js";
-import { t } from "../lib/i18n.js";
-import { plural } from "../lib/i18n.js";
+import { plural, t } from "../lib/i18n.js";
+import { slotTimes } from "../lib/time.js";
+import { explained } from "../parts/form.js";
 import { toast } from "../parts/toasts.js";
 import { hub, serverNow } from "./live.js";
 import { openLedger } from "./ledger.js";
@@ -64,7 +65,7 @@ export function createGate({ temple, onChange, name }) {
     } catch (error) {
       shown.online = !error.isAway;
       if (error.isAway) await scanOffline(one, ticket, code);
-      else say(one, error.status === 404 ? "unknown_booking" : error.reason ?? "invalid", null, code, false, error.message);
+      else say(one, error.status === 404 ? "unknown_booking" : error.reason ?? "invalid", null, code, false, explained(error));
     }
   }
 
@@ -79,7 +80,7 @@ export function createGate({ temple, onChange, name }) {
     if (one.kind === "exit" && known) reason = known.status === "checked_in" ? null : known.status === "exited" ? "exited" : "not_inside";
     const party = known?.party ?? ticket?.party ?? 0;
     if (reason === null) await keep(one, party);
-    const slot = known?.slot ? t("Slot {slot}, {date}", { slot: known.slot, date: known.date }) : undefined;
+    const slot = known?.slot ? t("Slot {slot}, {date}", { slot: slotTimes(known.slot), date: known.date }) : undefined;
     say(one, reason, party, known?.code || code, true, slot);
   }
 
@@ -136,7 +137,7 @@ export function createGate({ temple, onChange, name }) {
       tell({ online: true });
     } catch (error) {
       if (error.isAway) tell({ online: false });
-      else if (!left) toast({ severity: "warning", title: t("The gate is not up to date"), text: error.message });
+      else if (!left) toast({ severity: "warning", title: t("The gate is not up to date"), text: explained(error) });
     }
   }
 

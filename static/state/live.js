@@ -5,6 +5,7 @@ import { isOperator, takeAlert, takeNewer } from "../lib/model.js";
 import { backoff, setEvents } from "../lib/resource.js";
 import { time } from "../lib/time.js";
 import { computed, signal, useEffect, useState } from "../lib/ui.js";
+import { createHub } from "./hub.js";
 import { createStore } from "./store.js";
 
 // A spot that is not on the plan has everything loaded anew, but not for each of its events.
@@ -14,32 +15,11 @@ const FEED_LATE_MS = 1500;
 // Who is not signed in has no feed: what is public is asked for now and then.
 const PUBLIC_MS = 30_000;
 const SKEW_KEY = "gatehouse.skew";
+// An answer that takes longer than this is late: what is shown is older than it should be.
+const LATE_MS = 8000;
 
 /** The skew that was seen last on this machine: a gate that is opened without a network judges by it. */
 const keptSkew = () => Number(localStorage.getItem(SKEW_KEY)) || 0;
-
-/** What is told to open pages: `on(kinds, run)` gives back what ends it. `open` stands for a feed that (again) is complete from now on. */
-function createHub() {
-  const listeners = new Set();
-  return {
-    on(kinds, run) {
-      const listener = { kinds, run };
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-
-    emit(kind, data) {
-      for (const { kinds, run } of [...listeners]) {
-        if (!kinds.includes(kind)) continue;
-        try {
-          run(data, kind);
-        } catch (error) {
-          reportError(error);
-        }
-      }
-    },
-  };
-}
 
 const empty = () => ({
   user: null, operator: false, connection: "off", site: null, sites: [], sitesLoaded: false, zones: [], spots: new Map(), devices: new Map(), deviceTurns: 0, alerts: new Map(),
@@ -161,6 +141,9 @@ async function load(name, failures = 0) {
   const topic = topics[name];
   const { run, put } = loads[name];
   loading += 1;
+  const late = setTimeout(() => {
+    if (mine === generation && topic.value.at !== null) topic.value = { ...topic.value, status: "stale" };
+  }, LATE_MS);
   try {
     const data = await run();
     if (mine !== generation) return;
@@ -171,8 +154,9 @@ async function load(name, failures = 0) {
   } catch (error) {
     if (mine !== generation) return;
     topic.value = { ...topic.value, status: topic.value.at === null ? "failed" : "stale", error };
-    if (error.isAway || error.status === 401) timers.push(setTimeout(() => mine === generation && load(name, failures + 1), backoff(failures)));
+    if (error.isAway || error.status === 401) timers.push(setTimeout(() => mine === generation && load(name, failures + 1), Math.max(backoff(failures), (error.retryAfter || 0) * 1000)));
   } finally {
+    clearTimeout(late);
     if (mine === generation) {
       loading -= 1;
       if (loading === 0) arrived = [];

@@ -129,7 +129,7 @@ async fn a_visitor_calls_and_an_operator_answers_and_both_see_it_go() {
     assert_eq!(browser.execute("return window.sameDocument").await, true);
 
     browser.switch_tab(1).await;
-    browser.wait_text(".report[data-status='resolved'] .report-help", |text| text.starts_with("Over after")).await;
+    browser.wait_text(".report[data-status='resolved'] .report-help", |text| text.starts_with("Closed after")).await;
     assert_eq!(browser.execute("return document.querySelectorAll('.report .step[data-done]').length").await, 4);
     assert_eq!(browser.execute("return window.sameDocument").await, true);
     browser.assert_readable("visitor-resolved").await;

@@ -6,6 +6,7 @@ import { route, setQuery } from "../../lib/router.js";
 import { moment, shortMoment, time } from "../../lib/time.js";
 import { html, useState } from "../../lib/ui.js";
 import { Sheet } from "../../parts/form.js";
+import { KeptFilters } from "../../parts/kept-filters.js";
 import { ListPanel, useList } from "../../parts/table.js";
 
 const FILTERS = [["entity", "Of what"], ["action", "What was done"], ["subject", "Which"], ["actor", "By whom (id)"]];
@@ -40,5 +41,6 @@ export default function AuditPage() {
     { title: "", cell: (one) => one.detail && html`<button type="button" class="button" onClick=${() => setShown(one)}>${t("Before and after")}</button>` },
   ];
   const bar = FILTERS.map(([name, label]) => html`<div class="field" key=${name}><label for=${`audit-${name}`}>${t(label)}</label><input id=${`audit-${name}`} value=${query.get(name) ?? ""} onChange=${(event) => setQuery({ [name]: event.target.value.trim() })} /></div>`);
+  bar.push(html`<${KeptFilters} key="kept" page="audit" />`);
   return html`<div class="page"><h1 class="visually-hidden">${t("Audit")}</h1><${ListPanel} title=${t("Audit")} id="audit" list=${list} columns=${columns} rowId=${(one) => one.id} filters=${bar} csv="audit" />${shown && html`<${Line} line=${shown} onClose=${() => setShown(null)} />`}</div>`;
 }

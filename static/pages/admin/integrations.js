@@ -53,5 +53,5 @@ export default function IntegrationsPage() {
     }
   }, [], { every: EVERY_MS });
   return html`<div class="page"><h1 class="visually-hidden">${t("Integrations")}</h1><${Panel} title=${t("Integrations")} id="integrations" resource=${resource} actions=${html`<a class="button button-quiet" href=${address(route.value.site, "outbox")}>${t("Outbox")}</a>`}>${(items) => (items === null
-    ? html`<${Empty}>${t("This server does not tell its channels.")}</${Empty}>` : html`<p class="hint panel-body">${t("Channels are set up by the server's variables; secrets are never shown.")}</p>${items.map((channel) => html`<${Channel} key=${channel.channel} channel=${channel} onTested=${resource.reload} />`)}`)}</${Panel}></div>`;
+    ? html`<${Empty}>${t("This server does not list its channels.")}</${Empty}>` : html`<p class="hint panel-body">${t("Channels are set up by the server's variables; secrets are never shown.")}</p>${items.map((channel) => html`<${Channel} key=${channel.channel} channel=${channel} onTested=${resource.reload} />`)}`)}</${Panel}></div>`;
 }

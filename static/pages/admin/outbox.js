@@ -41,7 +41,7 @@ export default function OutboxPage() {
     }
   };
   const columns = [
-    { title: t("Made"), text: (one) => one.created_at, cell: (one) => shortMoment(time(one.created_at)) }, { title: t("Channel"), cell: (one) => words(one.channel) }, { title: t("Topic"), cell: (one) => one.topic }, { title: t("To"), cell: (one) => one.contact ?? "–" },
+    { title: t("Created"), text: (one) => one.created_at, cell: (one) => shortMoment(time(one.created_at)) }, { title: t("Channel"), cell: (one) => words(one.channel) }, { title: t("Topic"), cell: (one) => one.topic }, { title: t("To"), cell: (one) => one.contact ?? "–" },
     { title: t("State"), text: (one) => one.state, cell: (one) => html`<span class="tag" data-tone=${TONES[one.state]}>${words(one.state)}</span>` }, { title: t("Tries"), number: true, cell: (one) => one.attempts }, { title: t("Error"), wrap: true, cell: (one) => one.last_error ?? "" },
     { title: "", cell: (one) => html`<button type="button" class="button" onClick=${() => setShown(one.id)}>${t("Show")}</button> ${one.state === "dead" && html`<button type="button" class="button" onClick=${() => replay(one.id)}>${t("Send again")}</button>`}` },
   ];
@@ -49,6 +49,6 @@ export default function OutboxPage() {
   return html`<div class="page"><h1 class="visually-hidden">${t("Outbox")}</h1><${ListPanel} title=${t("Outbox")} id="outbox" list=${list} columns=${columns} rowId=${(one) => one.id} filters=${bar} csv="outbox" empty=${state === "dead" ? t("No dead letters: everything was delivered.") : undefined}
       actions=${state === "dead" && list.rows.length > 0 && html`<button type="button" class="button" onClick=${() => setAll(true)}><${Icon} name="refresh" /> ${t("Send all again")}</button>`} />
     ${shown && html`<${Message} id=${shown} onClose=${() => setShown(null)} />`}
-    ${all && html`<${Confirm} title=${t("Send all dead letters again?")} action=${t("Send all again")} onClose=${() => setAll(false)} onConfirm=${async () => { const { replayed } = await api.post(`${API}/replay`, {}); toast({ title: t("Queued again"), text: t("{n} messages", { n: replayed }) }); list.resource.reload(); }}><p>${t("Those to whom they go may get old news.")}</p></${Confirm}>`}
+    ${all && html`<${Confirm} title=${t("Send all dead letters again?")} action=${t("Send all again")} onClose=${() => setAll(false)} onConfirm=${async () => { const { replayed } = await api.post(`${API}/replay`, {}); toast({ title: t("Queued again"), text: t("{n} messages", { n: replayed }) }); list.resource.reload(); }}><p>${t("Recipients may get old news.")}</p></${Confirm}>`}
   </div>`;
 }

@@ -10,6 +10,7 @@ import { Confirm, Form, Sheet } from "../../parts/form.js";
 import { Fresh } from "../../parts/panel.js";
 import { Contact } from "../../parts/sos-card.js";
 import { ListPanel, Table, useList } from "../../parts/table.js";
+import { refused } from "../../parts/toasts.js";
 import { useStore } from "../../state/live.js";
 import { api } from "../../state/session.js";
 
@@ -19,9 +20,17 @@ const TONES = { available: "good", assigned: "info", maintenance: "warning", out
 function Maintenance({ resource: of, onClose }) {
   const resource = useResource(async () => (await api.get(`${API}/${of.id}/maintenance?limit=50`)).items, [of.id]);
   const at = (value) => new Date(fromField(value)).toISOString();
+  const remove = async (one) => {
+    try {
+      await api.delete(`${API}/${of.id}/maintenance/${one.id}`);
+    } catch (error) {
+      refused(error);
+    }
+    resource.reload();
+  };
   const columns = [
     { title: t("From"), cell: (one) => shortMoment(time(one.start)) }, { title: t("To"), cell: (one) => shortMoment(time(one.end)) }, { title: t("Why"), wrap: true, cell: (one) => one.reason ?? "" },
-    { title: "", cell: (one) => html`<button type="button" class="button" onClick=${async () => { await api.delete(`${API}/${of.id}/maintenance/${one.id}`); resource.reload(); }}>${t("Delete")}</button>` },
+    { title: "", cell: (one) => html`<button type="button" class="button" onClick=${() => remove(one)}>${t("Delete")}</button>` },
   ];
   const fields = [{ name: "start", label: t("From"), type: "datetime-local", required: true, convert: at }, { name: "end", label: t("To"), type: "datetime-local", required: true, convert: at }, { name: "reason", label: t("Why"), required: true, wide: true }];
   return html`<${Sheet} title=${t("Maintenance of {name}", { name: of.name })} onClose=${onClose} wide><${Fresh} resource=${resource}>${(rows) => html`<${Table} caption=${t("Maintenance")} columns=${columns} rows=${rows} rowId=${(one) => one.id} empty=${t("No maintenance is planned.")} />`}</${Fresh}>

@@ -30,15 +30,15 @@ export function siteFields(isNew) {
 export function zoneFields(isNew) {
   return [
     ...(isNew ? [{ name: "code", label: t("Code"), hint: t("Short, as on signs: B1. It stays."), required: true }] : []),
-    { name: "name", label: t("Name"), required: true }, { name: "capacity", label: t("Capacity (people)"), type: "number", min: 0 }, { name: "area_m2", label: t("Area, m²"), type: "number", step: "any", min: 0 }, { name: "position", label: t("Place in lists"), type: "number", min: 0 },
+    { name: "name", label: t("Name"), required: true }, { name: "capacity", label: t("Capacity (people)"), type: "number", min: 0 }, { name: "area_m2", label: t("Area, m²"), type: "number", step: "any", min: 0 }, { name: "position", label: t("Order in lists"), type: "number", min: 0 },
   ];
 }
 
 /** Makes many spots at once: `B1-001` to `B1-040`. */
-export function SpotsForm({ site, zone, onDone, onCancel }) {
+export function SpotsForm({ site, zone, onDone, onCancel, cancel = undefined }) {
   const [problem, setProblem] = useState(null);
   const fields = [
-    { name: "prefix", label: t("Begin of each name"), required: true }, { name: "first", label: t("From number"), type: "number", min: 1, required: true }, { name: "count", label: t("How many"), type: "number", min: 1, max: 500, required: true },
+    { name: "prefix", label: t("Names begin with"), required: true }, { name: "first", label: t("From number"), type: "number", min: 1, required: true }, { name: "count", label: t("How many"), type: "number", min: 1, max: 500, required: true },
     { name: "kind", label: t("Kind"), type: "select", options: Object.entries(KINDS).map(([key, label]) => [key, t(label)]) },
   ];
   const make = async ({ prefix, first, count, kind }) => {
@@ -58,10 +58,10 @@ export function SpotsForm({ site, zone, onDone, onCancel }) {
       }
     }
     reload("spots");
-    toast({ title: t("Spots"), text: plural(made, "{n} spot was made", "{n} spots were made") });
+    toast({ title: t("Spots"), text: plural(made, "{n} spot was created", "{n} spots were created") });
     if (made > 0) onDone(made);
   };
-  return html`${problem && html`<p class="form-error" role="alert">${problem}</p>`}<${Form} isNew fields=${fields} initial=${{ prefix: `${zone.toUpperCase()}-`, first: 1, count: 10, kind: "standard" }} submit=${t("Make the spots")} onSubmit=${make} onCancel=${onCancel} />`;
+  return html`${problem && html`<p class="form-error" role="alert">${problem}</p>`}<${Form} isNew fields=${fields} initial=${{ prefix: `${zone.toUpperCase()}-`, first: 1, count: 10, kind: "standard" }} submit=${t("Create the spots")} onSubmit=${make} onCancel=${onCancel} cancel=${cancel} />`;
 }
 
 function Zones({ site }) {

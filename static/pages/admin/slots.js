@@ -1,19 +1,20 @@
 // What can be booked and what it costs: a temple's weekly slots and special days; a site's tariff and its refunds.
 
 import { words } from "../../lib/format.js";
-import { t } from "../../lib/i18n.js";
+import { number, t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
-import { dateAt } from "../../lib/time.js";
+import { address } from "../../lib/router.js";
+import { dateAt, slotTimes } from "../../lib/time.js";
 import { Icon, html, useState } from "../../lib/ui.js";
 import { Confirm, Form, Sheet } from "../../parts/form.js";
-import { Card, Empty, Panel } from "../../parts/panel.js";
+import { Card, Empty, Fresh, Panel } from "../../parts/panel.js";
+import { sitesResource } from "../../parts/site-tabs.js";
 import { Table } from "../../parts/table.js";
 import { toast } from "../../parts/toasts.js";
 import { reload, serverNow, useStore } from "../../state/live.js";
 import { api } from "../../state/session.js";
 
 const DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-const order = (one) => DAYS.indexOf(one.weekday);
 
 function Weekly({ site }) {
   const path = `/api/sites/${encodeURIComponent(site.slug)}/slots`;
@@ -22,7 +23,7 @@ function Weekly({ site }) {
   const [removed, setRemoved] = useState(null);
   const fields = [
     ...(edited?.id ? [] : [{ name: "slot", label: t("Time"), hint: "06:00-07:00", required: true, pattern: "\\d\\d:\\d\\d-\\d\\d:\\d\\d" }, { name: "weekdays", label: t("Days"), type: "many", options: DAYS.map((day) => [day, words(day)]) }]),
-    { name: "capacity", label: t("Places"), type: "number", min: 1, required: true }, { name: "bookings_per_person", label: t("Bookings a person"), type: "number", min: 1 }, { name: "closes_after_minutes", label: t("Closes after the begin, minutes"), type: "number", hint: t("Empty: until it ends.") },
+    { name: "capacity", label: t("Places"), type: "number", min: 1, required: true }, { name: "bookings_per_person", label: t("Bookings per person"), type: "number", min: 1 }, { name: "closes_after_minutes", label: t("Closes after the start, minutes"), type: "number", hint: t("Empty: until it ends.") },
   ];
   const submit = async (body) => {
     if (edited.id) await api.patch(`${path}/${edited.id}`, body);
@@ -30,30 +31,64 @@ function Weekly({ site }) {
     setEdited(null);
     resource.reload();
   };
-  const columns = [
-    { title: t("Day"), cell: (one) => words(one.weekday) }, { title: t("Time"), cell: (one) => one.slot }, { title: t("Places"), number: true, cell: (one) => one.capacity }, { title: t("A person"), number: true, cell: (one) => one.bookings_per_person },
-    { title: "", cell: (one) => html`<button type="button" class="button" onClick=${() => setEdited(one)}>${t("Change")}</button> <button type="button" class="button" onClick=${() => setRemoved(one)}>${t("Delete")}</button>` },
-  ];
-  return html`<${Panel} title=${t("Weekly slots")} id="weekly" resource=${resource} actions=${html`<button type="button" class="button" onClick=${() => setEdited({ weekdays: DAYS, capacity: 100 })}><${Icon} name="plus" /> ${t("New slot")}</button>`}>${(rows) => html`<${Table} caption=${t("Weekly slots")} columns=${columns} rows=${[...rows].sort((a, b) => order(a) - order(b) || (a.slot < b.slot ? -1 : 1))} rowId=${(one) => one.id} empty=${t("Nothing can be booked yet.")} />`}
-    ${edited && html`<${Sheet} title=${edited.id ? `${words(edited.weekday)}, ${edited.slot}` : t("New slot")} onClose=${() => setEdited(null)} wide><${Form} fields=${fields} initial=${edited} isNew=${!edited.id} onSubmit=${submit} onCancel=${() => setEdited(null)} /></${Sheet}>`}
-    ${removed && html`<${Confirm} title=${t("Delete this slot?")} action=${t("Delete")} onClose=${() => setRemoved(null)} onConfirm=${async () => { await api.delete(`${path}/${removed.id}`); resource.reload(); }}><p>${words(removed.weekday)}, ${removed.slot}</p></${Confirm}>`}
+  return html`<${Panel} title=${t("Weekly slots")} id="weekly" resource=${resource} actions=${html`<button type="button" class="button" onClick=${() => setEdited({ weekdays: DAYS, capacity: 100 })}><${Icon} name="plus" /> ${t("New slot")}</button>`}>${(rows) => html`<${Week} rows=${rows} onPick=${setEdited} />`}
+    ${edited && html`<${Sheet} title=${edited.id ? `${words(edited.weekday)}, ${slotTimes(edited.slot)}` : t("New slot")} onClose=${() => setEdited(null)} wide><${Form} fields=${fields} initial=${edited} isNew=${!edited.id} onSubmit=${submit} onCancel=${() => setEdited(null)}>
+      ${edited.id && html`<div><button type="button" class="button button-danger" onClick=${() => { setRemoved(edited); setEdited(null); }}>${t("Delete this slot")}</button></div>`}</${Form}></${Sheet}>`}
+    ${removed && html`<${Confirm} title=${t("Delete this slot?")} action=${t("Delete")} onClose=${() => setRemoved(null)} onConfirm=${async () => { await api.delete(`${path}/${removed.id}`); resource.reload(); }}><p>${words(removed.weekday)}, ${slotTimes(removed.slot)}</p></${Confirm}>`}
   </${Panel}>`;
+}
+
+/** The week as it hangs on a wall: times down, days across, in each cell how many may come. `onPick(slot)` gets what is there, or what could be. */
+function Week({ rows, onPick }) {
+  if (rows.length === 0) return html`<${Empty}>${t("Nothing can be booked yet.")}</${Empty}>`;
+  const times = [...new Set(rows.map((one) => one.slot))].sort();
+  const of = new Map(rows.map((one) => [`${one.weekday} ${one.slot}`, one]));
+  const most = Math.max(...rows.map((one) => one.capacity));
+  const cell = (day, slot) => {
+    const one = of.get(`${day} ${slot}`);
+    const said = `${words(day)}, ${slotTimes(slot)}`;
+    if (!one) return html`<button type="button" class="week-cell week-none" aria-label=${t("Add {slot}", { slot: said })} onClick=${() => onPick({ weekdays: [day], slot, capacity: 100 })}><${Icon} name="plus" /></button>`;
+    return html`<button type="button" class="week-cell" aria-label=${`${said}: ${t("{n} places", { n: one.capacity })}`} title=${one.bookings_per_person > 1 ? t("{n} bookings per person", { n: one.bookings_per_person }) : undefined} onClick=${() => onPick(one)}>
+      <span>${number(one.capacity)}</span><span class="week-bar" aria-hidden="true"><span style=${{ inlineSize: `${(100 * one.capacity) / most}%` }}></span></span></button>`;
+  };
+  return html`<div class="table-scroll" tabindex="0" role="region" aria-label=${t("{name}: table", { name: t("Weekly slots") })}><table class="week"><thead><tr><th scope="col">${t("Time")}</th>${DAYS.map((day) => html`<th scope="col" key=${day}>${words(day)}</th>`)}</tr></thead>
+    <tbody>${times.map((slot) => html`<tr key=${slot}><th scope="row">${slotTimes(slot)}</th>${DAYS.map((day) => html`<td key=${day}>${cell(day, slot)}</td>`)}</tr>`)}</tbody></table></div>`;
+}
+
+/** Slots as lines, `06:00-07:00 200`. */
+const asLines = (slots) => slots.map((one) => `${one.slot ?? `${one.start}-${one.end}`} ${one.capacity}`).join("\n");
+
+/** The opposite; a line that is none is refused at its field. */
+function fromLines(text) {
+  return text.split("\n").map((line) => line.trim()).filter(Boolean).map((line) => {
+    const [, slot, capacity] = /^(\d\d:\d\d-\d\d:\d\d)[\s,;]+(\d+)$/.exec(line) ?? [];
+    if (!slot) throw Object.assign(new Error(line), { errors: { slots: t("This line cannot be read: {line}", { line }) } });
+    return { slot, capacity: Number(capacity) };
+  });
 }
 
 function Special({ site }) {
   const path = `/api/sites/${encodeURIComponent(site.slug)}/slots/days`;
   const today = dateAt(serverNow(), site.time_zone);
   const resource = useResource(async () => (await api.get(`${path}?from=${today}&limit=100`)).items, [site.slug]);
-  const [adding, setAdding] = useState(false);
+  const [adding, setAdding] = useState(null);
   const [removed, setRemoved] = useState(null);
-  const fields = [{ name: "date", label: t("Date"), type: "date", required: true, min: today }, { name: "reason", label: t("Why"), hint: t("Visitors read it.") }, { name: "revoke", label: t("Revoke the bookings that do not fit any more"), type: "checkbox", wide: true }];
+  const isOpen = adding && !adding.closed;
+  const fields = [{ name: "date", label: t("Date"), type: "date", required: true, min: today },
+    ...(isOpen ? [{ name: "slots", label: t("Slots of the day"), type: "textarea", rows: 6, required: true, wide: true, placeholder: "06:00-07:00 200\n07:00-08:00 200", hint: t("One a line: the time, then how many places.") }] : []),
+    { name: "reason", label: t("Why"), hint: t("Visitors see it.") }, { name: "revoke", label: t("Revoke the bookings that do not fit any more"), type: "checkbox", wide: true }];
+  const submit = async ({ date, reason, revoke, slots }) => {
+    await api.put(`${path}/${date}`, { ...(isOpen ? { slots: fromLines(slots) } : { closed: true }), ...(reason ? { reason } : {}), ...(revoke ? { revoke } : {}) });
+    setAdding(null);
+    resource.reload();
+  };
   const columns = [
     { title: t("Date"), cell: (one) => one.date }, { title: t("What"), cell: (one) => (one.closed ? t("Closed") : t("{n} slots", { n: one.slots.length })) }, { title: t("Why"), wrap: true, cell: (one) => one.reason ?? "" },
-    { title: "", cell: (one) => html`<button type="button" class="button" onClick=${() => setRemoved(one)}>${t("As usual again")}</button>` },
+    { title: "", cell: (one) => html`${!one.closed && html`<button type="button" class="button" onClick=${() => setAdding({ ...one, slots: asLines(one.slots) })}>${t("Change")}</button> `}<button type="button" class="button" onClick=${() => setRemoved(one)}>${t("Back to normal")}</button>` },
   ];
-  return html`<${Panel} title=${t("Closed and special days")} id="special" resource=${resource} actions=${html`<button type="button" class="button" onClick=${() => setAdding(true)}><${Icon} name="plus" /> ${t("Close a day")}</button>`}>${(rows) => html`<${Table} caption=${t("Special days")} columns=${columns} rows=${rows} rowId=${(one) => one.date} empty=${t("All days are as usual.")} />`}
-    ${adding && html`<${Sheet} title=${t("Close a day")} onClose=${() => setAdding(false)}><${Form} isNew fields=${fields} submit=${t("Close the day")} danger onCancel=${() => setAdding(false)} onSubmit=${async ({ date, ...body }) => { await api.put(`${path}/${date}`, { closed: true, ...body }); setAdding(false); resource.reload(); }} /></${Sheet}>`}
-    ${removed && html`<${Confirm} title=${t("As usual again?")} action=${t("As usual")} onClose=${() => setRemoved(null)} onConfirm=${async () => { await api.delete(`${path}/${removed.date}`); resource.reload(); }}><p>${removed.date}</p></${Confirm}>`}
+  return html`<${Panel} title=${t("Closed and special days")} id="special" resource=${resource} actions=${html`<button type="button" class="button" onClick=${() => setAdding({ slots: "" })}><${Icon} name="plus" /> ${t("Other slots on a day")}</button><button type="button" class="button" onClick=${() => setAdding({ closed: true })}><${Icon} name="plus" /> ${t("Close a day")}</button>`}>${(rows) => html`<${Table} caption=${t("Special days")} columns=${columns} rows=${rows} rowId=${(one) => one.date} empty=${t("No closed or special days.")} />`}
+    ${adding && html`<${Sheet} title=${isOpen ? t("Other slots on a day") : t("Close a day")} onClose=${() => setAdding(null)}><${Form} isNew fields=${fields} initial=${adding} submit=${isOpen ? t("Save") : t("Close the day")} danger=${!isOpen} onCancel=${() => setAdding(null)} onSubmit=${submit} /></${Sheet}>`}
+    ${removed && html`<${Confirm} title=${t("Back to the usual slots?")} action=${t("Back to normal")} onClose=${() => setRemoved(null)} onConfirm=${async () => { await api.delete(`${path}/${removed.date}`); resource.reload(); }}><p>${removed.date}</p></${Confirm}>`}
   </${Panel}>`;
 }
 
@@ -78,9 +113,9 @@ function Tariff({ site }) {
     full_until_minutes: tariff?.refund?.full_until_minutes ?? "", late_percent: tariff?.refund?.late_percent ?? "", started_percent: tariff?.refund?.started_percent ?? "",
   };
   const fields = [
-    { name: "currency", label: t("Currency"), maxlength: 3, required: true }, { name: "per_hour", label: t("An hour"), type: "number", step: "0.01", min: 0 }, { name: "per_day", label: t("At most a day"), type: "number", step: "0.01", min: 0 },
-    { name: "minimum", label: t("At least"), type: "number", step: "0.01", min: 0 }, { name: "free_minutes", label: t("Free, minutes"), type: "number", min: 0 },
-    { name: "full_until_minutes", label: t("All comes back until, minutes before"), type: "number", min: 0 }, { name: "late_percent", label: t("Later, per cent"), type: "number", min: 0, max: 100 }, { name: "started_percent", label: t("Once begun, per cent"), type: "number", min: 0, max: 100 },
+    { name: "currency", label: t("Currency"), maxlength: 3, required: true }, { name: "per_hour", label: t("Per hour"), type: "number", step: "0.01", min: 0 }, { name: "per_day", label: t("At most per day"), type: "number", step: "0.01", min: 0 },
+    { name: "minimum", label: t("At least per stay"), type: "number", step: "0.01", min: 0 }, { name: "free_minutes", label: t("Free minutes"), type: "number", min: 0 },
+    { name: "full_until_minutes", label: t("Full refund until, minutes before"), type: "number", min: 0 }, { name: "late_percent", label: t("Refund after that, %"), type: "number", min: 0, max: 100 }, { name: "started_percent", label: t("Refund once begun, %"), type: "number", min: 0, max: 100 },
   ];
   const submit = async (_, values) => {
     const currency = values.currency.trim().toUpperCase();
@@ -100,6 +135,6 @@ function Tariff({ site }) {
 export default function SlotsPage({ site: slug }) {
   const state = useStore("sites");
   const site = state.sites.find((one) => one.slug === slug);
-  if (!site) return html`<div class="page"><div class="panel"><${Empty}>${t("Choose a site above.")}</${Empty}></div></div>`;
+  if (!site) return html`<div class="page"><h1 class="visually-hidden">${t("Slots and tariffs")}</h1><div class="panel"><${Fresh} resource=${sitesResource()}>${() => html`<${Empty} action=${html`<div class="chips">${state.sites.map((one) => html`<a class="chip" key=${one.slug} href=${address(one.slug, "slots")}>${one.name}</a>`)}</div>`}>${t("Whose slots and tariff?")}</${Empty}>`}</${Fresh}></div></div>`;
   return html`<div class="page"><h1>${t("Slots and tariff of {site}", { site: site.name })}</h1>${site.kind === "temple" && html`<${Weekly} site=${site} /><${Special} site=${site} />`}<${Tariff} site=${site} /></div>`;
 }

@@ -7,9 +7,10 @@ import { route, setQuery } from "../../lib/router.js";
 import { shortMoment, time } from "../../lib/time.js";
 import { Icon, html, useState } from "../../lib/ui.js";
 import { Confirm, Form, Sheet } from "../../parts/form.js";
+import { KeptFilters } from "../../parts/kept-filters.js";
 import { Fresh } from "../../parts/panel.js";
 import { ListPanel, Table, useList } from "../../parts/table.js";
-import { toast } from "../../parts/toasts.js";
+import { refused, toast } from "../../parts/toasts.js";
 import { api, user } from "../../state/session.js";
 
 const API = "/v0/api/users/users";
@@ -36,7 +37,11 @@ function fieldsOf(person) {
 function Sessions({ person, onClose }) {
   const resource = useResource(async () => (await api.get(`${API}/${person.id}/sessions/?limit=50`)).items, [person.id]);
   const end = async (path) => {
-    await api.delete(path);
+    try {
+      await api.delete(path);
+    } catch (error) {
+      refused(error);
+    }
     resource.reload();
   };
   const columns = [
@@ -73,7 +78,7 @@ export default function UsersPage() {
   };
   const bar = html`<label class="search"><${Icon} name="search" /><input type="search" aria-label=${t("Find a person")} placeholder=${t("Name or e-mail")} value=${email} onInput=${(event) => setQuery({ q: event.target.value })} /></label>
     <div class="field"><label for="user-role">${t("Role")}</label><select id="user-role" value=${role} onChange=${(event) => setQuery({ role: event.target.value })}><option value="">${t("All roles")}</option>${rolesUpTo("super_admin").map((one) => html`<option key=${one} value=${one}>${t(roleName(one))}</option>`)}</select></div>
-    <div class="field"><label for="user-active">${t("State")}</label><select id="user-active" value=${active} onChange=${(event) => setQuery({ active: event.target.value })}><option value="">${t("All")}</option><option value="true">${t("Active")}</option><option value="false">${t("Deactivated")}</option></select></div>`;
+    <div class="field"><label for="user-active">${t("State")}</label><select id="user-active" value=${active} onChange=${(event) => setQuery({ active: event.target.value })}><option value="">${t("All")}</option><option value="true">${t("Active")}</option><option value="false">${t("Deactivated")}</option></select></div><${KeptFilters} page="users" />`;
   return html`<div class="page"><h1 class="visually-hidden">${t("Users")}</h1><${ListPanel} title=${t("Users")} id="users" list=${shown} columns=${columns} rowId=${(one) => one.id} filters=${bar} csv="users" rowProps=${(one) => ({ "data-user": one.id })}
       actions=${html`<button type="button" class="button" onClick=${() => setEdited({ role: "operator" })}><${Icon} name="plus" /> ${t("New user")}</button>`} />
     ${edited && html`<${Sheet} title=${edited.id ? t("Change {name}", { name: edited.name }) : t("New user")} onClose=${() => setEdited(null)} wide><${Form} fields=${fieldsOf(edited)} initial=${edited} isNew=${!edited.id} onSubmit=${submit} onCancel=${() => setEdited(null)} /></${Sheet}>`}

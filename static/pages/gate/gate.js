@@ -6,8 +6,9 @@ import { address, go } from "../../lib/router.js";
 import { clock, time, zone } from "../../lib/time.js";
 import { Icon, html, useEffect, useRef, useState } from "../../lib/ui.js";
 import { Form, Sheet } from "../../parts/form.js";
-import { Empty, Skeleton } from "../../parts/panel.js";
+import { Empty, Fresh } from "../../parts/panel.js";
 import { Scanner } from "../../parts/scanner.js";
+import { sitesResource } from "../../parts/site-tabs.js";
 import { createGate } from "../../state/gate.js";
 import { keepLoaded } from "../../state/offline.js";
 import { store, useStore } from "../../state/live.js";
@@ -30,7 +31,7 @@ function Verdict({ verdict, onOverrule }) {
   return html`<div class="verdict" role="status" aria-live="assertive" data-good=${verdict ? String(good) : undefined} data-reason=${reason}>
     <span class="verdict-sign"><${Icon} name=${verdict ? (good ? "check" : "close") : "gate"} /></span>
     <div class="verdict-words"><strong class="verdict-title">${title}</strong><span class="verdict-detail">${detail}</span><span class="verdict-what">${what}</span>
-      ${refused && html`<button type="button" class="button verdict-overrule" onClick=${onOverrule}>${t("Let in all the same…")}</button>`}</div></div>`;
+      ${refused && html`<button type="button" class="button verdict-overrule" onClick=${onOverrule}>${t("Let in anyway…")}</button>`}</div></div>`;
 }
 
 function Status({ shown }) {
@@ -108,7 +109,7 @@ function Gate({ temple }) {
     <section class="panel gate-side" aria-label=${t("Inside now")}><h2>${t("Inside now")}</h2><${Inside} inside=${state.inside} since=${state.since} />
       <h2>${t("Last scans")}</h2>${state.log.length === 0 && html`<${Empty}>${t("No scans yet.")}</${Empty}>`}
       <ol class="scan-log">${state.log.map((one) => html`<li key=${one.key} data-good=${String(one.good)}><${Icon} name=${one.good ? "check" : "close"} /><span>${one.words}</span><time>${clock(one.at)}</time></li>`)}</ol></section>
-    ${asking && html`<${Sheet} title=${t("Let in all the same")} onClose=${() => setAsking(false)}><p class="hint">${t("For supervisors. Who did it and why is kept.")}</p>
+    ${asking && html`<${Sheet} title=${t("Let in anyway")} onClose=${() => setAsking(false)}><p class="hint">${t("For supervisors. Who did it and why is kept.")}</p>
       <${Form} isNew fields=${[{ name: "reason", label: t("Why"), required: true, maxlength: 200, wide: true }]} submit=${t("Let in")} onCancel=${() => setAsking(false)} onSubmit=${async ({ reason }) => { await gate.current.overrule(reason); setAsking(false); }} /></${Sheet}>`}
   </div>`;
 }
@@ -117,6 +118,6 @@ function Gate({ temple }) {
 export default function GatePage({ site }) {
   const state = useStore("sites", "site");
   const temple = templeOf(state) ?? (state.sitesLoaded ? null : kept(site));
-  if (!temple) return html`<div class="page gate"><div class="panel">${state.sitesLoaded ? html`<${Empty}>${t("There is no temple yet.")}</${Empty}>` : html`<${Skeleton} />`}</div></div>`;
+  if (!temple) return html`<div class="page gate"><div class="panel"><${Fresh} resource=${sitesResource()}>${() => html`<${Empty}>${t("There is no temple yet.")}</${Empty}>`}</${Fresh}></div></div>`;
   return html`<${Gate} key=${temple.slug} temple=${temple} />`;
 }

@@ -4,41 +4,22 @@ import { words } from "../../lib/format.js";
 import { alertsOfSite } from "../../lib/model.js";
 import { t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
-import { address, go, route, setQuery } from "../../lib/router.js";
-import { Icon, html, signal } from "../../lib/ui.js";
+import { address, route, setQuery } from "../../lib/router.js";
+import { Icon, html } from "../../lib/ui.js";
 import { AlertGroups, AlertList, SEVERITIES, countSeverities, gravestFirst } from "../../parts/alert-list.js";
+import { KeptFilters } from "../../parts/kept-filters.js";
 import { Card, Fresh, Panel } from "../../parts/panel.js";
-import { saveCsv } from "../../parts/table.js";
+import { PrintButton, saveCsv } from "../../parts/table.js";
 import { freshnessOf, reload, useStore } from "../../state/live.js";
 import { api } from "../../state/session.js";
 
-const KEY = "gatehouse.alert_filters";
 const RESOLVED = 50;
 const fresh = freshnessOf("alerts");
-
-/** Filters that somebody kept, by name. */
-const kept = signal(JSON.parse(localStorage.getItem(KEY) ?? "{}"));
-
-function keep(filters) {
-  kept.value = filters;
-  localStorage.setItem(KEY, JSON.stringify(filters));
-}
 
 const COLUMNS = [
   { title: "id", cell: (one) => one.id }, { title: "at", cell: (one) => one.timestamp }, { title: "severity", cell: (one) => one.severity },
   { title: "type", cell: (one) => one.alert_type }, { title: "status", cell: (one) => one.status }, { title: "site", cell: (one) => one.site }, { title: "message", cell: (one) => one.message },
 ];
-
-function Kept() {
-  const names = Object.keys(kept.value);
-  const add = () => {
-    const name = prompt(t("Name of this filter"));
-    if (name) keep({ ...kept.value, [name]: location.search });
-  };
-  return html`${names.map((name) => html`<span class="chip" key=${name}><button type="button" class="link" onClick=${() => go(location.pathname + kept.value[name])}>${name}</button>
-    <button type="button" class="link" aria-label=${t("Forget {name}", { name })} onClick=${() => { const { [name]: _, ...rest } = kept.value; keep(rest); }}>×</button></span>`)}
-    ${route.value.query.size > 0 && html`<button type="button" class="chip" onClick=${add}>${t("Keep this filter")}</button>`}`;
-}
 
 function Resolved({ site }) {
   const resource = useResource(() => api.get(`/api/alerts/?status=resolved&order=desc&limit=${RESOLVED}${site ? `&site=${encodeURIComponent(site)}` : ""}`), [site], { on: ["alert"] });
@@ -61,14 +42,14 @@ export default function AlertsPage({ site }) {
   const title = html`${t("Alerts")} ${active > 0 && html`<span class="count" data-severity=${SEVERITIES.find((one) => open.some((alert) => alert.severity === one && alert.status === "active"))}>${active}</span>`}`;
   return html`<div class="page alerts-page"><h1 class="visually-hidden">${t("Alerts")}</h1>
     <${Panel} class="alerts-panel" id="alerts" title=${title} resource=${{ ...fresh.value, reload: () => reload("alerts") }}
-      actions=${html`<button type="button" class="button button-quiet" onClick=${() => saveCsv("alerts", COLUMNS, shown)}><${Icon} name="download" /> CSV</button>`}>${() => html`
+      actions=${html`<button type="button" class="button button-quiet" onClick=${() => saveCsv("alerts", COLUMNS, shown)}><${Icon} name="download" /> CSV</button><${PrintButton} />`}>${() => html`
       <div class="filters panel-body">
         <div class="chips" role="group" aria-label=${t("Severity")}><button type="button" class="chip" aria-pressed=${!severity} onClick=${() => setQuery({ severity: "" })}>${t("All")} <span class="chip-count">${open.length}</span></button>
           ${SEVERITIES.map((one) => html`<button type="button" class="chip" key=${one} data-severity=${one} aria-pressed=${severity === one} onClick=${() => setQuery({ severity: severity === one ? "" : one })}><${Icon} name=${one} />${words(one)} <span class="chip-count">${counts[one]}</span></button>`)}</div>
         <div class="field"><label for="alert-kind">${t("Kind")}</label><select id="alert-kind" value=${kind} onChange=${(event) => setQuery({ kind: event.target.value })}><option value="">${t("All kinds")}</option>${kinds.map((one) => html`<option key=${one} value=${one}>${words(one)}</option>`)}</select></div>
         <label class="search"><${Icon} name="search" /><input type="search" aria-label=${t("Find an alert")} placeholder=${t("Find an alert")} value=${sought} onInput=${(event) => setQuery({ q: event.target.value })} /></label>
         <button type="button" class="chip" aria-pressed=${grouped} onClick=${() => setQuery({ groups: grouped ? "" : "1" })}>${t("Grouped")}</button>
-        <${Kept} />
+        <${KeptFilters} page="alerts" />
       </div>
       ${grouped && shown.length > 0 && html`<${AlertGroups} alerts=${shown} onShow=${(filter) => setQuery({ ...filter, groups: "" })} />`}
       ${(!grouped || shown.length === 0) && html`<${AlertList} alerts=${shown} empty=${open.length ? t("None that matches.") : undefined} />`}`}</${Panel}>

@@ -9,8 +9,10 @@ import { ago, moment, shortMoment, time } from "../../lib/time.js";
 import { Component, Icon, html, useMemo, useState } from "../../lib/ui.js";
 import { Chart } from "../../parts/chart.js";
 import { Confirm, Form, Sheet } from "../../parts/form.js";
+import { KeptFilters } from "../../parts/kept-filters.js";
 import { Card, Empty, Panel } from "../../parts/panel.js";
-import { Table, saveCsv } from "../../parts/table.js";
+import { PrintButton, Table, saveCsv } from "../../parts/table.js";
+import { printing } from "../../parts/print.js";
 import { refused, toast } from "../../parts/toasts.js";
 import { freshnessOf, reload, serverNow, store, useNow, useStore } from "../../state/live.js";
 import { api } from "../../state/session.js";
@@ -67,10 +69,10 @@ function List({ site }) {
   const chips = [[null, "All", counts.total], ...HEALTHS.map((one) => [one.key, one.label, counts[one.key]])].filter(([key, , count]) => key === null || count > 0 || key === wanted);
   const filters = html`<div class="filters panel-body"><div class="chips" role="group" aria-label=${t("Show devices by health")}>${chips.map(([key, label, count]) => html`<button type="button" class="chip" key=${label} data-health=${key} aria-pressed=${key === wanted}
       onClick=${() => setQuery({ health: key })}>${t(label)} <span class="chip-count">${count}</span></button>`)}</div>
-    <label class="search"><${Icon} name="search" /><${Sought} value=${query.get("q") ?? ""} label=${t("Find a device")} /></label></div>`;
-  const rows = shown.slice(0, MOST);
+    <label class="search"><${Icon} name="search" /><${Sought} value=${query.get("q") ?? ""} label=${t("Find a device")} /></label><${KeptFilters} page="devices" /></div>`;
+  const rows = printing.value ? shown : shown.slice(0, MOST);
   return html`<div class="page devices-page"><h1 class="visually-hidden">${t("Devices")}</h1><${Panel} class="devices-panel" id="devices" title=${t("Devices")} resource=${{ ...fresh.value, reload: () => reload("devices") }}
-    actions=${html`<button type="button" class="button button-quiet" onClick=${() => reload("devices")}><${Icon} name="refresh" /> ${t("Refresh")}</button><button type="button" class="button button-quiet" onClick=${() => saveCsv("devices", CSV, shown)}><${Icon} name="download" /> CSV</button>`}>${() => html`${filters}
+    actions=${html`<button type="button" class="button button-quiet" onClick=${() => reload("devices")}><${Icon} name="refresh" /> ${t("Refresh")}</button><button type="button" class="button button-quiet" onClick=${() => saveCsv("devices", CSV, shown)}><${Icon} name="download" /> CSV</button><${PrintButton} />`}>${() => html`${filters}
     ${rows.length === 0 ? html`<${Empty} action=${!here.length && isAdmin(state.user) && html`<a class="button button-main" href=${address(site, "setup")}>${t("Set up a car park")}</a>`}>${here.length ? t("No device matches.") : t("No devices here.")}</${Empty}>` : html`<div class="table-scroll" tabindex="0" role="region" aria-label=${t("{name}: table", { name: t("Devices") })}><table class="table devices">
       <thead><tr>${["Health", "Device", "Place", "Last seen", "Battery", "Supply", "Firmware"].map((title) => html`<th scope="col" key=${title}>${t(title)}</th>`)}</tr></thead>
       <tbody>${rows.map((device) => html`<tr class="device" key=${device.device_code} data-device=${device.device_code} data-health=${device.shown}><td><${Health} device=${device} /></td>
@@ -93,7 +95,7 @@ function History({ code, timeZone }) {
     return { times: rows.map((row) => time(row.from)), voltage: [{ label: t("Voltage"), unit: "V", token: "--occupied", digits: 1, values: mean("voltage") }], power: [{ label: t("Power"), unit: "W", token: "--reserved", digits: 0, values: mean("power_w") }] };
   }, [resource.data]);
   return html`<${Panel} title=${t("Readings")} id="readings" resource=${resource} rows=${6} actions=${html`<div class="chips" role="group" aria-label=${t("Range")}>${RANGES.map(([one, , , label]) => html`<button type="button" class="chip" key=${one} aria-pressed=${one === key} onClick=${() => setQuery({ range: one })}>${t(label)}</button>`)}</div>`}>
-    ${() => (drawn.times.length === 0 ? html`<${Empty}>${t("Nothing was measured in this time.")}</${Empty}>` : html`<div class="panel-body"><${Chart} times=${drawn.times} series=${drawn.voltage} timeZone=${timeZone} words=${t("Voltage over time")} /><${Chart} times=${drawn.times} series=${drawn.power} timeZone=${timeZone} words=${t("Power over time")} /></div>`)}</${Panel}>`;
+    ${() => (drawn.times.length === 0 ? html`<${Empty}>${t("Nothing was measured in this time.")}</${Empty}>` : html`<div class="panel-body"><${Chart} times=${drawn.times} series=${drawn.voltage} timeZone=${timeZone} words=${t("Voltage over time")} /><${Chart} times=${drawn.times} series=${drawn.power} from=${0} timeZone=${timeZone} words=${t("Power over time")} /></div>`)}</${Panel}>`;
 }
 
 function Keys({ code }) {
@@ -101,12 +103,12 @@ function Keys({ code }) {
   const [made, setMade] = useState(null);
   const [asking, setAsking] = useState(null);
   const columns = [
-    { title: t("Label"), cell: (one) => one.label ?? "–" }, { title: t("Made"), cell: (one) => shortMoment(time(one.created_at)) },
+    { title: t("Label"), cell: (one) => one.label ?? "–" }, { title: t("Created"), cell: (one) => shortMoment(time(one.created_at)) },
     { title: t("State"), cell: (one) => html`<span class="tag" data-tone=${one.revoked_at ? undefined : "good"}>${one.revoked_at ? t("Revoked") : t("In use")}</span>` },
     { title: "", cell: (one) => !one.revoked_at && html`<button type="button" class="button" onClick=${() => setAsking({ revoke: one })}>${t("Revoke")}</button>` },
   ];
   return html`<${Panel} title=${t("Keys")} id="keys" resource=${resource} actions=${html`<button type="button" class="button" onClick=${() => setAsking({ add: true })}><${Icon} name="plus" /> ${t("New key")}</button>`}>${(rows) => html`<${Table} caption=${t("Keys")} columns=${columns} rows=${rows} rowId=${(one) => one.id} empty=${t("No key yet: the device cannot send with one.")} />`}
-    ${asking?.add && html`<${Sheet} title=${t("New key")} onClose=${() => setAsking(null)}><${Form} isNew fields=${[{ name: "label", label: t("What it is for") }]} submit=${t("Make it")} onCancel=${() => setAsking(null)} onSubmit=${async (body) => { setMade(await api.post(`/api/devices/${encodeURIComponent(code)}/credentials`, body)); setAsking(null); resource.reload(); }} /></${Sheet}>`}
+    ${asking?.add && html`<${Sheet} title=${t("New key")} onClose=${() => setAsking(null)}><${Form} isNew fields=${[{ name: "label", label: t("What it is for") }]} submit=${t("Create it")} onCancel=${() => setAsking(null)} onSubmit=${async (body) => { setMade(await api.post(`/api/devices/${encodeURIComponent(code)}/credentials`, body)); setAsking(null); resource.reload(); }} /></${Sheet}>`}
     ${made && html`<${Sheet} title=${t("The key of {code}", { code })} onClose=${() => setMade(null)}><p>${t("It is shown this once. Put it into the device now.")}</p><code class="once-key">${made.key}</code><div class="form-buttons"><button type="button" class="button button-main" onClick=${() => setMade(null)}>${t("Done")}</button></div></${Sheet}>`}
     ${asking?.revoke && html`<${Confirm} title=${t("Revoke this key?")} action=${t("Revoke")} onClose=${() => setAsking(null)} onConfirm=${async () => { await api.delete(`/api/devices/${encodeURIComponent(code)}/credentials/${asking.revoke.id}`); resource.reload(); }}><p>${t("The device is refused from now on, until it has another.")}</p></${Confirm}>`}
   </${Panel}>`;

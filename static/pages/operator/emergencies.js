@@ -30,7 +30,7 @@ function Over({ now, sites, site, live }) {
   const resource = useResource(async () => (await Promise.all(OVER.map((status) => api.get(`/api/emergency/?status=${status}&limit=${KEPT_OVER}`)))).flatMap((page) => page.items), [], { on: ["emergency"] });
   const known = new Map([...(resource.data ?? []), ...live.filter((one) => OVER.includes(one.status))].map((one) => [one.id, one]));
   const list = [...known.values()].filter((one) => !site || !one.temple_id || one.temple_id === site).sort((a, b) => (a.id < b.id ? 1 : -1)).slice(0, KEPT_OVER);
-  return html`<details class="panel past sos-over"><summary>${t("Over")} (${list.length})</summary><${Fresh} resource=${resource}>${() => html`
+  return html`<details class="panel past sos-over"><summary>${t("History")}${resource.data && ` (${list.length})`}</summary><${Fresh} resource=${resource}>${() => html`
     <ul class="sos-list">${list.map((one) => html`<${SosCard} key=${one.id} emergency=${one} now=${now} sites=${sites} />`)}</ul>`}</${Fresh}></details>`;
 }
 
@@ -82,7 +82,7 @@ export default function EmergenciesPage() {
   }, [shownStatus]);
   const common = { resource, now, sites: state.sites, command };
   return html`<div class="page board-page">
-    <div class="page-head"><h1>${t("Emergencies")}</h1><div class="row"><span class="hint"><kbd>A</kbd> ${t("next step")} <kbd>D</kbd> ${t("who goes")} <kbd>R</kbd> ${t("end")}</span>
+    <div class="page-head"><h1>${t("Emergencies")}</h1><div class="row"><span class="hint board-keys"><kbd>A</kbd> ${t("next step")} <kbd>D</kbd> ${t("who goes")} <kbd>R</kbd> ${t("end")}</span>
       <button type="button" class="button" aria-pressed=${sound.value} onClick=${() => setSound(!sound.value)}><${Icon} name="bell" /> ${sound.value ? t("Sound is on") : t("Sound is off")}</button></div></div>
     <${SosMap} emergencies=${[...waiting, ...hand]} sites=${state.sites} picked=${picked} onPick=${show} />
     <div class="sos-board">

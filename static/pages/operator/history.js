@@ -9,7 +9,7 @@ import { dateAt, lasting, time } from "../../lib/time.js";
 import { Icon, html, useMemo } from "../../lib/ui.js";
 import { Chart } from "../../parts/chart.js";
 import { Empty, Panel } from "../../parts/panel.js";
-import { Table, save } from "../../parts/table.js";
+import { PrintButton, Table, save } from "../../parts/table.js";
 import { refused } from "../../parts/toasts.js";
 import { serverNow, store, useStore } from "../../state/live.js";
 import { api } from "../../state/session.js";
@@ -56,7 +56,7 @@ function Analysis({ title, id, path, name, children }) {
 const nameOf = (slug) => store.state.sites.find((one) => one.slug === slug)?.name ?? slug ?? "–";
 
 /** Figures of several sites by time: one line each. */
-function Lines({ rows, at, value, unit, digits, words: said }) {
+function Lines({ rows, at, value, unit, digits, words: said, most = undefined }) {
   const drawn = useMemo(() => {
     const times = [...new Set(rows.map((row) => time(row[at]) ?? Date.parse(row[at])))].sort((a, b) => a - b);
     const sites = [...new Set(rows.map((row) => row.site))];
@@ -68,12 +68,12 @@ function Lines({ rows, at, value, unit, digits, words: said }) {
     return { times, series };
   }, [rows]);
   if (drawn.times.length === 0) return html`<${Empty}>${t("Nothing was measured in this time.")}</${Empty}>`;
-  return html`<div class="panel-body"><${Chart} times=${drawn.times} series=${drawn.series} words=${said} height=${240} /></div>`;
+  return html`<div class="panel-body"><${Chart} times=${drawn.times} series=${drawn.series} words=${said} height=${240} from=${0} to=${most} /></div>`;
 }
 
 function Occupancy({ scope }) {
   return html`<${Analysis} title=${t("Occupancy")} id="occupancy" name="occupancy" path=${`/api/analytics/occupancy?${scope.text}&period=${scope.days > 14 ? "day" : "hour"}&by=site`}>${(data) => html`
-    <${Lines} rows=${data.items} at="start" value=${(row) => row.occupancy_rate} unit="%" digits=${0} words=${t("How full the car parks were, in per cent")} />`}</${Analysis}>`;
+    <${Lines} rows=${data.items} at="start" value=${(row) => row.occupancy_rate} unit="%" digits=${0} most=${100} words=${t("How full the car parks were, in per cent")} />`}</${Analysis}>`;
 }
 
 function Footfall({ scope }) {
@@ -91,7 +91,7 @@ const HELP_BY = ["total", "type", "severity"];
 
 const NAMES = {
   dimension: "By", value: "Which", count: "Emergencies", median_acknowledge_seconds: "Noticed after (median)", p95_acknowledge_seconds: "Noticed after (95 of 100)",
-  median_resolve_seconds: "Over after (median)", p95_resolve_seconds: "Over after (95 of 100)",
+  median_resolve_seconds: "Closed after (median)", p95_resolve_seconds: "Closed after (95 of 100)",
 };
 const WORDS = ["dimension", "value", "kind"];
 
@@ -120,7 +120,7 @@ export default function HistoryPage({ site }) {
   return html`<div class="page history-page"><div class="page-head"><h1>${t("History")}</h1>
       <div class="filters"><div class="chips" role="group" aria-label=${t("Range")}>${RANGES.map(([key, , label]) => html`<button type="button" class="chip" key=${key} aria-pressed=${key === scope.key} onClick=${() => choose(key)}>${t(label)}</button>`)}</div>
         <div class="field"><label for="history-from">${t("From")}</label><input id="history-from" type="date" value=${scope.from} max=${scope.to} onChange=${(event) => setQuery({ from: event.target.value, to: scope.to })} /></div>
-        <div class="field"><label for="history-to">${t("To")}</label><input id="history-to" type="date" value=${scope.to} min=${scope.from} onChange=${(event) => setQuery({ from: scope.from, to: event.target.value })} /></div></div></div>
+        <div class="field"><label for="history-to">${t("To")}</label><input id="history-to" type="date" value=${scope.to} min=${scope.from} onChange=${(event) => setQuery({ from: scope.from, to: event.target.value })} /></div><${PrintButton} /></div></div>
     <${Occupancy} key=${`o${scope.text}`} scope=${scope} /><${Footfall} key=${`f${scope.text}`} scope=${scope} />
     <${Analysis} key=${`e${scope.text}`} title=${t("How fast help came")} id="help" name="emergencies" path=${`/api/analytics/emergencies?${scope.text}`}>${(data) => html`<${Figures} rows=${data.items.filter((row) => HELP_BY.includes(row.dimension))} caption=${t("How fast help came")} />`}</${Analysis}>
     <${Analysis} key=${`r${scope.text}`} title=${t("Revenue")} id="revenue" name="revenue" path=${`/api/analytics/revenue?${scope.text}`}>${(data) => html`<${Figures} rows=${data.items} caption=${t("Revenue")} />`}</${Analysis}>

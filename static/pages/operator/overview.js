@@ -2,20 +2,55 @@
 
 import { countDevices, countSpots, ofSite } from "../../lib/model.js";
 import { number, t } from "../../lib/i18n.js";
-import { useResource } from "../../lib/resource.js";
-import { address } from "../../lib/router.js";
+import { useFreshness, useResource } from "../../lib/resource.js";
+import { address, route } from "../../lib/router.js";
 import { Icon, html } from "../../lib/ui.js";
 import { AlertList, gravestFirst } from "../../parts/alert-list.js";
 import { Level, RANK } from "../../parts/levels.js";
-import { Card, Empty, Panel } from "../../parts/panel.js";
+import { Card, Empty, Failed, Fresh, Panel, Stale } from "../../parts/panel.js";
 import { Summary } from "../../parts/summary.js";
 import { isAdmin } from "../../lib/model.js";
-import { freshnessOf, reload, useStore } from "../../state/live.js";
+import { freshnessOf, reload, serverNow, useStore } from "../../state/live.js";
 import { api } from "../../state/session.js";
 
 const MOST_ALERTS = 6;
 const CROWD_EVERY_MS = 60_000;
+const PAST_MS = 12 * 3_600_000;
 const fresh = freshnessOf("sites", "spots", "devices", "alerts", "emergencies");
+const heard = freshnessOf("alerts");
+
+/** All zones of a temple together: how many, of how many, how crowded the worst is, and how many there were in each hour before. */
+function summed(zones, history) {
+  const counted = zones.filter((zone) => zone.count !== null);
+  const sized = counted.filter((zone) => zone.capacity);
+  const sum = (items, of) => items.reduce((all, item) => all + of(item), 0);
+  const hours = new Map();
+  for (const one of history) hours.set(one.from, (hours.get(one.from) ?? 0) + one.mean);
+  return {
+    counted: counted.length > 0, people: sum(counted, (zone) => zone.count), level: RANK[Math.max(-1, ...counted.map((zone) => RANK.indexOf(zone.level)))] ?? null,
+    share: sized.length ? sum(sized, (zone) => zone.count) / sum(sized, (zone) => zone.capacity) : null,
+    past: [...hours].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, mean]) => mean),
+  };
+}
+
+/** What everybody asks first, to be read from across the room. */
+function Totals({ rows, open, crowdIsKnown }) {
+  const sum = (of) => rows.reduce((all, row) => all + of(row), 0);
+  const [free, spots, people, offline, waiting, alerts] = [sum((row) => row.spots.free), sum((row) => row.spots.total), sum((row) => row.crowd?.people ?? 0), sum((row) => row.devices.offline), sum((row) => row.waiting), open.filter((alert) => alert.severity !== "info").length];
+  const figures = [
+    ["Emergencies waiting", waiting, waiting ? "critical" : "good", "emergencies"], ["Critical and warning alerts", alerts, open[0]?.severity === "critical" ? "critical" : alerts ? "warning" : "good", "alerts"],
+    ...(rows.some((row) => row.site.kind === "temple") ? [["People in temples", crowdIsKnown ? number(people) : "–", undefined, "crowd"]] : []), ...(spots ? [["Free spots", number(free), undefined, "parking"]] : []), ["Devices offline", offline, offline ? "warning" : "good", "devices"],
+  ];
+  return html`<ul class="totals" aria-label=${t("Altogether")}>${figures.map(([name, value, tone, page]) => html`<li key=${name} data-tone=${tone}><a href=${address(route.value.site ?? null, page)}><span class="totals-name">${t(name)}</span><strong class="totals-value">${value}</strong></a></li>`)}</ul>`;
+}
+
+/** The hours before now, as one small line. */
+function Spark({ values }) {
+  if (values.length < 3) return null;
+  const most = Math.max(...values, 1);
+  const points = values.map((value, index) => `${((100 * index) / (values.length - 1)).toFixed(1)} ${(24 - (21 * value) / most).toFixed(1)}`);
+  return html`<svg class="spark" viewBox="0 0 100 26" preserveAspectRatio="none" aria-hidden="true"><path class="spark-area" d=${`M0 26L${points.join("L")}L100 26Z`} /><path class="spark-line" d=${`M${points.join("L")}`} /></svg>`;
+}
 
 /** How bad it stands at a site: emergencies weigh most, then critical alerts, crowds, other alerts, devices, a full car park. */
 function badness(row) {
@@ -50,7 +85,9 @@ function Site({ row }) {
     <dl class="site-facts">
       ${spots.total > 0 && html`<div><dt>${t("Parking")}</dt><dd><a href=${address(site.slug, "parking")}><strong class="big">${number(spots.free)}</strong> ${t("of {n} free", { n: number(spots.total) })}</a>
         <span class="meter" aria-hidden="true"><span class="meter-part" style=${{ width: `${100 * taken}%` }}></span></span></dd></div>`}
-      ${crowd && html`<div><dt>${t("Crowd")}</dt><dd><a href=${address(site.slug, "crowd")}>${crowd.counted ? html`<strong class="big">${number(crowd.people)}</strong> ${t("people")}` : html`<span class="muted">${t("not counted yet")}</span>`}</a> <${Level} level=${crowd.level} /></dd></div>`}
+      ${crowd && html`<div><dt>${t("Crowd")}</dt><dd><a href=${address(site.slug, "crowd")}>${crowd.counted ? html`<strong class="big">${number(crowd.people)}</strong> ${t("people")}` : html`<span class="muted">${t("not counted yet")}</span>`}</a> <${Level} level=${crowd.level} />
+        ${crowd.share !== null && html`<span class="meter" aria-hidden="true"><span class="meter-part" style=${{ width: `${Math.min(100, 100 * crowd.share)}%` }}></span></span>`}</dd>
+        <dd class="site-spark"><${Spark} values=${crowd.past} /></dd></div>`}
       ${devices.total > 0 && html`<div><dt>${t("Devices")}</dt><dd><a href=${address(site.slug, "devices")}><strong class="big">${devices.healthy}</strong> ${t("of {n} healthy", { n: devices.total })}</a>
         ${devices.offline > 0 && html` <span class="tag" data-tone="critical">${t("{n} offline", { n: devices.offline })}</span>`}</dd></div>`}
     </dl></li>`;
@@ -60,24 +97,24 @@ function Site({ row }) {
 export default function OverviewPage({ site }) {
   const state = useStore("sites", "spots", "devices", "alerts", "emergencies", "site");
   const slugs = state.sites.filter((one) => one.kind === "temple" && (!site || one.slug === site)).map((one) => one.slug);
-  const crowd = useResource(async () => {
-    const answers = await Promise.all(slugs.map((slug) => api.get(`/api/crowd/temple/${encodeURIComponent(slug)}/current`)));
-    return new Map(answers.map((answer, index) => {
-      const counted = answer.zones.filter((zone) => zone.count !== null);
-      return [slugs[index], { counted: counted.length > 0, people: counted.reduce((sum, zone) => sum + zone.count, 0), level: RANK[Math.max(-1, ...counted.map((zone) => RANK.indexOf(zone.level)))] ?? null }];
-    }));
-  }, [slugs.join()], { every: CROWD_EVERY_MS });
+  const crowd = useResource(async () => new Map(await Promise.all(slugs.map(async (slug) => {
+    const path = `/api/crowd/temple/${encodeURIComponent(slug)}`;
+    const [current, history] = await Promise.all([api.get(`${path}/current`), api.all(`${path}/history?bucket=1h&limit=500&from=${encodeURIComponent(new Date(serverNow() - PAST_MS).toISOString())}`, 2000)]);
+    return [slug, summed(current.zones, history)];
+  }))), [slugs.join()], { every: CROWD_EVERY_MS });
+  useFreshness(slugs.length ? crowd.status : "fresh");
   const resource = { ...fresh.value, reload: () => reload() };
   const open = gravestFirst([...state.alerts.values()].filter((alert) => alert.status === "active" && (!site || !alert.site || alert.site === site)));
   const rows = rowsOf(state, crowd.data);
   const isEmpty = state.sitesLoaded && state.spots.size === 0 && state.devices.size === 0;
-  return html`<div class="page overview"><div class="page-head"><h1>${t("Overview")}</h1><a class="button button-quiet" href=${address(site, "overview", null, { wall: "1" })}><${Icon} name="wall" /> ${t("On a wall")}</a></div>
+  return html`<div class="page overview"><div class="page-head"><h1>${t("Overview")}</h1></div>
     ${isEmpty && isAdmin(state.user) && html`<${Card} title=${t("Begin here")}><${Empty} action=${html`<a class="button button-main" href=${address(site, "setup")}>${t("Set up the first site")}</a>`}>${t("There are no spots and no devices yet.")}</${Empty}></${Card}>`}
+    <${Fresh} resource=${resource} rows=${2}>${() => html`<${Totals} rows=${rows} open=${open} crowdIsKnown=${Boolean(crowd.data)} />`}</${Fresh}>
     <div class="overview-parts">
-      <${Panel} title=${t("Sites")} id="overview-sites" resource=${resource} rows=${8}>${() => html`<ul class="site-cards">${rows.map((row) => html`<${Site} key=${row.site.slug} row=${row} />`)}</ul>`}</${Panel}>
+      <${Panel} title=${t("Sites")} id="overview-sites" resource=${resource} rows=${8}>${() => html`${slugs.length > 0 && (crowd.status === "failed" ? html`<${Failed} resource=${crowd} what=${t("The crowds could not be loaded.")} />` : html`<${Stale} resource=${crowd} />`)}<ul class="site-cards">${rows.map((row) => html`<${Site} key=${row.site.slug} row=${row} />`)}</ul>`}</${Panel}>
       <div class="columns">
         ${site && html`<${Summary} />`}
-        <${Panel} title=${html`${t("Needs attention")} ${open.length > 0 && html`<span class="count" data-severity=${open[0].severity}>${open.length}</span>`}`} id="attention" resource=${{ ...resource }} class="alerts-panel"
+        <${Panel} title=${html`${t("Needs attention")} ${open.length > 0 && html`<span class="count" data-severity=${open[0].severity}>${open.length}</span>`}`} id="attention" resource=${{ ...heard.value, reload: () => reload("alerts") }} class="alerts-panel"
           actions=${html`<a class="button button-quiet" href=${address(site, "alerts")}>${t("All alerts")}</a>`}>${() => html`<${AlertList} alerts=${open} limit=${MOST_ALERTS} />`}</${Panel}>
       </div>
     </div>

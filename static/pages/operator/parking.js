@@ -7,7 +7,7 @@ import { address, route, setQuery } from "../../lib/router.js";
 import { ago } from "../../lib/time.js";
 import { Icon, html } from "../../lib/ui.js";
 import { FloorView, useFloorPlan } from "../../parts/floor-plan.js";
-import { Card, Empty, Fresh } from "../../parts/panel.js";
+import { Empty, Fresh, Panel } from "../../parts/panel.js";
 import { Plan } from "../../parts/plan.js";
 import { Summary } from "../../parts/summary.js";
 import { refused } from "../../parts/toasts.js";
@@ -44,14 +44,14 @@ export default function ParkingPage({ site }) {
   const picked = route.value.query.get("spot");
   const spot = picked && state.spots.get(picked);
   const devices = [...state.devices.values()];
-  const floor = useFloorPlan(site).data;
+  const floor = useFloorPlan(site);
   const pick = (id) => setQuery({ spot: id === picked ? "" : id });
   const resource = { ...fresh.value, reload: () => reload("sites", "spots", "devices") };
   const card = (zone) => spot && zoneKey(spot) === zone.key && html`<${SpotCard} spot=${spot} device=${devices.find((device) => device.spot_id === spot.spot_id)} user=${state.user} />`;
   return html`<div class="page parking-page" onKeyDown=${(event) => event.key === "Escape" && picked && setQuery({ spot: "" })}>
     <h1 class="visually-hidden">${t("Parking")}</h1>
     <${Fresh} resource=${resource} rows=${8} what=${t("The plan could not be loaded.")}>${() => html`<div class="columns"><${Summary} />
-      ${floor && !floor.none && html`<${Card} title=${t("Floor plan")} id="floor"><div class="panel-body"><${FloorView} plan=${floor} picked=${picked} onPick=${pick} /></div></${Card}>`}
+      ${(floor.status === "failed" || (floor.data && !floor.data.none)) && html`<${Panel} title=${t("Floor plan")} id="floor" resource=${floor}>${(plan) => html`<div class="panel-body"><${FloorView} plan=${plan} picked=${picked} onPick=${pick} /></div>`}</${Panel}>`}
       <section class="plan" id="plan" aria-labelledby="plan-title" tabindex="-1"><h2 id="plan-title" class="visually-hidden">${t("Plan of spots")}</h2>
         ${[...state.spots.values()].some((one) => !state.site || one.site === state.site)
           ? html`<${Plan} state=${state} devices=${state.devices} picked=${picked} onPick=${pick} card=${card} />`

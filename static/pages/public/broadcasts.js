@@ -9,7 +9,7 @@ import { ago, left, moment, time } from "../../lib/time.js";
 import { Icon, announce, html, useEffect, useRef, useState } from "../../lib/ui.js";
 import { concerns, inForce } from "../../parts/banner.js";
 import { reasons } from "../../parts/form.js";
-import { Card, Empty, Fresh } from "../../parts/panel.js";
+import { Card, Empty, Failed, Fresh } from "../../parts/panel.js";
 import { refused } from "../../parts/toasts.js";
 import { freshnessOf, reload, serverNow, store, take, useNow, useStore } from "../../state/live.js";
 import { api } from "../../state/session.js";
@@ -40,7 +40,7 @@ function Cast({ alert, now, state }) {
     <div class="alert-head"><span class="severity"><${Icon} name=${SEVERITIES.some(([key]) => key === alert.severity) ? alert.severity : "info"} class="severity-icon" />${words(alert.severity)}</span>
       <span class="cast-place">${[site ?? t("Everywhere"), ...(alert.zones ?? []).map(words)].join(" · ")}</span><time class="alert-age" datetime=${alert.timestamp} title=${moment(at)}>${ago(now - at)}</time></div>
     <p class="cast-message">${alert.message}</p>
-    <div class="alert-foot"><p class="alert-where"><span class="cast-ends">${over ? t("Over") : until === null ? t("Until it is ended") : t("Ends in {time}", { time: left(until - now) })}</span>
+    <div class="alert-foot"><p class="alert-where"><span class="cast-ends">${over ? t("Ended") : until === null ? t("Until it is ended") : t("Ends in {time}", { time: left(until - now) })}</span>
       <span class="alert-step">${alert.status === "acknowledged" && state.operator ? `${t("Seen")}${alert.acknowledged_by === state.user.id ? ` ${t("by you")}` : ""}` : ""}</span></p>
       ${state.operator && !over && html`<div class="alert-buttons">${alert.status === "active" && html`<button type="button" class="button" onClick=${() => act("acknowledge", t("Noted."))}>${t("Seen")}</button>`}
         <button type="button" class="button cast-end" onClick=${() => act("resolve", t("Ended."))}>${t("End now")}</button></div>`}</div></li>`;
@@ -50,7 +50,7 @@ function Past({ now, state, site, known }) {
   const resource = useResource(async () => (await api.get(`/api/alerts/?alert_type=broadcast&status=resolved&order=desc&limit=${PAST}`)).items, [], { on: ["alert"] });
   const all = new Map([...(resource.data ?? []), ...known.filter((alert) => !inForce(alert, now))].map((alert) => [alert.id, alert]));
   const shown = newest(all.values()).filter((alert) => concerns(alert, site)).slice(0, PAST);
-  return html`<details class="past casts-past"><summary>${t("History")} (${shown.length})</summary><${Fresh} resource=${resource}>${() => html`
+  return html`<details class="past casts-past"><summary>${t("History")}${resource.data && ` (${shown.length})`}</summary><${Fresh} resource=${resource}>${() => html`
     <ul class="casts">${shown.map((alert) => html`<${Cast} key=${alert.id} alert=${alert} now=${now} state=${state} />`)}</ul>`}</${Fresh}></details>`;
 }
 
@@ -97,6 +97,7 @@ function Announce() {
     <div class="field"><label for="cast-site">${t("To")}</label><select id="cast-site" value=${site} onChange=${(event) => setTo(event.target.value)}><option value="">${t("Everywhere")}</option>
       ${sites.map((one) => html`<option key=${one.slug} value=${one.slug}>${one.name}</option>`)}</select></div>
     <div class="field"><label for="cast-lasts">${t("For")}</label><select id="cast-lasts" value=${lasts} onChange=${(event) => setLasts(event.target.value)}>${LASTS.map(([minutes, label]) => html`<option key=${minutes} value=${minutes}>${t(label)}</option>`)}</select></div>
+    ${found.status === "failed" && html`<div class="field-wide"><${Failed} resource=${found} what=${t("The zones could not be loaded: it would go to the whole site.")} /></div>`}
     ${site && found.data?.length > 0 && html`<fieldset class="field-wide cast-zones-field"><legend>${t("Zones (none: all of it)")}</legend><div class="cast-zones">${found.data.map((zone) => html`<label class="sos-choice" key=${zone.code}>
       <input type="checkbox" name="cast-zone" value=${zone.code} checked=${zones.includes(zone.code)} onChange=${(event) => setZones((all) => (event.target.checked ? [...all, zone.code] : all.filter((code) => code !== zone.code)))} /><span>${zone.name}</span></label>`)}</div></fieldset>`}
     <fieldset class="sos-types cast-severities"><legend>${t("How serious")}</legend>${SEVERITIES.map(([value, label]) => html`<label class="sos-choice" key=${value} data-severity=${value}>
@@ -116,7 +117,7 @@ export default function BroadcastsPage() {
   const known = [...state.broadcasts.values()];
   const shown = newest(known.filter((alert) => inForce(alert, now) && concerns(alert, site))).sort((a, b) => rank(a) - rank(b));
   return html`<div class=${`page casts-page${store.state.operator ? "" : " casts-alone"}`}><h1 class="visually-hidden">${t("Broadcasts")}</h1>
-    <${Card} id="casts" title=${t("In force")}><${Fresh} resource=${{ ...fresh.value, reload: () => reload("broadcasts") }}>${() => html`
+    <${Card} id="casts" title=${t("Active now")}><${Fresh} resource=${{ ...fresh.value, reload: () => reload("broadcasts") }}>${() => html`
       ${shown.length === 0 && html`<${Empty}>${t("Nothing is announced at the moment.")}</${Empty}>`}
       <ul class="casts">${shown.map((alert) => html`<${Cast} key=${alert.id} alert=${alert} now=${now} state=${state} />`)}</ul>`}</${Fresh}>
       ${state.operator && html`<${Past} now=${now} state=${state} site=${site} known=${known} />`}</${Card}>

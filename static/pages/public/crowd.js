@@ -75,9 +75,9 @@ function Crowd({ temple }) {
   return html`<div class="page crowd-page">
     <section class="panel crowd-head" aria-labelledby="crowd-title">
       <div class="crowd-title"><h1 id="crowd-title">${t("Crowd at {site}", { site: temple.name })}</h1><${TempleTabs} shown=${temple} /></div>
-      ${resource.data && html`<${Total} zones=${resource.data} now=${now} />`}
+      ${resource.data && html`<${Total} zones=${resource.data} now=${now} isStale=${resource.status === "stale"} />`}
       <p class="crowd-key"><span><i class="key-line"></i>${t("counted")}</span><span><i class="key-line key-ahead"></i>${t("expected")}</span>
-        <span><i class="key-band"></i>${t("where 8 of 10 outcomes lie")}</span><span>${t("times of {site} ({zone})", { site: temple.name, zone: temple.time_zone })}</span></p>
+        <span><i class="key-band"></i>${t("80 % range")}</span><span>${t("times of {site} ({zone})", { site: temple.name, zone: temple.time_zone })}</span></p>
     </section>
     <${Fresh} resource=${resource}>${(zones) => (zones.length === 0 ? html`<div class="panel"><${Empty}>${t("This temple has no zones yet.")}</${Empty}></div>` : html`<div class="crowd-zones">
       ${zones.map((zone) => html`<${CrowdZone} key=${zone.zone} zone=${zone} now=${now} stale=${now - zone.at > STALE_MS} timeZone=${temple.time_zone} />`)}</div>`)}
@@ -86,9 +86,9 @@ function Crowd({ temple }) {
   </div>`;
 }
 
-function Total({ zones, now }) {
+function Total({ zones, now, isStale }) {
   const all = total(zones);
-  return html`<p class="crowd-now"><strong class="crowd-total">${all.counted ? number(all.people) : "–"}</strong><span> ${t("people now")}</span>
+  return html`<p class="crowd-now" data-stale=${isStale ? "true" : undefined}><strong class="crowd-total">${all.counted ? number(all.people) : "–"}</strong><span> ${t("people now")}</span>
     <span class="crowd-share">${all.share === null ? "" : `${Math.round(100 * all.share)} % ${t("of {n}", { n: number(all.capacity) })}`}</span><${Level} level=${all.level} />
     <span class="crowd-age">${all.at ? t("Last counted {ago}", { ago: ago(now - all.at) }) : t("Not counted yet")}</span></p>`;
 }

@@ -10,6 +10,7 @@ import { Icon, html } from "../../lib/ui.js";
 import { concerns, inForce } from "../../parts/banner.js";
 import { Level, RANK } from "../../parts/levels.js";
 import { Card, Empty, Panel } from "../../parts/panel.js";
+import { sitesResource } from "../../parts/site-tabs.js";
 import { Ticket } from "../../parts/ticket.js";
 import { isAhead, useBookings } from "../../state/bookings.js";
 import { freshnessOf, reload, serverNow, store, useNow, useStore } from "../../state/live.js";
@@ -29,13 +30,15 @@ function NextTicket() {
       : html`<${Empty} action=${html`<a class="button button-main" href=${address(store.state.site, "book", "darshan")}>${t("Book darshan")}</a>`}>${t("You have no bookings ahead.")}</${Empty}>`)}</${Panel}>`;
 }
 
+const siteOf = (slug) => store.state.sites.find((one) => one.slug === slug);
+
 function ParkingPass() {
   const resource = useResource(() => api.get(`/api/reservations?limit=20${store.state.operator ? `&user_id=${user.value.id}` : ""}`), []);
   const now = serverNow();
   const next = (resource.data?.items ?? []).filter((one) => ["confirmed", "arrived", "overstayed"].includes(one.status) && time(one.end) > now).sort((a, b) => (a.start < b.start ? -1 : 1))[0];
-  if (!next && resource.status === "fresh") return null;
+  if (!next && resource.data) return null;
   return html`<${Panel} title=${t("Your parking pass")} id="pass" resource=${resource}>${() => html`<div class="panel-body pass">
-    <p class="big">${next.spot_id}</p><p>${period(next)}</p><p class="plate">${next.vehicle_plate}</p></div>`}</${Panel}>`;
+    <p class="big">${next.spot_id}</p><p>${period(next, siteOf(next.site)?.time_zone)}</p><p>${siteOf(next.site)?.name ?? next.site}</p><p class="plate">${next.vehicle_plate}</p>${next.paid > 0 && html`<p><a href=${address(next.site, "paid", next.id)}>${t("Receipt and pass")}</a></p>`}</div>`}</${Panel}>`;
 }
 
 function Announced() {
@@ -61,7 +64,7 @@ export function CrowdNow() {
       return { site: shown[index], people: counted.reduce((sum, zone) => sum + zone.count, 0), counted: counted.length > 0, level: RANK[Math.max(-1, ...counted.map((zone) => RANK.indexOf(zone.level)))] ?? null };
     });
   }, [shown.map((one) => one.slug).join()], { every: CROWD_EVERY_MS });
-  return html`<${Panel} title=${t("Crowd now")} id="crowd-now" resource=${resource}>${(rows) => html`<ul class="panel-body">${rows.map(({ site, people, counted, level }) => html`<li class="row" key=${site.slug}>
+  return html`<${Panel} title=${t("Crowd now")} id="crowd-now" resource=${state.sitesLoaded ? resource : sitesResource()}>${(rows) => html`${rows.length === 0 && html`<${Empty}>${t("There is no temple yet.")}</${Empty}>`}<ul class="panel-body">${rows.map(({ site, people, counted, level }) => html`<li class="row" key=${site.slug}>
     <a class="grow" href=${address(site.slug, "crowd")}>${site.name}</a>${counted ? html`<strong>${number(people)}</strong><${Level} level=${level} />` : html`<span class="muted">${t("not counted yet")}</span>`}</li>`)}</ul>`}</${Panel}>`;
 }
 

@@ -5,7 +5,7 @@ import { newNonce } from "../../lib/gate.js";
 import { plural, t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
 import { address } from "../../lib/router.js";
-import { day, moment, time } from "../../lib/time.js";
+import { day, moment, slotTimes, time, zoneMark } from "../../lib/time.js";
 import { announce, html, useState } from "../../lib/ui.js";
 import { Form, Sheet } from "../../parts/form.js";
 import { Card, Empty, Panel } from "../../parts/panel.js";
@@ -17,7 +17,7 @@ import { api, user } from "../../state/session.js";
 
 const EVERY_MS = 15_000;
 const TONES = { confirmed: "good", checked_in: "good", waitlisted: "info", cancelled: undefined, revoked: "warning", no_show: "warning" };
-const STEPS = [["created_at", "Made"], ["promoted_at", "Got its places"], ["checked_in_at", "Checked in"], ["exited_at", "Left"], ["ended_at", "Ended"]];
+const STEPS = [["created_at", "Created"], ["promoted_at", "Got its places"], ["checked_in_at", "Checked in"], ["exited_at", "Left"], ["ended_at", "Ended"]];
 // What a supervisor may set aside.
 const FORGIVEN = ["too_early", "too_late", "wrong_day", "revoked"];
 
@@ -43,7 +43,7 @@ function Work({ booking, onChanged }) {
   };
   const button = (label, allowed, run, kind = "") => allowed && html`<button type="button" class=${`button ${kind}`} aria-busy=${busy ? "true" : undefined} onClick=${run}>${label}</button>`;
   const reason = [{ name: "reason", label: t("Why"), required: true, maxlength: 200, wide: true }];
-  const asked = { override: [t("Let in all the same"), t("Let in"), t("For supervisors. Who did it and why is kept.")], revoke: [t("Revoke this booking?"), t("Revoke"), t("The pilgrim is told why. The ticket is refused from now on.")] }[asking];
+  const asked = { override: [t("Let in anyway"), t("Let in"), t("For supervisors. Who did it and why is kept.")], revoke: [t("Revoke this booking?"), t("Revoke"), t("The pilgrim is told why. The ticket is refused from now on.")] }[asking];
   const send = async (body) => {
     await api.post(`${path}/${asking}`, asking === "override" ? { ...at, ...body, nonce: newNonce() } : body);
     setAsking(null);
@@ -51,7 +51,7 @@ function Work({ booking, onChanged }) {
   };
   return html`<div class="form-buttons" role="group" aria-label=${t("Actions")}>
     ${button(t("Let in"), booking.status === "confirmed", () => act(() => api.post(`${path}/checkin`, { ...at, nonce: newNonce() }), t("Checked in")), "button-main")}
-    ${button(t("Let in all the same…"), booking.status === "confirmed" || booking.status === "no_show", () => setAsking("override"))}
+    ${button(t("Let in anyway…"), booking.status === "confirmed" || booking.status === "no_show", () => setAsking("override"))}
     ${button(t("Let out"), booking.status === "checked_in", () => act(() => api.post(`${path}/exit`, { nonce: newNonce() }), t("Goodbye")), "button-main")}
     ${button(t("New ticket"), booking.status === "confirmed", () => act(() => api.post(`${path}/reissue`), t("There is a new ticket; those before are refused.")))}
     ${button(t("Revoke"), ["confirmed", "waitlisted"].includes(booking.status), () => setAsking("revoke"))}</div>
@@ -62,13 +62,13 @@ function Facts({ booking, temple }) {
   const zone = temple?.time_zone;
   const names = booking.visitors.map((one) => (one.age ? `${one.name} (${one.age})` : one.name)).join(", ");
   const facts = [
-    [t("Temple"), temple?.name ?? booking.temple_id], [t("Slot"), `${day(time(booking.starts_at), zone)}, ${booking.slot.replace("-", "–")}`], [t("People"), plural(booking.party_size, "party of {n}", "party of {n}")],
+    [t("Temple"), temple?.name ?? booking.temple_id], [t("Slot"), `${day(time(booking.starts_at), zone)}, ${slotTimes(booking.slot)}${zoneMark(time(booking.starts_at), zone)}`], [t("People"), plural(booking.party_size, "party of {n}", "party of {n}")],
     ...(names ? [[t("Their names"), names]] : []),
     ...(booking.pilgrim ? [[t("Booked by"), booking.pilgrim.name], ...(booking.pilgrim.phone ? [[t("Phone"), html`<${Contact} contact=${booking.pilgrim.phone} />`]] : [])] : []),
     ...(booking.gate ? [[t("Gate"), booking.gate]] : []), ...(booking.reason ? [[t("Why"), booking.reason]] : []),
   ];
   return html`<dl class="facts">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
-    <ol class="sos-timeline booking-steps" aria-label=${t("What became of it")}>${STEPS.filter(([key]) => booking[key]).map(([key, label]) => html`<li key=${key}><time>${moment(time(booking[key]), zone)}</time> ${t(label)}</li>`)}</ol>`;
+    <ol class="sos-timeline booking-steps" aria-label=${t("What happened to it")}>${STEPS.filter(([key]) => booking[key]).map(([key, label]) => html`<li key=${key}><time>${moment(time(booking[key]), zone)}</time> ${t(label)}</li>`)}</ol>`;
 }
 
 /** The page. */

@@ -50,7 +50,7 @@ function Email({ me, onChanged }) {
 function NewPassword() {
   const [turn, setTurn] = useState(0);
   const fields = [
-    { name: "current_password", label: t("Password until now"), type: "password", autocomplete: "current-password", required: true },
+    { name: "current_password", label: t("Current password"), type: "password", autocomplete: "current-password", required: true },
     { name: "password", label: t("New password"), type: "password", autocomplete: "new-password", required: true, minlength: 12, hint: t("At least 12 characters. Other devices are signed out.") },
   ];
   return html`<${Card} title=${t("Password")} id="password-panel"><div class="panel-body"><${Form} key=${turn} isNew fields=${fields} submit=${t("Change the password")} onSubmit=${async (body) => {

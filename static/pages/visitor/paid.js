@@ -25,9 +25,10 @@ export default function PaidPage({ detail }) {
   if (!detail) return html`<div class="page"><${Empty}>${t("There is no such page")}</${Empty}></div>`;
   return html`<div class="page"><h1 class="visually-hidden">${t("Payment")}</h1><${Panel} title=${cancelled ? t("Not paid") : t("Payment")} id="paid" resource=${resource}>${(one) => {
     const paid = one.paid > 0 && one.status !== "pending_payment";
+    const site = store.state.sites.find((known) => known.slug === one.site);
     return html`<div class="panel-body">
       <p class="big row"><${Icon} name=${paid ? "check" : cancelled ? "close" : "refresh"} /> ${paid ? t("Paid. Your spot is yours.") : cancelled ? t("You did not pay. The spot is held a little longer.") : t("The payment is being confirmed…")}</p>
-      <dl class="facts pass"><div><dt>${t("Spot")}</dt><dd class="big">${one.spot_id}</dd></div><div><dt>${t("Time")}</dt><dd>${period(one)}</dd></div>
+      <dl class="facts pass"><div><dt>${t("Spot")}</dt><dd class="big">${one.spot_id}</dd></div><div><dt>${t("Time")}</dt><dd>${period(one, site?.time_zone)}</dd></div><div><dt>${t("Site")}</dt><dd>${site?.name ?? one.site}</dd></div>
         <div><dt>${t("Number plate")}</dt><dd class="plate">${one.vehicle_plate}</dd></div><div><dt>${t("Paid")}</dt><dd>${money(one.paid ?? 0, one.currency)}</dd></div>
         <div><dt>${t("State")}</dt><dd>${t(reservationState(one, serverNow()))}</dd></div><div><dt>${t("Receipt")}</dt><dd><code>${one.id}</code></dd></div></dl>
       <div class="form-buttons"><button type="button" class="button" onClick=${() => print()}><${Icon} name="print" /> ${t("Print")}</button><a class="button button-main" href=${address(store.state.site, "tickets")}>${t("To my tickets")}</a></div>

@@ -6,6 +6,7 @@ import { t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
 import { ago, clock, lasting, moment, time } from "../../lib/time.js";
 import { Icon, announce, html, useEffect, useRef, useState } from "../../lib/ui.js";
+import { reasons } from "../../parts/form.js";
 import { Card, Empty, Panel } from "../../parts/panel.js";
 import { SosForm } from "../../parts/sos-form.js";
 import { lead } from "../../parts/toasts.js";
@@ -15,14 +16,14 @@ import { api } from "../../state/session.js";
 const FOLLOWED = 10;
 const LOOK_MS = 5000;
 // The steps as somebody who waits for help reads them, short enough for a phone.
-const SHORT = ["Sent", "Seen", "In hand", "Over"];
+const SHORT = ["Sent", "Seen", "In hand", "Closed"];
 
 function help(report, now) {
   const at = time(report.reported_at) ?? now;
   const coming = (report.resources ?? []).filter((one) => !one.released_at).map((one) => words(one.type));
   if (report.status === "cancelled") return t("Cancelled by you.");
   if (report.status === "false_alarm") return t("Closed by the control room as a false alarm. If you need help, send another.");
-  if (report.status === "resolved") return t("Over after {time}.", { time: lasting((time(report.resolved_at) ?? now) - at) });
+  if (report.status === "resolved") return t("Closed after {time}.", { time: lasting((time(report.resolved_at) ?? now) - at) });
   if (coming.length) return t("On the way: {who}.", { who: coming.join(", ") });
   return report.status === "reported" ? t("The control room has it. Stay where you are if that is safe.") : t("The control room has seen it.");
 }
@@ -41,7 +42,7 @@ function Report({ report, onChanged }) {
     try {
       await api.patch(`/api/emergency/${encodeURIComponent(report.id)}/cancel`, {});
     } catch (error) {
-      setProblem(error.message);
+      setProblem(reasons(error));
     }
     onChanged();
   };
@@ -56,7 +57,7 @@ function Report({ report, onChanged }) {
       return html`<li class="step" key=${key} data-done=${done ? "" : undefined} aria-current=${index === reached ? "step" : undefined}><span class="step-mark"><${Icon} name="check" /></span><span>${t(SHORT[index])}</span><span class="step-at">${when ? clock(when) : ""}</span></li>`;
     })}</ol>
     <p class="report-help">${problem ?? help(report, now)}</p>
-    ${["reported", "acknowledged"].includes(report.status) && html`<button type="button" class="button report-cancel" onClick=${cancel}>${sure ? t("Yes, cancel my report") : t("Nobody need come…")}</button>`}
+    ${["reported", "acknowledged"].includes(report.status) && html`<button type="button" class="button report-cancel" onClick=${cancel}>${sure ? t("Yes, cancel my report") : t("I no longer need help…")}</button>`}
   </li>`;
 }
 
