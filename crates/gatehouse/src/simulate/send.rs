@@ -17,7 +17,7 @@ use crate::seed::api::Api;
 const FAST_START_RATE: f64 = 100.0;
 
 /// Sends at the plan's rate until its duration has passed or `stop` is cancelled, then waits for the last responses.
-pub async fn send_at_rate(mut fleet: Fleet, sender: &Arc<Sender>, plan: &Plan, stop: &CancellationToken) {
+pub(super) async fn send_at_rate(mut fleet: Fleet, sender: &Arc<Sender>, plan: &Plan, stop: &CancellationToken) {
     let permits = Arc::new(Semaphore::new(plan.concurrency.max(1)));
     let bar = plan.progress.then(progress_line);
     let started = Instant::now();
@@ -70,7 +70,7 @@ pub async fn send_at_rate(mut fleet: Fleet, sender: &Arc<Sender>, plan: &Plan, s
 }
 
 /// Where a fleet's messages go.
-pub struct Sender {
+pub(super) struct Sender {
     pub http: reqwest::Client,
     pub url: String,
     pub operator: Option<Api>,
