@@ -15,7 +15,7 @@ pub async fn ask(app: &App, place: &Place) {
     // What was reserved is looked for where something is.
     let free_of_charge = json!({"tariff": {"currency": "INR", "per_hour": 0}});
     admin.patch(&format!("/api/sites/{}", place.site), free_of_charge).await.expect(200);
-    let body = json!({"spot_id": place.spots[1], "start": app.time(3_600), "end": app.time(7_200), "vehicle_plate": "GJ01AB1234"});
+    let body = json!({"spot_id": place.spots[1], "start": app.time(180_000), "end": app.time(183_600), "vehicle_plate": "GJ01AB1234"});
     app.visitor().await.post("/api/reservations", body).await.expect(201);
 }
 
