@@ -1,6 +1,6 @@
 //! PostgreSQL, of Debian's package, in a directory of its own.
 
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -25,6 +25,15 @@ pub struct Postgres {
 impl Postgres {
     /// One; none, with a line that says so, where PostgreSQL cannot be had.
     pub async fn start() -> Option<Self> {
+        Self::start_with(None).await
+    }
+
+    /// One that speaks TLS, and lets nobody in without, by this certificate and key (PEM).
+    pub async fn start_with_tls(certificate: &str, key: &str) -> Option<Self> {
+        Self::start_with(Some((certificate, key))).await
+    }
+
+    async fn start_with(tls: Option<(&str, &str)>) -> Option<Self> {
         let Some(programs) = programs() else {
             eprintln!("skipped: this test needs initdb and postgres, of Debian's package postgresql");
             return None;
@@ -40,6 +49,13 @@ impl Postgres {
         let mut postgres = unprivileged(&programs.join("postgres"));
         postgres.arg("-D").arg(&data).arg("-k").arg(directory.path()).args(["-p", &port.to_string()]);
         postgres.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "log_min_messages=fatal"]);
+        if let Some((certificate, key)) = tls {
+            // Under the names that it looks for.
+            own_file(&data.join("server.crt"), certificate);
+            own_file(&data.join("server.key"), key);
+            own_file(&data.join("pg_hba.conf"), "hostssl all all 127.0.0.1/32 trust\n");
+            postgres.args(["-c", "ssl=on"]);
+        }
         let running = Running::start(postgres.current_dir(directory.path()));
         let server = Self { programs, port, _running: running, _directory: directory };
         eventually("PostgreSQL answers", SOON, || async {
@@ -78,6 +94,15 @@ impl Postgres {
         let dump = || Command::new(self.programs.join("pg_dump"));
         output(dump().args(["--data-only", "--inserts", "--file"]).arg(rows).arg(self.address()));
         output(dump().args(["--schema-only", "--file"]).arg(schema).arg(self.address()));
+    }
+}
+
+/// Writes a file that is the server's alone, as it wants its key to be.
+fn own_file(path: &Path, content: &str) {
+    std::fs::write(path, content).expect("the directory takes files");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("its mode");
+    if is_root() {
+        output(Command::new("chown").arg("postgres").arg(path));
     }
 }
 

@@ -126,8 +126,7 @@ async fn a_seeded_deployment_has_the_demo_and_seeding_again_changes_nothing() {
 async fn the_past_days_of_the_demo_have_figures() {
     let app = App::start().await;
     let directory = tempfile::tempdir().expect("a directory");
-    let args = seed::Args { history_days: 3, ..seeding(&app, directory.path()) };
-    seed::run(args.clone()).await.expect("seeding");
+    seed::run(seed::Args { history_days: 3, ..seeding(&app, directory.path()) }).await.expect("seeding");
     // What the scheduled runs of the next minutes do.
     for _ in 0..200 {
         let run = app.internal("/internal/tick/telemetry").await.expect(200);

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 #[path = "import/cctv.rs"]
 mod cctv;
+#[path = "import/encrypted.rs"]
+mod encrypted;
 #[path = "import/interrupted.rs"]
 mod interrupted;
 #[path = "import/iot.rs"]

@@ -18,7 +18,7 @@ fn png(width: u32, height: u32) -> Vec<u8> {
 /// A segment of a JPEG.
 fn segment(marker: u8, content: &[u8]) -> Vec<u8> {
     let length = u16::try_from(content.len() + 2).unwrap().to_be_bytes();
-    [&[0xff, marker], &length[..], content].concat()
+    [&[0xff, marker][..], &length, content].concat()
 }
 
 /// A JPEG of 32 by 16 pixels as a telephone writes it, lying on its side, with these segments before what is seen.

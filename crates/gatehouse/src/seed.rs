@@ -22,6 +22,7 @@ mod emergencies;
 pub(crate) mod finish;
 mod history;
 mod lots;
+pub(crate) mod past;
 pub(crate) mod pattern;
 mod places;
 mod progress;

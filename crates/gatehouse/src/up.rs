@@ -24,6 +24,10 @@ use crate::{secrets, simulate, traces, welcome};
 #[expect(clippy::cast_possible_truncation, reason = "it is a few hundred")]
 const DEFAULT_MEMORY_MIB: u32 = (DEFAULT_MEMORY >> 20) as u32;
 
+/// The demo's history is the same wherever it is, and of so many days.
+const DEMO_SEED: u64 = 1;
+const DEMO_DAYS: u32 = 14;
+
 /// Builds what is stale, migrates, seeds a small demo on the first start, and serves until Ctrl-C.
 #[derive(Args, Clone, Debug)]
 pub struct Up {
@@ -233,8 +237,8 @@ async fn seed_once(app: &App, credentials: &Path, deployment: &Deployment) -> Re
         admin_email: variable("admin_email"),
         admin_password: variable("admin_password"),
         credentials: credentials.to_owned(),
-        seed: 1,
-        history_days: 14,
+        seed: DEMO_SEED,
+        history_days: DEMO_DAYS,
         every_minutes: 20,
         batch: seed::DEFAULT_BATCH,
         // It is told when the file that says so is gone as well.
@@ -243,6 +247,7 @@ async fn seed_once(app: &App, credentials: &Path, deployment: &Deployment) -> Re
     };
     let summary = seed::run(args).await.context("seeding the demo")?;
     tracing::info!("demo: {summary}");
+    seed::past::move_in(app.state_dir(), deployment.now_ms(), DEMO_SEED, DEMO_DAYS).await?;
     seed::finish::sum_up(&app.base_url(), app.variable("tick_secret").unwrap_or_default(), deployment).await?;
     std::fs::remove_file(unfinished)?;
     Ok(())

@@ -68,6 +68,9 @@ pub struct Args {
     /// The present, milliseconds; the machine's unless it is set.
     #[arg(skip)]
     pub now_ms: Option<i64>,
+    /// Shows no progress.
+    #[arg(skip)]
+    pub is_quiet: bool,
 }
 
 /// What amounts of money are counted in.

@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> Result<Report> {
             key: key.as_ref(),
             moved: Moved { kind: entity.into_str().to_owned(), tables: found.tables_of(entity), ..Moved::default() },
             waiting: Vec::new(),
-            bar: progress_bar(found.records_of(entity), entity.into_str()),
+            bar: progress_bar(args, found.records_of(entity), entity.into_str()),
         };
         for input in &inputs {
             input.each(&found.columns, &|table| found.entity(table) == Some(entity), &mut |_, fields| work.take(fields))?;
@@ -95,7 +95,7 @@ impl Found {
             input.columns(&mut columns)?;
         }
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-        let bar = progress_bar(0, "looking");
+        let bar = progress_bar(args, 0, "looking");
         for input in inputs {
             input.each(&columns, &|_| true, &mut |table, _| {
                 bar.inc(1);
@@ -169,7 +169,10 @@ fn key_of(secrets: &Path) -> Result<Option<String>> {
 }
 
 /// On stderr; hidden if that is no terminal.
-fn progress_bar(length: u64, what: &'static str) -> ProgressBar {
+fn progress_bar(args: &Args, length: u64, what: &'static str) -> ProgressBar {
+    if args.is_quiet {
+        return ProgressBar::hidden();
+    }
     let bar = if length == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(length) };
     let template = if length == 0 { "{msg:>20} {pos}" } else { "{msg:>20} [{bar:40}] {pos}/{len} {eta}" };
     if let Ok(style) = ProgressStyle::with_template(template) {

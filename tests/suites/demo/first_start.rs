@@ -177,13 +177,23 @@ async fn a_first_start_is_ready_with_its_demo_and_its_log_holds_neither_that_nor
     let operator = &secrets.users["operator"];
     let sign_in = http.post(format!("{address}/api/auth/login")).json(&json!({"email": operator.email, "password": operator.password}));
     let signed_in: Value = sign_in.send().await.expect("an answer").json().await.expect("JSON");
-    let asked = http.get(format!("{address}/api/analytics/occupancy?site=city-centre&period=day&by=site"));
-    let asked = asked.bearer_auth(signed_in["access"].as_str().expect("an access token"));
-    let occupancy: Value = asked.send().await.expect("an answer").json().await.expect("JSON");
+    let access = signed_in["access"].as_str().expect("an access token");
+    let look = async |analysis: &str| -> Value {
+        let asked = http.get(format!("{address}/api/analytics/{analysis}")).bearer_auth(access);
+        asked.send().await.expect("an answer").json().await.expect("JSON")
+    };
+    let occupancy = look("occupancy?site=city-centre&period=day&by=site").await;
     let days = occupancy["items"].as_array().expect("items");
     assert!(days.len() >= 14, "{occupancy}");
     let is_whole = |day: &Value| day["known"].as_f64() > Some(179.0) && day["arrivals"].as_i64() > Some(300);
     assert!(days[1..13].iter().all(is_whole), "{occupancy}");
+    let revenue = look("revenue?site=city-centre").await;
+    assert!(revenue["totals"][0]["paid"].as_i64() > Some(1_000_000), "{revenue}");
+    for temple in ["somnath", "dwarka", "ambaji", "pavagadh"] {
+        let footfall = look(&format!("footfall?site={temple}")).await;
+        let came = footfall["items"].as_array().expect("items").iter().filter(|day| day["footfall"].as_i64() > Some(50)).count();
+        assert!(came >= 14, "{footfall}");
+    }
 }
 
 #[cfg(unix)]

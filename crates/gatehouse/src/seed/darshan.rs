@@ -8,7 +8,7 @@ use super::api::{AT_ONCE, Api, Deployment};
 use super::credentials::Credentials;
 
 /// Slots of every day: temple, times, and capacity of each.
-const SLOTS: [(&str, &[&str], i64); 4] = [
+pub(super) const SLOTS: [(&str, &[&str], i64); 4] = [
     (
         "somnath",
         &["06:00-07:00", "07:00-08:00", "08:00-09:00", "09:00-10:00", "12:00-13:00", "16:00-17:00", "18:00-19:00", "20:00-21:00"],

@@ -171,6 +171,21 @@ impl Spot {
         }
     }
 
+    /// Whether people may reserve it.
+    pub fn is_offered(&self) -> bool {
+        self.status() == "in_service"
+    }
+
+    /// What an hour costs, by the site's tariff, minor units.
+    pub fn per_hour(&self) -> i64 {
+        match self.kind() {
+            "ev" => 5_000,
+            "two_wheeler" => 1_000,
+            "vip" => 10_000,
+            _ => 4_000,
+        }
+    }
+
     pub fn body(&self) -> Value {
         json!({
             "spot_id": self.spot_id(), "site": CITY_CENTRE, "zone": self.zone, "kind": self.kind(), "status": self.status(),

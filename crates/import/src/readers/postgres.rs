@@ -3,7 +3,13 @@
 use anyhow::{Context as _, Result};
 use futures::TryStreamExt as _;
 use serde_json::value::RawValue;
-use tokio_postgres::{IsolationLevel, NoTls};
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, IsolationLevel, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+mod server;
+
+use server::Server;
 
 use super::{Sink, Wanted};
 use crate::value::{Fields, Old};
@@ -19,8 +25,7 @@ pub fn each(address: &str, wanted: &Wanted<'_>, sink: &mut Sink<'_>) -> Result<(
 }
 
 async fn read(address: &str, wanted: &Wanted<'_>, sink: &mut Sink<'_>) -> Result<()> {
-    let (mut client, connection) = tokio_postgres::connect(address, NoTls).await.context("cannot connect")?;
-    let connection = tokio::spawn(connection);
+    let (mut client, connection) = connect(&Server::parse(address)?).await.context("cannot connect")?;
     {
         let snapshot = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true).start().await?;
         for table in snapshot.query(TABLES, &[]).await? {
@@ -39,6 +44,20 @@ async fn read(address: &str, wanted: &Wanted<'_>, sink: &mut Sink<'_>) -> Result
     }
     drop(client);
     connection.await?.context("the connection broke")
+}
+
+/// A client, and what becomes of its connection.
+async fn connect(server: &Server) -> Result<(Client, JoinHandle<Result<(), tokio_postgres::Error>>)> {
+    Ok(match &server.tls {
+        Some(authorities) => {
+            let (client, connection) = server.config.connect(MakeRustlsConnect::new(authorities.client_config()?)).await?;
+            (client, tokio::spawn(connection))
+        }
+        None => {
+            let (client, connection) = server.config.connect(NoTls).await?;
+            (client, tokio::spawn(connection))
+        }
+    })
 }
 
 fn quoted(name: &str) -> String {
