@@ -6,6 +6,9 @@ const PAGE = "/console/";
 // A content's hash in the name: such a file never changes.
 const NAMED = /\.[0-9a-f]{12}\.(js|css)$/;
 const AWAY_MS = 4000;
+// What is kept is plain, whatever encoding it came in, and for this origin alone: headers that a request has and the one that kept it had not
+// are no difference. Modules are asked for with an `Origin`, what is kept by its name is not.
+const ANY = { ignoreVary: true };
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(CACHE).then((cache) => cache.add(PAGE)).then(() => self.skipWaiting()));
@@ -26,7 +29,7 @@ self.addEventListener("message", (event) => {
 async function keep(paths) {
   const cache = await caches.open(CACHE);
   for (const path of paths) {
-    if (!(await cache.match(path))) await cache.add(path).catch(() => {});
+    if (!(await cache.match(path, ANY))) await cache.add(path).catch(() => {});
   }
 }
 
@@ -45,14 +48,14 @@ async function fromNetwork(request, kept) {
   try {
     const answer = await fetch(request, { signal: AbortSignal.timeout(AWAY_MS) });
     // The server's own trouble is as good as none: the page that is kept opens.
-    if (answer.status >= 500) return (await cache.match(kept)) ?? answer;
+    if (answer.status >= 500) return (await cache.match(kept, ANY)) ?? answer;
     if (answer.ok) {
       await cache.put(kept, answer.clone());
       if (kept === PAGE) await forgetOld(cache, answer.clone());
     }
     return answer;
   } catch (error) {
-    const known = await cache.match(kept);
+    const known = await cache.match(kept, ANY);
     if (known) return known;
     throw error;
   }
@@ -60,7 +63,7 @@ async function fromNetwork(request, kept) {
 
 async function fromCache(request) {
   const cache = await caches.open(CACHE);
-  const known = await cache.match(request);
+  const known = await cache.match(request, ANY);
   if (known) return known;
   const answer = await fetch(request);
   if (answer.ok) await cache.put(request, answer.clone());
