@@ -23,15 +23,15 @@ export const locale = computed(() => `${language.value}-IN`);
 const FONTS = { hi: ["Noto Sans Devanagari", "अ"], gu: ["Noto Sans Gujarati", "અ"] };
 const FONT_MS = 2000;
 
-function fonts(code) {
+function fonts(code, weights = [400, 600]) {
   const [family, letter] = FONTS[code] ?? [];
   if (!family || !document.fonts) return null;
-  const loads = Promise.all([400, 600].map((weight) => document.fonts.load(`${weight} 1em "${family}"`, letter))).catch(() => {});
+  const loads = Promise.all(weights.map((weight) => document.fonts.load(`${weight} 1em "${family}"`, letter))).catch(() => {});
   return Promise.race([loads, new Promise((done) => setTimeout(done, FONT_MS))]);
 }
 
 /** Loads the letters of all languages, for where their names stand side by side. */
-export const loadLetters = () => Promise.all(LANGUAGES.map(([code]) => fonts(code)));
+export const loadLetters = () => Promise.all(LANGUAGES.map(([code]) => fonts(code, [400])));
 
 /** Shows another language from now on. */
 export async function setLanguage(code) {

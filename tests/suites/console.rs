@@ -21,7 +21,7 @@ struct Fixture {
     app: App,
     place: Place,
     devices: Vec<String>,
-    operator: Client,
+    token: tokio::sync::Mutex<String>,
     email: String,
     password: String,
 }
@@ -34,8 +34,8 @@ impl Fixture {
             devices.push(app.new_device(&place, Some(spot)).await);
         }
         let (email, password) = app.new_user("operator", json!({})).await;
-        let operator = app.login(&email, &password).await;
-        Self { app, place, devices, operator, email, password }
+        let token = app.login(&email, &password).await.token().to_owned().into();
+        Self { app, place, devices, token, email, password }
     }
 
     /// A reading of the device of this index.
@@ -48,9 +48,14 @@ impl Fixture {
 
     /// The operator of the API: wherever the application is by now, and signed in anew when the clock was moved.
     async fn operator(&self) -> Client {
-        let operator = self.app.with_token(self.operator.token());
-        let known = operator.get("/api/users/me").await;
-        if known.status == 200 { operator } else { self.app.login(&self.email, &self.password).await }
+        let mut token = self.token.lock().await;
+        let operator = self.app.with_token(&token);
+        if operator.get("/api/users/me").await.status == 200 {
+            return operator;
+        }
+        let operator = self.app.login(&self.email, &self.password).await;
+        *token = operator.token().to_owned();
+        operator
     }
 
     /// The status of an alert, by the API.
@@ -226,7 +231,7 @@ async fn an_alert_arrives_and_is_acknowledged_and_resolved() {
     // What another operator does is seen here too.
     let id = fixture.alert("warning", "A door stands open").await;
     browser.wait_visible(&format!("#alerts #alert-{id}[data-severity='warning']")).await;
-    fixture.operator.patch(&format!("/api/alerts/{id}/acknowledge"), json!({})).await.expect(200);
+    fixture.operator().await.patch(&format!("/api/alerts/{id}/acknowledge"), json!({})).await.expect(200);
     browser.wait_visible(&format!("#alert-{id}[data-status='acknowledged']")).await;
     browser.assert_no_console_errors().await;
     browser.close().await;

@@ -113,7 +113,7 @@ export default function OverviewPage({ site }) {
     <div class="overview-parts">
       <${Panel} title=${t("Sites")} id="overview-sites" resource=${resource} rows=${8}>${() => html`${slugs.length > 0 && (crowd.status === "failed" ? html`<${Failed} resource=${crowd} what=${t("The crowds could not be loaded.")} />` : html`<${Stale} resource=${crowd} />`)}<ul class="site-cards">${rows.map((row) => html`<${Site} key=${row.site.slug} row=${row} />`)}</ul>`}</${Panel}>
       <div class="columns">
-        ${site && html`<${Summary} />`}
+        ${rows.some((row) => site && row.spots.total > 0) && html`<${Summary} />`}
         <${Panel} title=${html`${t("Needs attention")} ${open.length > 0 && html`<span class="count" data-severity=${open[0].severity}>${open.length}</span>`}`} id="attention" resource=${{ ...heard.value, reload: () => reload("alerts") }} class="alerts-panel"
           actions=${html`<a class="button button-quiet" href=${address(site, "alerts")}>${t("All alerts")}</a>`}>${() => html`<${AlertList} alerts=${open} limit=${MOST_ALERTS} />`}</${Panel}>
       </div>

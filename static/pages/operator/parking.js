@@ -5,7 +5,7 @@ import { t } from "../../lib/i18n.js";
 import { isAdmin, zoneKey } from "../../lib/model.js";
 import { address, route, setQuery } from "../../lib/router.js";
 import { ago } from "../../lib/time.js";
-import { Icon, html } from "../../lib/ui.js";
+import { Icon, html, useEffect } from "../../lib/ui.js";
 import { FloorView, useFloorPlan } from "../../parts/floor-plan.js";
 import { Empty, Fresh, Panel } from "../../parts/panel.js";
 import { Plan } from "../../parts/plan.js";
@@ -46,6 +46,10 @@ export default function ParkingPage({ site }) {
   const devices = [...state.devices.values()];
   const floor = useFloorPlan(site);
   const pick = (id) => setQuery({ spot: id === picked ? "" : id });
+  // Who comes from elsewhere sees the spot that the address names.
+  useEffect(() => {
+    if (spot) document.querySelector(`.bay[data-spot="${CSS.escape(picked)}"]`)?.scrollIntoView({ block: "nearest" });
+  }, [Boolean(spot)]);
   const resource = { ...fresh.value, reload: () => reload("sites", "spots", "devices") };
   const card = (zone) => spot && zoneKey(spot) === zone.key && html`<${SpotCard} spot=${spot} device=${devices.find((device) => device.spot_id === spot.spot_id)} user=${state.user} />`;
   return html`<div class="page parking-page" onKeyDown=${(event) => event.key === "Escape" && picked && setQuery({ spot: "" })}>
