@@ -65,7 +65,7 @@ impl Browser {
 
     /// What the page logged since the last call: errors, warnings, refusals by the content security policy. Answers with an
     /// error status, which the browser logs too, are the server's affair and left out.
-    async fn console_errors(&self) -> Vec<Value> {
+    pub(super) async fn console_errors(&self) -> Vec<Value> {
         let Value::Array(entries) = self.driver_call("se/log", json!({ "type": "browser" })).await else {
             panic!("the log is a list");
         };
