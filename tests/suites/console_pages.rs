@@ -1,71 +1,19 @@
 //! Every page of the console, for every role, at three sizes, by day and by night: judged by axe-core, no wider than the screen, without an
-//! error in the browser's log. With `GATEHOUSE_PICTURES` set to a directory it also makes a picture of each.
+//! error in the browser's log. With `GATEHOUSE_PICTURES` set to a directory it also makes a picture of each, and those of the guide.
 
+#[path = "console/guide.rs"]
+mod guide;
 #[path = "console/world.rs"]
 mod world;
 
 use std::time::Duration;
 
-use gatehouse::seed::{self, Credentials, Deployment};
 use gatehouse_tests::browser::Browser;
 use gatehouse_tests::{App, axe};
 use serde_json::{Value, json};
 use world::{Account, World};
 
 const SIZES: [(u32, u32); 3] = [(1440, 900), (820, 1180), (390, 844)];
-
-/// Of each page of the guide: the name of its picture, its address, and whether it is seen by night.
-type Picture = (&'static str, &'static str, bool);
-
-/// The guide's pictures, by who sees the page and how wide that screen is.
-const GUIDE: [(&str, u32, &[Picture]); 4] = [
-    ("public", 390, &[("sign-in", "account/sign-in", false), ("home", "s/somnath/home", false), ("way", "s/somnath/way", false)]),
-    (
-        "visitor",
-        390,
-        &[
-            ("tickets", "s/somnath/tickets", false),
-            ("book", "s/somnath/book/darshan", false),
-            ("reserve", "s/city-centre/book/parking", false),
-            ("me", "s/somnath/me", true),
-            ("sos", "s/somnath/sos", false),
-        ],
-    ),
-    (
-        "operator",
-        1280,
-        &[
-            ("overview", "s/all/overview", true),
-            ("alerts", "s/city-centre/alerts", false),
-            ("emergencies", "s/somnath/emergencies", true),
-            ("parking", "s/city-centre/parking", false),
-            ("crowd", "s/somnath/crowd", false),
-            ("shuttles", "s/somnath/shuttles", false),
-            ("cameras", "s/city-centre/cameras", true),
-            ("broadcasts", "s/somnath/broadcasts", false),
-            ("arrivals", "s/city-centre/arrivals", false),
-            ("gate", "s/somnath/gate", false),
-            ("devices", "s/city-centre/devices", false),
-            ("device", "s/city-centre/devices/PARK-B1-S005", true),
-            ("history", "s/all/history", false),
-        ],
-    ),
-    (
-        "admin",
-        1280,
-        &[
-            ("setup", "s/all/setup", false),
-            ("sites", "s/city-centre/sites", false),
-            ("slots", "s/somnath/slots", false),
-            ("users", "s/all/users", false),
-            ("resources", "s/all/resources", false),
-            ("integrations", "s/all/integrations", false),
-            ("outbox", "s/all/outbox?state=sent", false),
-            ("audit", "s/all/audit", false),
-            ("system", "s/all/system", true),
-        ],
-    ),
-];
 
 async fn judge(browser: &Browser, world: &World, role: &str, pages: Vec<(String, String)>) {
     for (site, page) in pages {
@@ -139,50 +87,6 @@ async fn the_pages_of_staff_are_in_order() {
     let browser = enter(&world, &world.admin).await;
     judge(&browser, &world, "staff", world.of_staff()).await;
     browser.close().await;
-}
-
-/// What the guide shows: each page once, with the demo's data, in a directory of its own. Not asked for, nothing is done.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_guides_pictures_are_made() {
-    if std::env::var_os("GATEHOUSE_PICTURES").is_none() {
-        return;
-    }
-    let app = App::start().await;
-    let directory = tempfile::tempdir().expect("a directory");
-    let (email, password) = app.admin_credentials();
-    let args = seed::Args {
-        base_url: app.base_url().to_owned(),
-        admin_email: email.to_owned(),
-        admin_password: password.to_owned(),
-        credentials: directory.path().join("demo-credentials.json"),
-        seed: 1,
-        history_days: 7,
-        every_minutes: 30,
-        batch: seed::DEFAULT_BATCH,
-        tick_secret: None,
-        deployment: Deployment { clock: app.clock(), request_id: None },
-    };
-    seed::run(args.clone()).await.expect("seeding");
-    let users = Credentials::load(&args.credentials).expect("the credentials file").users;
-    for (role, width, pictures) in GUIDE {
-        let browser = Browser::start(width, 900).await;
-        browser.resize(width, 900).await;
-        browser.open(&format!("{}/console/account/sign-in", app.base_url())).await;
-        if let Some(user) = users.get(role) {
-            browser.sign_in(&user.email, &user.password).await;
-            browser.wait_visible(".connection[data-state='live']").await;
-        }
-        for (name, address, by_night) in pictures {
-            browser.prefer_at_rest(*by_night).await;
-            browser.open(&format!("{}/console/{address}", app.base_url())).await;
-            browser.wait_visible("main").await;
-            browser.wait_hidden(".skeleton").await;
-            // The feed is open, and what is drawn later is there.
-            tokio::time::sleep(Duration::from_secs(2)).await;
-            browser.save_screenshot(&format!("console-{name}")).await;
-        }
-        browser.close().await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
