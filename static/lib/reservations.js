@@ -1,9 +1,7 @@
 // What reservations mean to a reader: periods, money, states, what can be done next. No elements, no network.
 
 import { locale } from "./i18n.js";
-import { dateAt, formatter, fromField, time, toField, zoneMark } from "./time.js";
-
-export { fromField, toField };
+import { dateAt, formatter, fromField, time, zoneMark } from "./time.js";
 
 const QUARTER_MS = 15 * 60_000;
 const HOUR_MS = 3_600_000;

@@ -152,4 +152,5 @@ export default {
   "Payments not settled": "Payments not settled", "Alerts open": "Alerts open", "Waiting": "Waiting", "Versions": "Versions", "Database schema": "Database schema", "All figures": "All figures",
   "Delete this slot": "Delete this slot", "Add {slot}": "Add {slot}", "{n} bookings per person": "{n} bookings per person", "Emergencies waiting": "Emergencies waiting", "Critical and warning alerts": "Critical and warning alerts",
   "People in temples": "People in temples", "Free spots": "Free spots", "Devices offline": "Devices offline", "Altogether": "Altogether",
+  "Nothing yet": "Nothing yet", "Reservation": "Reservation",
 };

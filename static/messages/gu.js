@@ -146,4 +146,5 @@ export default {
   "Payments not settled": "ચૂકવણી જે પૂરી નથી", "Alerts open": "ખુલ્લી ચેતવણીઓ", "Waiting": "રાહ જોતાં", "Versions": "આવૃત્તિ", "Database schema": "ડેટાબેઝ માળખું", "All figures": "બધા આંકડા",
   "Delete this slot": "આ સ્લોટ કાઢો", "Add {slot}": "{slot} ઉમેરો", "{n} bookings per person": "વ્યક્તિ દીઠ {n} બુકિંગ", "Emergencies waiting": "રાહ જોતી કટોકટી", "Critical and warning alerts": "ગંભીર અને ચેતવણીવાળા એલર્ટ",
   "People in temples": "મંદિરોમાં લોકો", "Free spots": "ખાલી જગ્યાઓ", "Devices offline": "ઑફલાઇન ઉપકરણ", "Altogether": "કુલ મળીને",
+  "Nothing yet": "હજી કંઈ નહીં", "Reservation": "આરક્ષણ",
 };

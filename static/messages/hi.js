@@ -150,4 +150,5 @@ export default {
   "Payments not settled": "भुगतान जो पूरे नहीं हुए", "Alerts open": "खुली चेतावनियाँ", "Waiting": "प्रतीक्षा में", "Versions": "संस्करण", "Database schema": "डेटाबेस ढाँचा", "All figures": "सभी आँकड़े",
   "Delete this slot": "यह स्लॉट हटाएँ", "Add {slot}": "{slot} जोड़ें", "{n} bookings per person": "प्रति व्यक्ति {n} बुकिंग", "Emergencies waiting": "प्रतीक्षा में आपात मामले", "Critical and warning alerts": "गंभीर और चेतावनी वाले अलर्ट",
   "People in temples": "मंदिरों में लोग", "Free spots": "खाली जगहें", "Devices offline": "ऑफ़लाइन उपकरण", "Altogether": "कुल मिलाकर",
+  "Nothing yet": "अभी कुछ नहीं", "Reservation": "आरक्षण",
 };

@@ -2,8 +2,9 @@
 
 import { KINDS } from "../lib/format.js";
 import { plural, t } from "../lib/i18n.js";
-import { fromField, money, nextPeriod, periodProblem, toField } from "../lib/reservations.js";
+import { money, nextPeriod, periodProblem } from "../lib/reservations.js";
 import { useResource } from "../lib/resource.js";
+import { fromField, toField } from "../lib/time.js";
 import { announce, html, useEffect, useRef, useState } from "../lib/ui.js";
 import { serverNow, useStore } from "../state/live.js";
 import { api, user } from "../state/session.js";

@@ -6,6 +6,8 @@ import { html, signal, useEffect, useState } from "../lib/ui.js";
 
 const THEME = "gatehouse.theme";
 const CONTRAST = "gatehouse.contrast";
+// The letters of other languages are no part of what a page is first loaded with.
+const LETTERS_MS = 2000;
 const LATIN = { en: "English", hi: "Hindi", gu: "Gujarati" };
 
 /** `auto`, `light` or `dark`. */
@@ -37,7 +39,8 @@ export function LanguagePicker() {
   const [ready, setReady] = useState(false);
   // What is drawn before its letters are there stays boxes in some browsers.
   useEffect(() => {
-    loadLetters().then(() => setReady(true), () => setReady(true));
+    const timer = setTimeout(() => loadLetters().then(() => setReady(true), () => setReady(true)), LETTERS_MS);
+    return () => clearTimeout(timer);
   }, []);
   return html`<div class="languages" role="group" aria-label=${t("Language")}>${LANGUAGES.map(([code, name]) => html`<button type="button" key=${code} lang=${code} class="chip"
     aria-pressed=${language.value === code} onClick=${() => setLanguage(code)}>${ready ? name : LATIN[code]}</button>`)}</div>`;

@@ -157,3 +157,20 @@ async fn a_reload_asks_for_no_asset_again() {
     assert!(again.is_empty(), "{again:?}");
     browser.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_load_is_small() {
+    let app = App::start().await;
+    for (page, there) in [("account/sign-in", "#email"), ("s/somnath/home", "#crowd-now li"), ("s/somnath/crowd", ".crowd-zone")] {
+        // One that was never here.
+        let browser = Browser::start(390, 844).await;
+        browser.open(&format!("{}/console/{page}", app.base_url())).await;
+        browser.wait_visible(there).await;
+        let asked = "const all = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]; \
+            return [all.reduce((sum, one) => sum + one.transferSize, 0), ...all.map((one) => one.name)]";
+        let asked = browser.execute(asked).await;
+        let requests = asked.as_array().expect("a list").len() - 1;
+        assert!(requests <= 20 && asked[0].as_i64().is_some_and(|bytes| bytes <= 90_000), "{page}: {requests} requests: {asked:#}");
+        browser.close().await;
+    }
+}

@@ -8,6 +8,7 @@ import { address } from "../../lib/router.js";
 import { time } from "../../lib/time.js";
 import { Icon, html } from "../../lib/ui.js";
 import { concerns, inForce } from "../../parts/banner.js";
+import { FreeSpots } from "../../parts/free-spots.js";
 import { Level, RANK } from "../../parts/levels.js";
 import { Card, Empty, Panel } from "../../parts/panel.js";
 import { sitesResource } from "../../parts/site-tabs.js";
@@ -15,7 +16,6 @@ import { Ticket } from "../../parts/ticket.js";
 import { isAhead, useBookings } from "../../state/bookings.js";
 import { freshnessOf, reload, serverNow, store, useNow, useStore } from "../../state/live.js";
 import { api, user } from "../../state/session.js";
-import { FreeSpots } from "./way.js";
 
 const CROWD_EVERY_MS = 60_000;
 const announced = freshnessOf("broadcasts");

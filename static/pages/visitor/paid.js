@@ -29,8 +29,8 @@ export default function PaidPage({ detail }) {
     return html`<div class="panel-body">
       <p class="big row"><${Icon} name=${paid ? "check" : cancelled ? "close" : "refresh"} /> ${paid ? t("Paid. Your spot is yours.") : cancelled ? t("You did not pay. The spot is held a little longer.") : t("The payment is being confirmed…")}</p>
       <dl class="facts pass"><div><dt>${t("Spot")}</dt><dd class="big">${one.spot_id}</dd></div><div><dt>${t("Time")}</dt><dd>${period(one, site?.time_zone)}</dd></div><div><dt>${t("Site")}</dt><dd>${site?.name ?? one.site}</dd></div>
-        <div><dt>${t("Number plate")}</dt><dd class="plate">${one.vehicle_plate}</dd></div><div><dt>${t("Paid")}</dt><dd>${money(one.paid ?? 0, one.currency)}</dd></div>
-        <div><dt>${t("State")}</dt><dd>${t(reservationState(one, serverNow()))}</dd></div><div><dt>${t("Receipt")}</dt><dd><code>${one.id}</code></dd></div></dl>
+        <div><dt>${t("Number plate")}</dt><dd class="plate">${one.vehicle_plate}</dd></div><div><dt>${t("Paid")}</dt><dd>${one.paid > 0 ? money(one.paid, one.currency) : t("Nothing yet")}</dd></div>
+        <div><dt>${t("State")}</dt><dd>${t(reservationState(one, serverNow()))}</dd></div><div><dt>${paid ? t("Receipt") : t("Reservation")}</dt><dd><code>${one.id}</code></dd></div></dl>
       <div class="form-buttons"><button type="button" class="button" onClick=${() => print()}><${Icon} name="print" /> ${t("Print")}</button><a class="button button-main" href=${address(store.state.site, "tickets")}>${t("To my tickets")}</a></div>
     </div>`;
   }}</${Panel}></div>`;
