@@ -40,8 +40,10 @@ function sheets(names) {
 
 /** The page that is shown: another is not asked for any more. */
 let wantedKey = "";
+let retryTimer = 0;
 
 async function loadPage(page, failures = 0) {
+  clearTimeout(retryTimer);
   if (loaded.value.get(page.key)?.component) return;
   const put = (entry) => {
     loaded.value = new Map(loaded.value).set(page.key, entry);
@@ -51,7 +53,8 @@ async function loadPage(page, failures = 0) {
     put({ component: module.default });
   } catch (error) {
     put({ error });
-    setTimeout(() => page.key === wantedKey && loadPage(page, failures + 1), backoff(failures + 1));
+    clearTimeout(retryTimer);
+    retryTimer = setTimeout(() => page.key === wantedKey && loadPage(page, failures + 1), backoff(failures + 1));
   }
 }
 

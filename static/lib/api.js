@@ -129,20 +129,20 @@ export function createApi({ onExpired, onElsewhere }) {
     localStorage.removeItem(HINT);
   }
 
-  function refresh(within) {
-    refreshing ??= exchange(within).finally(() => {
+  function refresh() {
+    refreshing ??= exchange().finally(() => {
       refreshing = null;
     });
     return refreshing;
   }
 
-  async function exchange(within) {
+  async function exchange() {
     const mine = session;
     await alone(async () => {
       // While this tab waited its turn, another may have done it.
       if (access && Date.now() < expiresAt) return;
       try {
-        const answer = await send("POST", "/api/auth/refresh", undefined, null, { withCookie: true, within });
+        const answer = await send("POST", "/api/auth/refresh", undefined, null, { withCookie: true });
         if (mine === session) keep(answer);
       } catch (error) {
         // Only a refusal ends the session; a server that is away or busy does not.
@@ -219,7 +219,8 @@ export function createApi({ onExpired, onElsewhere }) {
     async resume() {
       if (localStorage.getItem(HINT) === null) return null;
       try {
-        await refresh(RESUME_MS);
+        // Not cut off: an answer that comes later still brings the next cookie, without which the session would be taken for stolen.
+        await Promise.race([refresh(), new Promise((_, fail) => setTimeout(() => fail(new ApiError(0, null, 0, true)), RESUME_MS))]);
       } catch (error) {
         if (error.isEnd) forget();
         // The server is away: whoever was here before goes on with what is kept on this machine.

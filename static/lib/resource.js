@@ -6,7 +6,7 @@ import { computed, signal, useEffect, useRef, useState } from "./ui.js";
 const SLOWEST_MS = 30_000;
 const LATER_MS = 300;
 // An answer that takes longer than this is late: what is shown is older than it should be.
-const LATE_MS = 8000;
+export const LATE_MS = 8000;
 
 /** How fresh each panel on the screen is, by a number of its own. */
 const panels = signal(new Map());

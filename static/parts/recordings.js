@@ -52,6 +52,7 @@ function Player({ recording, zone, at, onClose }) {
   const [state, setState] = useState({ number: null, url: null, error: null });
   const address = useRef(null);
   const turn = useRef(0);
+  const video = useRef(null);
   const end = (span) => time(span.start) + span.duration_ms;
   const play = async (number) => {
     turn.current += 1;
@@ -67,19 +68,22 @@ function Player({ recording, zone, at, onClose }) {
       if (mine === turn.current) setState({ number, url: null, error });
     }
   };
+  const shown = spans.find((span) => span.number === state.number);
+  const offset = () => (shown && at !== null ? Math.max(0, (at - time(shown.start)) / 1000) : 0);
   const wanted = at === null ? null : (spans.find((span) => end(span) > at) ?? spans.at(-1))?.number ?? null;
   useEffect(() => {
-    if (wanted !== null) play(wanted);
+    if (wanted === null) return;
+    // Within the stretch that is there, only the moment changes.
+    if (wanted === state.number && state.url && video.current) video.current.currentTime = offset();
+    else play(wanted);
   }, [wanted, at]);
   useEffect(() => () => {
     turn.current += 1;
     if (address.current) URL.revokeObjectURL(address.current);
   }, []);
-  const shown = spans.find((span) => span.number === state.number);
   const next = spans.find((span) => span.number === state.number + 1);
   const seek = (event) => {
-    const offset = shown && at !== null ? (at - time(shown.start)) / 1000 : 0;
-    if (offset > 0 && offset < event.target.duration) event.target.currentTime = offset;
+    if (offset() > 0 && offset() < event.target.duration) event.target.currentTime = offset();
   };
   const keep = async (span) => {
     try {
@@ -90,7 +94,7 @@ function Player({ recording, zone, at, onClose }) {
   };
   return html`<div class="panel-body player" id="player" tabindex="-1"><div class="row"><strong class="grow">${recording.name} · ${shortMoment(time(recording.start_time), zone)}</strong><button type="button" class="button button-quiet" aria-label=${t("Close")} onClick=${onClose}><${Icon} name="close" /></button></div>
     <${Fresh} resource=${resource} rows=${2}>${() => html`
-      ${state.url && html`<video class="recording" controls autoplay src=${state.url} onLoadedMetadata=${seek} onEnded=${() => next && play(next.number)} aria-label=${t("Recording")}></video>`}
+      ${state.url && html`<video class="recording" ref=${video} controls autoplay src=${state.url} onLoadedMetadata=${seek} onEnded=${() => next && play(next.number)} aria-label=${t("Recording")}></video>`}
       ${state.number !== null && !state.url && !state.error && html`<p class="hint" role="status">${t("The stretch is being loaded…")}</p>`}
       ${state.error && html`<p class="form-error" role="alert">${explained(state.error)} <button type="button" class="link" onClick=${() => play(state.number)}>${t("Try again")}</button></p>`}
       <div class="chips" role="group" aria-label=${t("Stretches of the recording")}>${spans.map((span) => html`<button type="button" class="chip" key=${span.number} aria-pressed=${span.number === state.number} onClick=${() => play(span.number)}><${Icon} name="play" />${clock(time(span.start), zone)}–${clock(end(span), zone)}</button>`)}</div>
@@ -105,11 +109,15 @@ export function Recordings({ camera, day, zone, picked, canProtect }) {
   const [shown, setShown] = useState(null);
   const within = (one) => picked !== null && time(one.start_time) <= picked && (time(one.end_time) ?? serverNow()) >= picked;
   useEffect(() => {
-    const one = picked !== null && resource.data?.find(within);
-    if (!one) return;
+    if (picked === null || !resource.data) return;
+    const one = resource.data.find(within);
+    if (!one) {
+      toast({ title: t("There is nothing of it to play.") });
+      return;
+    }
     setShown({ recording: one, at: picked });
     lead("player");
-  }, [picked]);
+  }, [picked, resource.data !== null]);
   const fetchAll = async (one) => {
     try {
       const { spans } = await api.get(`${API}/recordings/${one.id}/`);

@@ -11,7 +11,7 @@ import { connection, liveAt, useNow, useStore } from "../state/live.js";
 import { signOut, user } from "../state/session.js";
 import { Banners } from "./banner.js";
 import { openSearch } from "./search.js";
-import { Wall } from "./wall.js";
+import { WallScreen } from "./wall.js";
 
 const ON_THE_BAR = 5;
 
@@ -154,6 +154,6 @@ export function Shell({ page, children }) {
       <main class="slot" id="main" tabindex="-1" ref=${main}>${children}</main>
     </div>
     ${!isWall && !page?.bare && html`<${Bar} pages=${pages} />`}
-    ${isWall ? html`<${Wall} />` : html`<${Sos} page=${page?.key} />`}
+    ${isWall ? html`<${WallScreen} />` : html`<${Sos} page=${page?.key} />`}
   </div>`;
 }

@@ -9,7 +9,7 @@ const SHOWN_MS = 3000;
 const leaveWall = () => setQuery({ wall: "" });
 
 /** What a wall has in place of navigation. */
-export function Wall() {
+export function WallScreen() {
   const [touched, setTouched] = useState(false);
   useEffect(() => {
     let lock = null;

@@ -2,7 +2,7 @@
 
 import { createFeed } from "../lib/feed.js";
 import { isOperator, takeAlert, takeNewer } from "../lib/model.js";
-import { backoff, setEvents } from "../lib/resource.js";
+import { LATE_MS, backoff, setEvents } from "../lib/resource.js";
 import { time } from "../lib/time.js";
 import { computed, signal, useEffect, useState } from "../lib/ui.js";
 import { createHub } from "./hub.js";
@@ -15,8 +15,6 @@ const FEED_LATE_MS = 1500;
 // Who is not signed in has no feed: what is public is asked for now and then.
 const PUBLIC_MS = 30_000;
 const SKEW_KEY = "gatehouse.skew";
-// An answer that takes longer than this is late: what is shown is older than it should be.
-const LATE_MS = 8000;
 
 /** The skew that was seen last on this machine: a gate that is opened without a network judges by it. */
 const keptSkew = () => Number(localStorage.getItem(SKEW_KEY)) || 0;

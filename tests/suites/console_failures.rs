@@ -130,3 +130,28 @@ async fn the_pages_of_staff_survive_a_failing_server() {
     walk(&browser, &world, world.of_staff(), Some(&world.admin)).await;
     browser.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_feed_is_read_however_it_is_cut() {
+    let world = World::create().await;
+    let browser = start(&world, None).await;
+    let script = r#"return import('/console/lib/feed.js').then(({ createReader }) => {
+        const text = ': hello\nid: 7\nevent: alert\ndata: {"a": 1}\ndata: {"b": "ä"}\n\nid:8\r\nevent:spot\r\ndata:x\r\n\r\n: still here\n\ndata: half';
+        const read = (...parts) => {
+            const blocks = [];
+            const reader = createReader((block) => blocks.push(block));
+            parts.forEach((part) => reader.take(part));
+            return JSON.stringify(blocks);
+        };
+        const whole = read(text);
+        const other = [...text].map((_, at) => at).filter((at) => read(text.slice(0, at), text.slice(at)) !== whole || read(...text) !== whole);
+        return [JSON.parse(whole), other];
+    })"#;
+    let blocks = json!([
+        { "event": "alert", "data": "{\"a\": 1}\n{\"b\": \"ä\"}", "id": "7" },
+        { "event": "spot", "data": "x", "id": "8" },
+        { "event": "message", "data": "", "id": null },
+    ]);
+    assert_eq!(browser.execute(script).await, json!([blocks, []]));
+    browser.close().await;
+}

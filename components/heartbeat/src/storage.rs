@@ -134,9 +134,10 @@ fn measure(name: &str) -> Size {
     match Database.fetch_optional::<Size>(MEASURE, params![name]) {
         Ok(size) => size.unwrap_or(Size { row_count: 0, bytes: 0 }),
         Err(problem) => {
-            // A database without `dbstat` tells no sizes: it is asked again in an hour.
+            // A database without `dbstat` tells no sizes, which is no fault: it is asked again in an hour.
             let cause = problem.cause().unwrap_or(problem.detail());
-            host::log("debug", "the size of a table is not known", json!({ "table": name, "cause": cause }));
+            let level = if cause.contains("dbstat") { "debug" } else { "warn" };
+            host::log(level, "the size of a table is not known", json!({ "table": name, "cause": cause }));
             Size { row_count: -1, bytes: 0 }
         }
     }

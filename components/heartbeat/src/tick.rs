@@ -83,13 +83,21 @@ pub async fn tick(_: Trusted) -> Answer<(Extension<Quiet>, Json<Summary>)> {
 pub async fn event(timestamp: u64) -> Result<(), Problem> {
     let is_run = is_scheduled_run(timestamp);
     let run = if is_run { scheduled_run().await } else { Ok(()) };
+    let urgent = watch_urgent().await;
+    let storage = if is_run { storage::run(host::now_ms()).map(drop) } else { Ok(()) };
+    // The first that failed is the event's answer; the others are told here.
+    let failed: Vec<Problem> = [run, urgent, storage].into_iter().filter_map(Result::err).collect();
+    for problem in failed.iter().skip(1) {
+        host::log("error", "a part of the scheduled event failed", json!({ "cause": problem.cause().unwrap_or(problem.detail()) }));
+    }
+    failed.into_iter().next().map_or(Ok(()), Err)
+}
+
+async fn watch_urgent() -> Result<(), Problem> {
     if urgent_watch::is_needed()? {
         urgent_watch::stay(&Settings::load().await?).await?;
     }
-    if is_run {
-        storage::run(host::now_ms())?;
-    }
-    run
+    Ok(())
 }
 
 /// Events may be told with a second or two of delay.

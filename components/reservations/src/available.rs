@@ -16,7 +16,8 @@ pub const FREE: &str = kit::spot_is_unclaimed!(spot: "s.spot_id", from: "?3", to
 
 /// The order, for `order by`: first the spot that leaves the least time unused around the stay, no more than a day on either side, so that
 /// long gaps stay whole; of equals the first in the order of the plan. Those that keep a spot do not overlap: the last that is over before the
-/// stay is the last that has begun, and the first after it the first that begins.
+/// stay is the last that has begun, and the first after it the first that begins. Between a hold's end and the run that removes it, it may
+/// overlap another: the fit is a little worse then, and nothing else.
 pub const BEST_FIRST: &str = formatcp!(
     "min({MAX_GAP_MS}, ?3 - coalesce((
         select r.ends_at from reservations r indexed by reservations_live_by_spot

@@ -2,7 +2,7 @@
 
 use const_format::{concatcp, formatcp};
 use domain::allowance::WINDOW_MS;
-use domain::reservation::{HOLD_MS, IMMEDIATE_START_MS, MAX_HOLDS, Status};
+use domain::reservation::{HOLD_MS, IMMEDIATE_START_MS, MAX_HOLDS, MAX_STAY_MS, Status};
 use domain::time::{AHEAD_TOLERANCE_MS, MINUTE_MS};
 use kit::allowance::Allowance;
 use kit::db::{Database, DbError, Fetch as _, Value};
@@ -92,8 +92,11 @@ const OFFERED_KIND: &str = formatcp!("select 1 from {THE_KIND} limit 1");
 // tried, so that few are.
 const AS_ASKED: &str = formatcp!("select s.spot_id, max(?3, iif(s.is_occupied, ?5 + {IMMEDIATE_START_MS} + 1, 0)) as at from ");
 const WHEN_ANOTHER_ENDS: &str = "select s.spot_id, c.ends_at from spot_claims c, ";
+// What is not over by then began no longer before than a stay may last: so it is found among those that are live.
 const FIRST_FREE: &str = concatcp!(
-    "and c.spot_id = s.spot_id and c.ends_at > ?3 and c.expires_at > ?5 and c.reservation_no <> ?6 order by 2 limit 2000) m where ",
+    "and c.spot_id = s.spot_id and c.ends_at > ?3 and c.starts_at > ?3 - ",
+    MAX_STAY_MS,
+    " and c.expires_at > ?5 and c.reservation_no <> ?6 order by 2 limit 2000) m where ",
     kit::spot_is_unclaimed!(spot: "m.spot_id", from: "m.at", to: "m.at + ?4", now: "?5", except: "?6"),
     " limit 1"
 );

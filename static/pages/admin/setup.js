@@ -53,7 +53,10 @@ export default function SetupPage({ site: slug }) {
   const { query } = route.value;
   const site = state.sites.find((one) => one.slug === slug);
   const zone = query.get("zone") ?? "";
-  const step = site ? Math.min(STEPS.length - 1, Number(query.get("step")) || 0) : 0;
+  // Whatever the address says: without a site there is the first step alone, without a zone none that is about one.
+  const asked = Math.min(STEPS.length - 1, Math.max(0, Math.trunc(Number(query.get("step"))) || 0));
+  const isLast = asked === STEPS.length - 1;
+  const step = !site ? 0 : zone || isLast ? asked : Math.min(asked, 1);
   const to = (next, ofSite = slug, ofZone = zone) => go(address(ofSite, "setup", null, { step: next, zone: ofZone }));
   const makeSite = async (body) => {
     const made = await api.post("/api/sites", body);

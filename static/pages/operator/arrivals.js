@@ -14,7 +14,7 @@ import { freshnessOf, reload, serverNow, useStore } from "../../state/live.js";
 import { api } from "../../state/session.js";
 
 const REFRESH_MS = 20_000;
-// Fewer letters name no plate.
+// Shorter ones are typed on the way to a longer one.
 const PLATE_LETTERS = 6;
 const places = freshnessOf("sites", "spots");
 const OVER = ["completed", "cancelled", "expired", "no_show"];

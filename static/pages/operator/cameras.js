@@ -22,7 +22,7 @@ function Online({ camera }) {
   return html`<span class="tag" data-tone=${camera.is_online === false ? "critical" : camera.is_online ? "good" : undefined}>${camera.is_online === false ? t("Offline") : camera.is_online ? t("Online") : t("Not known")}</span>`;
 }
 
-function Wall({ site }) {
+function CameraWall({ site }) {
   const resource = useResource(() => api.all(`${API}/cameras/?limit=200${site ? `&site=${encodeURIComponent(site)}` : ""}`, 400), [site], { every: EVERY_MS });
   const { query } = route.value;
   const columns = query.get("columns") ?? "3";
@@ -64,5 +64,5 @@ function Camera({ id }) {
 
 /** The page: the wall, or the camera that the address names. */
 export default function CamerasPage({ site, detail }) {
-  return detail ? html`<${Camera} id=${detail} />` : html`<${Wall} site=${site} />`;
+  return detail ? html`<${Camera} id=${detail} />` : html`<${CameraWall} site=${site} />`;
 }

@@ -6,6 +6,7 @@ import { useResource } from "../../lib/resource.js";
 import { address, route } from "../../lib/router.js";
 import { Icon, html } from "../../lib/ui.js";
 import { Empty, Panel } from "../../parts/panel.js";
+import { printPage } from "../../parts/print.js";
 import { serverNow, store } from "../../state/live.js";
 import { api } from "../../state/session.js";
 
@@ -31,7 +32,7 @@ export default function PaidPage({ detail }) {
       <dl class="facts pass"><div><dt>${t("Spot")}</dt><dd class="big">${one.spot_id}</dd></div><div><dt>${t("Time")}</dt><dd>${period(one, site?.time_zone)}</dd></div><div><dt>${t("Site")}</dt><dd>${site?.name ?? one.site}</dd></div>
         <div><dt>${t("Number plate")}</dt><dd class="plate">${one.vehicle_plate}</dd></div><div><dt>${t("Paid")}</dt><dd>${one.paid > 0 ? money(one.paid, one.currency) : t("Nothing yet")}</dd></div>
         <div><dt>${t("State")}</dt><dd>${t(reservationState(one, serverNow()))}</dd></div><div><dt>${paid ? t("Receipt") : t("Reservation")}</dt><dd><code>${one.id}</code></dd></div></dl>
-      <div class="form-buttons"><button type="button" class="button" onClick=${() => print()}><${Icon} name="print" /> ${t("Print")}</button><a class="button button-main" href=${address(store.state.site, "tickets")}>${t("To my tickets")}</a></div>
+      <div class="form-buttons"><button type="button" class="button" onClick=${printPage}><${Icon} name="print" /> ${t("Print")}</button><a class="button button-main" href=${address(store.state.site, "tickets")}>${t("To my tickets")}</a></div>
     </div>`;
   }}</${Panel}></div>`;
 }

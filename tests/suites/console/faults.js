@@ -3,7 +3,7 @@
 {
   const [send, later, often] = [window.fetch, window.setTimeout, window.setInterval];
   const HURRY = 10;
-  // Beyond this it is no waiting, but what a line that is silent is known by.
+  // From here on it is no waiting, but what a line that is silent is known by: `SILENT_MS` of static/lib/feed.js, which must not be less.
   const PATIENCE = 40_000;
   const streams = new Set();
   const fault = () => sessionStorage.getItem("fault") ?? "";

@@ -4,7 +4,13 @@ use gatehouse_tests::{App, Place};
 use serde_json::json;
 
 /// A piece of a statement, and the index that finds those rows that are wanted.
-const FOUND_BY: [(&str, &str); 2] = [(" and m.topic = ?", "messages_by_topic"), ("reserved_stays r", "reservations_arriving")];
+const FOUND_BY: [(&str, &str); 5] = [
+    (" and m.topic = ?", "messages_by_topic"),
+    ("reserved_stays r", "reservations_arriving"),
+    ("from spot_claims c where c.spot_id = s.spot_id", "reservations_live_by_spot (spot_id=? AND starts_at<"),
+    ("from spot_claims c where c.spot_id = s.spot_id", "reservations_extended (spot_id=? AND starts_at<"),
+    ("select s.spot_id, c.ends_at from spot_claims c", "reservations_live_by_spot (spot_id=? AND starts_at>"),
+];
 
 /// Asks for what is found by them.
 pub async fn ask(app: &App, place: &Place) {
@@ -16,7 +22,15 @@ pub async fn ask(app: &App, place: &Place) {
     let free_of_charge = json!({"tariff": {"currency": "INR", "per_hour": 0}});
     admin.patch(&format!("/api/sites/{}", place.site), free_of_charge).await.expect(200);
     let body = json!({"spot_id": place.spots[1], "start": app.time(180_000), "end": app.time(183_600), "vehicle_plate": "GJ01AB1234"});
-    app.visitor().await.post("/api/reservations", body).await.expect(201);
+    let visitor = app.visitor().await;
+    visitor.post("/api/reservations", body.clone()).await.expect(201);
+    // When one as long could begin.
+    visitor.post("/api/reservations", body.clone()).await.expect_problem(409);
+    let mut any = body;
+    any["site"] = json!(place.site);
+    any.as_object_mut().expect("an object").remove("spot_id");
+    visitor.post("/api/reservations", any.clone()).await.expect(201);
+    visitor.post("/api/reservations", any).await.expect_problem(409);
 }
 
 /// Checks that each statement with such a piece is run by the index.

@@ -18,11 +18,15 @@ pub(crate) async fn sum_up(base_url: &str, tick_secret: &str, deployment: &Deplo
     for _ in 0..MOST_RUNS {
         let run = http.post(&url).header("x-tick-secret", tick_secret).send().await.and_then(reqwest::Response::error_for_status);
         let done: Value = run.context("summing up the history")?.json().await.context("summing up the history")?;
-        if DONE_BY_RUN.iter().all(|name| done[name] == 0) {
-            break;
+        let mut is_done = true;
+        for name in DONE_BY_RUN {
+            is_done &= done[name].as_i64().with_context(|| format!("a run of telemetry does not say `{name}`"))? == 0;
+        }
+        if is_done {
+            return Ok(());
         }
     }
-    Ok(())
+    anyhow::bail!("the history is not summed up after {MOST_RUNS} runs")
 }
 
 /// Tells the deployment that its demo is whole.

@@ -62,7 +62,7 @@ impl History {
     }
 
     /// The readings of one day except those of [`History::newest`], as the bodies of bulk requests. In the order of time, so that few of them are
-    /// changes of the parking log: each one is that has nothing before it.
+    /// changes of the parking log: sent backwards, each would be older than all that the log has, and so a change.
     pub fn bodies(&self, day: i64) -> impl Iterator<Item = Vec<Reading>> + use<> {
         let newest: std::collections::HashSet<_> =
             self.newest().into_iter().map(|reading| (reading.device_code, reading.timestamp)).collect();

@@ -13,7 +13,8 @@ const LOTS: [(&str, f64); 2] = [("City Centre", 180.0), ("Station Road", 90.0)];
 /// From one count of a lot to its next.
 const STEP_MS: i64 = 2 * HOUR_MS;
 
-/// Sends a count of each lot for every two hours of the history, the latest first: the others are late data. Returns how many were new.
+/// Sends a count of each lot for every two hours of the history, the latest first, which is what is shown; those
+/// before it are stored as late ones. Returns how many were new.
 pub(super) async fn send_counts(admin: &Api, history: &History) -> anyhow::Result<usize> {
     let path = "/api/parking-data/add/";
     let mut created = 0;

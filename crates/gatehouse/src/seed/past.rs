@@ -101,7 +101,7 @@ fn parking(now_ms: i64, seed: u64, days: u32) -> Dumps {
     for (day, date, midnight) in days_before(now_ms, days) {
         let mut dice = dice(seed, "parking", day);
         for number in 0..STAYS_A_DAY {
-            // A spot of its own each: seven is no divisor of how many there are.
+            // A spot of its own each: seven and how many there are have no divisor in common, and a day has fewer stays than spots.
             let at = usize::try_from((day * 31 + number * 7).rem_euclid(spots.len() as i64)).unwrap_or_default();
             let Some(spot) = spots.get(at) else { continue };
             let person = dice.usize(0..PEOPLE.len());

@@ -176,9 +176,16 @@ impl Database {
         let database = self.clone();
         let reading = tokio::task::spawn_blocking(move || {
             let reader = database.readers.acquire(|| database.connect())?;
-            let outcome = statement::run(&reader, &sql, &parameters);
-            database.readers.release(reader);
-            outcome
+            let retry = BusyRetry::new();
+            loop {
+                match statement::run(&reader, &sql, &parameters) {
+                    Err(error) if is_busy(&error) && retry.wait_blocking() => {}
+                    outcome => {
+                        database.readers.release(reader);
+                        return outcome;
+                    }
+                }
+            }
         });
         reading.await.map_or_else(|_| Err(Error::Io("the reading has ended".to_owned())), |outcome| outcome.map_err(Error::from))
     }
