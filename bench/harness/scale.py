@@ -31,7 +31,7 @@ ROLL_UP_SECONDS = 400
 READING_BYTES, RESERVATION_BYTES = 200, 900
 
 # What goes on beside the reads, so that they are made anew and not told from what was kept.
-CHANGES = {"overview": "reservations", "available": "reservations", "crowd": "counts"}
+CHANGES = {"overview": "reservations", "available": "reservations", "ahead": "reservations", "crowd": "counts"}
 
 Size = namedtuple("Size", "label readings reservations")
 
@@ -52,16 +52,21 @@ def buckets(width, days):
     return " ".join(f"/api/telemetry/?device={device}&bucket={width}&{span}&limit=500" for device in history.MEASURING)
 
 
+def available(days):
+    """The path of the spots that are free for half an hour in so many days."""
+    start = NOW_MS + days * DAY_MS
+    return f"/api/spots/available?site={SITE}&from={rfc3339(start)}&to={rfc3339(start + 1_800_000)}&limit=50"
+
+
 def rows():
     wanted = {row.name: row for row in ROWS}
-    tomorrow = NOW_MS + DAY_MS
-    stay = f"from={rfc3339(tomorrow)}&to={rfc3339(tomorrow + 1_800_000)}"
     return [
         wanted["single"]._replace(label="single durable ingest"),
         wanted["overview"]._replace(label="overview"),
         Row("day", "a device's day by the hour", "get", buckets("1h", 1)),
         Row("month", "a device's month by the day", "get", buckets("1d", 30)),
-        Row("available", "spots available for half an hour tomorrow", "get", f"/api/spots/available?site={SITE}&{stay}&limit=50"),
+        Row("available", "spots available for half an hour tomorrow", "get", available(1)),
+        Row("ahead", "spots available for half an hour in ten days", "get", available(10)),
         wanted["crowd"]._replace(label="crowd of a temple now"),
     ]
 
