@@ -30,7 +30,7 @@ const MAX_BYTES: usize = 1024 * 1024;
 const MAX_PIXELS: usize = 10_000;
 
 /// The most pixels of one, all of which a browser holds at four bytes each.
-const MAX_AREA: usize = 50_000_000;
+pub const MAX_AREA: usize = 50_000_000;
 
 const SVG: &str = "image/svg+xml";
 const PNG: &str = "image/png";

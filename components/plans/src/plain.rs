@@ -24,11 +24,9 @@ pub fn of(file: &[u8]) -> Option<Plain> {
     }
 }
 
-/// The chunks of a PNG that stay: the picture, how its colours and pixels are meant, and its further frames.
-const CHUNKS: [&[u8; 4]; 18] = [
-    b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"bKGD", b"pHYs",
-    b"acTL", b"fcTL", b"fdAT",
-];
+/// The chunks of a PNG that stay: the picture, and how its colours and pixels are meant. It does not move.
+const CHUNKS: [&[u8; 4]; 15] =
+    [b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"bKGD", b"pHYs"];
 
 fn png(file: &[u8]) -> Vec<u8> {
     let (signature, mut rest) = file.split_at_checked(8).unwrap_or((file, &[]));

@@ -3,6 +3,7 @@
 
 mod weight;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use charts::fonts::{FAMILY, FONTS};
@@ -45,10 +46,16 @@ fn fonts() -> Arc<Database> {
     FOUND.get_or_init(load).clone()
 }
 
-/// Pictures that are in the drawing itself stay, if they are no larger than those that are uploaded by themselves, without what else their files
-/// tell; nothing is looked up anywhere.
+/// Pictures that are in the drawing itself stay, if all of them together have no more pixels than one that is uploaded by itself may have, without
+/// what else their files tell; nothing is looked up anywhere.
 fn only_its_own_pictures() -> ImageHrefResolver<'static> {
-    let is_bounded = |data: &[u8]| imagesize::blob_size(data).is_ok_and(picture::is_bounded);
+    let area = AtomicUsize::new(0);
+    let is_bounded = move |data: &[u8]| {
+        imagesize::blob_size(data).is_ok_and(|size| {
+            let own = size.width.saturating_mul(size.height);
+            picture::is_bounded(size) && area.fetch_add(own, Ordering::Relaxed).saturating_add(own) <= picture::MAX_AREA
+        })
+    };
     ImageHrefResolver {
         resolve_data: Box::new(move |media_type, data, _| {
             let data = plain::of(&data).map(|plain| plain.bytes).filter(|data| is_bounded(data))?.into();
