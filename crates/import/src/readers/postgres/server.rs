@@ -1,5 +1,6 @@
 //! Where a PostgreSQL server is, and how it is spoken to: by its address with libpq's parameters.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -8,7 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 
 /// A server, as its address has it.
 pub struct Server {
@@ -31,7 +32,8 @@ impl Server {
     /// Reads an address. It may hold a password: it stands in no error.
     ///
     /// Of libpq's modes, `require` and the two that verify are one: where the server has no TLS, or its certificate is none for its name, nothing is
-    /// read. Without one, or with one that would try TLS and go on without, it is plain text, which is for this machine and for tunnels.
+    /// read. `disable` is plain text, and so is a server on this machine for which none is said. Elsewhere none is an error, as are those modes
+    /// that would try TLS and go on without: all rows would be read by whoever is on the way.
     pub fn parse(address: &str) -> Result<Self> {
         let (base, query) = address.split_once('?').unwrap_or((address, ""));
         let (mut mode, mut authorities, mut others) = (None, None, Vec::new());
@@ -47,15 +49,28 @@ impl Server {
         }
         let is_encrypted = match mode.as_deref() {
             Some("require" | "verify-ca" | "verify-full") => true,
-            Some("disable" | "allow" | "prefer") => false,
+            Some("disable") => false,
+            None | Some("allow" | "prefer") => authorities.is_some(),
             Some(_) => bail!("sslmode is disable, allow, prefer, require, verify-ca or verify-full"),
-            None => authorities.is_some(),
         };
         let address = if others.is_empty() { base.to_owned() } else { format!("{base}?{}", others.join("&")) };
         let mut config: Config = address.parse().context("the address cannot be read")?;
+        ensure!(
+            is_encrypted || mode.as_deref() == Some("disable") || is_on_this_machine(&config),
+            "the server is elsewhere: say sslmode=require, or sslmode=disable where the way to it is a tunnel"
+        );
         config.ssl_mode(if is_encrypted { SslMode::Require } else { SslMode::Disable });
         Ok(Self { config, tls: is_encrypted.then(|| authorities.unwrap_or(Authorities::System)) })
     }
+}
+
+/// Whether all that is said stays on this machine.
+fn is_on_this_machine(config: &Config) -> bool {
+    let is_local = |host: &Host| match host {
+        Host::Tcp(name) => name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback()),
+        Host::Unix(_) => true,
+    };
+    config.get_hosts().iter().all(is_local) && config.get_hostaddrs().iter().all(IpAddr::is_loopback)
 }
 
 impl Authorities {
@@ -93,8 +108,20 @@ mod tests {
 
     #[test]
     fn what_asks_for_tls_gets_it_and_nothing_else_falls_back_to_plain_text() {
-        for plain in ["", "?sslmode=disable", "?sslmode=prefer&application_name=move", "?"] {
-            assert_eq!(tls(plain), None, "{plain}");
+        assert_eq!(tls("?sslmode=disable"), None);
+        for unsaid in ["", "?", "?sslmode=prefer&application_name=move", "?sslmode=allow", "?hostaddr=192.0.2.7"] {
+            for elsewhere in ["db.example", "192.0.2.7", "localhost,db.example"] {
+                let error = Server::parse(&format!("postgres://a:secret@{elsewhere}/c{unsaid}")).err().expect("plain text over a network");
+                assert!(format!("{error:#}").contains("sslmode=require"), "{error:#}");
+            }
+        }
+        for here in [
+            "postgres://a@localhost/c",
+            "postgres://a@127.0.0.1:5433/c?sslmode=prefer",
+            "postgres://a@[::1]/c",
+            "postgres://a@%2Frun%2Fpostgresql/c",
+        ] {
+            assert!(Server::parse(here).expect(here).tls.is_none(), "{here}");
         }
         for encrypted in ["?sslmode=require", "?sslmode=verify-ca", "?connect_timeout=3&sslmode=verify-full", "?sslrootcert=system"] {
             assert_eq!(tls(encrypted), Some(Authorities::System), "{encrypted}");
