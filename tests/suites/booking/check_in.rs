@@ -194,14 +194,27 @@ async fn offline_scans_are_judged_alone_by_the_time_of_the_gate() {
         {"nonce": "batch-0008", "ticket": late["ticket"], "scanned_at": fixture.app.time(3600)},
         7,
         {"nonce": "batch-0001", "ticket": late["ticket"], "scanned_at": at(20)},
+        {"nonce": "batch-0010", "ticket": late["ticket"], "scanned_at": fixture.app.time(-7 * 86_400 - 60), "override_reason": "long ago"},
     ]);
     let upload = json!({"temple_id": fixture.temple.slug, "gate": "North", "scans": scans});
     let answer = operator.post("/api/bookings/checkin/batch", upload.clone()).await.expect(200);
-    assert_eq!((&answer["accepted"], &answer["refused"]), (&json!(2), &json!(8)), "{answer}");
+    assert_eq!((&answer["accepted"], &answer["refused"]), (&json!(2), &json!(9)), "{answer}");
     let reasons: Vec<_> = answer["results"].as_array().unwrap().iter().map(|result| result["reason"].as_str().unwrap_or("in")).collect();
     assert_eq!(
         reasons,
-        ["in", "already_checked_in", "in", "too_late", "bad_signature", "unknown_booking", "invalid", "invalid", "invalid", "invalid"]
+        [
+            "in",
+            "already_checked_in",
+            "in",
+            "too_late",
+            "bad_signature",
+            "unknown_booking",
+            "invalid",
+            "invalid",
+            "invalid",
+            "invalid",
+            "invalid"
+        ]
     );
     let shown = operator.get(&path(&booking)).await.expect(200);
     assert_eq!(shown["status"], "checked_in");
@@ -209,7 +222,7 @@ async fn offline_scans_are_judged_alone_by_the_time_of_the_gate() {
 
     // Uploaded again, since the answer was lost.
     let again = operator.post("/api/bookings/checkin/batch", upload).await.expect(200);
-    assert_eq!((&again["accepted"], &again["refused"]), (&json!(2), &json!(8)));
+    assert_eq!((&again["accepted"], &again["refused"]), (&json!(2), &json!(9)));
     assert_eq!(again["results"][0]["replayed"], true);
 
     operator.post("/api/bookings/checkin/batch", json!({})).await.expect_invalid(&["scans", "temple_id"]);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use domain::booking::parse_code;
+use domain::time::DAY_MS;
 use kit::caller::{Caller, Operator};
 use kit::db::{self, Database, Transaction};
 use kit::input::{self, At, Field, Input, List, Recent, SchemaRef, Schemas, Slug, Text, Timestamp, Value};
@@ -22,6 +23,9 @@ use crate::ticket::{self, Keys};
 
 /// The scans that one upload may have.
 const MAX_SCANS: usize = 500;
+
+/// How long a gate may have been offline, milliseconds.
+const MAX_OFFLINE_MS: i64 = 7 * DAY_MS;
 
 /// Scans of a gate that was offline.
 #[derive(Input)]
@@ -43,7 +47,7 @@ pub struct ScanBatch {
 pub struct OfflineScan {
     /// Drawn by the gate for each scan: the same one gets the first answer again.
     nonce: Nonce,
-    /// By the gate's clock, which may be 5 minutes ahead.
+    /// By the gate's clock, which may be 5 minutes ahead; at most 7 days ago.
     scanned_at: Recent,
     /// The text of the QR code.
     #[input(alias("token"))]
@@ -58,6 +62,8 @@ pub struct OfflineScan {
 impl OfflineScan {
     fn check(&self, at: &mut At<'_>) {
         at.check_field(self.ticket.is_some() || self.booking.is_some(), "ticket", "or booking is required");
+        // What a gate says of long ago would make somebody come in time who did not come.
+        at.check_field(self.scanned_at.0 >= at.now_ms() - MAX_OFFLINE_MS, "scanned_at", "must not be over 7 days ago");
     }
 
     fn into_entry(self, gate: Option<&str>) -> EntryScan {
