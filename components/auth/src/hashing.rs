@@ -27,26 +27,34 @@ struct Work {
     /// A password and the hash that it is to fit.
     proof: Option<(String, String)>,
     /// A password to be hashed, if the proof holds.
-    password: String,
+    password: Option<String>,
 }
 
 /// What came of it.
 #[derive(Serialize, Deserialize)]
 struct Done {
-    /// The hash; none when the proof did not hold.
+    /// Whether the proof held, or none was wanted.
+    is_proved: bool,
+    /// The hash; none when the proof did not hold, or there was nothing to hash.
     hash: Option<String>,
 }
 
 /// The hash of a new password.
 pub async fn hash(password: &str) -> Answer<String> {
-    let done = ask(&Work { proof: None, password: password.to_owned() }).await?;
+    let done = ask(&Work { proof: None, password: Some(password.to_owned()) }).await?;
     done.hash.ok_or_else(|| Problem::internal("no hash"))
 }
 
 /// The hash of a new password, when the current one fits its own hash; else none.
 pub async fn replace(current: &str, stored: &str, password: &str) -> Answer<Option<String>> {
-    let work = Work { proof: Some((current.to_owned(), stored.to_owned())), password: password.to_owned() };
+    let work = Work { proof: Some((current.to_owned(), stored.to_owned())), password: Some(password.to_owned()) };
     ask(&work).await.map(|done| done.hash)
+}
+
+/// Whether a password fits this hash.
+pub async fn verify(password: &str, stored: &str) -> Answer<bool> {
+    let work = Work { proof: Some((password.to_owned(), stored.to_owned())), password: None };
+    ask(&work).await.map(|done| done.is_proved)
 }
 
 async fn ask(work: &Work) -> Answer<Done> {
@@ -69,6 +77,6 @@ pub fn route(router: axum::Router) -> axum::Router {
 
 async fn work(_: Trusted, Json(work): Json<Work>) -> Answer<(Extension<Quiet>, Json<Done>)> {
     let is_proved = work.proof.is_none_or(|(password, stored)| hashes::verify(&password, &stored));
-    let hash = if is_proved { Some(hashes::hash(&work.password)?) } else { None };
-    Ok((Extension(Quiet), Json(Done { hash })))
+    let hash = work.password.filter(|_| is_proved).map(|password| hashes::hash(&password)).transpose()?;
+    Ok((Extension(Quiet), Json(Done { is_proved, hash })))
 }

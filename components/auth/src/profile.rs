@@ -4,6 +4,7 @@ use axum::Json;
 use const_format::concatcp;
 use domain::password;
 use domain::preference::{HourCycle, Language};
+use domain::time::MINUTE_MS;
 use http::HeaderMap;
 use kit::caller::{Caller, SignedIn};
 use kit::client::ClientAddress;
@@ -15,6 +16,7 @@ use kit::security::Kind;
 use kit::{Answer, Problem, params};
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::account::{Account, COLUMNS, User, is_first_admin};
 use crate::email_change::{self, PendingEmail};
@@ -30,8 +32,8 @@ use crate::refresh_tokens::{self, Reason};
 pub struct ProfileChange {
     /// The name by which the person is addressed.
     name: Option<Name>,
-    /// A new address: a code is sent to it, and the account keeps the old one until the code is confirmed. The present address gives a change
-    /// up that waits.
+    /// A new address: a code is sent to it, and the account keeps the old one until the code is confirmed. It takes the `current_password` too when
+    /// the session is older than 15 minutes. The present address gives a change up that waits.
     email: Option<Email>,
     /// Null takes it away.
     phone: Patch<Phone>,
@@ -43,8 +45,11 @@ pub struct ProfileChange {
     password: PasswordChange,
 }
 
-/// A new password and the current one, which belong together; none when neither is to change.
-pub struct PasswordChange(Option<(CurrentPassword, Password)>);
+/// A new password, which takes the current one; and the current one, which a new address may take.
+pub struct PasswordChange {
+    current: Option<CurrentPassword>,
+    new: Option<Password>,
+}
 
 type CurrentPassword = Secret<{ password::MAX_BYTES }>;
 
@@ -54,12 +59,11 @@ impl Input for PasswordChange {
 
     fn read(object: &Object, at: &mut At<'_>) -> Option<Self> {
         if !object.contains_key("password") {
-            // Of no use by itself, but still a text.
-            return at.field::<Option<CurrentPassword>>(object, "current_password", &[]).map(|_| Self(None));
+            return at.field(object, "current_password", &[]).map(|current| Self { current, new: None });
         }
-        let current = at.field(object, "current_password", &[]);
-        let new = at.field(object, "password", &[]);
-        Some(Self(Some((current?, new?))))
+        let current: Option<CurrentPassword> = at.field(object, "current_password", &[]);
+        let new: Option<Password> = at.field(object, "password", &[]);
+        Some(Self { current: Some(current?), new: Some(new?) })
     }
 
     fn knows(name: &str) -> bool {
@@ -67,12 +71,21 @@ impl Input for PasswordChange {
     }
 
     fn properties(schemas: &mut Schemas) -> Vec<Property> {
-        let current = Property::new::<Option<CurrentPassword>>("current_password", &[], "Must be sent with a `password`.", false, schemas);
+        let current = Property::new::<Option<CurrentPassword>>(
+            "current_password",
+            &[],
+            "Must be sent with a `password`, and with a new `email` when the session is older than 15 minutes.",
+            false,
+            schemas,
+        );
         let new =
             Property::new::<Password>("password", &[], "A new one; ends all sessions, and no device is known any more.", false, schemas);
         vec![Property { required: false, ..current }, Property { required: false, ..new }]
     }
 }
+
+/// For how long a session is taken for that of whoever has given the password, milliseconds.
+const FRESH_MS: i64 = 15 * MINUTE_MS;
 
 fn not_active() -> Problem {
     Problem::unauthorized("this is no active user's account")
@@ -129,7 +142,8 @@ const UPDATE: &str = concatcp!(
 /// Changes the caller's own account.
 ///
 /// A new password takes the current one, and ends all sessions. Wrong guesses at the current one count as failed logins. A new `email` is
-/// sent a code of six digits, whether or not another account has it, and becomes the account's when the code is confirmed.
+/// sent a code of six digits, whether or not another account has it, and becomes the account's when the code is confirmed; whoever finds a
+/// session open cannot take the account with it, since it takes the current password once the session is older than 15 minutes.
 #[utoipa::path(
     patch,
     path = "/api/users/me",
@@ -146,8 +160,8 @@ pub async fn update(
     Body(change): Body<ProfileChange>,
 ) -> Answer<Json<OwnAccount>> {
     let account = find_own(&caller)?;
-    let password_hash = match &change.password.0 {
-        Some((current, new)) => {
+    let password_hash = match &change.password {
+        PasswordChange { current: Some(current), new: Some(new) } => {
             let name = change.name.as_deref().unwrap_or(&account.user.name);
             if let Some(fault) = new.fault_for(&account.user.email, name) {
                 return Err(Problem::invalid_field("password", fault));
@@ -155,7 +169,18 @@ pub async fn update(
             let attempt = Attempt::new(account.user.email.clone(), &client, &headers, now).await?;
             Some(replace(&account, &attempt, current, new).await?)
         }
-        None => None,
+        PasswordChange { current, .. } => {
+            let is_new = change.email.as_deref().is_some_and(|email| *email != account.user.email);
+            if is_new && !is_fresh(&caller, now) {
+                let current = current.as_deref().ok_or_else(|| {
+                    let reason = "is required for a new address: the password was given more than 15 minutes ago";
+                    Problem::invalid_field("current_password", reason)
+                })?;
+                let attempt = Attempt::new(account.user.email.clone(), &client, &headers, now).await?;
+                prove(&account, &attempt, current).await?;
+            }
+            None
+        }
     };
     let is_reserved = match &change.email {
         Some(email) => is_first_admin(email).await?,
@@ -197,13 +222,31 @@ pub async fn update(
     OwnAccount::of(changed.unwrap_or(account).user, now)
 }
 
+/// Whether the password was given so lately that nobody else can have taken the place before the screen. A session is named by a UUIDv7, which
+/// has its beginning in it (RFC 9562, section 5.7).
+fn is_fresh(caller: &Caller<SignedIn>, now: i64) -> bool {
+    let id = caller.0.session.as_deref().and_then(|session| Uuid::parse_str(session).ok());
+    let began = id.and_then(|id| id.get_timestamp()).map(|at| at.to_unix()).and_then(|(seconds, _)| i64::try_from(seconds).ok());
+    began.is_some_and(|seconds| now - seconds * 1000 <= FRESH_MS)
+}
+
 /// The hash of the new password, once the current one was proved: guesses at it count as failed logins.
 async fn replace(account: &Account, attempt: &Attempt, current: &str, new: &str) -> Answer<String> {
     attempt.stand(&Database)?;
     let hash = hashing::replace(current, &account.password_hash, new).await?;
     attempt.record(hash.is_some())?;
-    hash.ok_or_else(|| {
-        let problem = Problem::invalid_field("current_password", "is not your password");
-        problem.logged_as(Kind::AuthnPasswordChangeFail, Some(account.user.id.clone()), "wrong_password")
-    })
+    hash.ok_or_else(|| not_the_password(account))
+}
+
+/// Proves the current password by itself, likewise.
+async fn prove(account: &Account, attempt: &Attempt, current: &str) -> Answer<()> {
+    attempt.stand(&Database)?;
+    let is_right = hashing::verify(current, &account.password_hash).await?;
+    attempt.record(is_right)?;
+    if is_right { Ok(()) } else { Err(not_the_password(account)) }
+}
+
+fn not_the_password(account: &Account) -> Problem {
+    let problem = Problem::invalid_field("current_password", "is not your password");
+    problem.logged_as(Kind::AuthnPasswordChangeFail, Some(account.user.id.clone()), "wrong_password")
 }

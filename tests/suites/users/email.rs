@@ -145,6 +145,31 @@ async fn a_code_is_good_for_ten_minutes_five_tries_and_its_own_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn who_finds_a_session_open_cannot_take_the_account_with_it() {
+    let Some(app) = App::embedded(&[("access_token_seconds", "7200")]).await else { return };
+    let (_, password, client) = visitor(&app).await;
+    let new = new_address();
+    let with = |current: &str| json!({"email": new, "current_password": current});
+    client.patch(ME, json!({"email": new_address()})).await.expect(200);
+    app.advance(Duration::from_secs(901));
+    for bad in [json!({"email": new}), with("a guess at the gate 1")] {
+        client.patch(ME, bad).await.expect_invalid(&["current_password"]);
+    }
+    assert_eq!(code_for(&app, &new), None);
+    // What is no new address goes on as before.
+    client.patch(ME, json!({"name": "Asha"})).await.expect(200);
+    client.patch(ME, with(&password)).await.expect(200);
+    let code = code_for(&app, &new).expect("a code");
+    assert_eq!(client.post(CONFIRM, json!({"code": code})).await.expect(200)["email"], json!(new));
+    // Guesses count as failed logins.
+    for _ in 0..10 {
+        client.patch(ME, json!({"email": new_address(), "current_password": "a guess at the gate 2"})).await;
+    }
+    client.patch(ME, json!({"email": new_address(), "current_password": password})).await.expect_problem(429);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_two_accounts_that_confirm_one_address_one_gets_it() {
     let app = App::start().await;
     let (_, _, one) = visitor(&app).await;
