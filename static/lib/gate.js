@@ -23,6 +23,23 @@ export const REASONS = {
   wrong_temple: "Booking is for another temple",
 };
 
+/** What the clock or the ticket says, which a supervisor may set aside for a booking that has places: `domain::booking::may_overrule`. */
+const FORGIVEN = ["too_early", "too_late", "wrong_day", "revoked"];
+const HAS_PLACES = ["confirmed", "no_show"];
+
+/**
+ * Whether a supervisor may let in who was refused for this reason, with a booking of this status. A forged ticket is left to the server: here
+ * nobody knows whose booking it would be.
+ */
+export const mayOverrule = (reason, status) => FORGIVEN.includes(reason) && HAS_PLACES.includes(status);
+
+/** Why a booking of this status is not let in; `unknown_booking` where there is none. */
+export function refusalOf(status) {
+  if (status === "revoked" || status === "cancelled") return status;
+  if (status === "waitlisted" || status === "expired") return "not_confirmed";
+  return status === "checked_in" || status === "exited" ? "already_checked_in" : "unknown_booking";
+}
+
 /** Random letters that name a scan. Also where the page is not a secure context. */
 export function newNonce() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");

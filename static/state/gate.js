@@ -1,6 +1,6 @@
 // The gate at work: lets pilgrims in and out, by the server where it is in reach, by the day's list where it is not.
 
-import { REASONS, isGenuine, judge, newNonce, parseCode, readTicket } from "../lib/gate.js";
+import { REASONS, isGenuine, judge, mayOverrule, newNonce, parseCode, readTicket, refusalOf } from "../lib/gate.js";
 import { plural, t } from "../lib/i18n.js";
 import { slotTimes } from "../lib/time.js";
 import { explained } from "../parts/form.js";
@@ -60,12 +60,15 @@ export function createGate({ temple, onChange, name }) {
       const document = one.kind === "exit" ? await leaves(one) : await comes(one);
       ledger.note(document.id, document.status, ticket);
       shown.online = true;
-      say(one, null, document.party_size, document.booking_code, false);
+      say(one, { reason: null, party: document.party_size, code: document.booking_code, byList: false });
       refresh();
     } catch (error) {
       shown.online = !error.isAway;
       if (error.isAway) await scanOffline(one, ticket, code);
-      else say(one, error.status === 404 ? "unknown_booking" : error.reason ?? "invalid", null, code, false, explained(error));
+      else {
+        const reason = error.status === 404 ? "unknown_booking" : error.reason ?? "invalid";
+        say(one, { reason, status: error.problem?.booking?.status, code, byList: false, message: explained(error) });
+      }
     }
   }
 
@@ -81,7 +84,7 @@ export function createGate({ temple, onChange, name }) {
     const party = known?.party ?? ticket?.party ?? 0;
     if (reason === null) await keep(one, party);
     const slot = known?.slot ? t("Slot {slot}, {date}", { slot: slotTimes(known.slot), date: known.date }) : undefined;
-    say(one, reason, party, known?.code || code, true, slot);
+    say(one, { reason, status: known?.status, party, code: known?.code || code, byList: true, message: slot });
   }
 
   /** Writes a scan down before it counts. */
@@ -91,20 +94,21 @@ export function createGate({ temple, onChange, name }) {
     shown.since += one.kind === "exit" ? -party : party;
   }
 
-  function say(one, reason, party, code, byList, message) {
+  /** Shows what was judged; `status` is the booking's, where that is known. */
+  function say(one, { reason, status, party, code, byList, message }) {
     const good = reason === null;
     const title = good ? (one.kind === "exit" ? t("Goodbye") : t("Come in")) : REASONS[reason] ? t(REASONS[reason]) : message ?? t("Refused");
     const people = party ? plural(party, "Party of {n}", "Party of {n}") : "";
     verdict({
       good, title, reason, what: code ?? "", detail: [good ? people : message, byList ? t("judged by the list") : ""].filter(Boolean).join(" · "),
       // What a supervisor may set aside, with a reason.
-      refused: !good && one.kind === "checkin" && !["bad_signature", "unknown_booking", "wrong_temple", "invalid"].includes(reason) ? { ...one, party } : null,
+      refused: one.kind === "checkin" && mayOverrule(reason, status) ? { one, reason, party, code } : null,
     });
   }
 
   /** Lets in who was refused, by a supervisor's word. */
   async function overrule(reason) {
-    const one = shown.verdict?.refused;
+    const { one, reason: why, party, code } = shown.verdict?.refused ?? {};
     if (!one) return;
     const nonce = newNonce();
     try {
@@ -114,8 +118,14 @@ export function createGate({ temple, onChange, name }) {
       refresh();
     } catch (error) {
       if (!error.isAway) throw error;
-      await keep({ ...one, nonce, override_reason: reason }, one.party ?? 0);
-      verdict({ good: true, title: t("Come in"), detail: `${t("by a supervisor: {reason}", { reason })} · ${t("judged by the list")}`, what: shown.verdict.what });
+      // They may have come in since they were refused: nobody comes in twice by a word.
+      const known = ledger.find(one.booking);
+      if (!mayOverrule(why, known?.status)) {
+        say(one, { reason: refusalOf(known?.status), status: known?.status, party, code, byList: true });
+        return;
+      }
+      await keep({ ...one, nonce, override_reason: reason }, party ?? known.party);
+      verdict({ good: true, title: t("Come in"), detail: `${t("by a supervisor: {reason}", { reason })} · ${t("judged by the list")}`, what: code ?? "" });
     }
   }
 

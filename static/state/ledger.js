@@ -79,6 +79,11 @@ export async function openLedger(site) {
       return keep();
     },
 
+    /** What the list has of a booking, by its id or its code. */
+    find(booking) {
+      return ledger.list.get(booking) ?? [...ledger.list.values()].find((one) => one.code === booking);
+    },
+
     /** Notes that a booking came in or left, so that it is not let in twice. */
     note(id, status, ticket) {
       const known = ledger.list.get(id);
@@ -110,7 +115,7 @@ export async function openLedger(site) {
   };
 
   function mark(scan) {
-    const known = ledger.list.get(scan.booking) ?? [...ledger.list.values()].find((one) => one.code === scan.booking);
+    const known = ledger.find(scan.booking);
     const status = scan.kind === "exit" ? "exited" : "checked_in";
     if (known) known.status = status;
     else if (scan.ticket) ledger.list.set(scan.booking, ofTicket(readTicket(scan.ticket), status));

@@ -4,6 +4,8 @@
 #[allow(dead_code, reason = "shared with the suite of bookings")]
 mod support;
 
+#[path = "console/gates.rs"]
+mod gates;
 #[path = "console/proxy.rs"]
 mod proxy;
 
