@@ -1,8 +1,10 @@
 // Keeps the console's own files, so that a page that was open once opens again without a network. It touches nothing of the API: what is live
 // must never come from here.
 
-const CACHE = "gatehouse-console-1";
+const CACHE = "gatehouse-console-2";
 const PAGE = "/console/";
+// The addresses that are the page itself. Whatever else somebody leads a browser to is never kept in its place.
+const IS_PAGE = /^\/console\/(?:(?:s|account|reservations)(?:\/.*)?)?$/;
 // A content's hash in the name: such a file never changes.
 const NAMED = /\.[0-9a-f]{12}\.(js|css)$/;
 const AWAY_MS = 4000;
@@ -10,7 +12,7 @@ const AWAY_MS = 4000;
 const ANY = { ignoreVary: true };
 
 self.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.add(PAGE)).then(() => self.skipWaiting()));
+  event.waitUntil(keepPage().then(() => self.skipWaiting()));
 });
 
 self.addEventListener("activate", (event) => {
@@ -24,6 +26,12 @@ self.addEventListener("message", (event) => {
   const paths = Array.isArray(event.data?.keep) ? event.data.keep.filter((path) => typeof path === "string" && path.startsWith(PAGE)) : [];
   event.waitUntil(keep(paths));
 });
+
+async function keepPage() {
+  const answer = await fetch(PAGE);
+  if (!answer.ok || !opens(answer)) throw new TypeError("that is not the console");
+  await (await caches.open(CACHE)).put(PAGE, answer);
+}
 
 async function keep(paths) {
   const cache = await caches.open(CACHE);
@@ -42,13 +50,16 @@ async function forgetOld(cache, page) {
   }
 }
 
+/** Whether an answer may open the console from now on: the page as this server gives it, not what something led elsewhere. */
+const opens = (answer) => !answer.redirected && /^text\/html\b/.test(answer.headers.get("content-type") ?? "");
+
 async function fromNetwork(request, kept) {
   const cache = await caches.open(CACHE);
   try {
     const answer = await fetch(request, { signal: AbortSignal.timeout(AWAY_MS) });
     // The server's own trouble is as good as none: the page that is kept opens.
     if (answer.status >= 500) return (await cache.match(kept, ANY)) ?? answer;
-    if (answer.ok) {
+    if (answer.ok && (kept !== PAGE || opens(answer))) {
       await cache.put(kept, answer.clone());
       if (kept === PAGE) await forgetOld(cache, answer.clone());
     }
@@ -74,8 +85,8 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== location.origin || !url.pathname.startsWith(PAGE)) return;
   if (request.mode === "navigate") {
-    // The guide's old single pages are files of their own.
-    event.respondWith(fromNetwork(request, url.pathname.endsWith(".html") ? url.pathname : PAGE));
+    // Other files that can be opened, such as the guide's old single pages or a picture, are kept as themselves.
+    event.respondWith(fromNetwork(request, IS_PAGE.test(url.pathname) ? PAGE : url.pathname));
   } else if (NAMED.test(url.pathname)) {
     event.respondWith(fromCache(request));
   } else {

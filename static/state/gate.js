@@ -94,7 +94,11 @@ export function createGate({ temple, onChange, name }) {
     shown.since += one.kind === "exit" ? -party : party;
   }
 
-  /** Shows what was judged; `status` is the booking's, where that is known. */
+  /**
+   * Shows what was judged; `status` is the booking's, where that is known.
+   * @param {any} one
+   * @param {{ reason: string | null, status?: string, party?: number, code?: string, byList: boolean, message?: string }} judged
+   */
   function say(one, { reason, status, party, code, byList, message }) {
     const good = reason === null;
     const title = good ? (one.kind === "exit" ? t("Goodbye") : t("Come in")) : REASONS[reason] ? t(REASONS[reason]) : message ?? t("Refused");
