@@ -1,68 +1,13 @@
 // Requests, and the session that they belong to. The access token lives in memory; the refresh token in a cookie that no script can read. All
 // tabs share one session: one of them at a time exchanges the token, and the others are told.
 
+import { ApiError, send } from "./request.js";
+
 const HINT = "gatehouse.signed_in";
 const LOCK = "gatehouse.session";
 const ENDED = [400, 401, 403, 422];
-// The server gives up on a request after half a minute; what takes longer is a line that leads nowhere.
-const WITHIN_MS = 35_000;
 // A session that is gone on with at the start: meanwhile nothing is on the screen.
 const RESUME_MS = 12_000;
-
-/** A refusal: its status, and the problem document's words. */
-export class ApiError extends Error {
-  constructor(status, problem, retryAfter, isLate = false) {
-    super(problem?.detail ?? (status ? `The server answered ${status}.` : isLate ? "The server does not answer." : "The server cannot be reached."));
-    this.status = status;
-    this.reason = problem?.reason ?? null;
-    this.errors = problem?.errors ?? {};
-    this.problem = problem ?? null;
-    this.retryAfter = retryAfter;
-    this.isLate = isLate;
-  }
-
-  /** Whether the server gave no answer worth the name: what was asked may be asked again. */
-  get isAway() {
-    return this.status === 0 || this.status >= 500 || this.status === 429;
-  }
-}
-
-/**
- * @typedef {object} RequestOptions
- * @property {string} [key] The idempotency key.
- * @property {number} [within] Milliseconds after which the server counts as away; as long as files take, where what is wanted is a file.
- * @property {boolean} [withCookie] Whether the cookie of the session goes along.
- * @property {string} [accept] What is wanted that is no JSON.
- * @property {boolean} [keepalive] For what is sent while the page is left.
- */
-
-/**
- * @param {string} method
- * @param {string} path
- * @param {any} body
- * @param {string | null} token
- * @param {RequestOptions} options
- */
-async function send(method, path, body, token, { key, within, withCookie, accept, keepalive } = {}) {
-  const headers = { accept: accept ?? "application/json" };
-  const isRaw = body instanceof Blob;
-  if (body !== undefined) headers["content-type"] = isRaw ? body.type : "application/json";
-  if (token) headers.authorization = `Bearer ${token}`;
-  if (key) headers["idempotency-key"] = key;
-  const most = within ?? (accept ? 0 : WITHIN_MS);
-  const signal = most ? AbortSignal.timeout(most) : undefined;
-  try {
-    const response = await fetch(path, {
-      method, headers, body: body === undefined || isRaw ? body : JSON.stringify(body), credentials: withCookie ? "same-origin" : "omit", signal, keepalive,
-    });
-    if (response.ok && accept) return await response.blob();
-    const document = response.status === 204 ? null : await response.json().catch(() => null);
-    if (!response.ok) throw new ApiError(response.status, document, Number(response.headers.get("retry-after")) || 0);
-    return document;
-  } catch (error) {
-    throw error instanceof ApiError ? error : new ApiError(0, null, 0, error?.name === "TimeoutError");
-  }
-}
 
 /** Who was signed in here last, without any secret. */
 function remembered() {
@@ -81,7 +26,7 @@ function alone(run) {
 
 /**
  * The API as one user. `onExpired(email)` is called when the session has ended for good, and gives a promise that is kept when somebody has
- * signed in again; `onElsewhere(kind)` when another tab has signed in or out.
+ * signed in again, or broken when nobody will; `onElsewhere(kind)` when another tab has signed in or out, or renewed what this one asks for.
  */
 export function createApi({ onExpired, onElsewhere }) {
   let access = null;
@@ -97,8 +42,11 @@ export function createApi({ onExpired, onElsewhere }) {
   channel?.addEventListener("message", ({ data }) => {
     if (data.kind === "tokens") {
       if (user && data.user !== user.id) onElsewhere("other");
-      else if (user) take(data);
-      else onElsewhere("in");
+      else if (user) {
+        take(data);
+        // One password serves all tabs.
+        onElsewhere("renewed");
+      } else onElsewhere("in");
     } else if (data.kind === "out" && user) {
       forget();
       onElsewhere("out");
@@ -125,6 +73,8 @@ export function createApi({ onExpired, onElsewhere }) {
     access = null;
     expiresAt = 0;
     user = null;
+    // What still waits for the password is the page's to end; nobody later waits with it.
+    asking = null;
     clearTimeout(timer);
     localStorage.removeItem(HINT);
   }
@@ -152,6 +102,17 @@ export function createApi({ onExpired, onElsewhere }) {
     });
   }
 
+  /** Asks for the password, once for all that waits for it. */
+  function ask() {
+    if (!asking) {
+      const mine = onExpired(user).finally(() => {
+        if (asking === mine) asking = null;
+      });
+      asking = mine;
+    }
+    return asking;
+  }
+
   /** A token that is good now. When the session is over, the page asks for the password, and what was asked for waits. */
   async function token() {
     while (!access || Date.now() >= expiresAt) {
@@ -163,10 +124,7 @@ export function createApi({ onExpired, onElsewhere }) {
           forget();
           throw error;
         }
-        asking ??= onExpired(user).finally(() => {
-          asking = null;
-        });
-        await asking;
+        await ask();
       }
     }
     return access;

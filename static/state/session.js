@@ -1,6 +1,7 @@
 // Who is signed in, and what happens when that ends: the page that is open asks for the password, and keeps what was being written.
 
 import { createApi } from "../lib/api.js";
+import { ApiError } from "../lib/request.js";
 import { isLanguageChosen, setLanguage } from "../lib/i18n.js";
 import { isClockChosen, setHours } from "../lib/time.js";
 import { announceHeard } from "../parts/heard.js";
@@ -12,18 +13,19 @@ import { startLive, stopLive } from "./live.js";
 export const user = signal(undefined);
 /** What the sign-in page says first. */
 export const notice = signal(null);
-/** The session that has ended under a page: `{ email, done }`; null while all is well. */
+/** The session that has ended under a page: `{ user, done, fail }`; null while all is well. */
 export const expired = signal(null);
 
 export const api = createApi({
   onExpired: (who) =>
-    new Promise((done) => {
-      expired.value = { user: who, done };
+    new Promise((done, fail) => {
+      expired.value = { user: who, done, fail };
     }),
   onElsewhere(kind) {
     if (kind === "in" && !user.value) location.reload();
     else if (kind === "other") location.reload();
     else if (kind === "out") leave("signed_out");
+    else if (kind === "renewed") goOn();
   },
 });
 
@@ -33,7 +35,16 @@ function enter(who) {
   startLive({ api, user: who, onHeard: announceHeard });
 }
 
+/** The session that had ended goes on: what waited for the password is asked for now. */
+function goOn() {
+  const asked = expired.value;
+  expired.value = null;
+  asked?.done();
+}
+
 function leave(why) {
+  // What waits for the password is not to wait for the next one's.
+  expired.value?.fail(new ApiError(401, null));
   stopLive();
   clearToasts();
   expired.value = null;
@@ -66,17 +77,18 @@ async function adopt() {
 
 /** Signs in again over the page that is open. Somebody else begins anew. */
 export async function signInAgain(password) {
-  const { user: who, done } = expired.value;
+  const { user: who } = expired.value;
   const now = await api.signIn(who.email, password);
   if (now.id !== who.id) {
     location.reload();
     return;
   }
-  expired.value = null;
-  done();
+  goOn();
 }
 
 export async function signOut() {
+  // At once, so that what the page asks for next is asked for by nobody.
+  const told = api.signOut();
   leave("signed_out");
-  await api.signOut();
+  await told;
 }

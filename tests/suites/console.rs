@@ -12,6 +12,8 @@ mod files;
 mod proxy;
 #[path = "console/session.rs"]
 mod session;
+#[path = "console/sharing.rs"]
+mod sharing;
 #[path = "console/worker.rs"]
 mod worker;
 

@@ -1,0 +1,52 @@
+//! A session's end in the console, and who comes after it: nothing of one user reaches the next.
+
+use std::time::Duration;
+
+use gatehouse_tests::browser::Browser;
+use gatehouse_tests::{App, Client, eventually};
+use serde_json::json;
+
+use super::Fixture;
+
+/// Ends all sessions of this client's user but its own, as if elsewhere.
+async fn end_all(fixture: &Fixture, client: &Client) {
+    for session in fixture.sessions_of(client).await {
+        client.delete(&format!("/api/users/me/sessions/{}", session["id"].as_str().expect("an id"))).await;
+    }
+}
+
+/// The page asks for the password.
+async fn is_asked(browser: &Browser) {
+    browser.wait_visible("dialog.ask-password[open]").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn the_password_is_asked_for_again_and_again_and_once_for_all_tabs() {
+    let Some(app) = App::embedded(&[("access_token_seconds", "6")]).await else { return };
+    let fixture = Fixture::create(app).await;
+    let browser = Browser::start(1280, 800).await;
+    fixture.enter(&browser, fixture.app.base_url(), "alerts").await;
+    end_all(&fixture, &fixture.operator().await).await;
+    is_asked(&browser).await;
+    browser.click(".ask-password button[type='button']:not(.reveal)").await;
+
+    // Whoever signs in next is asked as well when that session ends.
+    let (email, password) = fixture.app.new_user("operator", json!({})).await;
+    browser.sign_in(&email, &password).await;
+    browser.wait_visible(".connection[data-state='live']").await;
+    browser.new_tab(1280, 800).await;
+    browser.open(&fixture.page(fixture.app.base_url(), "alerts")).await;
+    browser.wait_visible(".connection[data-state='live']").await;
+    end_all(&fixture, &fixture.app.login(&email, &password).await).await;
+    is_asked(&browser).await;
+    browser.switch_tab(0).await;
+    is_asked(&browser).await;
+    browser.fill("#password-again", &password).await;
+    browser.click(".ask-password button[type='submit']").await;
+    browser.wait_hidden("dialog.ask-password").await;
+    browser.switch_tab(1).await;
+    browser.wait_hidden("dialog.ask-password").await;
+    browser.wait_visible(".connection[data-state='live']").await;
+    browser.close().await;
+}
