@@ -79,6 +79,24 @@ export function createApi({ onExpired, onElsewhere }) {
     localStorage.removeItem(HINT);
   }
 
+  /** Whether an answer is of another account than the one that is shown, or that was here last. */
+  function isForeign(answer) {
+    const expected = user ?? remembered();
+    return Boolean(expected) && answer.user.id !== expected.id;
+  }
+
+  /** The cookie is another account's. What is on the page was not written for it, and nothing more is done in its name. */
+  async function leaveForeign(answer) {
+    // Somebody signed in by another tab that could not say so: theirs is the session that is meant.
+    const isKnown = remembered()?.id === answer.user.id;
+    if (!isKnown) {
+      await send("POST", "/api/auth/logout", { cookie: true }, answer.access, { withCookie: true }).catch(() => {});
+      forget();
+    }
+    onElsewhere("other");
+    throw new ApiError(401, null);
+  }
+
   function refresh() {
     refreshing ??= exchange().finally(() => {
       refreshing = null;
@@ -93,7 +111,8 @@ export function createApi({ onExpired, onElsewhere }) {
       if (access && Date.now() < expiresAt) return;
       try {
         const answer = await send("POST", "/api/auth/refresh", undefined, null, { withCookie: true });
-        if (mine === session) keep(answer);
+        if (mine !== session) return;
+        await (isForeign(answer) ? leaveForeign(answer) : keep(answer));
       } catch (error) {
         // Only a refusal ends the session; a server that is away or busy does not.
         if (mine === session && ENDED.includes(error.status)) error.isEnd = true;

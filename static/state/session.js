@@ -23,7 +23,11 @@ export const api = createApi({
     }),
   onElsewhere(kind) {
     if (kind === "in" && !user.value) location.reload();
-    else if (kind === "other") location.reload();
+    else if (kind === "other") {
+      // Before the reload, which a page may ask about: nothing of one user is shown to the other.
+      leave(null);
+      location.reload();
+    }
     else if (kind === "out") leave("signed_out");
     else if (kind === "renewed") goOn();
   },

@@ -50,3 +50,28 @@ async fn the_password_is_asked_for_again_and_again_and_once_for_all_tabs() {
     browser.wait_visible(".connection[data-state='live']").await;
     browser.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn a_cookie_of_another_account_is_not_gone_on_with() {
+    let Some(app) = App::embedded(&[("access_token_seconds", "6")]).await else { return };
+    let fixture = Fixture::create(app).await;
+    let (email, password) = fixture.app.new_user("visitor", json!({})).await;
+    let stranger = fixture.app.login(&email, &password).await;
+    let browser = Browser::start(1280, 800).await;
+    fixture.enter(&browser, fixture.app.base_url(), "alerts").await;
+    let plant = format!(
+        "return fetch('/api/auth/login', {{ method: 'POST', headers: {{ 'content-type': 'application/json' }}, credentials: 'same-origin', \
+         body: JSON.stringify({}) }}).then((answer) => answer.status)",
+        json!({ "email": email, "password": password, "cookie": true })
+    );
+    assert_eq!(browser.execute(&plant).await, 200);
+    // The token's end is near: the next one would be the stranger's.
+    browser.wait_visible("#email").await;
+    assert!(browser.execute("return localStorage.getItem('gatehouse.signed_in')").await.is_null());
+    eventually("the session of the cookie is ended", Duration::from_secs(5), || async {
+        fixture.sessions_of(&stranger).await.is_empty().then_some(())
+    })
+    .await;
+    browser.close().await;
+}
