@@ -5,6 +5,9 @@ import { ApiError, send } from "./request.js";
 
 const HINT = "gatehouse.signed_in";
 const LOCK = "gatehouse.session";
+// A session that has ended here, of which the server does not know yet. Whoever finds this tells the server before anything else.
+const LEAVING = "gatehouse.leaving";
+const TELL_AGAIN_MS = 30_000;
 const ENDED = [400, 401, 403, 422];
 // A session that is gone on with at the start: meanwhile nothing is on the screen.
 const RESUME_MS = 12_000;
@@ -19,22 +22,29 @@ function remembered() {
   }
 }
 
+let turn = Promise.resolve();
+
 /** Alone among all tabs; where the browser has no locks (plain HTTP), alone in this one. */
 function alone(run) {
-  return navigator.locks ? navigator.locks.request(LOCK, run) : run();
+  if (navigator.locks) return navigator.locks.request(LOCK, run);
+  const mine = turn.then(run);
+  turn = mine.catch(() => {});
+  return mine;
 }
 
 /**
  * The API as one user. `onExpired(email)` is called when the session has ended for good, and gives a promise that is kept when somebody has
- * signed in again, or broken when nobody will; `onElsewhere(kind)` when another tab has signed in or out, or renewed what this one asks for.
+ * signed in again, or broken when nobody will; `onElsewhere(kind)` when another tab has signed in or out, or renewed what this one asks for;
+ * `onUntold(is)` when the server does not know yet that a session has ended, and when it does.
  */
-export function createApi({ onExpired, onElsewhere }) {
+export function createApi({ onExpired, onElsewhere, onUntold }) {
   let access = null;
   let expiresAt = 0;
   let user = null;
   let refreshing = null;
   let asking = null;
   let timer = 0;
+  let telling = 0;
   // Counts sessions, so that an answer which was under way when one ended is not taken into the next.
   let session = 0;
   const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel(LOCK) : null;
@@ -79,6 +89,32 @@ export function createApi({ onExpired, onElsewhere }) {
     localStorage.removeItem(HINT);
   }
 
+  const isLeaving = () => localStorage.getItem(LEAVING) !== null;
+
+  /** Ends the session of the cookie on the server, alone. What the server cannot be told now it is told later. */
+  async function end(token = null) {
+    clearTimeout(telling);
+    localStorage.setItem(LEAVING, "1");
+    try {
+      await send("POST", "/api/auth/logout", { cookie: true }, token, { withCookie: true, keepalive: true });
+    } catch (error) {
+      if (error.isAway) {
+        telling = setTimeout(tellAgain, TELL_AGAIN_MS);
+        onUntold(true);
+        throw error;
+      }
+      // Any other answer is the server's word: there is no such session.
+    }
+    localStorage.removeItem(LEAVING);
+    onUntold(false);
+  }
+
+  /** Tells the server of a session that has ended, where it is not told yet. */
+  const tellAgain = () => alone(async () => isLeaving() && (await end())).catch(() => {});
+
+  addEventListener("online", () => isLeaving() && tellAgain());
+  addEventListener("storage", (event) => event.key === LEAVING && !isLeaving() && onUntold(false));
+
   /** Whether an answer is of another account than the one that is shown, or that was here last. */
   function isForeign(answer) {
     const expected = user ?? remembered();
@@ -90,7 +126,7 @@ export function createApi({ onExpired, onElsewhere }) {
     // Somebody signed in by another tab that could not say so: theirs is the session that is meant.
     const isKnown = remembered()?.id === answer.user.id;
     if (!isKnown) {
-      await send("POST", "/api/auth/logout", { cookie: true }, answer.access, { withCookie: true }).catch(() => {});
+      await end(answer.access).catch(() => {});
       forget();
     }
     onElsewhere("other");
@@ -110,6 +146,11 @@ export function createApi({ onExpired, onElsewhere }) {
       // While this tab waited its turn, another may have done it.
       if (access && Date.now() < expiresAt) return;
       try {
+        // Who has signed out does not go on.
+        if (isLeaving()) {
+          await end();
+          throw new ApiError(401, null);
+        }
         const answer = await send("POST", "/api/auth/refresh", undefined, null, { withCookie: true });
         if (mine !== session) return;
         await (isForeign(answer) ? leaveForeign(answer) : keep(answer));
@@ -186,14 +227,23 @@ export function createApi({ onExpired, onElsewhere }) {
       return items;
     },
 
-    /** Signs in. */
+    /** Signs in. The session that was left goes first: its end would be this one's. */
     async signIn(email, password) {
-      keep(await send("POST", "/api/auth/login", { email, password, cookie: true }, null, { withCookie: true }));
+      await alone(async () => {
+        if (isLeaving()) await end();
+        keep(await send("POST", "/api/auth/login", { email, password, cookie: true }, null, { withCookie: true }));
+      });
       return user;
     },
 
     /** Goes on with the session of the cookie, where there is one; the user, or null. */
     async resume() {
+      if (isLeaving()) {
+        onUntold(true);
+        forget();
+        tellAgain();
+        return null;
+      }
       if (localStorage.getItem(HINT) === null) return null;
       try {
         // Not cut off: an answer that comes later still brings the next cookie, without which the session would be taken for stolen.
@@ -212,8 +262,10 @@ export function createApi({ onExpired, onElsewhere }) {
     async signOut() {
       const used = access;
       forget();
+      // Written down first: a page that is closed meanwhile is still one that was left.
+      localStorage.setItem(LEAVING, "1");
       channel?.postMessage({ kind: "out" });
-      await alone(() => send("POST", "/api/auth/logout", { cookie: true }, used, { withCookie: true }).catch(() => {}));
+      await alone(() => end(used)).catch(() => {});
     },
   };
 }

@@ -153,4 +153,5 @@ export default {
   "Delete this slot": "Delete this slot", "Add {slot}": "Add {slot}", "{n} bookings per person": "{n} bookings per person", "Emergencies waiting": "Emergencies waiting", "Critical and warning alerts": "Critical and warning alerts",
   "People in temples": "People in temples", "Free spots": "Free spots", "Devices offline": "Devices offline", "Altogether": "Altogether",
   "Nothing yet": "Nothing yet", "Reservation": "Reservation",
+  "You are signed out on this device. The server could not be told yet; it is told as soon as it can be reached.": "You are signed out on this device. The server could not be told yet; it is told as soon as it can be reached.",
 };

@@ -147,4 +147,5 @@ export default {
   "Delete this slot": "આ સ્લોટ કાઢો", "Add {slot}": "{slot} ઉમેરો", "{n} bookings per person": "વ્યક્તિ દીઠ {n} બુકિંગ", "Emergencies waiting": "રાહ જોતી કટોકટી", "Critical and warning alerts": "ગંભીર અને ચેતવણીવાળા એલર્ટ",
   "People in temples": "મંદિરોમાં લોકો", "Free spots": "ખાલી જગ્યાઓ", "Devices offline": "ઑફલાઇન ઉપકરણ", "Altogether": "કુલ મળીને",
   "Nothing yet": "હજી કંઈ નહીં", "Reservation": "આરક્ષણ",
+  "You are signed out on this device. The server could not be told yet; it is told as soon as it can be reached.": "આ ઉપકરણ પર તમે સાઇન આઉટ છો. સર્વરને હજી જણાવી શકાયું નથી; સંપર્ક થતાં જ જણાવાશે.",
 };

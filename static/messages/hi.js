@@ -151,4 +151,5 @@ export default {
   "Delete this slot": "यह स्लॉट हटाएँ", "Add {slot}": "{slot} जोड़ें", "{n} bookings per person": "प्रति व्यक्ति {n} बुकिंग", "Emergencies waiting": "प्रतीक्षा में आपात मामले", "Critical and warning alerts": "गंभीर और चेतावनी वाले अलर्ट",
   "People in temples": "मंदिरों में लोग", "Free spots": "खाली जगहें", "Devices offline": "ऑफ़लाइन उपकरण", "Altogether": "कुल मिलाकर",
   "Nothing yet": "अभी कुछ नहीं", "Reservation": "आरक्षण",
+  "You are signed out on this device. The server could not be told yet; it is told as soon as it can be reached.": "इस उपकरण पर आप साइन आउट हैं। सर्वर को अभी बताया नहीं जा सका; संपर्क होते ही बता दिया जाएगा।",
 };

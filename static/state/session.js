@@ -16,7 +16,13 @@ export const notice = signal(null);
 /** The session that has ended under a page: `{ user, done, fail }`; null while all is well. */
 export const expired = signal(null);
 
+/** Whether the server does not know yet that somebody has signed out here. */
+export const untold = signal(false);
+
 export const api = createApi({
+  onUntold(is) {
+    untold.value = is;
+  },
   onExpired: (who) =>
     new Promise((done, fail) => {
       expired.value = { user: who, done, fail };

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use gatehouse_tests::browser::Browser;
 use gatehouse_tests::{App, Client, eventually};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::Fixture;
+use super::{Fixture, proxy};
 
 /// Ends all sessions of this client's user but its own, as if elsewhere.
 async fn end_all(fixture: &Fixture, client: &Client) {
@@ -73,5 +73,31 @@ async fn a_cookie_of_another_account_is_not_gone_on_with() {
         fixture.sessions_of(&stranger).await.is_empty().then_some(())
     })
     .await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn who_signs_out_without_a_network_is_signed_out_as_soon_as_there_is_one() {
+    let Some(app) = App::embedded(&[]).await else { return };
+    let fixture = Fixture::create(app).await;
+    let proxy = proxy::Proxy::start(fixture.app.base_url()).await;
+    let browser = Browser::start(1280, 800).await;
+    fixture.enter(&browser, proxy.base_url(), "alerts").await;
+    proxy.cut();
+    browser.click("#sign-out").await;
+    browser.wait_text(".login-untold", |text| text.contains("could not be told yet")).await;
+    assert_eq!(fixture.sessions().await.len(), 1, "nobody told the server");
+    // What was left is not gone on with, whatever is opened.
+    proxy.forward_to(fixture.app.base_url());
+    browser.open(&format!("{}/console/", proxy.base_url())).await;
+    browser.wait_visible("#email").await;
+    browser.wait_hidden(".login-untold").await;
+    assert_eq!(fixture.sessions().await, Vec::<Value>::new());
+    // The next session is not taken for the one that was left.
+    browser.sign_in(&fixture.email, &fixture.password).await;
+    browser.wait_visible(".connection[data-state='live']").await;
+    browser.open(&fixture.page(proxy.base_url(), "alerts")).await;
+    browser.wait_visible("#sign-out").await;
     browser.close().await;
 }
