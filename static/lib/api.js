@@ -70,6 +70,7 @@ export function createApi({ onExpired, onElsewhere, onUntold }) {
   }
 
   function keep(answer) {
+    if (user && answer.user.id !== user.id) session += 1;
     const lifetime = (answer.expires_in ?? 300) * 1000;
     // Renewed a minute ahead, or at three quarters of a short life.
     take({ access: answer.access, expiresAt: Date.now() + lifetime - Math.min(60_000, lifetime / 4) });
@@ -193,13 +194,20 @@ export function createApi({ onExpired, onElsewhere, onUntold }) {
   async function request(method, path, body, options) {
     // What the public may see is asked for without a token by who has none.
     if (!user) return send(method, path, body, null, options);
-    const used = await token();
+    const mine = session;
+    // What one user asked for is never asked in the name of the next, and its answer is never the next one's to see.
+    const still = (value) => {
+      if (mine !== session) throw new ApiError(401, null);
+      return value;
+    };
+    const used = still(await token());
     try {
-      return await send(method, path, body, used, options);
+      return still(await send(method, path, body, used, options));
     } catch (error) {
-      if (error.status !== 401) throw error;
+      if (still(error).status !== 401) throw error;
       if (used === access) expiresAt = 0;
-      return send(method, path, body, await token(), options);
+      const next = still(await token());
+      return still(await send(method, path, body, next, options));
     }
   }
 

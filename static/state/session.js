@@ -74,6 +74,7 @@ export async function resume() {
 
 export async function signIn(email, password) {
   enter(await api.signIn(email, password));
+  // Given up when they leave meanwhile: the answer is of nobody then.
   adopt().catch(() => {});
 }
 

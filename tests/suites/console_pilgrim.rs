@@ -6,6 +6,8 @@ mod support;
 
 #[path = "console/gates.rs"]
 mod gates;
+#[path = "console/keeping.rs"]
+mod keeping;
 #[path = "console/proxy.rs"]
 mod proxy;
 
