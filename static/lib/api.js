@@ -57,6 +57,8 @@ export function createApi({ onExpired, onElsewhere, onUntold }) {
         // One password serves all tabs.
         onElsewhere("renewed");
       } else onElsewhere("in");
+    } else if (data.kind === "leaving" && user) {
+      onElsewhere("leaving");
     } else if (data.kind === "out" && user) {
       forget();
       onElsewhere("out");
@@ -265,6 +267,9 @@ export function createApi({ onExpired, onElsewhere, onUntold }) {
     },
 
     user: () => user,
+
+    /** Tells the other tabs that the session is about to end: what they have yet to send they send now. */
+    announceLeaving: () => channel?.postMessage({ kind: "leaving" }),
 
     /** Ends the session here and on the server; here also when the server is away. */
     async signOut() {

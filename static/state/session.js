@@ -16,6 +16,14 @@ export const notice = signal(null);
 /** The session that has ended under a page: `{ user, done, fail }`; null while all is well. */
 export const expired = signal(null);
 
+/** What is to be sent before a session is left, as promises are made of it. */
+const lasts = new Set();
+// So long a sign-out waits for it: the server may be away.
+const LASTS_MS = 3000;
+
+/** Has `send()` called before somebody signs out: it sends what they have decided and can no longer take back. */
+export const beforeLeaving = (send) => lasts.add(send);
+
 /** Whether the server does not know yet that somebody has signed out here. */
 export const untold = signal(false);
 
@@ -36,6 +44,7 @@ export const api = createApi({
     }
     else if (kind === "out") leave("signed_out");
     else if (kind === "renewed") goOn();
+    else if (kind === "leaving") lastWords();
   },
 });
 
@@ -97,7 +106,27 @@ export async function signInAgain(password) {
   goOn();
 }
 
+let isLeaving = false;
+
 export async function signOut() {
+  if (isLeaving) return;
+  isLeaving = true;
+  try {
+    api.announceLeaving();
+    await lastWords();
+    await leaveNow();
+  } finally {
+    isLeaving = false;
+  }
+}
+
+/** Sends what still waits, in the name of who decided it. */
+function lastWords() {
+  const sent = Promise.allSettled([...lasts].map((send) => send()));
+  return Promise.race([sent, new Promise((done) => setTimeout(done, LASTS_MS))]);
+}
+
+async function leaveNow() {
   // At once, so that what the page asks for next is asked for by nobody.
   const told = api.signOut();
   leave("signed_out");

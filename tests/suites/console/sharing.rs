@@ -101,3 +101,33 @@ async fn who_signs_out_without_a_network_is_signed_out_as_soon_as_there_is_one()
     browser.wait_visible("#sign-out").await;
     browser.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_still_be_undone_is_done_before_its_user_leaves_and_never_by_another() {
+    let fixture = Fixture::create(App::start().await).await;
+    let browser = Browser::start(1280, 800).await;
+    fixture.enter(&browser, fixture.app.base_url(), "alerts").await;
+    let id = fixture.alert("warning", "A gate is stuck").await;
+    browser.click(&format!("#alert-{id} .alert-buttons button:first-child")).await;
+    browser.wait_visible(&format!("#alert-{id}[data-pending]")).await;
+    browser.click("#sign-out").await;
+    browser.wait_visible("#email").await;
+    assert_eq!(fixture.status(&id).await, "acknowledged");
+
+    // What could not be sent is not the next one's to do.
+    let id = fixture.alert("warning", "Another gate is stuck").await;
+    browser.sign_in(&fixture.email, &fixture.password).await;
+    browser.wait_visible(&format!("#alert-{id}")).await;
+    browser.block(&["*/acknowledge"]).await;
+    browser.click(&format!("#alert-{id} .alert-buttons button:first-child")).await;
+    browser.wait_visible(&format!("#alert-{id}[data-pending]")).await;
+    browser.click("#sign-out").await;
+    browser.wait_visible("#email").await;
+    browser.block(&[]).await;
+    let (email, password) = fixture.app.new_user("operator", json!({})).await;
+    browser.sign_in(&email, &password).await;
+    browser.wait_visible(&format!("#alert-{id}[data-status='active']")).await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(fixture.status(&id).await, "active");
+    browser.close().await;
+}
