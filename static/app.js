@@ -10,11 +10,11 @@ import { Skeleton } from "./parts/panel.js";
 import { Search, startSearch } from "./parts/search.js";
 import { applyTheme } from "./parts/settings.js";
 import { Shell, Sos } from "./parts/shell.js";
-import { AskPassword, SignIn } from "./parts/signin.js";
+import { AskPassword, AskToLeave, SignIn } from "./parts/signin.js";
 import { Toasts } from "./parts/toasts.js";
 import { ACCOUNT_ROUTES, RENAMED, ROUTES, firstPage, mayOpen } from "./routes.js";
 import { serverNow, store, useStore } from "./state/live.js";
-import { expired, resume, user } from "./state/session.js";
+import { asksToLeave, expired, resume, user } from "./state/session.js";
 import { keepOffline } from "./state/offline.js";
 
 const SITE_KEY = "gatehouse.site";
@@ -147,7 +147,7 @@ function App() {
   let shown = html`<${Site} />`;
   if (account) shown = html`<${Outside} page=${account} />`;
   else if (!who && !(site !== undefined && wanted?.role === "public")) shown = html`<${Outside} />`;
-  return html`${shown}<${Toasts} />${who && html`<${Search} />`}${expired.value && html`<${AskPassword} />`}`;
+  return html`${shown}<${Toasts} />${who && html`<${Search} />`}${expired.value && html`<${AskPassword} />`}${asksToLeave.value && html`<${AskToLeave} />`}`;
 }
 
 /** Whoever has just signed in on the page for it goes on to the first page. */

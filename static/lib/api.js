@@ -35,9 +35,10 @@ function alone(run) {
 /**
  * The API as one user. `onExpired(email)` is called when the session has ended for good, and gives a promise that is kept when somebody has
  * signed in again, or broken when nobody will; `onElsewhere(kind)` when another tab has signed in or out, or renewed what this one asks for;
- * `onUntold(is)` when the server does not know yet that a session has ended, and when it does.
+ * `onUntold(is)` when the server does not know yet that a session has ended, and when it does; `onForgotten()` when
+ * the user is gone for good, and what is kept of them has to go.
  */
-export function createApi({ onExpired, onElsewhere, onUntold }) {
+export function createApi({ onExpired, onElsewhere, onUntold, onForgotten }) {
   let access = null;
   let expiresAt = 0;
   let user = null;
@@ -90,6 +91,7 @@ export function createApi({ onExpired, onElsewhere, onUntold }) {
     asking = null;
     clearTimeout(timer);
     localStorage.removeItem(HINT);
+    onForgotten();
   }
 
   const isLeaving = () => localStorage.getItem(LEAVING) !== null;

@@ -154,4 +154,5 @@ export default {
   "People in temples": "People in temples", "Free spots": "Free spots", "Devices offline": "Devices offline", "Altogether": "Altogether",
   "Nothing yet": "Nothing yet", "Reservation": "Reservation",
   "You are signed out on this device. The server could not be told yet; it is told as soon as it can be reached.": "You are signed out on this device. The server could not be told yet; it is told as soon as it can be reached.",
+  "{n} scan waits to be uploaded.": "{n} scan waits to be uploaded.", "{n} scans wait to be uploaded.": "{n} scans wait to be uploaded.", "It is kept on this device until somebody opens its gate with a network.": "It is kept on this device until somebody opens its gate with a network.",
 };

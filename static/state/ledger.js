@@ -2,61 +2,20 @@
 // outlives the page and is emptied by the server's answer alone.
 
 import { entry, readTicket } from "../lib/gate.js";
+import { eraOfLists, loadKept, saveKept } from "./gate-store.js";
 
-const NAME = "gatehouse-gate";
-const STORE = "temples";
 const UPLOAD = 200;
-
-let opening = null;
-
-function database() {
-  opening ??= new Promise((done, fail) => {
-    const request = indexedDB.open(NAME, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(STORE);
-    request.onsuccess = () => done(request.result);
-    request.onerror = () => fail(request.error);
-  });
-  return opening;
-}
-
-async function run(mode, work) {
-  const db = await database();
-  return new Promise((done, fail) => {
-    const transaction = db.transaction(STORE, mode, mode === "readwrite" ? { durability: "strict" } : undefined);
-    const request = work(transaction.objectStore(STORE));
-    transaction.oncomplete = () => done(request.result);
-    transaction.onerror = () => fail(transaction.error);
-    transaction.onabort = () => fail(transaction.error);
-  });
-}
-
-/** The value under a key; `otherwise` where there is none, or no store. */
-async function load(key, otherwise) {
-  try {
-    return (await run("readonly", (store) => store.get(key))) ?? otherwise;
-  } catch {
-    return otherwise;
-  }
-}
-
-/** Writes a value down; false when it could not be. */
-async function save(key, value) {
-  try {
-    await run("readwrite", (store) => store.put(value, key));
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** Opens what is kept for a temple. */
 export async function openLedger(site) {
   const names = { day: `${site}.day`, queue: `${site}.queue` };
-  const [kept, queue] = await Promise.all([load(names.day, null), load(names.queue, [])]);
+  const [kept, queue] = await Promise.all([loadKept(names.day, null), loadKept(names.queue, [])]);
+  const era = eraOfLists();
   let saving = Promise.resolve(true);
   // One write at a time, in order: the last one is how it stands.
   const write = (key, value) => {
-    saving = saving.then(() => save(key, value()));
+    // Who was signed in here has left, and the list with them; what is not uploaded stays.
+    saving = saving.then(() => (key === names.day && era !== eraOfLists() ? true : saveKept(key, value())));
     return saving;
   };
 

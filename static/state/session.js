@@ -7,6 +7,8 @@ import { isClockChosen, setHours } from "../lib/time.js";
 import { announceHeard } from "../parts/heard.js";
 import { clearToasts } from "../parts/toasts.js";
 import { signal } from "../lib/ui.js";
+import { waitingScans } from "./gate-store.js";
+import { clearLeavings } from "./leavings.js";
 import { startLive, stopLive } from "./live.js";
 
 /** The user; null for nobody; undefined until that is known. */
@@ -20,6 +22,8 @@ export const expired = signal(null);
 const lasts = new Set();
 // So long a sign-out waits for it: the server may be away.
 const LASTS_MS = 3000;
+// And so long for what a gate has on this machine.
+const SCANS_MS = 1000;
 
 /** Has `send()` called before somebody signs out: it sends what they have decided and can no longer take back. */
 export const beforeLeaving = (send) => lasts.add(send);
@@ -27,7 +31,11 @@ export const beforeLeaving = (send) => lasts.add(send);
 /** Whether the server does not know yet that somebody has signed out here. */
 export const untold = signal(false);
 
+/** A sign-out that waits for a word: `{ scans, answer(is) }`, with how many scans of a gate are on this machine alone. */
+export const asksToLeave = signal(null);
+
 export const api = createApi({
+  onForgotten: clearLeavings,
   onUntold(is) {
     untold.value = is;
   },
@@ -108,14 +116,19 @@ export async function signInAgain(password) {
 
 let isLeaving = false;
 
+const later = (ms, value = null) => new Promise((done) => setTimeout(() => done(value), ms));
+
 export async function signOut() {
   if (isLeaving) return;
   isLeaving = true;
   try {
+    const scans = await Promise.race([waitingScans(), later(SCANS_MS, 0)]);
+    if (scans > 0 && !(await new Promise((answer) => (asksToLeave.value = { scans, answer })))) return;
     api.announceLeaving();
     await lastWords();
-    await leaveNow();
+    leaveNow();
   } finally {
+    asksToLeave.value = null;
     isLeaving = false;
   }
 }
@@ -123,12 +136,11 @@ export async function signOut() {
 /** Sends what still waits, in the name of who decided it. */
 function lastWords() {
   const sent = Promise.allSettled([...lasts].map((send) => send()));
-  return Promise.race([sent, new Promise((done) => setTimeout(done, LASTS_MS))]);
+  return Promise.race([sent, later(LASTS_MS)]);
 }
 
-async function leaveNow() {
-  // At once, so that what the page asks for next is asked for by nobody.
-  const told = api.signOut();
+function leaveNow() {
+  // First, so that what the page asks for next is asked for by nobody. The server is told meanwhile.
+  api.signOut();
   leave("signed_out");
-  await told;
 }
