@@ -45,6 +45,9 @@ export function newNonce() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+const NONCE = /^[A-Za-z0-9._-]{1,64}$/;
+const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
 /** A booking code as it was typed, `k7p2 9qxm` → `K7P2-9QXM`; null when it cannot be one. */
 export function parseCode(typed) {
   const plain = typed.replace(/[\s-]/g, "").toUpperCase();
@@ -83,6 +86,15 @@ export function readTicket(text) {
     signed: `GHT1.${parts[1]}`,
     signature,
   };
+}
+
+/** Whether this is a scan as a gate writes it down: what else lies on the machine was put there by somebody else. */
+export function isScan(one) {
+  const { kind, nonce, booking, ticket, scanned_at: at, override_reason: reason } = one ?? {};
+  const isNamed = typeof nonce === "string" && NONCE.test(nonce) && typeof booking === "string" && (ID.test(booking) || parseCode(booking) === booking);
+  const isOfTicket = ticket === undefined || (typeof ticket === "string" && readTicket(ticket)?.booking === booking);
+  const isSaid = Number.isFinite(Date.parse(at)) && (reason === undefined || typeof reason === "string");
+  return ["checkin", "exit"].includes(kind) && isNamed && isOfTicket && isSaid;
 }
 
 /** Whether one of these public keys signed it: true, false, or null where this browser cannot tell. */

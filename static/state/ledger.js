@@ -1,7 +1,7 @@
 // What a gate keeps on this machine for one temple, in IndexedDB: the day's list, the public keys, and the scans to be uploaded. The queue
 // outlives the page and is emptied by the server's answer alone.
 
-import { entry, readTicket } from "../lib/gate.js";
+import { entry, isScan, readTicket } from "../lib/gate.js";
 import { eraOfLists, loadKept, saveKept } from "./gate-store.js";
 
 const UPLOAD = 200;
@@ -19,6 +19,10 @@ export async function openLedger(site) {
     return saving;
   };
 
+  const scans = Array.isArray(queue) ? queue.filter(isScan) : [];
+  // What is no scan does not count as one that waits, either.
+  if (scans.length !== queue.length) write(names.queue, () => ledger.queue);
+
   const ofTicket = (ticket, status) => ({
     id: ticket.booking, code: "", date: null, slot: "", starts: ticket.startsAt, ends: ticket.endsAt, party: ticket.party, number: ticket.number, status,
   });
@@ -28,7 +32,7 @@ export async function openLedger(site) {
     takenAt: kept?.takenAt ?? null,
     keys: kept?.keys ?? [],
     list: new Map((kept?.list ?? []).map((one) => [one.id, one])),
-    queue,
+    queue: scans,
 
     /** Takes the day's list, with the public keys; false when there is no room to keep it past this page. */
     take(date, documents, keys, now) {
@@ -59,11 +63,20 @@ export async function openLedger(site) {
       return write(names.queue, () => ledger.queue);
     },
 
-    /** The scans to upload next: ways in and ways out go by different routes, in their order. */
-    next() {
-      const kind = ledger.queue[0]?.kind;
-      const end = ledger.queue.findIndex((scan) => scan.kind !== kind);
-      return { kind, scans: ledger.queue.slice(0, end < 0 ? UPLOAD : Math.min(end, UPLOAD)) };
+    /** The scans of this user to upload next, if any: ways in and ways out go by different routes, in their order. */
+    next(by) {
+      const own = ledger.queue.filter((scan) => scan.by === by);
+      const end = own.findIndex((scan) => scan.kind !== own[0].kind);
+      return { kind: own[0]?.kind, scans: own.slice(0, end < 0 ? UPLOAD : Math.min(end, UPLOAD)) };
+    },
+
+    /** The scans that somebody else has left here: nothing says that this user stands by them. */
+    foreign: (by) => ledger.queue.filter((scan) => scan.by !== by),
+
+    /** Makes all scans this user's. */
+    adopt(by) {
+      ledger.queue = ledger.queue.map((scan) => ({ ...scan, by }));
+      return write(names.queue, () => ledger.queue);
     },
 
     /** Forgets scans that the server has judged. */
