@@ -4,7 +4,7 @@ import { startLanguage, t } from "./lib/i18n.js";
 import { backoff } from "./lib/resource.js";
 import { address, go, route, startRouter } from "./lib/router.js";
 import { zone } from "./lib/time.js";
-import { Icon, html, render, signal, useEffect, useErrorBoundary } from "./lib/ui.js";
+import { Icon, addSheet, html, render, signal, useEffect, useErrorBoundary } from "./lib/ui.js";
 import { Banners, titlePrefix } from "./parts/banner.js";
 import { Skeleton } from "./parts/panel.js";
 import { Search, startSearch } from "./parts/search.js";
@@ -23,20 +23,7 @@ const SITE_KEY = "gatehouse.site";
 const loaded = signal(new Map());
 
 /** The sheets of a page, loaded once; shown when they are there. */
-function sheets(names) {
-  return Promise.all(names.map((name) => {
-    const href = import.meta.resolve(`/console/styles/${name}.css`);
-    if (document.querySelector(`link[href="${new URL(href).pathname}"]`)) return null;
-    return new Promise((done) => {
-      const link = document.createElement("link");
-      link.rel = "stylesheet";
-      link.href = new URL(href).pathname;
-      link.addEventListener("load", done);
-      link.addEventListener("error", done);
-      document.head.append(link);
-    });
-  }));
-}
+const sheets = (names) => Promise.all(names.map((name) => addSheet(`/console/styles/${name}.css`)));
 
 /** The page that is shown: another is not asked for any more. */
 let wantedKey = "";

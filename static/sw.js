@@ -6,7 +6,7 @@ const PAGE = "/console/";
 // The addresses that are the page itself. Whatever else somebody leads a browser to is never kept in its place.
 const IS_PAGE = /^\/console\/(?:(?:s|account|reservations)(?:\/.*)?)?$/;
 // A content's hash in the name: such a file never changes.
-const NAMED = /\.[0-9a-f]{12}\.(js|css)$/;
+const NAMED = /\.([0-9a-f]{12})\.(?:js|css)$/;
 const AWAY_MS = 4000;
 // Scripts are asked for with an `Origin` that the worker's own requests lack, and answers vary by it: what is kept is the same for both.
 const ANY = { ignoreVary: true };
@@ -71,10 +71,21 @@ async function fromNetwork(request, kept) {
   }
 }
 
+/**
+ * Whether a file has the content that its name says. What lies in the cache may have been put there by anybody who sat at the machine. The browser
+ * itself holds it to all of its hash, which the page knows and a worker is not told.
+ */
+async function isGenuine({ url }, file) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.clone().arrayBuffer()));
+  const hex = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.startsWith(NAMED.exec(new URL(url).pathname)[1]);
+}
+
 async function fromCache(request) {
   const cache = await caches.open(CACHE);
   const known = await cache.match(request, ANY);
-  if (known) return known;
+  // The browser would refuse another; asked for anew, the console opens all the same.
+  if (known && (await isGenuine(request, known))) return known;
   const answer = await fetch(request);
   if (answer.ok) await cache.put(request, answer.clone());
   return answer;
