@@ -4,17 +4,17 @@ import { startLanguage, t } from "./lib/i18n.js";
 import { backoff } from "./lib/resource.js";
 import { address, go, route, startRouter } from "./lib/router.js";
 import { zone } from "./lib/time.js";
-import { Icon, html, render, signal, useEffect, useErrorBoundary } from "./lib/ui.js";
+import { Icon, addSheet, html, render, signal, useEffect, useErrorBoundary } from "./lib/ui.js";
 import { Banners, titlePrefix } from "./parts/banner.js";
 import { Skeleton } from "./parts/panel.js";
 import { Search, startSearch } from "./parts/search.js";
 import { applyTheme } from "./parts/settings.js";
 import { Shell, Sos } from "./parts/shell.js";
-import { AskPassword, SignIn } from "./parts/signin.js";
+import { AskPassword, AskToLeave, SignIn } from "./parts/signin.js";
 import { Toasts } from "./parts/toasts.js";
 import { ACCOUNT_ROUTES, RENAMED, ROUTES, firstPage, mayOpen } from "./routes.js";
 import { serverNow, store, useStore } from "./state/live.js";
-import { expired, resume, user } from "./state/session.js";
+import { asksToLeave, expired, resume, user } from "./state/session.js";
 import { keepOffline } from "./state/offline.js";
 
 const SITE_KEY = "gatehouse.site";
@@ -23,20 +23,7 @@ const SITE_KEY = "gatehouse.site";
 const loaded = signal(new Map());
 
 /** The sheets of a page, loaded once; shown when they are there. */
-function sheets(names) {
-  return Promise.all(names.map((name) => {
-    const href = import.meta.resolve(`/console/styles/${name}.css`);
-    if (document.querySelector(`link[href="${new URL(href).pathname}"]`)) return null;
-    return new Promise((done) => {
-      const link = document.createElement("link");
-      link.rel = "stylesheet";
-      link.href = new URL(href).pathname;
-      link.addEventListener("load", done);
-      link.addEventListener("error", done);
-      document.head.append(link);
-    });
-  }));
-}
+const sheets = (names) => Promise.all(names.map((name) => addSheet(`/console/styles/${name}.css`)));
 
 /** The page that is shown: another is not asked for any more. */
 let wantedKey = "";
@@ -147,7 +134,7 @@ function App() {
   let shown = html`<${Site} />`;
   if (account) shown = html`<${Outside} page=${account} />`;
   else if (!who && !(site !== undefined && wanted?.role === "public")) shown = html`<${Outside} />`;
-  return html`${shown}<${Toasts} />${who && html`<${Search} />`}${expired.value && html`<${AskPassword} />`}`;
+  return html`${shown}<${Toasts} />${who && html`<${Search} />`}${expired.value && html`<${AskPassword} />`}${asksToLeave.value && html`<${AskToLeave} />`}`;
 }
 
 /** Whoever has just signed in on the page for it goes on to the first page. */

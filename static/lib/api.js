@@ -1,68 +1,16 @@
 // Requests, and the session that they belong to. The access token lives in memory; the refresh token in a cookie that no script can read. All
 // tabs share one session: one of them at a time exchanges the token, and the others are told.
 
+import { ApiError, send } from "./request.js";
+
 const HINT = "gatehouse.signed_in";
 const LOCK = "gatehouse.session";
+// A session that has ended here, of which the server does not know yet. Whoever finds this tells the server before anything else.
+const LEAVING = "gatehouse.leaving";
+const TELL_AGAIN_MS = 30_000;
 const ENDED = [400, 401, 403, 422];
-// The server gives up on a request after half a minute; what takes longer is a line that leads nowhere.
-const WITHIN_MS = 35_000;
 // A session that is gone on with at the start: meanwhile nothing is on the screen.
 const RESUME_MS = 12_000;
-
-/** A refusal: its status, and the problem document's words. */
-export class ApiError extends Error {
-  constructor(status, problem, retryAfter, isLate = false) {
-    super(problem?.detail ?? (status ? `The server answered ${status}.` : isLate ? "The server does not answer." : "The server cannot be reached."));
-    this.status = status;
-    this.reason = problem?.reason ?? null;
-    this.errors = problem?.errors ?? {};
-    this.problem = problem ?? null;
-    this.retryAfter = retryAfter;
-    this.isLate = isLate;
-  }
-
-  /** Whether the server gave no answer worth the name: what was asked may be asked again. */
-  get isAway() {
-    return this.status === 0 || this.status >= 500 || this.status === 429;
-  }
-}
-
-/**
- * @typedef {object} RequestOptions
- * @property {string} [key] The idempotency key.
- * @property {number} [within] Milliseconds after which the server counts as away; as long as files take, where what is wanted is a file.
- * @property {boolean} [withCookie] Whether the cookie of the session goes along.
- * @property {string} [accept] What is wanted that is no JSON.
- * @property {boolean} [keepalive] For what is sent while the page is left.
- */
-
-/**
- * @param {string} method
- * @param {string} path
- * @param {any} body
- * @param {string | null} token
- * @param {RequestOptions} options
- */
-async function send(method, path, body, token, { key, within, withCookie, accept, keepalive } = {}) {
-  const headers = { accept: accept ?? "application/json" };
-  const isRaw = body instanceof Blob;
-  if (body !== undefined) headers["content-type"] = isRaw ? body.type : "application/json";
-  if (token) headers.authorization = `Bearer ${token}`;
-  if (key) headers["idempotency-key"] = key;
-  const most = within ?? (accept ? 0 : WITHIN_MS);
-  const signal = most ? AbortSignal.timeout(most) : undefined;
-  try {
-    const response = await fetch(path, {
-      method, headers, body: body === undefined || isRaw ? body : JSON.stringify(body), credentials: withCookie ? "same-origin" : "omit", signal, keepalive,
-    });
-    if (response.ok && accept) return await response.blob();
-    const document = response.status === 204 ? null : await response.json().catch(() => null);
-    if (!response.ok) throw new ApiError(response.status, document, Number(response.headers.get("retry-after")) || 0);
-    return document;
-  } catch (error) {
-    throw error instanceof ApiError ? error : new ApiError(0, null, 0, error?.name === "TimeoutError");
-  }
-}
 
 /** Who was signed in here last, without any secret. */
 function remembered() {
@@ -74,22 +22,30 @@ function remembered() {
   }
 }
 
+let turn = Promise.resolve();
+
 /** Alone among all tabs; where the browser has no locks (plain HTTP), alone in this one. */
 function alone(run) {
-  return navigator.locks ? navigator.locks.request(LOCK, run) : run();
+  if (navigator.locks) return navigator.locks.request(LOCK, run);
+  const mine = turn.then(run);
+  turn = mine.catch(() => {});
+  return mine;
 }
 
 /**
  * The API as one user. `onExpired(email)` is called when the session has ended for good, and gives a promise that is kept when somebody has
- * signed in again; `onElsewhere(kind)` when another tab has signed in or out.
+ * signed in again, or broken when nobody will; `onElsewhere(kind)` when another tab has signed in or out, or renewed what this one asks for;
+ * `onUntold(is)` when the server does not know yet that a session has ended, and when it does; `onForgotten()` when
+ * the user is gone for good, and what is kept of them has to go.
  */
-export function createApi({ onExpired, onElsewhere }) {
+export function createApi({ onExpired, onElsewhere, onUntold, onForgotten }) {
   let access = null;
   let expiresAt = 0;
   let user = null;
   let refreshing = null;
   let asking = null;
   let timer = 0;
+  let telling = 0;
   // Counts sessions, so that an answer which was under way when one ended is not taken into the next.
   let session = 0;
   const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel(LOCK) : null;
@@ -97,8 +53,13 @@ export function createApi({ onExpired, onElsewhere }) {
   channel?.addEventListener("message", ({ data }) => {
     if (data.kind === "tokens") {
       if (user && data.user !== user.id) onElsewhere("other");
-      else if (user) take(data);
-      else onElsewhere("in");
+      else if (user) {
+        take(data);
+        // One password serves all tabs.
+        onElsewhere("renewed");
+      } else onElsewhere("in");
+    } else if (data.kind === "leaving" && user) {
+      onElsewhere("leaving");
     } else if (data.kind === "out" && user) {
       forget();
       onElsewhere("out");
@@ -112,6 +73,7 @@ export function createApi({ onExpired, onElsewhere }) {
   }
 
   function keep(answer) {
+    if (user && answer.user.id !== user.id) session += 1;
     const lifetime = (answer.expires_in ?? 300) * 1000;
     // Renewed a minute ahead, or at three quarters of a short life.
     take({ access: answer.access, expiresAt: Date.now() + lifetime - Math.min(60_000, lifetime / 4) });
@@ -125,8 +87,55 @@ export function createApi({ onExpired, onElsewhere }) {
     access = null;
     expiresAt = 0;
     user = null;
+    // What still waits for the password is the page's to end; nobody later waits with it.
+    asking = null;
     clearTimeout(timer);
     localStorage.removeItem(HINT);
+    onForgotten();
+  }
+
+  const isLeaving = () => localStorage.getItem(LEAVING) !== null;
+
+  /** Ends the session of the cookie on the server, alone. What the server cannot be told now it is told later. */
+  async function end(token = null) {
+    clearTimeout(telling);
+    localStorage.setItem(LEAVING, "1");
+    try {
+      await send("POST", "/api/auth/logout", { cookie: true }, token, { withCookie: true, keepalive: true });
+    } catch (error) {
+      if (error.isAway) {
+        telling = setTimeout(tellAgain, TELL_AGAIN_MS);
+        onUntold(true);
+        throw error;
+      }
+      // Any other answer is the server's word: there is no such session.
+    }
+    localStorage.removeItem(LEAVING);
+    onUntold(false);
+  }
+
+  /** Tells the server of a session that has ended, where it is not told yet. */
+  const tellAgain = () => alone(async () => isLeaving() && (await end())).catch(() => {});
+
+  addEventListener("online", () => isLeaving() && tellAgain());
+  addEventListener("storage", (event) => event.key === LEAVING && !isLeaving() && onUntold(false));
+
+  /** Whether an answer is of another account than the one that is shown, or that was here last. */
+  function isForeign(answer) {
+    const expected = user ?? remembered();
+    return Boolean(expected) && answer.user.id !== expected.id;
+  }
+
+  /** The cookie is another account's. What is on the page was not written for it, and nothing more is done in its name. */
+  async function leaveForeign(answer) {
+    // Somebody signed in by another tab that could not say so: theirs is the session that is meant.
+    const isKnown = remembered()?.id === answer.user.id;
+    if (!isKnown) {
+      await end(answer.access).catch(() => {});
+      forget();
+    }
+    onElsewhere("other");
+    throw new ApiError(401, null);
   }
 
   function refresh() {
@@ -142,14 +151,31 @@ export function createApi({ onExpired, onElsewhere }) {
       // While this tab waited its turn, another may have done it.
       if (access && Date.now() < expiresAt) return;
       try {
+        // Who has signed out does not go on.
+        if (isLeaving()) {
+          await end();
+          throw new ApiError(401, null);
+        }
         const answer = await send("POST", "/api/auth/refresh", undefined, null, { withCookie: true });
-        if (mine === session) keep(answer);
+        if (mine !== session) return;
+        await (isForeign(answer) ? leaveForeign(answer) : keep(answer));
       } catch (error) {
         // Only a refusal ends the session; a server that is away or busy does not.
         if (mine === session && ENDED.includes(error.status)) error.isEnd = true;
         throw error;
       }
     });
+  }
+
+  /** Asks for the password, once for all that waits for it. */
+  function ask() {
+    if (!asking) {
+      const mine = onExpired(user).finally(() => {
+        if (asking === mine) asking = null;
+      });
+      asking = mine;
+    }
+    return asking;
   }
 
   /** A token that is good now. When the session is over, the page asks for the password, and what was asked for waits. */
@@ -163,10 +189,7 @@ export function createApi({ onExpired, onElsewhere }) {
           forget();
           throw error;
         }
-        asking ??= onExpired(user).finally(() => {
-          asking = null;
-        });
-        await asking;
+        await ask();
       }
     }
     return access;
@@ -175,13 +198,20 @@ export function createApi({ onExpired, onElsewhere }) {
   async function request(method, path, body, options) {
     // What the public may see is asked for without a token by who has none.
     if (!user) return send(method, path, body, null, options);
-    const used = await token();
+    const mine = session;
+    // What one user asked for is never asked in the name of the next, and its answer is never the next one's to see.
+    const still = (value) => {
+      if (mine !== session) throw new ApiError(401, null);
+      return value;
+    };
+    const used = still(await token());
     try {
-      return await send(method, path, body, used, options);
+      return still(await send(method, path, body, used, options));
     } catch (error) {
-      if (error.status !== 401) throw error;
+      if (still(error).status !== 401) throw error;
       if (used === access) expiresAt = 0;
-      return send(method, path, body, await token(), options);
+      const next = still(await token());
+      return still(await send(method, path, body, next, options));
     }
   }
 
@@ -209,14 +239,23 @@ export function createApi({ onExpired, onElsewhere }) {
       return items;
     },
 
-    /** Signs in. */
+    /** Signs in. The session that was left goes first: its end would be this one's. */
     async signIn(email, password) {
-      keep(await send("POST", "/api/auth/login", { email, password, cookie: true }, null, { withCookie: true }));
+      await alone(async () => {
+        if (isLeaving()) await end();
+        keep(await send("POST", "/api/auth/login", { email, password, cookie: true }, null, { withCookie: true }));
+      });
       return user;
     },
 
     /** Goes on with the session of the cookie, where there is one; the user, or null. */
     async resume() {
+      if (isLeaving()) {
+        onUntold(true);
+        forget();
+        tellAgain();
+        return null;
+      }
       if (localStorage.getItem(HINT) === null) return null;
       try {
         // Not cut off: an answer that comes later still brings the next cookie, without which the session would be taken for stolen.
@@ -231,12 +270,17 @@ export function createApi({ onExpired, onElsewhere }) {
 
     user: () => user,
 
+    /** Tells the other tabs that the session is about to end: what they have yet to send they send now. */
+    announceLeaving: () => channel?.postMessage({ kind: "leaving" }),
+
     /** Ends the session here and on the server; here also when the server is away. */
     async signOut() {
       const used = access;
       forget();
+      // Written down first: a page that is closed meanwhile is still one that was left.
+      localStorage.setItem(LEAVING, "1");
       channel?.postMessage({ kind: "out" });
-      await alone(() => send("POST", "/api/auth/logout", { cookie: true }, used, { withCookie: true }).catch(() => {}));
+      await alone(() => end(used)).catch(() => {});
     },
   };
 }

@@ -23,10 +23,30 @@ export const REASONS = {
   wrong_temple: "Booking is for another temple",
 };
 
+/** What the clock or the ticket says, which a supervisor may set aside for a booking that has places: `domain::booking::may_overrule`. */
+const FORGIVEN = ["too_early", "too_late", "wrong_day", "revoked"];
+const HAS_PLACES = ["confirmed", "no_show"];
+
+/**
+ * Whether a supervisor may let in who was refused for this reason, with a booking of this status. A forged ticket is left to the server: here
+ * nobody knows whose booking it would be.
+ */
+export const mayOverrule = (reason, status) => FORGIVEN.includes(reason) && HAS_PLACES.includes(status);
+
+/** Why a booking of this status is not let in; `unknown_booking` where there is none. */
+export function refusalOf(status) {
+  if (status === "revoked" || status === "cancelled") return status;
+  if (status === "waitlisted" || status === "expired") return "not_confirmed";
+  return status === "checked_in" || status === "exited" ? "already_checked_in" : "unknown_booking";
+}
+
 /** Random letters that name a scan. Also where the page is not a secure context. */
 export function newNonce() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
+
+const NONCE = /^[A-Za-z0-9._-]{1,64}$/;
+const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** A booking code as it was typed, `k7p2 9qxm` → `K7P2-9QXM`; null when it cannot be one. */
 export function parseCode(typed) {
@@ -66,6 +86,15 @@ export function readTicket(text) {
     signed: `GHT1.${parts[1]}`,
     signature,
   };
+}
+
+/** Whether this is a scan as a gate writes it down: what else lies on the machine was put there by somebody else. */
+export function isScan(one) {
+  const { kind, nonce, booking, ticket, scanned_at: at, override_reason: reason } = one ?? {};
+  const isNamed = typeof nonce === "string" && NONCE.test(nonce) && typeof booking === "string" && (ID.test(booking) || parseCode(booking) === booking);
+  const isOfTicket = ticket === undefined || (typeof ticket === "string" && readTicket(ticket)?.booking === booking);
+  const isSaid = Number.isFinite(Date.parse(at)) && (reason === undefined || typeof reason === "string");
+  return ["checkin", "exit"].includes(kind) && isNamed && isOfTicket && isSaid;
 }
 
 /** Whether one of these public keys signed it: true, false, or null where this browser cannot tell. */

@@ -29,3 +29,21 @@ export function announce(message) {
 
 /** Classes, without those that are false. */
 export const cx = (...names) => names.filter(Boolean).join(" ");
+
+/** What each file's content is, by its address, as the page's import map has it; modules are held to it by the browser itself. */
+const integrity = () => JSON.parse(document.querySelector("script[type='importmap']")?.textContent ?? "{}").integrity ?? {};
+
+/** Adds a style sheet of the console, once; when it is there, or cannot be had. */
+export function addSheet(path) {
+  const { pathname } = new URL(import.meta.resolve(path));
+  if (document.querySelector(`link[href="${pathname}"]`)) return null;
+  return new Promise((done) => {
+    const link = document.createElement("link");
+    link.rel = "stylesheet";
+    link.href = pathname;
+    link.integrity = integrity()[pathname] ?? "";
+    link.addEventListener("load", done);
+    link.addEventListener("error", done);
+    document.head.append(link);
+  });
+}

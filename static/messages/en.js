@@ -153,4 +153,7 @@ export default {
   "Delete this slot": "Delete this slot", "Add {slot}": "Add {slot}", "{n} bookings per person": "{n} bookings per person", "Emergencies waiting": "Emergencies waiting", "Critical and warning alerts": "Critical and warning alerts",
   "People in temples": "People in temples", "Free spots": "Free spots", "Devices offline": "Devices offline", "Altogether": "Altogether",
   "Nothing yet": "Nothing yet", "Reservation": "Reservation",
+  "You are signed out on this device. The server could not be told yet; it is told as soon as it can be reached.": "You are signed out on this device. The server could not be told yet; it is told as soon as it can be reached.",
+  "{n} scan waits to be uploaded.": "{n} scan waits to be uploaded.", "{n} scans wait to be uploaded.": "{n} scans wait to be uploaded.", "It is kept on this device until somebody opens its gate with a network.": "It is kept on this device until somebody opens its gate with a network.",
+  "{n} scan of somebody else waits on this device.": "{n} scan of somebody else waits on this device.", "{n} scans of somebody else wait on this device.": "{n} scans of somebody else wait on this device.", "Look through…": "Look through…", "Scans of somebody else": "Scans of somebody else", "Upload in my name": "Upload in my name",
 };

@@ -147,4 +147,7 @@ export default {
   "Delete this slot": "આ સ્લોટ કાઢો", "Add {slot}": "{slot} ઉમેરો", "{n} bookings per person": "વ્યક્તિ દીઠ {n} બુકિંગ", "Emergencies waiting": "રાહ જોતી કટોકટી", "Critical and warning alerts": "ગંભીર અને ચેતવણીવાળા એલર્ટ",
   "People in temples": "મંદિરોમાં લોકો", "Free spots": "ખાલી જગ્યાઓ", "Devices offline": "ઑફલાઇન ઉપકરણ", "Altogether": "કુલ મળીને",
   "Nothing yet": "હજી કંઈ નહીં", "Reservation": "આરક્ષણ",
+  "You are signed out on this device. The server could not be told yet; it is told as soon as it can be reached.": "આ ઉપકરણ પર તમે સાઇન આઉટ છો. સર્વરને હજી જણાવી શકાયું નથી; સંપર્ક થતાં જ જણાવાશે.",
+  "{n} scan waits to be uploaded.": "{n} સ્કૅન અપલોડ થવાની રાહમાં છે.", "{n} scans wait to be uploaded.": "{n} સ્કૅન અપલોડ થવાની રાહમાં છે.", "It is kept on this device until somebody opens its gate with a network.": "કોઈ નેટવર્ક સાથે તેનો દરવાજો ખોલે ત્યાં સુધી તે આ ઉપકરણ પર રહે છે.",
+  "{n} scan of somebody else waits on this device.": "આ ઉપકરણ પર બીજા કોઈનું {n} સ્કૅન રાહમાં છે.", "{n} scans of somebody else wait on this device.": "આ ઉપકરણ પર બીજા કોઈનાં {n} સ્કૅન રાહમાં છે.", "Look through…": "જોઈ લો…", "Scans of somebody else": "બીજા કોઈનાં સ્કૅન", "Upload in my name": "મારા નામે અપલોડ કરો",
 };

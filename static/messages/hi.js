@@ -151,4 +151,7 @@ export default {
   "Delete this slot": "यह स्लॉट हटाएँ", "Add {slot}": "{slot} जोड़ें", "{n} bookings per person": "प्रति व्यक्ति {n} बुकिंग", "Emergencies waiting": "प्रतीक्षा में आपात मामले", "Critical and warning alerts": "गंभीर और चेतावनी वाले अलर्ट",
   "People in temples": "मंदिरों में लोग", "Free spots": "खाली जगहें", "Devices offline": "ऑफ़लाइन उपकरण", "Altogether": "कुल मिलाकर",
   "Nothing yet": "अभी कुछ नहीं", "Reservation": "आरक्षण",
+  "You are signed out on this device. The server could not be told yet; it is told as soon as it can be reached.": "इस उपकरण पर आप साइन आउट हैं। सर्वर को अभी बताया नहीं जा सका; संपर्क होते ही बता दिया जाएगा।",
+  "{n} scan waits to be uploaded.": "{n} स्कैन अपलोड होने की प्रतीक्षा में है।", "{n} scans wait to be uploaded.": "{n} स्कैन अपलोड होने की प्रतीक्षा में हैं।", "It is kept on this device until somebody opens its gate with a network.": "यह इस उपकरण पर तब तक रहता है जब तक कोई नेटवर्क के साथ इसका द्वार न खोले।",
+  "{n} scan of somebody else waits on this device.": "इस उपकरण पर किसी और का {n} स्कैन प्रतीक्षा में है।", "{n} scans of somebody else wait on this device.": "इस उपकरण पर किसी और के {n} स्कैन प्रतीक्षा में हैं।", "Look through…": "देख लें…", "Scans of somebody else": "किसी और के स्कैन", "Upload in my name": "मेरे नाम से अपलोड करें",
 };

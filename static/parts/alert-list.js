@@ -6,7 +6,7 @@ import { plural, t } from "../lib/i18n.js";
 import { ago, moment, time } from "../lib/time.js";
 import { Icon, announce, html, signal, useLayoutEffect, useRef, useState } from "../lib/ui.js";
 import { store, take, useNow, useStore } from "../state/live.js";
-import { api } from "../state/session.js";
+import { api, beforeLeaving, user } from "../state/session.js";
 import { Empty } from "./panel.js";
 import { printing } from "./print.js";
 import { refused, toast } from "./toasts.js";
@@ -18,7 +18,7 @@ const ALL_DRAWN = 60;
 const ROW_PX = 64;
 const SPARE = 6;
 
-/** What was done here and can still be undone: by the alert's id, `{ verb, send, timer }`. */
+/** What was done here and can still be undone: by the alert's id, `{ verb, by, send, timer }`. */
 const pending = signal(new Map());
 
 function forget(id) {
@@ -36,8 +36,14 @@ function undo(id) {
 /** Acknowledges or resolves, in a few seconds. `isOneOfMany` leaves the notice to whoever does it to many. */
 function act(alert, verb, isOneOfMany = false) {
   pending.value.get(alert.id)?.send();
-  const send = async () => {
-    if (pending.value.get(alert.id)?.send !== send) return;
+  const by = user.value?.id;
+  let sent = null;
+  // Once, whoever asks: when the time is over, and before somebody leaves.
+  const send = () => (sent ??= sendNow());
+  const sendNow = async () => {
+    clearTimeout(timer);
+    // Never in another's name.
+    if (pending.value.get(alert.id)?.send !== send || user.value?.id !== by) return;
     try {
       take("alert", await api.patch(`/api/alerts/${encodeURIComponent(alert.id)}/${verb}`, undefined, { keepalive: true }));
     } catch (error) {
@@ -47,7 +53,7 @@ function act(alert, verb, isOneOfMany = false) {
     if (pending.value.get(alert.id)?.send === send) forget(alert.id);
   };
   const timer = setTimeout(send, UNDO_MS);
-  pending.value = new Map(pending.value).set(alert.id, { verb, send, timer });
+  pending.value = new Map(pending.value).set(alert.id, { verb, by, send, timer });
   if (isOneOfMany) return;
   announce(verb === "resolve" ? t("Alert resolved.") : t("Alert acknowledged."));
   toast({
@@ -57,9 +63,16 @@ function act(alert, verb, isOneOfMany = false) {
   });
 }
 
-// Who leaves the page has decided.
-addEventListener("pagehide", () => {
-  for (const { send } of pending.value.values()) send();
+/** Sends all that waits. */
+const sendAll = () => Promise.all([...pending.value.values()].map(({ send }) => send()));
+
+// Who leaves the page, or signs out, has decided.
+addEventListener("pagehide", sendAll);
+beforeLeaving(sendAll);
+// What could not be sent by then is nobody else's to see or to do.
+user.subscribe((who) => {
+  const own = [...pending.value].filter(([, { by }]) => by === who?.id);
+  if (own.length < pending.value.size) pending.value = new Map(own);
 });
 
 /** The alert as it will be, when nobody undoes it. */

@@ -2,7 +2,7 @@
 
 import { t } from "../lib/i18n.js";
 import { clock, shortMoment } from "../lib/time.js";
-import { html, useEffect, useRef, useState } from "../lib/ui.js";
+import { addSheet, html, useEffect, useRef, useState } from "../lib/ui.js";
 import { Skeleton } from "./panel.js";
 
 let library = null;
@@ -10,16 +10,7 @@ let library = null;
 /** The library and its sheet. */
 function load() {
   library ??= (async () => {
-    const href = new URL(import.meta.resolve("/console/vendor/console/uplot.css")).pathname;
-    const link = document.createElement("link");
-    link.rel = "stylesheet";
-    link.href = href;
-    const styled = new Promise((done) => {
-      link.addEventListener("load", done);
-      link.addEventListener("error", done);
-    });
-    document.head.append(link);
-    const [module] = await Promise.all([import("../vendor/console/uplot.js"), styled]);
+    const [module] = await Promise.all([import("../vendor/console/uplot.js"), addSheet("/console/vendor/console/uplot.css")]);
     return module.default;
   })();
   return library;

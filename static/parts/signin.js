@@ -1,9 +1,9 @@
 // The sign-in page, and the same question over a page whose session has ended.
 
-import { t } from "../lib/i18n.js";
+import { plural, t } from "../lib/i18n.js";
 import { Icon, html, signal, useEffect, useRef, useState } from "../lib/ui.js";
-import { expired, notice, signIn, signInAgain, signOut } from "../state/session.js";
-import { UsernameField, explained } from "./form.js";
+import { asksToLeave, expired, notice, signIn, signInAgain, signOut, untold } from "../state/session.js";
+import { Confirm, UsernameField, explained } from "./form.js";
 import { LanguagePicker } from "./settings.js";
 
 function explain(refusal) {
@@ -61,6 +61,7 @@ export function SignIn() {
       <div class="login-brand"><${Icon} name="gate" class="brand-mark" /><h1>Gatehouse</h1></div>
       <p class="login-lead">${t("Parking, crowds and gates, as they are now.")}</p>
       ${notice.value && html`<p class="login-notice" role="status">${t(SAID[notice.value] ?? notice.value)}</p>`}
+      ${untold.value && html`<p class="login-notice login-untold" role="status">${t("You are signed out on this device. The server could not be told yet; it is told as soon as it can be reached.")}</p>`}
       <form class="login-form" aria-describedby="login-error" onSubmit=${form.submit}>
         <label for="email">${t("E-mail")}</label>
         <input id="email" name="email" type="email" autocomplete="username" required spellcheck=${false} autocapitalize="none" ref=${field}
@@ -102,4 +103,12 @@ export function AskPassword() {
       </div>
     </form>
   </dialog>`;
+}
+
+/** Asks whether somebody means to sign out while a gate's scans are on this machine alone. */
+export function AskToLeave() {
+  if (!asksToLeave.value) return null;
+  const { scans, answer } = asksToLeave.value;
+  return html`<${Confirm} title=${t("Sign out")} action=${t("Sign out")} onClose=${() => answer(false)} onConfirm=${() => answer(true)}>
+    <p>${plural(scans, "{n} scan waits to be uploaded.", "{n} scans wait to be uploaded.")} ${t("It is kept on this device until somebody opens its gate with a network.")}</p></${Confirm}>`;
 }

@@ -7,7 +7,7 @@ import { backoff, useResource } from "../lib/resource.js";
 import { clock, lasting, moment, time } from "../lib/time.js";
 import { Icon, announce, html, useEffect, useRef, useState } from "../lib/ui.js";
 import { take } from "../state/live.js";
-import { api } from "../state/session.js";
+import { api, user } from "../state/session.js";
 import { Fresh } from "./panel.js";
 import { refused } from "./toasts.js";
 
@@ -21,6 +21,8 @@ const STEPS = [["reported_at", "Reported"], ["acknowledged_at", "Acknowledged"],
 
 /** What was begun about an emergency, by its id: its card moves from column to column, and what was being written goes with it. */
 const begun = new Map();
+// What one has begun to write is not for the next to send.
+user.subscribe(() => begun.clear());
 /** Keys that a card has answered. */
 const answered = new WeakSet();
 

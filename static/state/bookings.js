@@ -28,8 +28,13 @@ export const keptPicture = (booking) => {
   return known?.ticket === booking.ticket ? known.address : null;
 };
 
+/** Writes something of this user down, while they are here: who comes next shall find nothing of them. */
+function write(owner, key, value) {
+  if (user.value?.id === owner) localStorage.setItem(key, JSON.stringify(value));
+}
+
 /** Keeps the QR codes of what is to come, and forgets the others. */
-async function keepPictures(bookings) {
+async function keepPictures(owner, bookings) {
   const before = pictures();
   const ahead = bookings.filter((one) => one.status === "confirmed" && one.ticket && Date.parse(one.ends_at) > Date.now()).slice(0, 10);
   const now = Object.fromEntries(ahead.map((one) => [one.id, before[one.id]]).filter(([, known]) => known));
@@ -37,9 +42,9 @@ async function keepPictures(bookings) {
     const drawing = await (await api.blob(booking.qr_svg_url, { within: WITHIN_MS })).text();
     now[booking.id] = { ticket: booking.ticket, address: `data:image/svg+xml,${encodeURIComponent(drawing)}` };
     // Each at once: the network may be gone before the next.
-    localStorage.setItem(PICTURES, JSON.stringify(now));
+    write(owner, PICTURES, now);
   }
-  localStorage.setItem(PICTURES, JSON.stringify(now));
+  write(owner, PICTURES, now);
 }
 
 function kept() {
@@ -55,14 +60,16 @@ function kept() {
 export function useBookings() {
   const before = useMemo(kept, []);
   const resource = useResource(async () => {
+    // Before the answer: by then it may be somebody else.
+    const owner = user.value?.id;
     const bookings = await api.all("/api/bookings/my-bookings?limit=100", 300);
     try {
-      localStorage.setItem(KEY, JSON.stringify({ owner: user.value.id, at: Date.now(), bookings: bookings.slice(0, 50) }));
+      write(owner, KEY, { owner, at: Date.now(), bookings: bookings.slice(0, 50) });
     } catch {
       // A full store is no reason to show nothing.
     }
     // The picture on the page has its own address: this one is for later.
-    keepPictures(bookings).catch(() => {});
+    keepPictures(owner, bookings).catch(() => {});
     return bookings;
   }, [], { every: EVERY_MS });
   if (resource.status === "failed" && before) return { ...resource, status: "stale", data: before.bookings, at: before.at };

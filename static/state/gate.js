@@ -1,13 +1,13 @@
 // The gate at work: lets pilgrims in and out, by the server where it is in reach, by the day's list where it is not.
 
-import { REASONS, isGenuine, judge, newNonce, parseCode, readTicket } from "../lib/gate.js";
+import { REASONS, isGenuine, judge, mayOverrule, newNonce, parseCode, readTicket, refusalOf } from "../lib/gate.js";
 import { plural, t } from "../lib/i18n.js";
 import { slotTimes } from "../lib/time.js";
 import { explained } from "../parts/form.js";
 import { toast } from "../parts/toasts.js";
 import { hub, serverNow } from "./live.js";
 import { openLedger } from "./ledger.js";
-import { api } from "./session.js";
+import { api, user } from "./session.js";
 
 const ANSWER_MS = 6000;
 const REFRESH_MS = 10_000;
@@ -17,10 +17,12 @@ const MOST_BOOKINGS = 100_000;
 
 /**
  * The gate of a temple. `onChange(shown)` gets what is to be seen each time that it changes; `name()` is what this gate is called. `start()`,
- * `scan(raw)`, `overrule(reason)`, `setExits(value)`, `stop()`.
+ * `scan(raw)`, `overrule(reason)`, `adopt()`, `setExits(value)`, `stop()`.
  */
 export function createGate({ temple, onChange, name }) {
-  const shown = { online: true, takenAt: null, bookings: 0, waiting: 0, verdict: null, log: [], inside: null, since: 0, exits: false };
+  const shown = { online: true, takenAt: null, bookings: 0, waiting: 0, foreign: [], verdict: null, log: [], inside: null, since: 0, exits: false };
+  // Who works here: what they scan is uploaded in their name, and in nobody else's.
+  const by = user.value?.id;
   let ledger = null;
   let left = false;
   let listAt = 0;
@@ -31,7 +33,7 @@ export function createGate({ temple, onChange, name }) {
 
   function tell(change = {}) {
     Object.assign(shown, change);
-    if (ledger) Object.assign(shown, { takenAt: ledger.takenAt, bookings: ledger.list.size, waiting: ledger.queue.length });
+    if (ledger) Object.assign(shown, { takenAt: ledger.takenAt, bookings: ledger.list.size, waiting: ledger.queue.length, foreign: ledger.foreign(by) });
     if (!left) onChange({ ...shown });
   }
 
@@ -45,8 +47,8 @@ export function createGate({ temple, onChange, name }) {
   }
 
   const comes = ({ nonce, booking, ticket }) =>
-    api.post(`/api/bookings/${booking}/checkin`, { temple_id: temple.slug, nonce, ticket, gate: name() }, { within: ANSWER_MS });
-  const leaves = ({ nonce, booking }) => api.post(`/api/bookings/${booking}/exit`, { nonce }, { within: ANSWER_MS });
+    api.post(`/api/bookings/${encodeURIComponent(booking)}/checkin`, { temple_id: temple.slug, nonce, ticket, gate: name() }, { within: ANSWER_MS });
+  const leaves = ({ nonce, booking }) => api.post(`/api/bookings/${encodeURIComponent(booking)}/exit`, { nonce }, { within: ANSWER_MS });
 
   async function scan(raw) {
     const ticket = readTicket(raw);
@@ -60,12 +62,15 @@ export function createGate({ temple, onChange, name }) {
       const document = one.kind === "exit" ? await leaves(one) : await comes(one);
       ledger.note(document.id, document.status, ticket);
       shown.online = true;
-      say(one, null, document.party_size, document.booking_code, false);
+      say(one, { reason: null, party: document.party_size, code: document.booking_code, byList: false });
       refresh();
     } catch (error) {
       shown.online = !error.isAway;
       if (error.isAway) await scanOffline(one, ticket, code);
-      else say(one, error.status === 404 ? "unknown_booking" : error.reason ?? "invalid", null, code, false, explained(error));
+      else {
+        const reason = error.status === 404 ? "unknown_booking" : error.reason ?? "invalid";
+        say(one, { reason, status: error.problem?.booking?.status, code, byList: false, message: explained(error) });
+      }
     }
   }
 
@@ -81,41 +86,52 @@ export function createGate({ temple, onChange, name }) {
     const party = known?.party ?? ticket?.party ?? 0;
     if (reason === null) await keep(one, party);
     const slot = known?.slot ? t("Slot {slot}, {date}", { slot: slotTimes(known.slot), date: known.date }) : undefined;
-    say(one, reason, party, known?.code || code, true, slot);
+    say(one, { reason, status: known?.status, party, code: known?.code || code, byList: true, message: slot });
   }
 
   /** Writes a scan down before it counts. */
   async function keep(one, party) {
-    one.scanned_at = new Date(serverNow()).toISOString();
+    Object.assign(one, { by, scanned_at: new Date(serverNow()).toISOString() });
     if (!(await ledger.push(one))) toast({ severity: "warning", title: t("Not kept"), text: t("This device is out of room: do not close this page before the scans are uploaded.") });
     shown.since += one.kind === "exit" ? -party : party;
   }
 
-  function say(one, reason, party, code, byList, message) {
+  /**
+   * Shows what was judged; `status` is the booking's, where that is known.
+   * @param {any} one
+   * @param {{ reason: string | null, status?: string, party?: number, code?: string, byList: boolean, message?: string }} judged
+   */
+  function say(one, { reason, status, party, code, byList, message }) {
     const good = reason === null;
     const title = good ? (one.kind === "exit" ? t("Goodbye") : t("Come in")) : REASONS[reason] ? t(REASONS[reason]) : message ?? t("Refused");
     const people = party ? plural(party, "Party of {n}", "Party of {n}") : "";
     verdict({
       good, title, reason, what: code ?? "", detail: [good ? people : message, byList ? t("judged by the list") : ""].filter(Boolean).join(" · "),
       // What a supervisor may set aside, with a reason.
-      refused: !good && one.kind === "checkin" && !["bad_signature", "unknown_booking", "wrong_temple", "invalid"].includes(reason) ? { ...one, party } : null,
+      refused: one.kind === "checkin" && mayOverrule(reason, status) ? { one, reason, party, code } : null,
     });
   }
 
   /** Lets in who was refused, by a supervisor's word. */
   async function overrule(reason) {
-    const one = shown.verdict?.refused;
+    const { one, reason: why, party, code } = shown.verdict?.refused ?? {};
     if (!one) return;
     const nonce = newNonce();
     try {
-      const document = await api.post(`/api/bookings/${one.booking}/override`, { temple_id: temple.slug, nonce, ticket: one.ticket, gate: name(), reason }, { within: ANSWER_MS });
+      const document = await api.post(`/api/bookings/${encodeURIComponent(one.booking)}/override`, { temple_id: temple.slug, nonce, ticket: one.ticket, gate: name(), reason }, { within: ANSWER_MS });
       ledger.note(document.id, document.status, null);
       verdict({ good: true, title: t("Come in"), detail: t("by a supervisor: {reason}", { reason }), what: document.booking_code ?? "" });
       refresh();
     } catch (error) {
       if (!error.isAway) throw error;
-      await keep({ ...one, nonce, override_reason: reason }, one.party ?? 0);
-      verdict({ good: true, title: t("Come in"), detail: `${t("by a supervisor: {reason}", { reason })} · ${t("judged by the list")}`, what: shown.verdict.what });
+      // They may have come in since they were refused: nobody comes in twice by a word.
+      const known = ledger.find(one.booking);
+      if (!mayOverrule(why, known?.status)) {
+        say(one, { reason: refusalOf(known?.status), status: known?.status, party, code, byList: true });
+        return;
+      }
+      await keep({ ...one, nonce, override_reason: reason }, party ?? known.party);
+      verdict({ good: true, title: t("Come in"), detail: `${t("by a supervisor: {reason}", { reason })} · ${t("judged by the list")}`, what: code ?? "" });
     }
   }
 
@@ -146,6 +162,7 @@ export function createGate({ temple, onChange, name }) {
       api.all(`/api/bookings/temple/${temple.slug}/day?date=${date}&limit=500`, MOST_BOOKINGS, { within: 4 * ANSWER_MS }),
       api.get("/api/bookings/ticket-keys", { within: ANSWER_MS }),
     ]);
+    if (left) return;
     listAt = Date.now();
     if (!(await ledger.take(date, documents, keys, serverNow()))) {
       toast({ severity: "warning", title: t("The list is too long to keep"), text: t("It works offline until this page is closed.") });
@@ -153,8 +170,7 @@ export function createGate({ temple, onChange, name }) {
   }
 
   async function upload() {
-    while (ledger.queue.length > 0 && !left) {
-      const { kind, scans } = ledger.next();
+    for (let { kind, scans } = ledger.next(by); scans.length > 0 && !left; { kind, scans } = ledger.next(by)) {
       const judged = kind === "exit" ? await uploadExit(scans[0]) : await uploadScans(scans);
       for (const { scan: one, reason, detail } of judged) {
         if (reason) record(false, `${one.booking} · ${t("refused on upload")}: ${[REASONS[reason] ? t(REASONS[reason]) : reason, detail].filter(Boolean).join(" · ")}`);
@@ -200,6 +216,14 @@ export function createGate({ temple, onChange, name }) {
     },
 
     overrule,
+
+    /** Takes over the scans that somebody else has left here. */
+    async adopt() {
+      await ledger.adopt(by);
+      tell();
+      await refresh();
+    },
+
     setExits: (exits) => tell({ exits }),
 
     stop() {

@@ -1,64 +1,27 @@
 // What a gate keeps on this machine for one temple, in IndexedDB: the day's list, the public keys, and the scans to be uploaded. The queue
 // outlives the page and is emptied by the server's answer alone.
 
-import { entry, readTicket } from "../lib/gate.js";
+import { entry, isScan, readTicket } from "../lib/gate.js";
+import { eraOfLists, loadKept, saveKept } from "./gate-store.js";
 
-const NAME = "gatehouse-gate";
-const STORE = "temples";
 const UPLOAD = 200;
-
-let opening = null;
-
-function database() {
-  opening ??= new Promise((done, fail) => {
-    const request = indexedDB.open(NAME, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(STORE);
-    request.onsuccess = () => done(request.result);
-    request.onerror = () => fail(request.error);
-  });
-  return opening;
-}
-
-async function run(mode, work) {
-  const db = await database();
-  return new Promise((done, fail) => {
-    const transaction = db.transaction(STORE, mode, mode === "readwrite" ? { durability: "strict" } : undefined);
-    const request = work(transaction.objectStore(STORE));
-    transaction.oncomplete = () => done(request.result);
-    transaction.onerror = () => fail(transaction.error);
-    transaction.onabort = () => fail(transaction.error);
-  });
-}
-
-/** The value under a key; `otherwise` where there is none, or no store. */
-async function load(key, otherwise) {
-  try {
-    return (await run("readonly", (store) => store.get(key))) ?? otherwise;
-  } catch {
-    return otherwise;
-  }
-}
-
-/** Writes a value down; false when it could not be. */
-async function save(key, value) {
-  try {
-    await run("readwrite", (store) => store.put(value, key));
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** Opens what is kept for a temple. */
 export async function openLedger(site) {
   const names = { day: `${site}.day`, queue: `${site}.queue` };
-  const [kept, queue] = await Promise.all([load(names.day, null), load(names.queue, [])]);
+  const [kept, queue] = await Promise.all([loadKept(names.day, null), loadKept(names.queue, [])]);
+  const era = eraOfLists();
   let saving = Promise.resolve(true);
   // One write at a time, in order: the last one is how it stands.
   const write = (key, value) => {
-    saving = saving.then(() => save(key, value()));
+    // Who was signed in here has left, and the list with them; what is not uploaded stays.
+    saving = saving.then(() => (key === names.day && era !== eraOfLists() ? true : saveKept(key, value())));
     return saving;
   };
+
+  const scans = Array.isArray(queue) ? queue.filter(isScan) : [];
+  // What is no scan does not count as one that waits, either.
+  if (scans.length !== queue.length) write(names.queue, () => ledger.queue);
 
   const ofTicket = (ticket, status) => ({
     id: ticket.booking, code: "", date: null, slot: "", starts: ticket.startsAt, ends: ticket.endsAt, party: ticket.party, number: ticket.number, status,
@@ -69,7 +32,7 @@ export async function openLedger(site) {
     takenAt: kept?.takenAt ?? null,
     keys: kept?.keys ?? [],
     list: new Map((kept?.list ?? []).map((one) => [one.id, one])),
-    queue,
+    queue: scans,
 
     /** Takes the day's list, with the public keys; false when there is no room to keep it past this page. */
     take(date, documents, keys, now) {
@@ -77,6 +40,11 @@ export async function openLedger(site) {
       // What was let in here and is not uploaded yet is in, whatever the server says so far.
       for (const scan of ledger.queue) mark(scan);
       return keep();
+    },
+
+    /** What the list has of a booking, by its id or its code. */
+    find(booking) {
+      return ledger.list.get(booking) ?? [...ledger.list.values()].find((one) => one.code === booking);
     },
 
     /** Notes that a booking came in or left, so that it is not let in twice. */
@@ -95,11 +63,20 @@ export async function openLedger(site) {
       return write(names.queue, () => ledger.queue);
     },
 
-    /** The scans to upload next: ways in and ways out go by different routes, in their order. */
-    next() {
-      const kind = ledger.queue[0]?.kind;
-      const end = ledger.queue.findIndex((scan) => scan.kind !== kind);
-      return { kind, scans: ledger.queue.slice(0, end < 0 ? UPLOAD : Math.min(end, UPLOAD)) };
+    /** The scans of this user to upload next, if any: ways in and ways out go by different routes, in their order. */
+    next(by) {
+      const own = ledger.queue.filter((scan) => scan.by === by);
+      const end = own.findIndex((scan) => scan.kind !== own[0].kind);
+      return { kind: own[0]?.kind, scans: own.slice(0, end < 0 ? UPLOAD : Math.min(end, UPLOAD)) };
+    },
+
+    /** The scans that somebody else has left here: nothing says that this user stands by them. */
+    foreign: (by) => ledger.queue.filter((scan) => scan.by !== by),
+
+    /** Makes all scans this user's. */
+    adopt(by) {
+      ledger.queue = ledger.queue.map((scan) => ({ ...scan, by }));
+      return write(names.queue, () => ledger.queue);
     },
 
     /** Forgets scans that the server has judged. */
@@ -110,7 +87,7 @@ export async function openLedger(site) {
   };
 
   function mark(scan) {
-    const known = ledger.list.get(scan.booking) ?? [...ledger.list.values()].find((one) => one.code === scan.booking);
+    const known = ledger.find(scan.booking);
     const status = scan.kind === "exit" ? "exited" : "checked_in";
     if (known) known.status = status;
     else if (scan.ticket) ledger.list.set(scan.booking, ofTicket(readTicket(scan.ticket), status));

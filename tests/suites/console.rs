@@ -12,6 +12,10 @@ mod files;
 mod proxy;
 #[path = "console/session.rs"]
 mod session;
+#[path = "console/sharing.rs"]
+mod sharing;
+#[path = "console/worker.rs"]
+mod worker;
 
 const ENTER: &str = "\u{e007}";
 const RIGHT: &str = "\u{e014}";

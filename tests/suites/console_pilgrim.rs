@@ -4,6 +4,10 @@
 #[allow(dead_code, reason = "shared with the suite of bookings")]
 mod support;
 
+#[path = "console/gates.rs"]
+mod gates;
+#[path = "console/keeping.rs"]
+mod keeping;
 #[path = "console/proxy.rs"]
 mod proxy;
 
@@ -260,7 +264,7 @@ async fn a_gate_goes_on_through_a_reload_while_the_server_is_away() {
     fixture.gate_at(&browser, proxy.base_url()).await;
     browser.wait_text(".gate-connection", |text| text.contains("list of 2 bookings")).await;
     // The worker has what the page needs, once it is there.
-    let script = "return navigator.serviceWorker.ready.then(() => caches.open('gatehouse-console-1')).then((cache) => cache.keys()) \
+    let script = "return navigator.serviceWorker.ready.then(() => caches.open('gatehouse-console-2')).then((cache) => cache.keys()) \
         .then((kept) => kept.some((one) => one.url.includes('/pages/gate/gate')))";
     eventually("the page is kept", Duration::from_secs(20), || async { (browser.execute(script).await == true).then_some(()) }).await;
 

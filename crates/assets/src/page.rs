@@ -1,11 +1,11 @@
 //! A page that names its modules and style sheets by their content.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, Sha384};
 
 use crate::join;
 
@@ -29,6 +29,27 @@ pub struct Page {
     pub import_map_hash: String,
 }
 
+/// A file that the page or its modules ask for.
+#[derive(Clone)]
+struct Named {
+    /// Its address as the sources have it.
+    plain: String,
+    /// Its address with its content's hash in it.
+    by_content: String,
+    /// What a browser holds its content to (Subresource Integrity).
+    integrity: String,
+}
+
+impl Named {
+    fn new(base: &str, path: &str, content: &[u8]) -> Self {
+        Self {
+            plain: format!("{base}{path}"),
+            by_content: format!("{base}{}", by_content(path, &super::etag(content))),
+            integrity: format!("sha384-{}", STANDARD.encode(Sha384::digest(content))),
+        }
+    }
+}
+
 /// Builds the page of this name. Panics when it has no place for the import map: a build script fails so.
 pub fn build(name: &str, base: &str, files: &BTreeMap<String, PathBuf>) -> Page {
     let text = |path: &str| String::from_utf8(super::read(&files[path])).expect("it is UTF-8");
@@ -36,16 +57,19 @@ pub fn build(name: &str, base: &str, files: &BTreeMap<String, PathBuf>) -> Page 
     let preloaded: BTreeMap<String, String> =
         html.lines().filter_map(|line| preloaded(line, base)).map(|path| (path.to_owned(), text(path))).collect();
     let joined = join::join(&preloaded, base);
-    let joined_name = format!("{base}{}", by_content(JOINED, &super::etag(joined.as_bytes())));
-    let mut named: Vec<(String, String)> = files
+    let core = Named::new(base, JOINED, joined.as_bytes());
+    let mut named: Vec<Named> = files
         .iter()
         .filter(|(path, _)| path.ends_with(".js") || path.ends_with(".css"))
         .map(|(path, file)| {
-            let of_its_own = || format!("{base}{}", by_content(path, &super::etag(&super::read(file))));
-            (format!("{base}{path}"), if preloaded.contains_key(path) { joined_name.clone() } else { of_its_own() })
+            if preloaded.contains_key(path) {
+                Named { plain: format!("{base}{path}"), ..core.clone() }
+            } else {
+                Named::new(base, path, &super::read(file))
+            }
         })
         .collect();
-    named.push((format!("{base}{JOINED}"), joined_name));
+    named.push(core);
     let (html, map) = rewrite(&with_one_preload(&html, base), &named);
     Page { html, joined, import_map_hash: STANDARD.encode(Sha256::digest(map)) }
 }
@@ -74,16 +98,21 @@ fn with_one_preload(html: &str, base: &str) -> String {
     text
 }
 
-/// The page with these names in the place of those, and its import map.
-fn rewrite(html: &str, named: &[(String, String)]) -> (String, String) {
+/// The page with these names in the place of those, and its import map. Both say what the content of each file is: a browser takes no other
+/// from wherever it keeps files, which anybody who sits at the machine may have written to.
+fn rewrite(html: &str, named: &[Named]) -> (String, String) {
     // Style sheets too: a page that is opened later asks for its own by `import.meta.resolve`.
-    let entries: Vec<String> = named.iter().map(|(plain, by_content)| format!("{plain:?}:{by_content:?}")).collect();
-    let map = format!("{{\"imports\":{{{}}}}}", entries.join(","));
+    let imports: Vec<String> = named.iter().map(|Named { plain, by_content, .. }| format!("{plain:?}:{by_content:?}")).collect();
+    // Once each: many modules are one file.
+    let integrity: BTreeSet<String> =
+        named.iter().map(|Named { by_content, integrity, .. }| format!("{by_content:?}:{integrity:?}")).collect();
+    let integrity = Vec::from_iter(integrity).join(",");
+    let map = format!("{{\"imports\":{{{}}},\"integrity\":{{{integrity}}}}}", imports.join(","));
     assert_eq!(html.matches(PLACE).count(), 1, "the page has one {PLACE}");
     let mut html = html.replacen(PLACE, &format!("<script type=\"importmap\">{map}</script>"), 1);
-    for (plain, by_content) in named {
+    for Named { plain, by_content, integrity } in named {
         // In attributes alone: the map has the plain names between quotes as well, but not after an equals sign.
-        html = html.replace(&format!("=\"{plain}\""), &format!("=\"{by_content}\""));
+        html = html.replace(&format!("=\"{plain}\""), &format!("=\"{by_content}\" integrity=\"{integrity}\""));
     }
     (html, map)
 }
@@ -98,17 +127,34 @@ fn by_content(path: &str, etag: &str) -> String {
 mod tests {
     use super::*;
 
+    fn named(plain: &str, by_content: &str, integrity: &str) -> Named {
+        Named { plain: plain.to_owned(), by_content: by_content.to_owned(), integrity: integrity.to_owned() }
+    }
+
     #[test]
     fn the_page_names_what_it_loads_by_its_content() {
         let named = [
-            ("/c/a.css".to_owned(), "/c/a.0123456789ab.css".to_owned()),
-            ("/c/lib/a.js".to_owned(), "/c/lib/a.ba9876543210.js".to_owned()),
+            named("/c/a.css", "/c/a.0123456789ab.css", "sha384-A"),
+            named("/c/lib/a.js", "/c/core.ba9876543210.js", "sha384-B"),
+            named("/c/lib/b.js", "/c/core.ba9876543210.js", "sha384-B"),
         ];
         let page = "<!-- import map --><link href=\"/c/a.css\"><script src=\"/c/lib/a.js\"></script>";
         let (html, map) = rewrite(page, &named);
-        assert_eq!(map, "{\"imports\":{\"/c/a.css\":\"/c/a.0123456789ab.css\",\"/c/lib/a.js\":\"/c/lib/a.ba9876543210.js\"}}");
-        let rest = "<link href=\"/c/a.0123456789ab.css\"><script src=\"/c/lib/a.ba9876543210.js\"></script>";
+        let imports = "{\"/c/a.css\":\"/c/a.0123456789ab.css\",\"/c/lib/a.js\":\"/c/core.ba9876543210.js\",\
+            \"/c/lib/b.js\":\"/c/core.ba9876543210.js\"}";
+        // Once each: many modules are one file.
+        let integrity = "{\"/c/a.0123456789ab.css\":\"sha384-A\",\"/c/core.ba9876543210.js\":\"sha384-B\"}";
+        assert_eq!(map, format!("{{\"imports\":{imports},\"integrity\":{integrity}}}"));
+        let rest = "<link href=\"/c/a.0123456789ab.css\" integrity=\"sha384-A\">\
+            <script src=\"/c/core.ba9876543210.js\" integrity=\"sha384-B\"></script>";
         assert_eq!(html, format!("<script type=\"importmap\">{map}</script>{rest}"));
+    }
+
+    #[test]
+    fn a_file_is_held_to_its_content() {
+        let file = Named::new("/c/", "lib/a.js", b"");
+        assert_eq!((file.plain.as_str(), file.by_content.as_str()), ("/c/lib/a.js", "/c/lib/a.e3b0c44298fc.js"));
+        assert_eq!(file.integrity, "sha384-OLBgp1GsljhM2TJ+sbHjaiH9txEUvgdDTAzHv2P24donTt6/529l+9Ua0vFImLlb");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 // How the server itself is: whether it is ready, what it runs, when its scheduled work last ran, how much it keeps, what waits, what it counts.
 
-import { ApiError } from "../../lib/api.js";
+import { ApiError } from "../../lib/request.js";
 import { words } from "../../lib/format.js";
 import { number, t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";

@@ -1,11 +1,11 @@
 // The gate as a kiosk: one large verdict, a field for the code, the camera; how many are inside; how many scans wait to be uploaded.
 
-import { t } from "../../lib/i18n.js";
+import { plural, t } from "../../lib/i18n.js";
 import { temple as templeOf, temples } from "../../lib/model.js";
 import { address, go } from "../../lib/router.js";
-import { clock, time, zone } from "../../lib/time.js";
+import { clock, shortMoment, time, zone } from "../../lib/time.js";
 import { Icon, html, useEffect, useRef, useState } from "../../lib/ui.js";
-import { Form, Sheet } from "../../parts/form.js";
+import { Confirm, Form, Sheet } from "../../parts/form.js";
 import { Empty, Fresh } from "../../parts/panel.js";
 import { Scanner } from "../../parts/scanner.js";
 import { sitesResource } from "../../parts/site-tabs.js";
@@ -38,6 +38,16 @@ function Status({ shown }) {
   const list = shown.takenAt === null ? t("no list yet") : t(shown.bookings === 1 ? "list of {n} booking, {at}" : "list of {n} bookings, {at}", { n: shown.bookings, at: clock(shown.takenAt) });
   const queued = shown.waiting ? ` · ${t("{n} to upload", { n: shown.waiting })}` : "";
   return html`<p class="gate-connection" role="status" data-online=${String(shown.online)} data-waiting=${shown.waiting}>${`${shown.online ? t("Online") : t("Offline")} · ${list}${queued}`}</p>`;
+}
+
+/** Scans that somebody else has left on this device, and the way to stand by them. They are not uploaded unasked: anybody may have put them there. */
+function Left({ scans, onAdopt }) {
+  const [asking, setAsking] = useState(false);
+  if (scans.length === 0) return null;
+  const said = plural(scans.length, "{n} scan of somebody else waits on this device.", "{n} scans of somebody else wait on this device.");
+  return html`<p class="gate-left" role="status">${said} <button type="button" class="button" onClick=${() => setAsking(true)}>${t("Look through…")}</button></p>
+    ${asking && html`<${Confirm} title=${t("Scans of somebody else")} action=${t("Upload in my name")} onClose=${() => setAsking(false)} onConfirm=${onAdopt}>
+      <ul>${scans.map((one) => html`<li key=${one.nonce}>${[one.booking, t(one.kind === "exit" ? "Way out" : "Way in"), shortMoment(time(one.scanned_at)), one.override_reason].filter(Boolean).join(" · ")}</li>`)}</ul></${Confirm}>`}`;
 }
 
 function Inside({ inside, since }) {
@@ -76,7 +86,7 @@ function Gate({ temple }) {
     return () => removeEventListener("beforeunload", warn);
   }, [Boolean(shown?.waiting) && shown.online]);
 
-  const state = shown ?? { online: true, takenAt: null, bookings: 0, waiting: 0, verdict: null, log: [], inside: null, since: 0, exits: false };
+  const state = shown ?? { online: true, takenAt: null, bookings: 0, waiting: 0, foreign: [], verdict: null, log: [], inside: null, since: 0, exits: false };
   const submit = (event) => {
     event.preventDefault();
     gate.current.scan(code);
@@ -94,7 +104,7 @@ function Gate({ temple }) {
       <div class="field"><label for="gate-temple">${t("Temple")}</label><select id="gate-temple" value=${temple.slug} onChange=${(event) => go(address(event.target.value, "gate"))}>
         ${(all.length ? all : [temple]).map((one) => html`<option key=${one.slug} value=${one.slug}>${one.name}</option>`)}</select></div>
       <div class="field"><label for="gate-name">${t("Gate")}</label><input id="gate-name" maxlength="64" placeholder=${t("Such as North")} autocomplete="off" value=${name} onInput=${(event) => { setName(event.target.value); localStorage.setItem(NAME_KEY, event.target.value.trim()); }} /></div>
-      <${Status} shown=${state} />
+      <${Status} shown=${state} /><${Left} scans=${state.foreign} onAdopt=${() => gate.current.adopt()} />
       <div class="row gate-leave"><button type="button" class="button button-quiet" onClick=${() => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen?.())}><${Icon} name="expand" /> ${t("Whole screen")}</button>
         <a class="button button-quiet" href=${address(temple.slug, "overview")}>${t("To the console")}</a></div>
     </section>
