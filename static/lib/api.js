@@ -270,8 +270,11 @@ export function createApi({ onExpired, onElsewhere, onUntold, onForgotten }) {
 
     user: () => user,
 
-    /** Tells the other tabs that the session is about to end: what they have yet to send they send now. */
-    announceLeaving: () => channel?.postMessage({ kind: "leaving" }),
+    /** Says that the session is about to end, also to whoever opens the next page. What other tabs have yet to send they send now. */
+    announceLeaving() {
+      localStorage.setItem(LEAVING, "1");
+      channel?.postMessage({ kind: "leaving" });
+    },
 
     /** Ends the session here and on the server; here also when the server is away. */
     async signOut() {

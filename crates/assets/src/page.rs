@@ -106,8 +106,8 @@ fn rewrite(html: &str, named: &[Named]) -> (String, String) {
     // Once each: many modules are one file.
     let integrity: BTreeSet<String> =
         named.iter().map(|Named { by_content, integrity, .. }| format!("{by_content:?}:{integrity:?}")).collect();
-    let integrity = Vec::from_iter(integrity).join(",");
-    let map = format!("{{\"imports\":{{{}}},\"integrity\":{{{integrity}}}}}", imports.join(","));
+    let integrity: Vec<String> = integrity.into_iter().collect();
+    let map = format!("{{\"imports\":{{{}}},\"integrity\":{{{}}}}}", imports.join(","), integrity.join(","));
     assert_eq!(html.matches(PLACE).count(), 1, "the page has one {PLACE}");
     let mut html = html.replacen(PLACE, &format!("<script type=\"importmap\">{map}</script>"), 1);
     for Named { plain, by_content, integrity } in named {
