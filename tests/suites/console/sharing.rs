@@ -57,7 +57,6 @@ async fn a_cookie_of_another_account_is_not_gone_on_with() {
     let Some(app) = App::embedded(&[("access_token_seconds", "6")]).await else { return };
     let fixture = Fixture::create(app).await;
     let (email, password) = fixture.app.new_user("visitor", json!({})).await;
-    let stranger = fixture.app.login(&email, &password).await;
     let browser = Browser::start(1280, 800).await;
     fixture.enter(&browser, fixture.app.base_url(), "alerts").await;
     let plant = format!(
@@ -69,6 +68,7 @@ async fn a_cookie_of_another_account_is_not_gone_on_with() {
     // The token's end is near: the next one would be the stranger's.
     browser.wait_visible("#email").await;
     assert!(browser.execute("return localStorage.getItem('gatehouse.signed_in')").await.is_null());
+    let stranger = fixture.app.login(&email, &password).await;
     eventually("the session of the cookie is ended", Duration::from_secs(5), || async {
         fixture.sessions_of(&stranger).await.is_empty().then_some(())
     })
