@@ -26,7 +26,7 @@ async fn the_password_is_asked_for_again_and_again_and_once_for_all_tabs() {
     let Some(app) = App::embedded(&[("access_token_seconds", "6")]).await else { return };
     let fixture = Fixture::create(app).await;
     let browser = Browser::start(1280, 800).await;
-    fixture.enter(&browser, fixture.app.base_url(), "broadcasts").await;
+    fixture.enter(&browser, fixture.app.base_url(), "alerts").await;
     end_all(&fixture, &fixture.operator().await).await;
     is_asked(&browser).await;
     browser.click(".ask-password button[type='button']:not(.reveal)").await;
@@ -36,7 +36,7 @@ async fn the_password_is_asked_for_again_and_again_and_once_for_all_tabs() {
     browser.sign_in(&email, &password).await;
     browser.wait_visible(".connection[data-state='live']").await;
     browser.new_tab(1280, 800).await;
-    browser.open(&fixture.page(fixture.app.base_url(), "broadcasts")).await;
+    browser.open(&fixture.page(fixture.app.base_url(), "alerts")).await;
     browser.wait_visible(".connection[data-state='live']").await;
     end_all(&fixture, &fixture.app.login(&email, &password).await).await;
     is_asked(&browser).await;
