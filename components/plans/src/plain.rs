@@ -195,6 +195,17 @@ mod tests {
     }
 
     #[test]
+    fn a_png_does_not_move() {
+        let chunk =
+            |kind: &[u8], content: &[u8]| [&u32::try_from(content.len()).unwrap().to_be_bytes()[..], kind, content, &[0; 4]].concat();
+        let signature = b"\x89PNG\r\n\x1a\n".to_vec();
+        let (head, data, end) = (chunk(b"IHDR", &[0; 13]), chunk(b"IDAT", b"pixels"), chunk(b"IEND", b""));
+        let [control, frame, next] = [chunk(b"acTL", &[0; 8]), chunk(b"fcTL", &[0; 26]), chunk(b"fdAT", b"others")];
+        let file = [&signature[..], &head, &control, &frame, &data, &frame, &next, &end].concat();
+        assert_eq!(png(&file), [signature, head, data, end].concat());
+    }
+
+    #[test]
     fn of_a_jpeg_what_is_seen_stays() {
         let profile = segment(APP2, b"ICC_PROFILE\0\x01\x01colours");
         let adobe = segment(APP14, b"Adobe\0\x64\0\0\0\0\x01");

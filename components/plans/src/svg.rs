@@ -102,6 +102,9 @@ fn check(document: &Document<'_>) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
 
     fn svg(inside: &str) -> String {
@@ -132,6 +135,21 @@ mod tests {
         {
             assert!(!text.contains(gone), "{gone} in {text}");
         }
+    }
+
+    /// A PNG as far as its size is told.
+    fn png(width: u32, height: u32) -> String {
+        let size = [width.to_be_bytes(), height.to_be_bytes()].concat();
+        let file = [b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR", &size[..], b"\x08\0\0\0\0\0\0\0\0"].concat();
+        format!(r#"<image width="9" height="9" href="data:image/png;base64,{}"/>"#, STANDARD.encode(file))
+    }
+
+    #[test]
+    fn all_pictures_together_are_as_large_as_one_may_be() {
+        let kept = |pictures: &str| clean(&svg(pictures)).unwrap().text.matches("<image").count();
+        assert_eq!(kept(&png(10_000, 5_000)), 1);
+        assert_eq!(kept(&png(5_000, 5_000).repeat(2)), 2);
+        assert_eq!(kept(&(png(5_000, 5_000).repeat(2) + &png(1, 1))), 2);
     }
 
     #[test]
