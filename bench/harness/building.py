@@ -22,12 +22,12 @@ def install_peers():
 def build(gatehouse):
     """The limit and the load generator; Gatehouse too, unless its program is given."""
     say("Building")
-    cargo = ["cargo", "build", "--release", "--quiet"]
+    cargo = ["cargo", "build", "--quiet"]
     # From the root, whose .cargo/config.toml says how SQLite is compiled: the limit's is the same.
     environment = {**os.environ, "CARGO_TARGET_DIR": str(WORK)}
-    command(*cargo, "--manifest-path", BENCH / "native" / "Cargo.toml", cwd=ROOT, env=environment)
+    command(*cargo, "--release", "--manifest-path", BENCH / "native" / "Cargo.toml", cwd=ROOT, env=environment)
     if not gatehouse:
-        command(*cargo, "--workspace", cwd=ROOT)
+        command(*cargo, "--profile", "dist", "-p", "gatehouse", "--bin", "gatehouse", cwd=ROOT)
 
 
 def limit_sqlite():

@@ -9,7 +9,7 @@ import time
 import urllib.error
 
 from harness.fixture import copy, fill
-from harness.paths import LIMIT_PROGRAM, PEERS, ROOT, VENV, say
+from harness.paths import LIMIT_PROGRAM, PEERS, PROGRAM, VENV, say
 from harness.servers import Server, call
 
 GATEHOUSE, LIMIT, DJANGO, FASTAPI = "Gatehouse", "native limit", "Django REST", "FastAPI"
@@ -32,7 +32,7 @@ def wait_until_compiled(server):
 def start_gatehouse(directory, program, variables=()):
     """A Gatehouse of its own state, started for the first time: it migrates, makes its keys and compiles. With its secrets."""
     state = directory / "state"
-    words = [program or ROOT / "target/release/gatehouse", "up", "--demo", "none", "--listen", "127.0.0.1:{port}", "--state-dir", state]
+    words = [program or PROGRAM, "up", "--demo", "none", "--listen", "127.0.0.1:{port}", "--state-dir", state]
     for variable in ["access_token_seconds=7200", *variables]:
         words += ["--variable", variable]
     server = Server(GATEHOUSE, directory, words, database=state / "default.db")
@@ -41,8 +41,9 @@ def start_gatehouse(directory, program, variables=()):
     server.words.append("--no-build")
     secrets = json.loads((state / "secrets.json").read_text())
     login = {"email": "admin@gatehouse.example", "password": secrets["admin_password"]}
-    server.token = call(server.port, "/api/auth/login", body=login)["access"]
+    # Before the login: a component that is still compiled may take longer than a request may.
     wait_until_compiled(server)
+    server.token = call(server.port, "/api/auth/login", body=login)["access"]
     return server, secrets
 
 

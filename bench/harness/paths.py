@@ -11,6 +11,8 @@ VENV = WORK / "venv"
 PEERS = BENCH / "peers"
 LOAD = WORK / "release/load"
 LIMIT_PROGRAM = WORK / "release/limit"
+# As it is deployed.
+PROGRAM = ROOT / "target/dist/gatehouse"
 
 sys.path.insert(0, str(PEERS))
 

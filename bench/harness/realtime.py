@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from harness.contestants import start_gatehouse
-from harness.paths import PEERS, ROOT, WORK, command, say, words_of
+from harness.paths import PEERS, PROGRAM, WORK, command, say, words_of
 from harness.report import machine, number
 from harness.servers import Server, free_port
 
@@ -40,7 +40,7 @@ def install():
 
 
 def program(arguments):
-    return arguments.gatehouse or ROOT / "target/release/gatehouse"
+    return arguments.gatehouse or PROGRAM
 
 
 def gateway(work, arguments):
