@@ -26,6 +26,8 @@ pub struct Options {
     pub cron: bool,
     /// The most file descriptors that it may ever have; what the system allows unless set.
     pub descriptors: Option<u32>,
+    /// What its environment has beside that of the tests.
+    pub environment: Vec<(&'static str, &'static str)>,
 }
 
 /// A running server process; killed when dropped.
@@ -70,6 +72,7 @@ impl Process {
         };
         let mut child = command
             .args(["--exact", "server_process", "--nocapture"])
+            .envs(options.environment)
             .env(STATE_DIR, state_dir)
             .env(VARIABLES, serde_json::to_string(variables).expect("texts are JSON"))
             .env(CRON, options.cron.to_string())

@@ -11,6 +11,7 @@ mod event;
 mod feed;
 mod follow;
 mod gateway;
+mod http_client;
 mod hub;
 mod limits;
 mod metrics;
@@ -24,5 +25,6 @@ mod websocket;
 mod woken;
 
 pub use gateway::{Gateway, Settings};
+pub use http_client::http_client;
 pub use limits::{Limits, at_least_one};
 pub use refusal::Refusal;

@@ -8,9 +8,10 @@ use http::header::{ACCEPT, AUTHORIZATION, RETRY_AFTER};
 use reqwest::Client;
 use reqwest::redirect::Policy;
 use sse_stream::SseByteStream;
-use url::{Host, Url};
+use url::Url;
 
 use crate::event::{Event, Kind};
+use crate::http_client::http_client;
 use crate::room::Channel;
 
 /// How long to wait for a connection, and for the beginning of an answer.
@@ -68,8 +69,7 @@ impl Block {
 }
 
 impl Upstream {
-    /// The feed of the application at this base URL. A proxy that the environment names is asked for it, as `HTTP_PROXY` and `NO_PROXY` say,
-    /// unless it is on this machine.
+    /// The feed of the application at this base URL.
     ///
     /// # Errors
     /// If it is no URL, or no HTTP client can be made.
@@ -80,11 +80,8 @@ impl Upstream {
             return Err(format!("{base} is no base URL: it begins with http:// or https://"));
         }
         // An application that leads elsewhere is none that clients' tokens are meant for.
-        let mut http = Client::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(SILENCE).redirect(Policy::none());
-        if is_on_this_machine(&events) {
-            http = http.no_proxy();
-        }
-        Ok(Self { http: http.build().map_err(|error| error.to_string())?, events })
+        let http = http_client(&events).connect_timeout(CONNECT_TIMEOUT).read_timeout(SILENCE).redirect(Policy::none());
+        Ok(Self { http: http.build().map_err(|error| describe(&error))?, events })
     }
 
     /// Whether the application answers.
@@ -131,15 +128,6 @@ impl Upstream {
         // An error is the connection's end like any other.
         let blocks = blocks.take_while(|block| futures::future::ready(block.is_ok()));
         Ok(Box::pin(blocks.ready_chunks(BATCH).map(|chunk| chunk.into_iter().filter_map(|block| read(block.ok()?)).collect())))
-    }
-}
-
-fn is_on_this_machine(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What operators of the gateway see, and what it refuses.
 
+use gatehouse_tests::process::{Options, Process};
 use gatehouse_tests::{App, Client};
 use reqwest::Method;
 
@@ -55,4 +56,16 @@ async fn a_gateway_of_its_own_is_ready_when_the_feed_comes_in() {
     assert!(!unready.header("retry-after").is_empty());
     caller.get("/health").await.expect(200);
     lonely.shutdown().await;
+}
+
+/// A container's image need not have any: Debian's slim one has none.
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn it_starts_where_there_are_no_certificate_authorities() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let environment = vec![("SSL_CERT_FILE", "/nonexistent/certificates.pem"), ("SSL_CERT_DIR", "/nonexistent")];
+    let server = Process::start_with(directory.path(), &[], Options { environment, ..Options::default() });
+    let caller = Client::new(reqwest::Client::new(), server.app.base_url().to_owned(), None);
+    caller.get("/socket.io/?EIO=4&transport=polling").await;
+    assert_eq!(caller.get("/metrics/gateway").await.status, 200);
 }

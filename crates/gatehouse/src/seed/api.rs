@@ -38,14 +38,11 @@ pub(crate) fn trim(base_url: &str) -> &str {
     base_url.trim_end_matches('/')
 }
 
-/// An HTTP client for this base URL. It ignores the environment's proxy if that is a loopback address.
+/// An HTTP client for this base URL.
 pub(crate) fn http_client(base_url: &str, deployment: &Deployment) -> anyhow::Result<reqwest::Client> {
     crate::tls::install();
     let url = reqwest::Url::parse(base_url).with_context(|| format!("{base_url:?} is no URL"))?;
-    let mut builder = reqwest::Client::builder().timeout(Duration::from_secs(60)).tcp_nodelay(true);
-    if matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")) {
-        builder = builder.no_proxy();
-    }
+    let mut builder = gatehouse_gateway::http_client(&url).timeout(Duration::from_secs(60)).tcp_nodelay(true);
     if let Some(id) = &deployment.request_id {
         let id = HeaderValue::from_str(id).context("the id of the requests")?;
         builder = builder.default_headers(HeaderMap::from_iter([(HeaderName::from_static("x-request-id"), id)]));
