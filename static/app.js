@@ -122,7 +122,8 @@ function App() {
   useEffect(() => {
     const follow = () => {
       if (store.state.site !== (site ?? null)) store.set({ site: site ?? null });
-      zone.value = store.state.sites.find((one) => one.slug === site)?.time_zone;
+      // Without a network nobody says which clock it is; the gate knows its own.
+      if (store.state.sitesLoaded) zone.value = store.state.sites.find((one) => one.slug === site)?.time_zone;
     };
     follow();
     return store.subscribe(["sites"], follow);
@@ -137,9 +138,20 @@ function App() {
   return html`${shown}<${Toasts} />${who && html`<${Search} />`}${expired.value && html`<${AskPassword} />`}${asksToLeave.value && html`<${AskToLeave} />`}`;
 }
 
-/** Whoever has just signed in on the page for it goes on to the first page. */
+/** The public page that somebody looked at before they went to sign in. */
+let before = null;
+
+function noteBefore({ kind, page }) {
+  if (kind === "site" && user.value === null && ROUTES.find((one) => one.key === page)?.role === "public") before = { page, address: location.pathname + location.search };
+}
+
+/** Whoever has just signed in on the page for it goes back to where they were, staff from the start page of visitors to their own. */
 function afterSignIn() {
-  if (route.value.kind === "account" && user.value) go(address(null, firstPage(user.value.role)), { replace: true });
+  if (!user.value) return noteBefore(route.value);
+  const first = firstPage(user.value.role);
+  const back = before && (before.page !== "home" || first === "home") ? before.address : address(null, first);
+  before = null;
+  if (route.value.kind === "account") go(back, { replace: true });
 }
 
 applyTheme();
@@ -147,6 +159,7 @@ startRouter();
 startSearch();
 await startLanguage();
 render(html`<${App} />`, document.getElementById("app"));
+route.subscribe(noteBefore);
 user.subscribe(afterSignIn);
 await resume();
 keepOffline();

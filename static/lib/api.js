@@ -9,8 +9,8 @@ const LOCK = "gatehouse.session";
 const LEAVING = "gatehouse.leaving";
 const TELL_AGAIN_MS = 30_000;
 const ENDED = [400, 401, 403, 422];
-// A session that is gone on with at the start: meanwhile nothing is on the screen.
-const RESUME_MS = 12_000;
+// A session that is gone on with at the start: meanwhile nothing is on the screen, not even what is kept here.
+const RESUME_MS = 3000;
 
 /** Who was signed in here last, without any secret. */
 function remembered() {
@@ -246,6 +246,29 @@ export function createApi({ onExpired, onElsewhere, onUntold, onForgotten }) {
         keep(await send("POST", "/api/auth/login", { email, password, cookie: true }, null, { withCookie: true }));
       });
       return user;
+    },
+
+    /**
+     * Changes the password, which ends all sessions of the account, and begins a new one before this tab or another misses its own. After a
+     * lost answer the new password tells whether it was changed.
+     */
+    async changePassword(path, body) {
+      const used = await token();
+      await alone(async () => {
+        const change = send("PATCH", path, body, used);
+        const lost = await change.then(() => null, (error) => {
+          if (error.isUnknown) return error;
+          throw error;
+        });
+        try {
+          keep(await send("POST", "/api/auth/login", { email: user.email, password: body.password, cookie: true }, null, { withCookie: true }));
+        } catch (error) {
+          // The new password is not theirs: nothing was changed.
+          if (lost && error.status === 401) throw new ApiError(409, { reason: "unchanged" });
+          if (lost) throw lost;
+          // It is changed: the page asks for it when it next needs a session.
+        }
+      });
     },
 
     /** Goes on with the session of the cookie, where there is one; the user, or null. */

@@ -7,7 +7,7 @@ const EARLY_MS = 30 * 60_000;
 const CODE = /^[2-9A-HJ-NP-Z]{8}$/;
 
 /** What the gate says of each refusal. */
-export const REASONS = {
+export const REFUSALS = {
   already_checked_in: "Already checked in",
   bad_signature: "Not a genuine ticket",
   cancelled: "Booking was cancelled",
@@ -38,11 +38,6 @@ export function refusalOf(status) {
   if (status === "revoked" || status === "cancelled") return status;
   if (status === "waitlisted" || status === "expired") return "not_confirmed";
   return status === "checked_in" || status === "exited" ? "already_checked_in" : "unknown_booking";
-}
-
-/** Random letters that name a scan. Also where the page is not a secure context. */
-export function newNonce() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 const NONCE = /^[A-Za-z0-9._-]{1,64}$/;

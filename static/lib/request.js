@@ -19,6 +19,11 @@ export class ApiError extends Error {
   get isAway() {
     return this.status === 0 || this.status >= 500 || this.status === 429;
   }
+
+  /** Whether nobody knows if what was asked for was done: the answer was lost on its way, or is not the server's own. */
+  get isUnknown() {
+    return this.status === 0 || this.status >= 500 || this.status === 408 || this.status === 425;
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 // What reservations mean to a reader: periods, money, states, what can be done next. No elements, no network.
 
-import { locale } from "./i18n.js";
+import { locale, number, t } from "./i18n.js";
 import { dateAt, formatter, fromField, time, zoneMark } from "./time.js";
 
 const QUARTER_MS = 15 * 60_000;
@@ -57,12 +57,15 @@ export function periodProblem(start, end) {
 }
 
 /** Minor units as an amount of money: 4000, "INR" → ₹40.00. */
-export function money(minor, currency) {
+export function amount(minor, currency) {
   if (typeof minor !== "number") return "";
-  if (!currency) return minor === 0 ? "Free" : String(minor);
+  if (!currency) return number(minor);
   const format = new Intl.NumberFormat(locale.value, { style: "currency", currency: currency.toUpperCase() });
-  return minor === 0 ? "Free" : format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits);
+  return format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits);
 }
+
+/** What something costs: the same, and in words where that is nothing. */
+export const money = (minor, currency) => (minor === 0 ? t("Free") : amount(minor, currency));
 
 /** `4 Feb, 10:30 – 12:30`, on the clock of its site; both dates when they differ. */
 export function period(reservation, timeZone = undefined) {

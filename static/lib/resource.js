@@ -41,17 +41,21 @@ export function backoff(failures) {
 }
 
 let events = null;
+/** When the feed was lost, and until when it was known to be complete: `{ lostAt, at }`; null while it is there, or is nobody's. */
+let gap = { value: null };
 
-/** Says where events come from: `on(kinds, run)` gives back what ends it. */
-export function setEvents(hub) {
+/** Says where events come from: `on(kinds, run)` gives back what ends it; and which signal has the gap that there is in them. */
+export function setEvents(hub, lost) {
   events = hub;
+  gap = lost;
 }
 
 /**
  * What `load()` gives: `{ status, data, at, error, reload, set }`. Asked for again each `every` milliseconds, after the events of `on`, when the
- * feed opens again, and after a failure that may pass. Other `deps` are another question. What is asked for again in vain for a while is stale.
+ * feed opens again, and after a failure that may pass. Other `deps` are another question. What is asked for again in vain for a while is stale;
+ * so is what the feed keeps up to date (`fed`, or by `on`) while the feed is away, unless it was asked for since.
  */
-export function useResource(load, deps = [], { every = 0, on = [] } = {}) {
+export function useResource(load, deps = [], { every = 0, on = [], fed = on.length > 0 } = {}) {
   const [state, setState] = useState({ status: "loading", data: null, at: null, error: null, busy: false });
   const run = useRef(() => {});
   const latest = useRef(load);
@@ -115,8 +119,10 @@ export function useResource(load, deps = [], { every = 0, on = [] } = {}) {
     };
   }, deps);
 
+  const lost = fed && state.status === "fresh" && gap.value?.lostAt > state.at ? gap.value : null;
   return {
     ...state,
+    ...(lost && { status: "stale", at: Math.max(state.at, lost.at ?? 0) }),
     reload: () => run.current(),
     /** What an answer has just told. */
     set: (data) => setState((before) => ({ ...before, data: typeof data === "function" ? data(before.data) : data })),

@@ -93,14 +93,15 @@ export function lasting(ms) {
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes}:${two(seconds % 60)}`;
   const hour = Math.floor(minutes / 60);
-  return hour < 48 ? `${hour} h ${two(minutes % 60)}` : `${Math.floor(hour / 24)} d`;
+  return hour < 48 ? t("{hours} h {minutes}", { hours: hour, minutes: two(minutes % 60) }) : t("{n} d", { n: Math.floor(hour / 24) });
 }
 
 /** How long is left, in words. */
 export function left(ms) {
   const minutes = Math.ceil(ms / 60_000);
-  if (minutes <= 1) return `${Math.max(0, Math.ceil(ms / 1000))} s`;
-  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60 ? `${minutes % 60} min` : ""}`.trim();
+  if (minutes <= 1) return t("{n} s", { n: Math.max(0, Math.ceil(ms / 1000)) });
+  if (minutes < 120) return t("{n} min", { n: minutes });
+  return minutes % 60 ? t("{hours} h {minutes} min", { hours: Math.floor(minutes / 60), minutes: minutes % 60 }) : t("{n} h", { n: minutes / 60 });
 }
 
 /** The date on the wall of a zone, `2026-02-05`. */

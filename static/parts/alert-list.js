@@ -5,11 +5,12 @@ import { words } from "../lib/format.js";
 import { plural, t } from "../lib/i18n.js";
 import { ago, moment, time } from "../lib/time.js";
 import { Icon, announce, html, signal, useLayoutEffect, useRef, useState } from "../lib/ui.js";
-import { store, take, useNow, useStore } from "../state/live.js";
+import { reload, store, take, useNow, useStore } from "../state/live.js";
+import { settle } from "../state/once.js";
 import { api, beforeLeaving, user } from "../state/session.js";
 import { Empty } from "./panel.js";
 import { printing } from "./print.js";
-import { refused, toast } from "./toasts.js";
+import { dismiss, refused, toast } from "./toasts.js";
 
 const SEVERITIES = ["critical", "warning", "info"];
 const UNDO_MS = 5000;
@@ -18,7 +19,7 @@ const ALL_DRAWN = 60;
 const ROW_PX = 64;
 const SPARE = 6;
 
-/** What was done here and can still be undone: by the alert's id, `{ verb, by, send, timer }`. */
+/** What was done here and is not known to the server yet: by the alert's id, `{ verb, by, send, isSent }`. */
 const pending = signal(new Map());
 
 function forget(id) {
@@ -27,40 +28,58 @@ function forget(id) {
   pending.value = rest;
 }
 
-/** Takes back what was done, as long as nobody was told. */
-function undo(id) {
-  clearTimeout(pending.value.get(id)?.timer);
-  forget(id);
-}
+/** Whether an alert is as it was to be, and by whom. */
+const isDone = (alert, verb, by) => (verb === "resolve" ? alert.status === "resolved" && alert.resolved_by === by : alert.status !== "active" && alert.acknowledged_by === by);
 
-/** Acknowledges or resolves, in a few seconds. `isOneOfMany` leaves the notice to whoever does it to many. */
-function act(alert, verb, isOneOfMany = false) {
+/** Acknowledges or resolves, in a few seconds; till then it can be undone. `onRefused` is called when the server would not have it. */
+function act(alert, verb) {
   pending.value.get(alert.id)?.send();
   const by = user.value?.id;
+  const path = `/api/alerts/${encodeURIComponent(alert.id)}`;
+  const isMine = () => pending.value.get(alert.id)?.send === send;
+  const deed = {
+    onRefused() {},
+    canUndo: () => isMine() && !pending.value.get(alert.id).isSent,
+    undo() {
+      if (!deed.canUndo()) return;
+      clearTimeout(timer);
+      forget(alert.id);
+    },
+  };
   let sent = null;
   // Once, whoever asks: when the time is over, and before somebody leaves.
   const send = () => (sent ??= sendNow());
   const sendNow = async () => {
     clearTimeout(timer);
     // Never in another's name.
-    if (pending.value.get(alert.id)?.send !== send || user.value?.id !== by) return;
+    if (!isMine() || user.value?.id !== by) return;
+    pending.value = new Map(pending.value).set(alert.id, { verb, by, send, isSent: true });
     try {
-      take("alert", await api.patch(`/api/alerts/${encodeURIComponent(alert.id)}/${verb}`, undefined, { keepalive: true }));
+      take("alert", await settle(() => api.patch(`${path}/${verb}`, undefined, { keepalive: true }), path, (now) => isDone(now, verb, by)));
     } catch (error) {
-      // Someone else was first: the feed tells what they did.
+      deed.onRefused();
       refused(error);
+      // Someone else was first, or nobody knows what came of it: as it stands now.
+      reload("alerts");
     }
-    if (pending.value.get(alert.id)?.send === send) forget(alert.id);
+    if (isMine()) forget(alert.id);
   };
   const timer = setTimeout(send, UNDO_MS);
-  pending.value = new Map(pending.value).set(alert.id, { verb, by, send, timer });
-  if (isOneOfMany) return;
+  pending.value = new Map(pending.value).set(alert.id, { verb, by, send, isSent: false });
+  return deed;
+}
+
+/** The notice of what was done, as long as the server has nothing against it. */
+function tell(title, text, deeds) {
+  const notice = toast({ title, text, undo: () => deeds.forEach((one) => one.undo()), canUndo: () => deeds.some((one) => one.canUndo()) });
+  for (const one of deeds) one.onRefused = () => dismiss(notice);
+}
+
+/** Acknowledges or resolves one. */
+function actOn(alert, verb) {
+  const deed = act(alert, verb);
   announce(verb === "resolve" ? t("Alert resolved.") : t("Alert acknowledged."));
-  toast({
-    title: verb === "resolve" ? t("Resolved") : t("Acknowledged"),
-    text: alert.message.slice(0, 120),
-    undo: () => pending.value.get(alert.id)?.send === send && undo(alert.id),
-  });
+  tell(verb === "resolve" ? t("Resolved") : t("Acknowledged"), alert.message.slice(0, 120), [deed]);
 }
 
 /** Sends all that waits. */
@@ -91,7 +110,10 @@ export function gravestFirst(alerts) {
 
 function whereabouts(alert, state) {
   const site = state.sites.find((one) => one.slug === alert.site)?.name ?? alert.site;
-  return [site, ...(alert.zones ?? []).map(words), alert.subject?.replace(/^lot:/, ""), alert.location, alert.camera_id].filter(Boolean).join(" · ");
+  // What it is about may be a zone, by its site: `somnath/mainDarshan`.
+  const [zone, ...further] = alert.subject?.startsWith(`${alert.site}/`) ? alert.subject.split("/").slice(1) : [];
+  const subject = zone ? [words(zone), ...further] : [alert.subject?.replace(/^lot:/, "")];
+  return [...new Set([site, ...(alert.zones ?? []).map(words), ...subject, alert.location, alert.camera_id])].filter(Boolean).join(" · ");
 }
 
 function steps(alert, user) {
@@ -111,8 +133,8 @@ function Alert({ alert: stored, state, now, style }) {
     <p class="alert-message" title=${alert.message}>${alert.message}</p>
     <div class="alert-foot"><p class="alert-where"><span class="alert-place">${whereabouts(alert, state)}</span><span class="alert-step">${steps(alert, state.user)}</span></p>
       ${alert.status !== "resolved" && html`<div class="alert-buttons">
-        ${alert.status === "active" && html`<button type="button" class="button" aria-label=${`${t("Acknowledge")}: ${alert.message}`} onClick=${() => act(stored, "acknowledge")}>${t("Acknowledge")}</button>`}
-        <button type="button" class="button" aria-label=${`${t("Resolve")}: ${alert.message}`} onClick=${() => act(stored, "resolve")}><${Icon} name="check" />${t("Resolve")}</button></div>`}
+        ${alert.status === "active" && html`<button type="button" class="button" aria-label=${`${t("Acknowledge")}: ${alert.message}`} onClick=${() => actOn(stored, "acknowledge")}>${t("Acknowledge")}</button>`}
+        <button type="button" class="button" aria-label=${`${t("Resolve")}: ${alert.message}`} onClick=${() => actOn(stored, "resolve")}><${Icon} name="check" />${t("Resolve")}</button></div>`}
     </div></li>`;
 }
 
@@ -185,11 +207,9 @@ export function AlertGroups({ alerts, onShow }) {
     groups.get(key).push(alert);
   }
   const acknowledge = (all) => {
-    for (const alert of all) if (foreseen(alert).status === "active") act(alert, "acknowledge", all.length > 1);
-    if (all.length > 1) {
-      const sent = all.map((alert) => alert.id);
-      toast({ title: t("Acknowledged"), text: plural(all.length, "{n} alert", "{n} alerts"), undo: () => sent.forEach(undo) });
-    }
+    const active = all.filter((alert) => foreseen(alert).status === "active");
+    if (active.length === 1) actOn(active[0], "acknowledge");
+    else tell(t("Acknowledged"), plural(active.length, "{n} alert", "{n} alerts"), active.map((alert) => act(alert, "acknowledge")));
   };
   return html`<div class="table-scroll" tabindex="0" role="region" aria-label=${t("{name}: table", { name: t("Groups of alerts") })}><table class="table alert-groups">
     <thead><tr>${["Severity", "Kind", "Site", "How many", "Newest"].map((title) => html`<th scope="col" key=${title}>${t(title)}</th>`)}<th><span class="visually-hidden">${t("Actions")}</span></th></tr></thead>

@@ -50,7 +50,9 @@ export function Chart({ times, series, words, height = 220, timeZone, from, to }
       if (left) return;
       plot?.destroy();
       const [muted, line] = [resolved("--muted"), resolved("--line")];
-      const axis = { stroke: muted, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "12px system-ui" };
+      // The letters of the page: a system need not have those of each language.
+      const font = `12px ${getComputedStyle(document.body).fontFamily}`;
+      const axis = { stroke: muted, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font };
       const long = times.length > 1 && times.at(-1) - times[0] > 36 * 3_600_000;
       // A day is named once, however many lines it has.
       const label = (at) => (long ? shortMoment(at * 1000, timeZone).split(",")[0] : clock(at * 1000, timeZone));

@@ -34,8 +34,8 @@ function Trend({ zone, stale }) {
   const before = zone.past.filter(([at]) => at <= zone.at - 12 * 60_000 && at >= zone.at - 75 * 60_000).at(-1);
   if (!before || zone.count === null || stale) return null;
   const change = (zone.count - before[1]) / (zone.capacity || Math.max(zone.count ?? 0, 20));
-  const [name, mark] = change > 0.03 ? ["rising", "↗"] : change < -0.03 ? ["falling", "↘"] : ["steady", "→"];
-  return html`<span class="crowd-trend" data-trend=${name}>${mark} ${t(name)}</span>`;
+  const [name, said] = change > 0.03 ? ["rising", `↗ ${t("rising")}`] : change < -0.03 ? ["falling", `↘ ${t("falling")}`] : ["steady", `→ ${t("steady")}`];
+  return html`<span class="crowd-trend" data-trend=${name}>${said}</span>`;
 }
 
 function Words({ zone, timeZone }) {

@@ -6,6 +6,7 @@ import { t } from "../lib/i18n.js";
 import { useResource } from "../lib/resource.js";
 import { html, useRef, useState } from "../lib/ui.js";
 import { store } from "../state/live.js";
+import { remove } from "../state/once.js";
 import { api } from "../state/session.js";
 import { Confirm, reasons } from "./form.js";
 import { Empty, Panel } from "./panel.js";
@@ -67,18 +68,18 @@ export function FloorPlan({ site }) {
 
   const upload = async () => {
     const [picture] = file.current.files;
-    if (!picture) return;
     setProblem(null);
     try {
+      if (!picture) throw new Error(t("Choose a picture first."));
       if (!TYPES.includes(picture.type)) throw new Error(t("A picture is needed: SVG, PNG or JPEG."));
       if (picture.size > MOST_BYTES) throw new Error(t("At most 1 MB."));
       await api.put(`${path}/picture`, picture);
-      without.delete(site.slug);
-      resource.reload();
       toast({ title: t("Saved"), text: t("The plan is uploaded.") });
     } catch (error) {
       setProblem(reasons(error));
     }
+    without.delete(site.slug);
+    resource.reload();
   };
   const place = async (x, y) => {
     setProblem(null);
@@ -97,6 +98,6 @@ export function FloorPlan({ site }) {
     ${plan ? html`<div class="field"><label for="floor-spot">${t("Place a spot: choose it, then click on the plan")}</label><select id="floor-spot" value=${placing} onChange=${(event) => setPlacing(event.target.value)}><option value="">–</option>
         ${spots.map((one) => html`<option key=${one.spot_id} value=${one.spot_id}>${one.spot_id}${placed.has(one.spot_id) ? " ✓" : ""}</option>`)}</select></div>
       <${FloorView} plan=${plan} picked=${placing} onPlace=${placing ? place : undefined} />` : html`<${Empty}>${t("No plan is uploaded.")}</${Empty}>`}</div>`}
-    ${removing && html`<${Confirm} title=${t("Delete the floor plan?")} action=${t("Delete")} onClose=${() => setRemoving(false)} onConfirm=${async () => { await api.delete(path); without.set(site.slug, Date.now()); resource.reload(); }}><p>${t("The picture goes, and where spots are on it.")}</p></${Confirm}>`}
+    ${removing && html`<${Confirm} title=${t("Delete the floor plan?")} action=${t("Delete")} onClose=${() => setRemoving(false)} onConfirm=${async () => { await remove(path); without.set(site.slug, Date.now()); resource.reload(); }}><p>${t("The picture goes, and where spots are on it.")}</p></${Confirm}>`}
   </${Panel}>`;
 }

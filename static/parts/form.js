@@ -2,25 +2,34 @@
 
 import { t } from "../lib/i18n.js";
 import { words } from "../lib/format.js";
+import { readable, reasonWords } from "../lib/reasons.js";
+import { address, route } from "../lib/router.js";
 import { shortMoment, time } from "../lib/time.js";
 import { announce, html, useEffect, useId, useRef, useState } from "../lib/ui.js";
 
 /** A refusal in words: by its reason in the language that is shown, else as the server says it, in English; with when it would be possible. */
 export function explained(error) {
-  const key = `reason.${error.reason}`;
-  const said = error.reason ? t(key) : key;
   if (error.status === 0) return error.isLate ? t("The server does not answer.") : t("The server cannot be reached.");
-  if (said === key) return error.problem?.detail ?? (error.status >= 500 ? t("The server has a problem ({n}).", { n: error.status }) : error.message);
+  const said = reasonWords(error.reason);
+  if (said === null) return error.problem?.detail ? readable(error.problem.detail) : error.status >= 500 ? t("The server has a problem ({n}).", { n: error.status }) : error.message;
   const next = time(error.problem?.next_free_at);
   return next === null ? said : `${said} ${t("A stay as long can begin at {at}.", { at: shortMoment(next) })}`;
 }
 
-/** The reasons of a refusal for fields that a form does not show, in words. */
+/** The reasons why something was not done, for fields that a form does not show, in words; of a lost answer also that it may have been done. */
 export function reasons(error, shown = []) {
   const rest = Object.entries(error.errors ?? {}).filter(([field]) => !shown.includes(field));
-  const said = rest.map(([field, why]) => `${words(field)}: ${[why].flat().join(", ")}`);
+  const said = rest.map(([field, why]) => `${words(field)}: ${[why].flat().map(readable).join(", ")}`);
   if (said.length) return `${said.join(". ")}.`;
-  return Object.keys(error.errors ?? {}).length ? null : explained(error);
+  if (Object.keys(error.errors ?? {}).length) return null;
+  return error.isUnknown ? `${explained(error)} ${t("It is not known whether it was done.")}` : explained(error);
+}
+
+/** Why something was not done, where it was tried, with the way to what is missing; `instead` are other words for a lost answer. */
+export function Refusal({ error, shown = [], instead = "" }) {
+  const said = instead && error?.isUnknown ? `${explained(error)} ${instead}` : error && reasons(error, shown);
+  if (!said) return null;
+  return html`<p class="form-error" role="alert">${said}${error.reason === "email_unconfirmed" && html` <a href=${address(route.value.site ?? null, "me")}>${t("To your account")}</a>`}</p>`;
 }
 
 /** One field: `{ name, label, type, options, hint, required, wide, … }`. */
@@ -94,13 +103,12 @@ export function Form({ fields, initial = {}, onSubmit, submit = t("Save"), onCan
       announce(reasons(error, shown) ?? explained(error));
     }
   };
-  const general = state.error && reasons(state.error, shown);
   return html`<form class="sheet-form" onSubmit=${send}>
     ${account && html`<${UsernameField} email=${account} />`}
     <div class="form-grid">${fields.map((field) => html`<${Field} key=${field.name} id=${`${id}-${field.name}`} field=${field} value=${values[field.name]}
-      error=${state.error?.errors?.[field.name] ? [state.error.errors[field.name]].flat().join(", ") : null} onChange=${(value) => setValues((all) => ({ ...all, [field.name]: value }))} />`)}</div>
+      error=${state.error?.errors?.[field.name] ? [state.error.errors[field.name]].flat().map(readable).join(", ") : null} onChange=${(value) => setValues((all) => ({ ...all, [field.name]: value }))} />`)}</div>
     ${children}
-    ${general && html`<p class="form-error" role="alert">${general}</p>`}
+    <${Refusal} error=${state.error} shown=${shown} />
     <div class="form-buttons">${onCancel && html`<button type="button" class="button" onClick=${onCancel}>${cancel}</button>`}
       <button type="submit" class=${danger ? "button button-danger" : "button button-main"} aria-busy=${state.busy ? "true" : undefined}>${submit}</button></div>
   </form>`;
@@ -123,6 +131,7 @@ export function Sheet({ title, onClose, wide, children }) {
 export function Confirm({ title, children, action, onConfirm, onClose }) {
   const [state, setState] = useState({ busy: false, error: null });
   const confirm = async () => {
+    if (state.busy) return;
     setState({ busy: true, error: null });
     try {
       await onConfirm();
@@ -133,8 +142,8 @@ export function Confirm({ title, children, action, onConfirm, onClose }) {
   };
   return html`<${Sheet} title=${title} onClose=${onClose}>
     <div>${children}</div>
-    ${state.error && html`<p class="form-error" role="alert">${reasons(state.error)}</p>`}
-    <div class="form-buttons"><button type="button" class="button" onClick=${onClose}>${t("Cancel")}</button>
+    <${Refusal} error=${state.error} />
+    <div class="form-buttons"><button type="button" class="button" onClick=${onClose}>${t("Go back")}</button>
       <button type="button" class="button button-danger" aria-busy=${state.busy ? "true" : undefined} onClick=${confirm}>${action}</button></div>
   </${Sheet}>`;
 }

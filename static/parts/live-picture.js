@@ -11,6 +11,13 @@ const RETRY_MS = 3_000;
 /** A stream ends after an hour: another is asked for before, milliseconds. */
 const RENEW_MS = 55 * 60_000;
 
+/**
+ * A stream that ended, or whose server went away, leaves its last picture, and the browser tells nobody. A picture that is the same for so long is
+ * taken for one, and another stream is asked for, milliseconds.
+ */
+const STILL_LOOK_MS = 3_000;
+const STILL_MOST_MS = 12_000;
+
 /** How often a single picture is asked for, milliseconds, and how long for one. */
 const STILL_MS = 2_500;
 const STILL_WITHIN_MS = 10_000;
@@ -71,6 +78,38 @@ export function StillPicture({ camera }) {
   return html`<div class="live-picture" ref=${frame} data-none=${camera.has_pictures ? undefined : ""}>${source && html`<img src=${source} alt=${t("Live picture of {name}", { name: camera.name })} />`}${note && html`<p class="live-note" role="status">${note}</p>`}</div>`;
 }
 
+/** What a picture shows now, small enough to be compared; null where it cannot be told. */
+function glimpse(image, canvas) {
+  if (!image?.naturalWidth || document.hidden) return null;
+  try {
+    const drawing = canvas.getContext("2d", { willReadFrequently: true });
+    drawing.drawImage(image, 0, 0, canvas.width, canvas.height);
+    return drawing.getImageData(0, 0, canvas.width, canvas.height).data.join();
+  } catch {
+    return null;
+  }
+}
+
+/** Calls `onStill()` when the picture in a frame stands still for too long. */
+function useStillness(frame, source, onStill) {
+  useEffect(() => {
+    if (!source) return undefined;
+    const canvas = Object.assign(document.createElement("canvas"), { width: 32, height: 24 });
+    let last = null;
+    let since = Date.now();
+    const timer = setInterval(() => {
+      const now = glimpse(frame.current?.querySelector("img"), canvas);
+      if (now === null || now !== last) since = Date.now();
+      last = now;
+      if (Date.now() - since > STILL_MOST_MS) {
+        since = Date.now();
+        onStill();
+      }
+    }, STILL_LOOK_MS);
+    return () => clearInterval(timer);
+  }, [source]);
+}
+
 /** The stream. `quality` is `main` or `sub`. */
 export function LivePicture({ camera, quality = "main" }) {
   const frame = useRef(null);
@@ -78,6 +117,8 @@ export function LivePicture({ camera, quality = "main" }) {
   const [source, setSource] = useState(null);
   const [note, setNote] = useState(t("Asking for the picture…"));
   const again = useRef(() => {});
+  const anew = useRef(() => {});
+  useStillness(frame, source, () => anew.current());
   useEffect(() => {
     if (!seen) return undefined;
     if (!camera.has_pictures) {
@@ -113,6 +154,7 @@ export function LivePicture({ camera, quality = "main" }) {
       setNote(t("There is no picture at the moment."));
       later(RETRY_MS);
     };
+    anew.current = () => later(0);
     ask();
     return () => {
       left = true;

@@ -7,6 +7,7 @@ import { address } from "../lib/router.js";
 import { announce, html, useState } from "../lib/ui.js";
 import { store, useNow } from "../state/live.js";
 import { payFor, usePaymentSetup } from "../state/payments.js";
+import { settle } from "../state/once.js";
 import { api, user } from "../state/session.js";
 import { Confirm } from "./form.js";
 import { Empty, Panel } from "./panel.js";
@@ -36,23 +37,28 @@ function Reservation({ reservation, canPay, onChanged }) {
       onChanged();
     }
   };
+  const cancel = async () => {
+    const path = `/api/reservations/${reservation.id}`;
+    try {
+      await settle(() => api.delete(path), path, (one) => one.status === "cancelled");
+      announce(t("The reservation is cancelled."));
+    } finally {
+      onChanged();
+    }
+  };
   const site = store.state.sites.find((one) => one.slug === reservation.site);
   return html`<li class="reservation" data-id=${reservation.id} data-status=${isExpired(reservation, now) ? "expired" : reservation.status}>
     <div class="reservation-head"><strong>${reservation.spot_id}</strong><span class="tag" data-status=${reservation.status}>${t(reservationState(reservation, now))}</span>
       ${moves.pay && html`<span class="hold-left">${t("held for {time}", { time: countdown(until - now) })}</span>`}</div>
     <p>${period(reservation, site?.time_zone)}</p>
     <p class="reservation-facts">${reservation.vehicle_plate} · ${money(reservation.price, reservation.currency)}</p>
-    ${moves.pay && !canPay && html`<p class="hint">${t("Payments are not set up here: pay at the car park.")}</p>`}
+    ${moves.pay && canPay === false && html`<p class="hint">${reservation.status === "pending_payment" ? t("It cannot be paid here. When that time is over, the spot is free for others.") : t("It cannot be paid here. When that time is over, it stays as it was before.")}</p>`}
     <div class="form-buttons">
       ${reservation.paid > 0 && html`<a class="button button-quiet" href=${address(reservation.site, "paid", reservation.id)}>${t("Receipt and pass")}</a>`}
       ${moves.pay && canPay && html`<button type="button" class="button button-main" aria-busy=${busy ? "true" : undefined} onClick=${pay}>${t("Pay {amount}", { amount: money(reservation.due, reservation.currency) })}</button>`}
       ${moves.cancel && html`<button type="button" class="button reservation-cancel" onClick=${() => setAsking(true)}>${t("Cancel")}</button>`}
     </div>
-    ${asking && html`<${Confirm} title=${t("Cancel this reservation?")} action=${t("Yes, cancel it")} onClose=${() => setAsking(false)} onConfirm=${async () => {
-      await api.delete(`/api/reservations/${reservation.id}`);
-      announce(t("The reservation is cancelled."));
-      onChanged();
-    }}><p>${reservation.paid > 0 ? refundWords(site?.tariff) : t("Nothing was paid, so nothing is refunded.")}</p></${Confirm}>`}
+    ${asking && html`<${Confirm} title=${t("Cancel this reservation?")} action=${t("Yes, cancel it")} onClose=${() => setAsking(false)} onConfirm=${cancel}><p>${reservation.paid > 0 ? refundWords(site?.tariff) : t("Nothing was paid, so nothing is refunded.")}</p></${Confirm}>`}
   </li>`;
 }
 

@@ -1,6 +1,7 @@
 // Search over pages, devices, spots, sites and, on the server, bookings and people: ⌘K.
 
 import { t } from "../lib/i18n.js";
+import { backoff } from "../lib/resource.js";
 import { address, go, route } from "../lib/router.js";
 import { Icon, html, signal, useEffect, useRef, useState } from "../lib/ui.js";
 import { ROUTES, mayOpen, rankOf } from "../routes.js";
@@ -9,6 +10,7 @@ import { api, user } from "../state/session.js";
 
 const MOST = 8;
 const PAUSE_MS = 250;
+const WITHIN_MS = 8000;
 
 const open = signal(false);
 
@@ -53,15 +55,15 @@ const KINDS = {
 /** What the server finds beside; null where it did not answer. */
 async function remote(sought) {
   try {
-    const { items } = await api.get(`/api/search?q=${encodeURIComponent(sought)}`);
+    const { items } = await api.get(`/api/search?q=${encodeURIComponent(sought)}`, { within: WITHIN_MS });
     // Devices and spots are known here.
     return items.filter((one) => one.kind in KINDS).slice(0, MOST).map((one) => {
       const { icon, kind, to } = KINDS[one.kind];
       return { icon, text: one.detail ? `${one.label}, ${one.detail}` : one.label, kind: t(kind), to: to(one) };
     });
   } catch (error) {
-    // A server may have no search.
-    return error.status === 404 ? [] : null;
+    // A server may have no search, or none for this.
+    return error.isAway ? null : [];
   }
 }
 
@@ -75,7 +77,8 @@ function Open() {
   const [sought, setSought] = useState("");
   const [found, setFound] = useState([]);
   const [at, setAt] = useState(0);
-  const [away, setAway] = useState(false);
+  // What the server does about it: nothing, `asked`, or `away`.
+  const [server, setServer] = useState("");
   const close = () => {
     open.value = false;
   };
@@ -85,15 +88,20 @@ function Open() {
     const here = local(wanted).slice(0, 4 * MOST);
     setFound(here);
     setAt(0);
-    setAway(false);
+    setServer("");
     if (wanted.length < 3 || rankOf(user.value?.role) < 2) return undefined;
     let left = false;
-    const timer = setTimeout(async () => {
+    let timer = 0;
+    // Again and again until it answers: what is not known is not said to be nothing.
+    const ask = async (failures) => {
       const more = await remote(wanted);
       if (left) return;
       setFound([...here, ...(more ?? [])]);
-      setAway(more === null);
-    }, PAUSE_MS);
+      setServer(more === null ? "away" : "");
+      if (more === null) timer = setTimeout(() => ask(failures + 1), backoff(failures));
+    };
+    setServer("asked");
+    timer = setTimeout(() => ask(1), PAUSE_MS);
     return () => {
       left = true;
       clearTimeout(timer);
@@ -114,8 +122,9 @@ function Open() {
     <div class="search-results" id="search-results" role="listbox" aria-label=${t("Results")}>
       ${found.map((one, index) => html`<a key=${one.to + one.text} id=${`found-${index}`} role="option" aria-selected=${index === at} href=${one.to} onClick=${close} tabindex="-1">
         <${Icon} name=${one.icon} /><span>${one.text}</span><span class="muted">${one.kind}</span></a>`)}
-      ${away && html`<p class="stale-note" role="status"><${Icon} name="warning" /> ${t("Bookings and people could not be searched.")}</p>`}
-      ${found.length === 0 && html`<p class="empty">${t("Nothing found.")}</p>`}
+      ${server === "asked" && html`<p class="hint search-asked" role="status">${t("Looking for bookings and people…")}</p>`}
+      ${server === "away" && html`<p class="stale-note" role="status"><${Icon} name="warning" /> ${t("Bookings and people could not be searched. Trying again…")}</p>`}
+      ${found.length === 0 && server === "" && html`<p class="empty">${t("Nothing found.")}</p>`}
     </div>
   </dialog>`;
 }

@@ -48,11 +48,12 @@ function Clock() {
 
 function SitePicker() {
   const state = useStore("sites", "site");
-  const { page, query } = route.value;
+  const { page, detail, query } = route.value;
   const choose = (event) => {
     const slug = event.target.value;
     localStorage.setItem("gatehouse.site", slug);
-    go(address(slug === ALL_SITES ? null : slug, page, null, Object.fromEntries(query)));
+    // A thing is of one site; what is booked is not.
+    go(address(slug === ALL_SITES ? null : slug, page, page === "book" ? detail : null, Object.fromEntries(query)));
   };
   return html`<div class="site-picker"><select id="site" aria-label=${t("Site")} value=${state.site ?? ALL_SITES} onChange=${choose}>
     <option value=${ALL_SITES}>${t("All sites")}</option>
@@ -143,7 +144,7 @@ export function Shell({ page, children }) {
       <${Clock} />
       <div class="who">
         ${who ? html`
-          <a class="who-name" href=${address(site ?? null, "me")} title=${`${who.email} (${who.role.replaceAll("_", " ")})`}>${who.name || who.email}</a>
+          <a class="who-name" href=${address(site ?? null, "me")} title=${`${who.email} (${t(who.role.replaceAll("_", " "))})`}>${who.name || who.email}</a>
           <button type="button" id="sign-out" class="button button-quiet" aria-label=${t("Sign out")} title=${t("Sign out")} onClick=${signOut}><${Icon} name="leave" /></button>`
         : html`<a class="button" href="/console/account/sign-in">${t("Sign in")}</a>`}
       </div>

@@ -38,7 +38,7 @@ function useShuttles(temple) {
       if (answer.status === "fulfilled" && shuttles.has(answer.value.id)) shuttles.set(answer.value.id, { ...shuttles.get(answer.value.id), ...shuttle(answer.value) });
     }
     return { routes, shuttles };
-  }, [temple.slug], { every: ETA_EVERY_MS });
+  }, [temple.slug], { every: ETA_EVERY_MS, fed: true });
   useEffect(() => hub.on(["shuttle"], (event) => {
     if (event?.temple_id !== temple.slug || !resource.data) return;
     const known = resource.data.shuttles.get(event.shuttle_id);

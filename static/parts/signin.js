@@ -97,6 +97,7 @@ export function AskPassword() {
       <label for="password-again">${t("Password of {email}", { email: who.email })}</label>
       <${Password} id="password-again" value=${said.value} onInput=${(value) => (said.value = value)} input=${form.password} invalid=${form.error?.status === 401} />
       ${form.error && html`<p class="login-error" role="alert">${explain(form.error)}</p>`}
+      <p class="hint">${t("Does somebody need help now?")} <a href="tel:112">${t("Call 112")}</a></p>
       <div class="form-buttons">
         <button type="button" class="button" onClick=${signOut}>${t("Sign out")}</button>
         <button type="submit" class="button button-main" disabled=${form.busy}>${t("Continue")}</button>
@@ -110,5 +111,5 @@ export function AskToLeave() {
   if (!asksToLeave.value) return null;
   const { scans, answer } = asksToLeave.value;
   return html`<${Confirm} title=${t("Sign out")} action=${t("Sign out")} onClose=${() => answer(false)} onConfirm=${() => answer(true)}>
-    <p>${plural(scans, "{n} scan waits to be uploaded.", "{n} scans wait to be uploaded.")} ${t("It is kept on this device until somebody opens its gate with a network.")}</p></${Confirm}>`;
+    <p>${plural(scans, "{n} scan waits to be uploaded.", "{n} scans wait to be uploaded.")} ${plural(scans, "It is kept on this device until somebody opens its gate with a network.", "They are kept on this device until somebody opens its gate with a network.")}</p></${Confirm}>`;
 }

@@ -1,13 +1,14 @@
 // A temple's slots on a day, and the form that books places in one or joins its waitlist.
 
 import { t } from "../lib/i18n.js";
-import { newNonce } from "../lib/gate.js";
 import { useResource } from "../lib/resource.js";
-import { dateAt, slotTimes } from "../lib/time.js";
+import { dateAt, day as dayOf, slotTimes, time } from "../lib/time.js";
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
+import { useChosen } from "../state/chosen.js";
 import { serverNow } from "../state/live.js";
+import { useOnce } from "../state/once.js";
 import { api, user } from "../state/session.js";
-import { reasons } from "./form.js";
+import { Refusal } from "./form.js";
 import { Fresh } from "./panel.js";
 import { toast } from "./toasts.js";
 
@@ -25,20 +26,23 @@ function Slot({ slot, picked, onPick }) {
   </button>`;
 }
 
-function BookingForm({ slot, onBook }) {
-  const [party, setParty] = useState("1");
-  const [visitors, setVisitors] = useState("");
+function BookingForm({ temple, slot, onBook }) {
+  const [party, setParty] = useChosen(`${temple.slug} party`, "1");
+  const [visitors, setVisitors] = useChosen(`${temple.slug} visitors`, "");
   const [state, setState] = useState({ busy: false, error: null });
   const field = useRef(null);
   useEffect(() => {
     field.current.scrollIntoView({ block: "nearest" });
     field.current.focus({ preventScroll: true });
   }, [slot.slot]);
-  const waits = Number(party) > slot.left;
+  // The places of a booking whose answer was lost are taken, perhaps by it: asked for again, it is the same wish.
+  const sent = useRef(false);
+  const waits = state.error?.isUnknown ? sent.current : Number(party) > slot.left;
   const hint = waits ? `${slot.left === 0 ? t("The slot is full.") : t("Only {n} places are left.", { n: slot.left })} ${t("You move up by yourself when places come free.")}` : "";
   const submit = async (event) => {
     event.preventDefault();
     if (state.busy) return;
+    sent.current = waits;
     setState({ busy: true, error: null });
     try {
       await onBook({ party: Number(party), visitors: visitors.split("\n").map((name) => name.trim()).filter(Boolean), waits });
@@ -48,10 +52,10 @@ function BookingForm({ slot, onBook }) {
   };
   return html`<form class="booking-form" onSubmit=${submit}>
     <h3 class="form-title">${slotTimes(slot.slot)}</h3>
-    <div class="field"><label for="party">${t("People")}</label><input id="party" type="number" min="1" max="10" required inputmode="numeric" ref=${field} value=${party} onInput=${(event) => setParty(event.target.value)} /></div>
+    <div class="field"><label for="party">${t("People")}</label><input id="party" type="number" min="1" max="10" required inputmode="numeric" ref=${field} value=${party} onInput=${(event) => { setParty(event.target.value); setState({ busy: false, error: null }); }} /></div>
     <div class="field"><label for="visitors">${t("Their names (if you like)")}</label><textarea id="visitors" rows="3" placeholder=${t("One name a line")} value=${visitors} onInput=${(event) => setVisitors(event.target.value)}></textarea></div>
     ${hint && html`<p class="form-hint">${hint}</p>`}
-    ${state.error && html`<p class="form-error" role="alert">${reasons(state.error)}</p>`}
+    <${Refusal} error=${state.error} instead=${t("It is not known whether it was booked. Press again: it is booked once.")} />
     ${user.value ? html`<button type="submit" class="button button-main" id="book" disabled=${state.busy}>${waits ? t("Join the waitlist") : t("Book")}</button>`
       : html`<a class="button button-main" href="/console/account/sign-in">${t("Sign in to book")}</a>`}
   </form>`;
@@ -60,10 +64,9 @@ function BookingForm({ slot, onBook }) {
 /** The slots of a temple; `onBooked(booking)`. */
 export function Slots({ temple, onBooked }) {
   const today = dateAt(serverNow(), temple.time_zone);
-  const [date, setDate] = useState(today);
-  const [picked, setPicked] = useState(null);
-  // The wish that was sent last and the key that it was sent with: asked again, it is the same booking.
-  const asked = useRef({ body: null, key: null });
+  const [date, setDate] = useChosen(`${temple.slug} date`, today);
+  const [picked, setPicked] = useChosen(`${temple.slug} slot`, null);
+  const sendOnce = useOnce();
   const resource = useResource(() => api.get(`/api/bookings/temple/${temple.slug}/slots?date=${date}&limit=100`), [temple.slug, date], { every: REFRESH_MS });
   const day = resource.data;
   const slot = day?.items.find((one) => one.slot === picked);
@@ -71,15 +74,11 @@ export function Slots({ temple, onBooked }) {
 
   const book = async ({ party, visitors, waits }) => {
     const body = { temple_id: temple.slug, date, slot: picked, party_size: party, visitors };
-    const path = waits ? "/api/bookings/waitlist" : "/api/bookings/";
-    const signature = path + JSON.stringify(body);
-    if (asked.current.body !== signature) asked.current = { body: signature, key: newNonce() };
     try {
-      const booking = await api.post(path, body, { key: asked.current.key });
-      asked.current = { body: null, key: null };
+      const booking = await sendOnce(waits ? "/api/bookings/waitlist" : "/api/bookings/", body);
       setPicked(null);
       resource.reload();
-      toast({ severity: "info", title: booking.status === "waitlisted" ? t("You are on the waitlist") : t("Booked"), text: `${temple.name}, ${booking.date}, ${slotTimes(booking.slot)}: ${booking.booking_code}` });
+      toast({ severity: "info", title: booking.status === "waitlisted" ? t("You are on the waitlist") : t("Booked"), text: `${temple.name}, ${dayOf(time(booking.starts_at), temple.time_zone)}, ${slotTimes(booking.slot)}: ${booking.booking_code}` });
       onBooked(booking);
     } catch (error) {
       // Somebody was quicker: the places that are left say so.
@@ -93,5 +92,5 @@ export function Slots({ temple, onBooked }) {
     <${Fresh} resource=${resource}>${() => html`
       ${words && html`<p class="darshan-note" role="status">${day.reason ? `${words}: ${day.reason}` : words}</p>`}
       <div class="slots" role="group" aria-label=${t("Slots")}>${day.items.map((one) => html`<${Slot} key=${one.slot} slot=${one} picked=${one.slot === picked} onPick=${() => setPicked(one.slot)} />`)}</div>
-      ${slot && html`<${BookingForm} slot=${slot} onBook=${book} />`}`}</${Fresh}>`;
+      ${slot && html`<${BookingForm} temple=${temple} slot=${slot} onBook=${book} />`}`}</${Fresh}>`;
 }

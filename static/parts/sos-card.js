@@ -6,7 +6,8 @@ import { t } from "../lib/i18n.js";
 import { backoff, useResource } from "../lib/resource.js";
 import { clock, lasting, moment, time } from "../lib/time.js";
 import { Icon, announce, html, useEffect, useRef, useState } from "../lib/ui.js";
-import { take } from "../state/live.js";
+import { reload, take } from "../state/live.js";
+import { settle } from "../state/once.js";
 import { api, user } from "../state/session.js";
 import { Fresh } from "./panel.js";
 import { refused } from "./toasts.js";
@@ -17,6 +18,7 @@ const ENDINGS = {
   resolve: { label: "How it ended (others may read it later)", send: "Resolve", icon: "check", field: "resolution", done: "Resolved." },
   "false-alarm": { label: "Why it is none (others may read it later)", send: "Close as false alarm", icon: "close", field: "reason", done: "Closed as a false alarm." },
 };
+const SUGGESTED_MS = 20_000;
 const STEPS = [["reported_at", "Reported"], ["acknowledged_at", "Acknowledged"], ["in_progress_at", "In progress"], ["resolved_at", "Resolved"], ["closed_at", "Closed"]];
 
 /** What was begun about an emergency, by its id: its card moves from column to column, and what was being written goes with it. */
@@ -43,12 +45,23 @@ export function Contact({ contact }) {
 }
 
 function Suggestions({ path, onAssign, first, turn }) {
-  const resource = useResource(async () => (await api.get(`${path}/suggestions`)).items, [turn]);
+  // Who is free changes with what others do: with each emergency, and where nobody is told of it.
+  const resource = useResource(async () => (await api.get(`${path}/suggestions`)).items, [turn], { on: ["emergency"], every: SUGGESTED_MS });
   return html`<${Fresh} resource=${resource} rows=${2} what=${t("Who is free could not be loaded.")}>${(items) => (items.length === 0 ? html`<p class="sos-none">${t("Nobody is free at this temple.")}</p>`
     : html`<ul class="sos-suggestions">${items.slice(0, 5).map((one, index) => html`<li class="sos-suggestion" key=${one.resource_id} data-best=${index === 0 ? "" : undefined}>
     <span class="sos-name"><strong>${one.name}</strong> ${words(one.type)}</span><span class="sos-distance">${distance(one.distance_m, one.distance_approximate)}</span>
     ${one.contact && html`<span class="sos-contact"><${Contact} contact=${one.contact} /></span>`}
     <button type="button" class="button" ref=${index === 0 ? first : undefined} aria-label=${t("Assign {name}", { name: one.name })} data-assign=${one.resource_id} onClick=${() => onAssign(one)}>${t("Assign")}</button></li>`)}</ul>`)}</${Fresh}>`;
+}
+
+/** Who took each step, as the emergency has it. */
+const BY = { acknowledge: "acknowledged_by", "in-progress": "in_progress_by", resolve: "resolved_by", "false-alarm": "closed_by" };
+
+/** Whether an emergency is as one wanted it, by oneself: after a lost answer that tells whether it was done. */
+function isAsMeant(whole, verb, body) {
+  if (BY[verb]) return Boolean(user.value) && whole[BY[verb]] === user.value.id;
+  const isSent = (whole.resources ?? []).some((one) => one.resource_id === body.resource_id && !one.released_at);
+  return isSent === (verb === "assign");
 }
 
 /** The card. `command` is what a key asked for, `{ verb }`. */
@@ -86,13 +99,13 @@ export function SosCard({ emergency, now, sites, command }) {
     if (busy) return false;
     setBusy(true);
     try {
-      take("emergency", await api.patch(`${path}/${verb}`, body));
+      take("emergency", await settle(() => api.patch(`${path}/${verb}`, body), path, (whole) => isAsMeant(whole, verb, body)));
       announce(t(done));
       return true;
     } catch (error) {
       refused(error);
-      // Somebody else was first: how it stands now is asked for.
-      if (error.status === 409) api.get(path).then((whole) => take("emergency", whole), () => {});
+      // Somebody else was first, or nobody knows what came of it: how it stands now is asked for.
+      if (error.status === 409 || error.isUnknown) api.get(path).then((whole) => take("emergency", whole), () => reload("emergencies"));
       return false;
     } finally {
       setBusy(false);
@@ -117,7 +130,8 @@ export function SosCard({ emergency, now, sites, command }) {
     }
   };
   const assign = async (one) => {
-    if (await act("assign", { resource_id: one.resource_id }, `${one.name}`)) setTurn(turn + 1);
+    await act("assign", { resource_id: one.resource_id }, `${one.name}`);
+    setTurn((before) => before + 1);
   };
   useEffect(() => {
     if (!command || isOver || answered.has(command)) return;

@@ -1,14 +1,15 @@
 // Calling for help: one tap on what it is sends it. Words can follow; where one is comes from the position.
 
 import { SEVERITIES, TYPES } from "../lib/emergencies.js";
-import { newNonce } from "../lib/gate.js";
 import { words } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { Icon, announce, html, useEffect, useRef, useState } from "../lib/ui.js";
 import { useStore } from "../state/live.js";
-import { api } from "../state/session.js";
-import { reasons } from "./form.js";
+import { useOnce } from "../state/once.js";
+import { explained, reasons } from "./form.js";
 
+// Whoever waits for help is told soon that it is still being tried.
+const SLOW_MS = 4000;
 const LOCATE_MS = 15_000;
 const NEAR_KM = 30;
 const ALIKE_KM = 0.5;
@@ -45,6 +46,14 @@ function usePosition() {
   return { ...state, find };
 }
 
+/** What is said to somebody whose call may not have arrived. */
+function explain(problem) {
+  const { told, whom_to_call: whom = "" } = problem.problem ?? {};
+  if (problem.reason === "not_stored") return `${told ? t("The control room was told, but your call is not on record.") : t("Your call could not be kept. The control room may not know of it.")} ${whom}`;
+  if (problem.isUnknown) return `${explained(problem)} ${t("It is not known whether your call arrived. Tap again: it is one call still.")}`;
+  return reasons(problem);
+}
+
 /** The form; `onSent(document)` gets what was taken. */
 export function SosForm({ onSent }) {
   const state = useStore("sites", "site");
@@ -54,8 +63,9 @@ export function SosForm({ onSent }) {
   const [chosen, setChosen] = useState(null);
   const [problem, setProblem] = useState(null);
   const [sending, setSending] = useState(null);
-  // One key for each report: pressed twice, or sent again after a lost answer, it is still one report.
-  const asked = useRef({ body: null, key: null });
+  const [slow, setSlow] = useState(false);
+  // Pressed twice, or sent again after a lost answer, it is still one report.
+  const sendOnce = useOnce();
   const busy = useRef(false);
   const sites = [...state.sites].sort((a, b) => Number(b.kind === "temple") - Number(a.kind === "temple"));
   const site = chosen ?? (place.position && nearest(state.sites, place.position, state.site)) ?? state.site ?? "";
@@ -78,30 +88,30 @@ export function SosForm({ onSent }) {
       ...(place.position ? { location: place.position } : {}),
       ...(severity ? { severity } : {}),
     };
-    const signature = JSON.stringify(body);
-    if (asked.current.body !== signature) asked.current = { body: signature, key: newNonce() };
+    const timer = setTimeout(() => setSlow(true), SLOW_MS);
     try {
-      const document = await api.post("/api/emergency/", body, { key: asked.current.key });
-      asked.current = { body: null, key: null };
+      const document = await sendOnce("/api/emergency/", body);
       setDescription("");
       setSeverity("");
       announce(t("Your SOS was taken. The control room has it."));
       onSent(document);
     } catch (error) {
-      // The same words sent again are the same report; other words under the same key would be refused.
-      if (error.status === 422) asked.current = { body: null, key: null };
       setProblem(error);
     } finally {
+      clearTimeout(timer);
+      setSlow(false);
       busy.current = false;
       setSending(null);
     }
   };
 
+  const call = html`<a href="tel:112">${t("Call 112")}</a>`;
   return html`<form class="sos-form" onSubmit=${(event) => event.preventDefault()}>
     <p class="sos-lead field-wide">${t("One tap sends it. Words can be added before or later.")}</p>
     <div class="sos-types" role="group" aria-label=${t("What is it?")}>${TYPES.map(([value, label]) => html`<button type="button" class="sos-type" key=${value} data-type=${value} aria-busy=${sending === value ? "true" : undefined} onClick=${() => send(value)}>
       <${Icon} name=${ICONS[value]} /><span>${t(label)}</span></button>`)}</div>
-    ${problem && html`<p class="form-error field-wide" role="alert">${reasons(problem)} ${problem.isAway && html`<a href="tel:112">${t("Call 112")}</a>`}</p>`}
+    ${slow && html`<p class="form-error field-wide sos-slow" role="alert">${t("There is no answer yet. It is still being sent.")} ${call}</p>`}
+    ${problem && html`<p class="form-error field-wide" role="alert">${explain(problem)} ${problem.isAway && call}</p>`}
     <div class="field field-wide"><label for="sos-description">${t("In your words (if you can)")}</label>
       <textarea id="sos-description" maxlength="2000" rows="2" placeholder=${t("What happened, and where exactly?")} value=${description} onInput=${(event) => setDescription(event.target.value)}></textarea></div>
     <div class="sos-position field-wide"><p class="sos-where" role="status">${where}</p>

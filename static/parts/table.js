@@ -5,8 +5,8 @@ import { useResource } from "../lib/resource.js";
 import { api } from "../state/session.js";
 import { Icon, html, useState } from "../lib/ui.js";
 import { printPage } from "./print.js";
-import { Empty, Panel } from "./panel.js";
-import { refused } from "./toasts.js";
+import { Card, Empty, Fresh } from "./panel.js";
+import { missed } from "./toasts.js";
 
 /**
  * A table. `columns`: `{ title, cell(row), number, wrap, text(row) }`; `rowId(row)` gives each its key.
@@ -16,7 +16,7 @@ export function Table({ columns, rows, rowId, caption, rowProps, empty }) {
   return html`<div class="table-scroll" tabindex="0" role="region" aria-label=${t("{name}: table", { name: caption })}><table class="table">
     <thead><tr>${columns.map((column) => html`<th scope="col" key=${column.title} class=${column.number ? "number" : undefined}>${column.title || html`<span class="visually-hidden">${t("Actions")}</span>`}</th>`)}</tr></thead>
     <tbody>${rows.map((row) => html`<tr key=${rowId(row)} ...${rowProps?.(row)}>
-      ${columns.map((column) => html`<td key=${column.title} class=${column.number ? "number" : column.wrap ? "wrap" : undefined}>${column.cell(row)}</td>`)}</tr>`)}</tbody>
+      ${columns.map((column) => html`<td key=${column.title} class=${column.number ? "number" : column.wrap ? "wrap" : column.title ? undefined : "row-buttons"}>${column.cell(row)}</td>`)}</tr>`)}</tbody>
   </table></div>`;
 }
 
@@ -42,22 +42,28 @@ export function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/** A list of the API, page by page: `{ resource, rows, more, hasMore }`. */
-export function useList(path, options = {}) {
+/**
+ * A list of the API, page by page: `{ resource, rows, more, hasMore }`. `whole` has all its pages at once: what is sought in it here is not to be
+ * missed because it is further down.
+ * @param {string} path
+ * @param {{ whole?: boolean, every?: number, on?: string[] }} options
+ */
+export function useList(path, { whole = false, ...options } = {}) {
   const [further, setFurther] = useState({ path, items: [], cursor: undefined, busy: false });
+  const page = (limit) => `${path}${path.includes("?") ? "&" : "?"}limit=${limit}`;
   const resource = useResource(async () => {
-    const page = await api.get(`${path}${path.includes("?") ? "&" : "?"}limit=100`);
+    const first = whole ? { items: await api.all(page(500)), next_cursor: null } : await api.get(page(100));
     setFurther({ path, items: [], cursor: undefined, busy: false });
-    return page;
-  }, [path], options);
+    return first;
+  }, [path, whole], options);
   const cursor = further.cursor === undefined ? resource.data?.next_cursor : further.cursor;
   const more = async () => {
     setFurther((all) => ({ ...all, busy: true }));
     try {
-      const page = await api.get(`${path}${path.includes("?") ? "&" : "?"}limit=100&cursor=${encodeURIComponent(cursor)}`);
-      setFurther((all) => ({ path, items: [...all.items, ...page.items], cursor: page.next_cursor ?? null, busy: false }));
+      const next = await api.get(`${page(100)}&cursor=${encodeURIComponent(cursor)}`);
+      setFurther((all) => ({ path, items: [...all.items, ...next.items], cursor: next.next_cursor ?? null, busy: false }));
     } catch (error) {
-      refused(error, t("No more could be loaded"));
+      missed(error, t("No more could be loaded"));
       setFurther((all) => ({ ...all, busy: false }));
     }
   };
@@ -69,14 +75,16 @@ export function PrintButton() {
   return html`<button type="button" class="button button-quiet" aria-label=${t("Print")} title=${t("Print")} onClick=${printPage}><${Icon} name="print" /></button>`;
 }
 
-/** A panel with a list of the API. */
+/** A panel with a list of the API. What it is filtered by stays while another list is loaded. */
 export function ListPanel({ list, columns, rowId, title, id, actions, filters, csv, empty, rowProps, children }) {
+  const { resource } = list;
   const buttons = html`${actions}${csv && list.rows.length > 0 && html`<button type="button" class="button button-quiet" onClick=${() => saveCsv(csv, columns.filter((column) => column.title), list.rows)}><${Icon} name="download" /> CSV</button>
     <${PrintButton} />`}`;
-  return html`<${Panel} title=${title} id=${id} resource=${list.resource} actions=${buttons}>
-    ${() => html`${filters && html`<div class="filters panel-body">${filters}</div>`}
+  return html`<${Card} title=${title} id=${id} actions=${buttons} aria-busy=${resource.status === "loading" ? "true" : undefined} data-freshness=${resource.status}>
+    ${filters && html`<div class="filters panel-body">${filters}</div>`}
+    <${Fresh} resource=${resource}>${() => html`
       <${Table} columns=${columns} rows=${list.rows} rowId=${rowId} caption=${title} empty=${empty} rowProps=${rowProps} />
       ${list.hasMore && html`<div class="table-foot"><button type="button" class="button" aria-busy=${list.busy ? "true" : undefined} onClick=${list.more}>${t("Show more")}</button></div>`}
-      ${children}`}
-  </${Panel}>`;
+      ${children}`}</${Fresh}>
+  </${Card}>`;
 }

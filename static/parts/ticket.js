@@ -7,9 +7,10 @@ import { day, slotTimes, time, zoneMark } from "../lib/time.js";
 import { Icon, html, useEffect, useRef, useState } from "../lib/ui.js";
 import { serverNow, store, useStore } from "../state/live.js";
 import { keptPicture } from "../state/bookings.js";
+import { settle } from "../state/once.js";
 import { api } from "../state/session.js";
 import { urgent } from "./banner.js";
-import { reasons } from "./form.js";
+import { Refusal } from "./form.js";
 import { save } from "./table.js";
 
 /** What a booking's states are called. */
@@ -58,6 +59,8 @@ export function Ticket({ booking, onChanged }) {
   const full = useRef(null);
   useStore("broadcasts");
   const [first] = urgent(store.state, serverNow());
+  // What was tried in vain is of how it stood then.
+  useEffect(() => setState({ busy: false, error: null }), [booking.status]);
   // What is urgent lies across the page: a ticket on the whole screen makes way for it.
   useEffect(() => full.current?.close?.(), [first?.id]);
   const place = store.state.sites.find((one) => one.slug === booking.temple_id)?.name ?? booking.temple_id;
@@ -67,13 +70,15 @@ export function Ticket({ booking, onChanged }) {
   const hint = hintOf(booking);
   const give = async () => {
     setState({ busy: true, error: null });
+    const path = `/api/bookings/${booking.id}`;
     try {
-      await api.patch(`/api/bookings/${booking.id}/cancel`, {});
-      onChanged();
+      await settle(() => api.patch(`${path}/cancel`, {}), path, (one) => one.status === "cancelled");
+      setState({ busy: false, error: null });
     } catch (error) {
       setState({ busy: false, error });
-      setAsking(false);
     }
+    setAsking(false);
+    onChanged();
   };
   return html`<li class="ticket" data-booking=${booking.id} data-status=${booking.status}>
     <div class="ticket-head"><h3 class="ticket-place">${place}</h3><span class="ticket-status">${t(STATUS[booking.status] ?? words(booking.status))}</span></div>
@@ -81,7 +86,7 @@ export function Ticket({ booking, onChanged }) {
     ${isTicket && html`<button type="button" class="ticket-open" aria-label=${t("Show the ticket on the whole screen")} onClick=${() => full.current.showModal()}><${Qr} booking=${booking} /></button>`}
     <p class="ticket-code"><a href=${address(booking.temple_id, "booking", booking.id)}>${booking.booking_code}</a></p>
     ${hint && html`<p class="ticket-hint">${hint}</p>`}
-    ${state.error && html`<p class="form-error" role="alert">${reasons(state.error)}</p>`}
+    <${Refusal} error=${state.error} />
     <div class="ticket-foot">
       ${isTicket && html`<button type="button" class="button button-quiet" onClick=${() => save(calendarFile(booking, place), `${booking.booking_code}.ics`)}><${Icon} name="calendar" /> ${t("Add to calendar")}</button>`}
       ${can && !asking && html`<button type="button" class="button ticket-cancel" onClick=${() => setAsking(true)}>${booking.status === "waitlisted" ? t("Leave the waitlist") : t("Cancel booking")}</button>`}

@@ -4,7 +4,7 @@
 import { go } from "../lib/router.js";
 import { t } from "../lib/i18n.js";
 import { Icon, html, signal, useEffect, useRef } from "../lib/ui.js";
-import { reasons } from "./form.js";
+import { explained, reasons } from "./form.js";
 
 const MOST = 3;
 const SHOWN_MS = 12_000;
@@ -12,7 +12,10 @@ const SHOWN_MS = 12_000;
 const shown = signal([]);
 let numbers = 0;
 
-/** Shows one. `to` is the address that "Show" leads to, and `focus` the id of an element there; `undo` takes back what was done. */
+/**
+ * Shows one; its number. `to` is the address that "Show" leads to, and `focus` the id of an element there; `undo` takes back what was done, as
+ * long as `canUndo()`.
+ */
 export function toast(notice) {
   numbers += 1;
   const one = { id: numbers, severity: "info", ...notice };
@@ -20,17 +23,24 @@ export function toast(notice) {
   return one.id;
 }
 
-/** Says that something was not done, and why. */
+/** Says that something was not done, and why; after a lost answer that nobody knows it: what is shown is then to be asked for anew. */
 export function refused(error, title = t("Nothing was changed")) {
   if (error.status === 401) return;
-  toast({ severity: "warning", title, text: reasons(error) });
+  if (error.isUnknown) toast({ severity: "warning", title: t("It is not known whether that was done"), text: explained(error) });
+  else toast({ severity: "warning", title, text: reasons(error) });
+}
+
+/** Says that something could not be had, and why. It was only read, so that a lost answer is no riddle. */
+export function missed(error, title) {
+  if (error.status !== 401) toast({ severity: "warning", title, text: explained(error) });
 }
 
 export const clearToasts = () => {
   shown.value = [];
 };
 
-const dismiss = (id) => {
+/** Takes a notice away, by its number. */
+export const dismiss = (id) => {
   shown.value = shown.value.filter((one) => one.id !== id);
 };
 
@@ -51,7 +61,7 @@ export function Toasts() {
 }
 
 function Toast({ notice }) {
-  const { id, severity, title, text, to, focus, undo } = notice;
+  const { id, severity, title, text, to, focus, undo, canUndo } = notice;
   const timer = useRef(0);
   const start = (ms) => {
     clearTimeout(timer.current);
@@ -76,7 +86,7 @@ function Toast({ notice }) {
     onPointerEnter=${stay} onFocusIn=${stay} onPointerLeave=${() => start(SHOWN_MS / 2)} onFocusOut=${() => start(SHOWN_MS / 2)}>
     <${Icon} name=${severity} class="severity-icon" />
     <div class="toast-words"><strong>${title}</strong><p>${text}</p></div>
-    ${undo && html`<button type="button" class="button button-quiet toast-undo" onClick=${takeBack}><${Icon} name="undo" /> ${t("Undo")}</button>`}
+    ${undo && canUndo() && html`<button type="button" class="button button-quiet toast-undo" onClick=${takeBack}><${Icon} name="undo" /> ${t("Undo")}</button>`}
     ${(to || focus) && html`<button type="button" class="button button-quiet toast-show" onClick=${show}>${t("Show")}</button>`}
     <button type="button" class="button button-quiet" aria-label=${t("Dismiss")} onClick=${() => dismiss(id)}><${Icon} name="close" /></button>
   </div>`;

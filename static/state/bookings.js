@@ -1,13 +1,15 @@
 // A visitor's own bookings. The last answer is kept on this machine, so that a ticket can be shown at a gate without a network.
 
 import { useResource } from "../lib/resource.js";
-import { useMemo } from "../lib/ui.js";
+import { useEffect, useMemo, useState } from "../lib/ui.js";
 import { api, user } from "./session.js";
 
 const KEY = "gatehouse.tickets";
 const PICTURES = "gatehouse.ticket_pictures";
 const EVERY_MS = 15_000;
 const WITHIN_MS = 20_000;
+// Whoever waits for longer than this at a gate is shown what is kept.
+const PATIENCE_MS = 1000;
 
 /** Whether it is still to come, or under way. */
 export function isAhead(booking, now) {
@@ -72,6 +74,12 @@ export function useBookings() {
     keepPictures(owner, bookings).catch(() => {});
     return bookings;
   }, [], { every: EVERY_MS });
-  if (resource.status === "failed" && before) return { ...resource, status: "stale", data: before.bookings, at: before.at };
+  const [waited, setWaited] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setWaited(true), PATIENCE_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  const isKeptShown = resource.status === "failed" || (resource.status === "loading" && waited);
+  if (isKeptShown && before) return { ...resource, status: "stale", data: before.bookings, at: before.at };
   return resource;
 }

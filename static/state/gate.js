@@ -1,11 +1,12 @@
 // The gate at work: lets pilgrims in and out, by the server where it is in reach, by the day's list where it is not.
 
-import { REASONS, isGenuine, judge, mayOverrule, newNonce, parseCode, readTicket, refusalOf } from "../lib/gate.js";
+import { REFUSALS, isGenuine, judge, mayOverrule, parseCode, readTicket, refusalOf } from "../lib/gate.js";
 import { plural, t } from "../lib/i18n.js";
-import { slotTimes } from "../lib/time.js";
+import { newNonce } from "../lib/nonce.js";
+import { clock, day, slotTimes, time } from "../lib/time.js";
 import { explained } from "../parts/form.js";
 import { toast } from "../parts/toasts.js";
-import { hub, serverNow } from "./live.js";
+import { hub, serverNow, store } from "./live.js";
 import { openLedger } from "./ledger.js";
 import { api, user } from "./session.js";
 
@@ -15,9 +16,20 @@ const LIST_MS = 120_000;
 const KEPT_SCANS = 30;
 const MOST_BOOKINGS = 100_000;
 
+/** What is told of a booking that was not let in, in the language that is shown; nothing where none is known. */
+function told(booking) {
+  if (!booking) return undefined;
+  const { slot, date, temple_id: site, checked_in_at: at, gate } = booking;
+  return [
+    site && (store.state.sites.find((one) => one.slug === site)?.name ?? site),
+    t("Slot {slot}, {date}", { slot: slotTimes(slot), date: day(Date.parse(`${date}T12:00:00Z`), "UTC") }),
+    at && t(gate ? "came in at {at}, gate {gate}" : "came in at {at}", { at: clock(time(at)), gate }),
+  ].filter(Boolean).join(" · ");
+}
+
 /**
  * The gate of a temple. `onChange(shown)` gets what is to be seen each time that it changes; `name()` is what this gate is called. `start()`,
- * `scan(raw)`, `overrule(reason)`, `adopt()`, `setExits(value)`, `stop()`.
+ * `scan(raw)`, `overrule(refused, reason)`, `adopt()`, `setExits(value)`, `stop()`.
  */
 export function createGate({ temple, onChange, name }) {
   const shown = { online: true, takenAt: null, bookings: 0, waiting: 0, foreign: [], verdict: null, log: [], inside: null, since: 0, exits: false };
@@ -33,7 +45,7 @@ export function createGate({ temple, onChange, name }) {
 
   function tell(change = {}) {
     Object.assign(shown, change);
-    if (ledger) Object.assign(shown, { takenAt: ledger.takenAt, bookings: ledger.list.size, waiting: ledger.queue.length, foreign: ledger.foreign(by) });
+    if (ledger) Object.assign(shown, { takenAt: ledger.takenAt, bookings: ledger.list.size, waiting: ledger.queue.length, foreign: ledger.foreign(by).map((one) => ({ ...one, code: ledger.code(one) })) });
     if (!left) onChange({ ...shown });
   }
 
@@ -58,6 +70,8 @@ export function createGate({ temple, onChange, name }) {
       return;
     }
     const one = { kind: shown.exits ? "exit" : "checkin", nonce: newNonce(), booking: ticket?.booking ?? code, ticket: ticket ? raw.trim() : undefined };
+    // What was said of the one before is not said of this one while the server takes its time.
+    tell({ verdict: { title: t("Checking…"), detail: "", what: ledger.code(one) } });
     try {
       const document = one.kind === "exit" ? await leaves(one) : await comes(one);
       ledger.note(document.id, document.status, ticket);
@@ -69,7 +83,9 @@ export function createGate({ temple, onChange, name }) {
       if (error.isAway) await scanOffline(one, ticket, code);
       else {
         const reason = error.status === 404 ? "unknown_booking" : error.reason ?? "invalid";
-        say(one, { reason, status: error.problem?.booking?.status, code, byList: false, message: explained(error) });
+        const booking = error.problem?.booking;
+        const elsewhere = reason === "wrong_temple" ? booking?.temple_id : undefined;
+        say(one, { reason, status: booking?.status, code, byList: false, message: told(booking && { ...booking, temple_id: elsewhere }) ?? explained(error) });
       }
     }
   }
@@ -85,8 +101,7 @@ export function createGate({ temple, onChange, name }) {
     if (one.kind === "exit" && known) reason = known.status === "checked_in" ? null : known.status === "exited" ? "exited" : "not_inside";
     const party = known?.party ?? ticket?.party ?? 0;
     if (reason === null) await keep(one, party);
-    const slot = known?.slot ? t("Slot {slot}, {date}", { slot: slotTimes(known.slot), date: known.date }) : undefined;
-    say(one, { reason, status: known?.status, party, code: known?.code || code, byList: true, message: slot });
+    say(one, { reason, status: known?.status, party, code: known?.code || code, byList: true, message: known?.slot ? told({ slot: known.slot, date: known.date }) : undefined });
   }
 
   /** Writes a scan down before it counts. */
@@ -103,20 +118,17 @@ export function createGate({ temple, onChange, name }) {
    */
   function say(one, { reason, status, party, code, byList, message }) {
     const good = reason === null;
-    const title = good ? (one.kind === "exit" ? t("Goodbye") : t("Come in")) : REASONS[reason] ? t(REASONS[reason]) : message ?? t("Refused");
+    const title = good ? (one.kind === "exit" ? t("Goodbye") : t("Come in")) : REFUSALS[reason] ? t(REFUSALS[reason]) : message ?? t("Refused");
     const people = party ? plural(party, "Party of {n}", "Party of {n}") : "";
     verdict({
       good, title, reason, what: code ?? "", detail: [good ? people : message, byList ? t("judged by the list") : ""].filter(Boolean).join(" · "),
-      // What a supervisor may set aside, with a reason.
-      refused: one.kind === "checkin" && mayOverrule(reason, status) ? { one, reason, party, code } : null,
+      // What a supervisor may set aside, with a reason. Asked again after a lost answer, it is still one word.
+      refused: one.kind === "checkin" && mayOverrule(reason, status) ? { one, reason, party, code: code || ledger.code(one), nonce: newNonce() } : null,
     });
   }
 
-  /** Lets in who was refused, by a supervisor's word. */
-  async function overrule(reason) {
-    const { one, reason: why, party, code } = shown.verdict?.refused ?? {};
-    if (!one) return;
-    const nonce = newNonce();
+  /** Lets in those of this verdict's `refused`, by a supervisor's word. Rejects when that can be told neither by the server nor by the list. */
+  async function overrule({ one, reason: why, party, code, nonce }, reason) {
     try {
       const document = await api.post(`/api/bookings/${encodeURIComponent(one.booking)}/override`, { temple_id: temple.slug, nonce, ticket: one.ticket, gate: name(), reason }, { within: ANSWER_MS });
       ledger.note(document.id, document.status, null);
@@ -126,8 +138,9 @@ export function createGate({ temple, onChange, name }) {
       if (!error.isAway) throw error;
       // They may have come in since they were refused: nobody comes in twice by a word.
       const known = ledger.find(one.booking);
-      if (!mayOverrule(why, known?.status)) {
-        say(one, { reason: refusalOf(known?.status), status: known?.status, party, code, byList: true });
+      if (!known) throw error;
+      if (!mayOverrule(why, known.status)) {
+        say(one, { reason: refusalOf(known.status), status: known.status, party, code, byList: true });
         return;
       }
       await keep({ ...one, nonce, override_reason: reason }, party ?? known.party);
@@ -173,7 +186,7 @@ export function createGate({ temple, onChange, name }) {
     for (let { kind, scans } = ledger.next(by); scans.length > 0 && !left; { kind, scans } = ledger.next(by)) {
       const judged = kind === "exit" ? await uploadExit(scans[0]) : await uploadScans(scans);
       for (const { scan: one, reason, detail } of judged) {
-        if (reason) record(false, `${one.booking} · ${t("refused on upload")}: ${[REASONS[reason] ? t(REASONS[reason]) : reason, detail].filter(Boolean).join(" · ")}`);
+        if (reason) record(false, `${ledger.code(one)} · ${t("refused on upload")}: ${[REFUSALS[reason] ? t(REFUSALS[reason]) : reason, detail].filter(Boolean).join(" · ")}`);
       }
       await ledger.done(new Set(judged.map(({ scan: one }) => one.nonce)));
       tell();

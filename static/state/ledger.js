@@ -5,6 +5,8 @@ import { entry, isScan, readTicket } from "../lib/gate.js";
 import { eraOfLists, loadKept, saveKept } from "./gate-store.js";
 
 const UPLOAD = 200;
+// As long as a booking code.
+const SHOWN = 9;
 
 /** Opens what is kept for a temple. */
 export async function openLedger(site) {
@@ -45,6 +47,11 @@ export async function openLedger(site) {
     /** What the list has of a booking, by its id or its code. */
     find(booking) {
       return ledger.list.get(booking) ?? [...ledger.list.values()].find((one) => one.code === booking);
+    },
+
+    /** What people call the booking of a scan: its code, where that is known; else the end of its id. */
+    code({ booking }) {
+      return ledger.find(booking)?.code || (booking.length > SHOWN ? `…${booking.slice(-SHOWN)}` : booking);
     },
 
     /** Notes that a booking came in or left, so that it is not let in twice. */

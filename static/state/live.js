@@ -16,11 +16,32 @@ const FEED_LATE_MS = 1500;
 const PUBLIC_MS = 30_000;
 const SKEW_KEY = "gatehouse.skew";
 
+const SITES_KEY = "gatehouse.sites";
+
+/** What the sites were called here last, and where and on which clock they are: what is kept on this machine says it without a network. */
+function keptSites() {
+  try {
+    const kept = JSON.parse(localStorage.getItem(SITES_KEY));
+    return Array.isArray(kept) ? kept : [];
+  } catch {
+    return [];
+  }
+}
+
+function keepSites(sites) {
+  const kept = sites.map(({ slug, name, kind, time_zone, latitude, longitude }) => ({ slug, name, kind, time_zone, latitude, longitude }));
+  try {
+    localStorage.setItem(SITES_KEY, JSON.stringify(kept));
+  } catch {
+    // A full store is no reason to show nothing.
+  }
+}
+
 /** The skew that was seen last on this machine: a gate that is opened without a network judges by it. */
 const keptSkew = () => Number(localStorage.getItem(SKEW_KEY)) || 0;
 
 const empty = () => ({
-  user: null, operator: false, connection: "off", site: null, sites: [], sitesLoaded: false, zones: [], spots: new Map(), devices: new Map(), deviceTurns: 0, alerts: new Map(),
+  user: null, operator: false, connection: "off", site: null, sites: keptSites(), sitesLoaded: false, zones: [], spots: new Map(), devices: new Map(), deviceTurns: 0, alerts: new Map(),
   emergencies: new Map(), broadcasts: new Map(),
   // The server's clock minus ours: ages are the server's to tell.
   skew: keptSkew(), tick: Date.now(),
@@ -28,12 +49,14 @@ const empty = () => ({
 
 export const hub = createHub();
 export const store = createStore(empty());
-setEvents(hub);
 
 /** `off`, `connecting`, `live` or `reconnecting`. */
 export const connection = signal("off");
 /** When the feed was last known to be complete. */
 export const liveAt = signal(null);
+
+const lostAt = signal(null);
+setEvents(hub, computed(() => (connection.value === "reconnecting" ? { lostAt: lostAt.value, at: liveAt.value } : null)));
 
 /** How fresh each topic is: `{ status, at, error }`. */
 const topics = Object.fromEntries(["sites", "spots", "devices", "alerts", "emergencies", "broadcasts"]
@@ -78,7 +101,10 @@ let unknownSpotAt = 0;
 const loads = {
   sites: {
     run: () => api.all("/api/sites?limit=500"),
-    put: (sites) => store.set({ sites, sitesLoaded: true }),
+    put(sites) {
+      keepSites(sites);
+      store.set({ sites, sitesLoaded: true });
+    },
   },
   spots: {
     run: async () => {
@@ -246,8 +272,9 @@ const feed = createFeed({
     hub.emit("open");
   },
   onState(state) {
-    connection.value = state;
     if (state === "live") liveAt.value = Date.now();
+    if (state === "reconnecting" && connection.value !== state) lostAt.value = Date.now();
+    connection.value = state;
     store.set({ connection: state });
   },
 });

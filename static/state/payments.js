@@ -3,7 +3,7 @@
 import { useResource } from "../lib/resource.js";
 import { api } from "./session.js";
 
-/** Whether people can pay here. */
+/** Whether people can pay here; null while that is not known. */
 export function usePaymentSetup() {
   const resource = useResource(async () => {
     try {
@@ -14,7 +14,7 @@ export function usePaymentSetup() {
       throw error;
     }
   }, []);
-  return Boolean(resource.data?.has_checkout);
+  return resource.data ? Boolean(resource.data.has_checkout) : null;
 }
 
 /** Sends the browser to Stripe's page for a reservation. */

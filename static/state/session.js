@@ -114,6 +114,11 @@ export async function signInAgain(password) {
   goOn();
 }
 
+/** Takes over what somebody has changed of their own account, where it is shown all the time. */
+export function know({ name, email }) {
+  user.value = { ...user.value, name, email };
+}
+
 let isLeaving = false;
 
 const later = (ms, value = null) => new Promise((done) => setTimeout(() => done(value), ms));

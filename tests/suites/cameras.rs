@@ -6,10 +6,15 @@ mod access;
 mod addresses;
 #[path = "cameras/browser.rs"]
 mod browser;
+#[path = "cameras/console.rs"]
+mod console;
 #[path = "cameras/credentials.rs"]
 mod credentials;
 #[path = "cameras/downloads.rs"]
 mod downloads;
+#[path = "console/losing.rs"]
+#[allow(dead_code, reason = "shared with the suites of the console")]
+mod losing;
 #[path = "cameras/pictures.rs"]
 mod pictures;
 #[path = "cameras/readme.rs"]

@@ -231,7 +231,7 @@ async fn where_payments_are_not_set_up_nobody_is_asked_to_pay_here() {
     reserve(&driver, reservation_body(&fixture.app, &fixture.place.spots[1], 1, 60)).await;
     let browser = Browser::start(390, 844).await;
     fixture.open(&browser, "tickets", &fixture.driver).await;
-    browser.wait_text(".reservation .hint", |text| text.contains("pay at the car park")).await;
+    browser.wait_text(".reservation .hint", |text| text.contains("It cannot be paid here.")).await;
     assert_eq!(browser.execute("return document.querySelectorAll('.reservation .button-main').length").await, 0);
     browser.assert_no_console_errors().await;
     browser.close().await;

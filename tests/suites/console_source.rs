@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use gatehouse_tests::root;
+use strum::VariantArray as _;
 
 const LANGUAGES: [&str; 3] = ["en", "hi", "gu"];
 
@@ -111,7 +112,7 @@ fn each_language_has_words_for_all_that_is_said() {
         assert_eq!(expected.symmetric_difference(&there).collect::<Vec<_>>(), Vec::<&String>::new(), "{language}");
         for (key, text) in messages {
             assert!(!text.trim().is_empty(), "{language}: {key:?}");
-            assert!(key.starts_with("reason.") || values(key) == values(text), "{language}: {key:?}: {text:?}");
+            assert_eq!(values(key), values(text), "{language}: {key:?}: {text:?}");
         }
     }
     let modules = modules();
@@ -126,8 +127,48 @@ fn each_language_has_words_for_all_that_is_said() {
             }
         }
     }
+    missing.extend(reasons().into_values().filter(|word| !english.contains_key(word)));
     assert!(count > 700, "{count}: words are found no more");
     assert!(missing.is_empty(), "no words in static/messages/:\n{}", missing.join("\n"));
+}
+
+/// The reasons of refusals that the console has words for, with those words.
+fn reasons() -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(root().join("static/lib/reasons.js")).expect("the table of reasons");
+    let (_, table) = text.split_once("export const REASONS = {").expect("the table");
+    let (table, _) = table.split_once("\n};").expect("its end");
+    let lines = table.lines().filter_map(|line| line.trim().split_once(": "));
+    lines.filter_map(|(reason, rest)| Some((reason.to_owned(), quoted(rest)?.0))).collect()
+}
+
+#[test]
+fn every_reason_that_a_visitor_is_given_has_words() {
+    let known = reasons();
+    let mut given = BTreeSet::new();
+    let mut folders = ["components/booking/src", "components/reservations/src", "components/payments/src", "crates/kit/src"]
+        .map(|name| root().join(name))
+        .to_vec();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("a source");
+            let named = |rest: &str| quoted(rest).map(|(reason, _)| reason);
+            given.extend(text.split(".because(").skip(1).filter_map(named));
+            // `refused("…", "paid")`, `("…", "not_open")`: a sentence, and its reason.
+            let pairs = text.lines().filter(|line| line.contains(" refused(\"") || line.contains("Shut::"));
+            given.extend(pairs.filter_map(|line| line.split_once("\", ")).filter_map(|(_, rest)| named(rest)));
+        }
+    }
+    given.extend(domain::booking::Status::VARIANTS.iter().map(|status| status.into_str().to_owned()));
+    // What only staff are told.
+    let of_staff = ["booked", "overlaps", "nothing_left", "confirmed"];
+    let missing: Vec<_> = given.iter().filter(|reason| !known.contains_key(*reason) && !of_staff.contains(&reason.as_str())).collect();
+    assert!(given.contains("lapsed") && given.contains("booking_closed") && given.contains("email_unconfirmed"), "{given:?}");
+    assert!(missing.is_empty(), "no words in static/lib/reasons.js: {missing:?}");
 }
 
 #[test]
@@ -135,4 +176,35 @@ fn words_are_found_in_code() {
     let code = "  // t(\"no\")\n t(\"One \\\"two\\\"\", { n }); report(\"Three\"); t(is ? \"Four\" : \"Five\"); t(label);\n plural(all.length, \"{n} a\", \"{n} b\"); [{ label: \"Six\" }]; t(`x ${y}`)";
     let found: Vec<_> = words_of(code).into_iter().collect();
     assert_eq!(found, ["Five", "Four", "One \"two\"", "Six", "{n} a", "{n} b"]);
+}
+
+/// A name of the API as the console shows it: `device_offline` as `Device offline`.
+fn shown(name: &str) -> String {
+    let (first, rest) = name.split_at(1);
+    format!("{}{}", first.to_uppercase(), rest.replace('_', " "))
+}
+
+/// What the audit trail is written of, and what was done (migrations/0026 and those after it).
+const TRAIL: &str = "assigned counted created deleted exported overruled password_changed reissued released replayed revoked tested updated
+    alerts audit_log bookings camera_access camera_recordings cameras channels crowd device_credentials devices disputes emergencies escalation
+    floor_plans held_refunds holidays incidents mail_batches mail_suppressions mail_templates messages parking_lots payments
+    recording_schedules refunds reservations resource_maintenance resources shuttles sites slot_days slot_templates spots transport_routes
+    users zones";
+
+#[test]
+fn each_language_has_words_for_what_the_server_names() {
+    use domain::{alert, anomaly, dispatch, emergency, resource};
+    use strum::VariantNames;
+    let named = [
+        <alert::Severity as VariantNames>::VARIANTS,
+        <anomaly::Kind as VariantNames>::VARIANTS,
+        <dispatch::MessageState as VariantNames>::VARIANTS,
+        <dispatch::DeliveryOutcome as VariantNames>::VARIANTS,
+        <emergency::Severity as VariantNames>::VARIANTS,
+        <resource::State as VariantNames>::VARIANTS,
+    ];
+    let names = named.concat().into_iter().chain(TRAIL.split_whitespace()).map(shown);
+    let english = messages("en");
+    let missing: Vec<_> = names.filter(|word| !english.contains_key(word)).collect();
+    assert!(missing.is_empty(), "no words in static/messages/ for {missing:?}");
 }

@@ -264,7 +264,8 @@ async fn is_new(app: &App, deployment: &Deployment) -> Result<bool> {
     }
     let variable = |name: &str| app.variable(name).unwrap_or_default();
     // Whoever has changed the first administrator's password is somebody.
-    let Ok(admin) = Api::sign_in(&base_url, variable("admin_email"), variable("admin_password"), deployment).await else {
+    let (email, password) = (variable("admin_email"), variable("admin_password"));
+    let Some(admin) = Api::sign_in_unless_refused(&base_url, email, password, deployment).await? else {
         return Ok(false);
     };
     let users = admin.get("/v0/api/users/users/?limit=2").await?.expect(&[200])?;

@@ -63,7 +63,10 @@ impl Store {
         connection.set_prepared_statement_cache_capacity(64);
         let is_ready = "select exists (select 1 from sqlite_master where type = 'table' and name = 'imported')";
         if !connection.query_row(is_ready, [], |row| row.get::<_, bool>(0))? {
-            bail!("{} is of an older release: start `gatehouse up` of this one once, which migrates it", path.display());
+            bail!(
+                "{} has not the tables of this release: start `gatehouse up` and ask its `/ready` once, which makes them",
+                path.display()
+            );
         }
         let is_first_occupancy = connection.query_row("select not exists (select 1 from occupancy_quarters)", [], |row| row.get(0))?;
         Ok(Self { connection, source, now, marks: None, devices: BTreeMap::new(), is_first_occupancy })

@@ -1,5 +1,6 @@
 // The channels to the outside: which are set up, what their last deliveries came to, and a message to try each.
 
+import { channelName } from "../../lib/channels.js";
 import { words } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
@@ -13,28 +14,27 @@ import { api } from "../../state/session.js";
 
 const API = "/api/dispatch/channels";
 const EVERY_MS = 15_000;
-const NAMES = { sms: "SMS", ntfy: "ntfy" };
-const nameOf = (channel) => NAMES[channel] ?? words(channel);
 
 function Channel({ channel, onTested }) {
   const [busy, setBusy] = useState(false);
   const test = async () => {
+    if (busy) return;
     setBusy(true);
     try {
       await api.post(`${API}/${channel.channel}/test`, {});
-      toast({ title: t("A test message is on its way"), text: nameOf(channel.channel) });
-      onTested();
+      toast({ title: t("A test message is on its way"), text: channelName(channel.channel) });
     } catch (error) {
       refused(error, t("No test was sent"));
-    } finally {
-      setBusy(false);
     }
+    setBusy(false);
+    // The deliveries show it, also where the answer was lost.
+    onTested();
   };
   const columns = [
     { title: t("When"), cell: (one) => html`<time title=${moment(time(one.at))}>${shortMoment(time(one.at))}</time>` }, { title: t("Topic"), cell: (one) => one.topic },
     { title: t("Outcome"), cell: (one) => html`<span class="tag" data-tone=${one.outcome === "delivered" || one.outcome === "sent" ? "good" : "warning"}>${words(one.outcome)}</span>` }, { title: "HTTP", cell: (one) => one.http_status ?? "–" }, { title: t("Took"), number: true, cell: (one) => `${one.duration_ms} ms` }, { title: t("Error"), wrap: true, cell: (one) => one.error ?? "" },
   ];
-  return html`<section class="channel" data-channel=${channel.channel}><header class="row panel-body"><h3 class="grow">${nameOf(channel.channel)}</h3>
+  return html`<section class="channel" data-channel=${channel.channel}><header class="row panel-body"><h3 class="grow">${channelName(channel.channel)}</h3>
       <span class="tag" data-tone=${channel.is_set_up ? "good" : undefined}>${channel.is_set_up ? t("Set up") : t("Not set up")}</span>
       ${channel.tells_control_room && html`<span class="tag">${t("tells the control room")}</span>`}${channel.tells_people && html`<span class="tag">${t("tells visitors")}</span>`}
       ${channel.tested_at && html`<span class="hint">${t("tested {at}", { at: shortMoment(time(channel.tested_at)) })}</span>`}

@@ -11,18 +11,26 @@ import { Fresh } from "../../parts/panel.js";
 import { Contact } from "../../parts/sos-card.js";
 import { ListPanel, Table, useList } from "../../parts/table.js";
 import { refused } from "../../parts/toasts.js";
-import { useStore } from "../../state/live.js";
+import { serverNow, useStore } from "../../state/live.js";
+import { remove, useSettled } from "../../state/once.js";
 import { api } from "../../state/session.js";
 
 const API = "/api/resources";
+const JUST_MS = 5 * 60_000;
 const TONES = { available: "good", assigned: "info", maintenance: "warning", out_of_service: undefined };
 
+/** Whether a page has what was asked for, by this field, since a moment ago: its answer was lost, then. */
+const isJustMade = (body, field) => ({ items }) => items.some((one) => one[field] === body[field] && serverNow() - (time(one.created_at) ?? 0) < JUST_MS);
+
 function Maintenance({ resource: of, onClose }) {
-  const resource = useResource(async () => (await api.get(`${API}/${of.id}/maintenance?limit=50`)).items, [of.id]);
+  const path = `${API}/${of.id}/maintenance`;
+  const resource = useResource(async () => (await api.get(`${path}?limit=50`)).items, [of.id]);
+  const planOnce = useSettled();
+  const plan = (body) => planOnce(() => api.post(path, body), `${path}?limit=500`, isJustMade(body, "reason")).finally(resource.reload);
   const at = (value) => new Date(fromField(value)).toISOString();
-  const remove = async (one) => {
+  const drop = async (one) => {
     try {
-      await api.delete(`${API}/${of.id}/maintenance/${one.id}`);
+      await remove(`${path}/${one.id}`);
     } catch (error) {
       refused(error);
     }
@@ -30,17 +38,18 @@ function Maintenance({ resource: of, onClose }) {
   };
   const columns = [
     { title: t("From"), cell: (one) => shortMoment(time(one.start)) }, { title: t("To"), cell: (one) => shortMoment(time(one.end)) }, { title: t("Why"), wrap: true, cell: (one) => one.reason ?? "" },
-    { title: "", cell: (one) => html`<button type="button" class="button" onClick=${() => remove(one)}>${t("Delete")}</button>` },
+    { title: "", cell: (one) => html`<button type="button" class="button" onClick=${() => drop(one)}>${t("Delete")}</button>` },
   ];
   const fields = [{ name: "start", label: t("From"), type: "datetime-local", required: true, convert: at }, { name: "end", label: t("To"), type: "datetime-local", required: true, convert: at }, { name: "reason", label: t("Why"), required: true, wide: true }];
   return html`<${Sheet} title=${t("Maintenance of {name}", { name: of.name })} onClose=${onClose} wide><${Fresh} resource=${resource}>${(rows) => html`<${Table} caption=${t("Maintenance")} columns=${columns} rows=${rows} rowId=${(one) => one.id} empty=${t("No maintenance is planned.")} />`}</${Fresh}>
-    <${Form} key=${resource.data?.length} isNew fields=${fields} submit=${t("Plan it")} onCancel=${onClose} onSubmit=${async (body) => { await api.post(`${API}/${of.id}/maintenance`, body); resource.reload(); }} /></${Sheet}>`;
+    <${Form} key=${resource.data?.length} isNew fields=${fields} submit=${t("Plan it")} onCancel=${onClose} onSubmit=${plan} /></${Sheet}>`;
 }
 
 /** The page. */
-export default function ResourcesPage({ site }) {
+export default function ResourcesPage({ site: slug }) {
   const state = useStore("sites");
-  const list = useList(`${API}/${site ? `?temple_id=${encodeURIComponent(site)}` : ""}`, { on: ["emergency"] });
+  const list = useList(`${API}/${slug ? `?temple_id=${encodeURIComponent(slug)}` : ""}`, { on: ["emergency"] });
+  const makeOnce = useSettled();
   const [edited, setEdited] = useState(null);
   const [planned, setPlanned] = useState(null);
   const [removed, setRemoved] = useState(null);
@@ -50,20 +59,23 @@ export default function ResourcesPage({ site }) {
     { name: "capacity", label: t("Capacity"), type: "number", min: 0 }, ...(edited?.id ? [{ name: "status", label: t("State"), type: "select", options: [["available", t("Available")], ["out_of_service", t("Out of service")]] }] : []), { name: "notes", label: t("Notes"), type: "textarea", wide: true },
   ];
   const columns = [
-    { title: t("Name"), cell: (one) => one.name }, { title: t("Kind"), cell: (one) => words(one.type) }, { title: t("Site"), cell: (one) => one.temple_id },
+    { title: t("Name"), cell: (one) => one.name }, { title: t("Kind"), cell: (one) => words(one.type) }, { title: t("Site"), cell: (one) => state.sites.find((site) => site.slug === one.temple_id)?.name ?? one.temple_id ?? "–" },
     { title: t("State"), text: (one) => one.status, cell: (one) => html`<span class="tag" data-tone=${TONES[one.status]}>${words(one.status)}</span>` }, { title: t("Contact"), text: (one) => one.contact, cell: (one) => one.contact && html`<${Contact} contact=${one.contact} />` },
     { title: "", cell: (one) => html`<button type="button" class="button" onClick=${() => setEdited(one)}>${t("Change")}</button> <button type="button" class="button" onClick=${() => setPlanned(one)}>${t("Maintenance")}</button> <button type="button" class="button" onClick=${() => setRemoved(one)}>${t("Delete")}</button>` },
   ];
   const submit = async (body) => {
-    if (edited.id) await api.patch(`${API}/${edited.id}`, body);
-    else await api.post(`${API}/`, body);
-    setEdited(null);
-    list.resource.reload();
+    try {
+      if (edited.id) await api.patch(`${API}/${edited.id}`, body);
+      else await makeOnce(() => api.post(`${API}/`, body), `${API}/?${new URLSearchParams({ temple_id: body.temple_id ?? "", limit: "500" })}`, isJustMade(body, "name"));
+      setEdited(null);
+    } finally {
+      list.resource.reload();
+    }
   };
   return html`<div class="page"><h1 class="visually-hidden">${t("Resources")}</h1><${ListPanel} title=${t("Resources")} id="resources" list=${list} columns=${columns} rowId=${(one) => one.id} csv="resources" rowProps=${(one) => ({ "data-resource": one.id })}
-      actions=${html`<button type="button" class="button" onClick=${() => setEdited({ temple_id: site ?? temples(state)[0]?.slug })}><${Icon} name="plus" /> ${t("New resource")}</button>`} empty=${t("Nothing can be sent yet: add ambulances and crews.")} />
+      actions=${html`<button type="button" class="button" onClick=${() => setEdited({ temple_id: slug ?? temples(state)[0]?.slug })}><${Icon} name="plus" /> ${t("New resource")}</button>`} empty=${t("Nothing can be sent yet: add ambulances and crews.")} />
     ${edited && html`<${Sheet} title=${edited.id ? t("Change {name}", { name: edited.name }) : t("New resource")} onClose=${() => setEdited(null)} wide><${Form} fields=${fields} initial=${edited} isNew=${!edited.id} onSubmit=${submit} onCancel=${() => setEdited(null)} /></${Sheet}>`}
     ${planned && html`<${Maintenance} resource=${planned} onClose=${() => setPlanned(null)} />`}
-    ${removed && html`<${Confirm} title=${t("Delete {name}?", { name: removed.name })} action=${t("Delete")} onClose=${() => setRemoved(null)} onConfirm=${async () => { await api.delete(`${API}/${removed.id}`); list.resource.reload(); }}><p>${t("It is not offered to emergencies any more.")}</p></${Confirm}>`}
+    ${removed && html`<${Confirm} title=${t("Delete {name}?", { name: removed.name })} action=${t("Delete")} onClose=${() => setRemoved(null)} onConfirm=${() => remove(`${API}/${removed.id}`).finally(list.resource.reload)}><p>${t("It is not offered to emergencies any more.")}</p></${Confirm}>`}
   </div>`;
 }

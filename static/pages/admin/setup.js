@@ -1,50 +1,72 @@
 // The first set-up, step by step: a site, its zones, their spots, the devices on them and the keys that these send with.
 
 import { t } from "../../lib/i18n.js";
+import { useResource } from "../../lib/resource.js";
 import { address, go, route } from "../../lib/router.js";
-import { Icon, html, useState } from "../../lib/ui.js";
-import { Form, reasons } from "../../parts/form.js";
+import { Icon, html, useRef, useState } from "../../lib/ui.js";
+import { Form, Refusal } from "../../parts/form.js";
 import { Card, Fresh } from "../../parts/panel.js";
 import { sitesResource } from "../../parts/site-tabs.js";
 import { save } from "../../parts/table.js";
+import { makeKeys, makeSite, makeZone, spotsOf, zonesOf } from "../../state/first-setup.js";
 import { reload, store, useStore } from "../../state/live.js";
-import { api } from "../../state/session.js";
-import { SpotsForm, siteFields, zoneFields } from "./sites.js";
+import { Progress, SpotsForm, siteFields, zoneFields } from "./sites.js";
 
 const STEPS = ["Site", "Zone", "Spots", "Devices and keys", "Done"];
 
-function Devices({ site, zone, onDone }) {
-  const state = useStore("spots");
-  const [keys, setKeys] = useState([]);
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState(null);
-  const spots = [...state.spots.values()].filter((one) => one.site === site && one.zone.toUpperCase() === zone.toUpperCase());
-  const make = async () => {
-    setBusy(true);
-    setProblem(null);
-    const made = [];
-    for (const spot of spots) {
-      try {
-        await api.post("/api/devices/", { device_code: spot.spot_id, site, zone, spot_id: spot.spot_id }).catch((error) => {
-          if (error.status !== 409) throw error;
-        });
-        made.push(await api.post(`/api/devices/${encodeURIComponent(spot.spot_id)}/credentials`, { label: t("First setup") }));
-      } catch (error) {
-        setProblem(`${spot.spot_id}: ${reasons(error)}`);
-        break;
-      }
+/** The zone: a new one, or one that is there. */
+function Zone({ site, onDone }) {
+  const there = useResource(() => zonesOf(site.slug), [site.slug]);
+  const make = async (body) => {
+    try {
+      onDone(await makeZone(site.slug, body));
+    } finally {
+      there.reload();
+      reload("spots");
     }
-    setKeys((before) => [...before, ...made]);
-    setBusy(false);
+  };
+  return html`<p class="hint">${t("A zone of {site}: a level of a car park, a hall of a temple.", { site: site.name })}</p>
+    <${Continue} id="setup-zone" label=${t("Continue with an existing zone")} options=${(there.data ?? []).map((one) => [one.code, one.name])} onPick=${onDone} />
+    <${Form} isNew fields=${zoneFields(true)} submit=${t("Create the zone")} onSubmit=${make} />`;
+}
+
+/** The way on with what is there already. */
+function Continue({ id, label, options, onPick }) {
+  if (options.length === 0) return null;
+  return html`<div class="field"><label for=${id}>${label}</label><select id=${id} value="" onChange=${(event) => event.target.value && onPick(event.target.value)}><option value="">–</option>${options.map(([value, name]) => html`<option key=${value} value=${value}>${name}</option>`)}</select></div><p class="hint">${t("Or create a new one:")}</p>`;
+}
+
+/** Devices on the spots of the zone, and their keys, which are shown as they are made and stay as long as the step is. */
+function Devices({ site, zone, onDone }) {
+  const spots = useResource(() => spotsOf(site, zone), [site, zone]);
+  const [keys, setKeys] = useState([]);
+  const [state, setState] = useState({ busy: false, count: null, error: null });
+  const isBusy = useRef(false);
+  const lost = useRef(new Set());
+  const codes = spots.data ?? [];
+  const isDone = state.count !== null && state.count === codes.length;
+  const make = async () => {
+    if (isBusy.current) return;
+    isBusy.current = true;
+    setState({ busy: true, count: 0, error: null });
+    const onKey = (key) => setKeys((all) => [...all, key]);
+    const onCount = (count) => setState((before) => ({ ...before, count }));
+    const error = await makeKeys({ site, zone, spots: codes, label: t("First setup"), lost: lost.current, onKey, onCount }).then(() => null, (why) => why);
+    isBusy.current = false;
+    setState((before) => ({ ...before, busy: false, error }));
     reload("devices");
   };
   const saveKeys = () => save(new Blob([`device_code,key\n${keys.map((one) => `${one.device_code},${one.key}`).join("\n")}\n`], { type: "text/csv" }), `keys-${site}.csv`);
-  return html`<p>${t("A sensor for each of the {n} spots of the zone, by the name of its spot, with a key of its own.", { n: spots.length })}</p>
-    ${problem && html`<p class="form-error" role="alert">${problem}</p>`}
-    ${keys.length === 0 ? html`<div class="form-buttons"><button type="button" class="button" onClick=${onDone}>${t("Later")}</button><button type="button" class="button button-main" aria-busy=${busy ? "true" : undefined} onClick=${make}>${t("Create devices and keys")}</button></div>`
-      : html`<p><strong>${t("The keys are shown this once.")}</strong></p><div class="table-scroll"><table class="table"><thead><tr><th scope="col">${t("Device")}</th><th scope="col">${t("Key")}</th></tr></thead>
-          <tbody>${keys.map((one) => html`<tr key=${one.id}><td>${one.device_code}</td><td><code>${one.key}</code></td></tr>`)}</tbody></table></div>
-        <div class="form-buttons"><button type="button" class="button" onClick=${saveKeys}><${Icon} name="download" /> ${t("Save the keys")}</button><button type="button" class="button button-main" onClick=${onDone}>${t("Continue")}</button></div>`}`;
+  const said = state.count !== null && t("{n} of {of} devices have a key.", { n: state.count, of: codes.length });
+  return html`<p>${t("A sensor for each of the {n} spots of the zone, by the name of its spot, with a key of its own.", { n: codes.length })}</p>
+    <${Fresh} resource=${spots}>${() => html`<${Progress} progress=${said && { said, stopped: state.error ? state.error.subject ?? "" : undefined }} />
+      <${Refusal} error=${state.error} />
+      ${isDone && keys.length < codes.length && html`<p class="hint">${t("Those that had a key before keep it. Where it is lost, make another on the page of the device.")}</p>`}
+      ${keys.length > 0 && html`<p><strong>${t("The keys are shown this once.")}</strong></p><div class="table-scroll" tabindex="0" role="region" aria-label=${t("{name}: table", { name: t("Keys") })}><table class="table" id="setup-keys"><thead><tr><th scope="col">${t("Device")}</th><th scope="col">${t("Key")}</th></tr></thead>
+          <tbody>${keys.map((one) => html`<tr key=${one.id}><td>${one.device_code}</td><td><code>${one.key}</code></td></tr>`)}</tbody></table></div>`}
+      <div class="form-buttons">${keys.length > 0 && html`<button type="button" class="button" onClick=${saveKeys}><${Icon} name="download" /> ${t("Save the keys")}</button>`}
+        ${isDone ? html`<button type="button" class="button button-main" onClick=${onDone}>${t("Continue")}</button>`
+          : html`${!state.busy && html`<button type="button" class="button" onClick=${onDone}>${t("Later")}</button>`}<button type="button" class="button button-main" id="setup-make" aria-busy=${state.busy ? "true" : undefined} onClick=${make}>${state.error ? t("Create what is missing") : t("Create devices and keys")}</button>`}</div>`}</${Fresh}>`;
 }
 
 /** The page. Which step it is stands in the address, so that a reload goes on where one was. */
@@ -58,24 +80,22 @@ export default function SetupPage({ site: slug }) {
   const isLast = asked === STEPS.length - 1;
   const step = !site ? 0 : zone || isLast ? asked : Math.min(asked, 1);
   const to = (next, ofSite = slug, ofZone = zone) => go(address(ofSite, "setup", null, { step: next, zone: ofZone }));
-  const makeSite = async (body) => {
-    const made = await api.post("/api/sites", body);
-    // Known before the list is loaded anew.
-    store.set({ sites: [...state.sites, made] });
-    reload("sites");
-    to(1, made.slug, "");
-  };
-  const makeZone = async (body) => {
-    const made = await api.post(`/api/sites/${encodeURIComponent(slug)}/zones`, body);
-    reload("spots");
-    to(2, slug, made.code);
+  const make = async (body) => {
+    try {
+      const made = await makeSite(body);
+      // Known before the list is loaded anew.
+      store.set({ sites: [...state.sites.filter((one) => one.slug !== made.slug), made] });
+      to(1, made.slug, "");
+    } finally {
+      reload("sites");
+    }
   };
   const steps = [
-    () => html`${state.sites.length > 0 && html`<div class="field"><label for="setup-site">${t("Continue with an existing site")}</label><select id="setup-site" value="" onChange=${(event) => event.target.value && to(1, event.target.value, "")}><option value="">–</option>${state.sites.map((one) => html`<option key=${one.slug} value=${one.slug}>${one.name}</option>`)}</select></div><p class="hint">${t("Or create a new one:")}</p>`}
-      <${Form} isNew fields=${siteFields(true)} initial=${{ kind: "car_park", time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone }} submit=${t("Create the site")} onSubmit=${makeSite} />`,
-    () => html`<p class="hint">${t("A zone of {site}: a level of a car park, a hall of a temple.", { site: site.name })}</p><${Form} isNew fields=${zoneFields(true)} submit=${t("Create the zone")} onSubmit=${makeZone} />`,
+    () => html`<${Continue} id="setup-site" label=${t("Continue with an existing site")} options=${state.sites.map((one) => [one.slug, one.name])} onPick=${(slug) => to(1, slug, "")} />
+      <${Form} isNew fields=${siteFields(true)} initial=${{ kind: "car_park", time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone }} submit=${t("Create the site")} onSubmit=${make} />`,
+    () => html`<${Zone} key=${slug} site=${site} onDone=${(code) => to(2, slug, code)} />`,
     () => html`<${SpotsForm} site=${slug} zone=${zone} onDone=${() => to(3)} onCancel=${() => to(4)} cancel=${t("There are no spots here")} />`,
-    () => html`<${Devices} site=${slug} zone=${zone} onDone=${() => to(4)} />`,
+    () => html`<${Devices} key=${`${slug} ${zone}`} site=${slug} zone=${zone} onDone=${() => to(4)} />`,
     () => html`<p>${t("{site} is set up. Its plan fills as soon as the first device speaks.", { site: site.name })}</p><div class="form-buttons"><button type="button" class="button" onClick=${() => to(1, slug, "")}>${t("Another zone")}</button><a class="button" href=${address(slug, "slots")}>${site.kind === "temple" ? t("Set the slots") : t("Set the tariff")}</a><a class="button button-main" href=${address(slug, site.kind === "temple" ? "crowd" : "parking")}>${site.kind === "temple" ? t("To its page") : t("To the plan")}</a></div>`,
   ];
   return html`<div class="page setup"><h1>${t("First setup")}</h1>

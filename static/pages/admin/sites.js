@@ -1,15 +1,16 @@
 // Sites and zones: where they are, how large, on whose clock; the spots of each zone; the plan of its floor, where the server keeps one.
 
 import { KINDS, words } from "../../lib/format.js";
-import { plural, t } from "../../lib/i18n.js";
+import { t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
 import { address } from "../../lib/router.js";
 import { Icon, html, useState } from "../../lib/ui.js";
 import { FloorPlan } from "../../parts/floor-plan.js";
-import { Form, Sheet, reasons } from "../../parts/form.js";
+import { Form, Sheet } from "../../parts/form.js";
 import { Panel } from "../../parts/panel.js";
 import { Table } from "../../parts/table.js";
 import { toast } from "../../parts/toasts.js";
+import { makeSite, makeSpots, makeZone, zonesOf } from "../../state/first-setup.js";
 import { freshnessOf, reload, useStore } from "../../state/live.js";
 import { api } from "../../state/session.js";
 
@@ -34,49 +35,53 @@ export function zoneFields(isNew) {
   ];
 }
 
-/** Makes many spots at once: `B1-001` to `B1-040`. */
+/** Makes many spots at once: `B1-001` to `B1-040`. Pressed again after a failure it makes what is missing. */
 export function SpotsForm({ site, zone, onDone, onCancel, cancel = undefined }) {
-  const [problem, setProblem] = useState(null);
+  const [progress, setProgress] = useState(null);
   const fields = [
     { name: "prefix", label: t("Names begin with"), required: true }, { name: "first", label: t("From number"), type: "number", min: 1, required: true }, { name: "count", label: t("How many"), type: "number", min: 1, max: 500, required: true },
     { name: "kind", label: t("Kind"), type: "select", options: Object.entries(KINDS).map(([key, label]) => [key, t(label)]) },
   ];
   const make = async ({ prefix, first, count, kind }) => {
-    setProblem(null);
-    let made = 0;
-    for (let index = 0; index < count; index += 1) {
-      const spot_id = `${prefix}${String(first + index).padStart(3, "0")}`;
-      try {
-        await api.post("/api/spots", { spot_id, site, zone, kind });
-        made += 1;
-      } catch (error) {
-        // One that is there already is as good as made.
-        if (error.status !== 409) {
-          setProblem(`${spot_id}: ${reasons(error)}`);
-          break;
-        }
-      }
+    const codes = Array.from({ length: count }, (_, index) => `${prefix}${String(first + index).padStart(3, "0")}`);
+    const said = (n) => t("{n} of {of} spots are there.", { n, of: count });
+    setProgress(null);
+    try {
+      await makeSpots({ site, zone, kind, codes, onCount: (n) => setProgress({ said: said(n) }) });
+    } catch (error) {
+      setProgress((before) => ({ ...before, stopped: error.subject ?? "" }));
+      throw error;
+    } finally {
+      reload("spots");
     }
-    reload("spots");
-    toast({ title: t("Spots"), text: plural(made, "{n} spot was created", "{n} spots were created") });
-    if (made > 0) onDone(made);
+    toast({ title: t("Spots"), text: said(count) });
+    onDone();
   };
-  return html`${problem && html`<p class="form-error" role="alert">${problem}</p>`}<${Form} isNew fields=${fields} initial=${{ prefix: `${zone.toUpperCase()}-`, first: 1, count: 10, kind: "standard" }} submit=${t("Create the spots")} onSubmit=${make} onCancel=${onCancel} cancel=${cancel} />`;
+  return html`<${Form} isNew fields=${fields} initial=${{ prefix: `${zone.toUpperCase()}-`, first: 1, count: 10, kind: "standard" }} submit=${t("Create the spots")} onSubmit=${make} onCancel=${onCancel} cancel=${cancel}><${Progress} progress=${progress} /></${Form}>`;
+}
+
+/** How far many things are made: `{ said, stopped }`, the second which of them was not, once it has stopped there. */
+export function Progress({ progress }) {
+  if (!progress) return null;
+  const { said, stopped } = progress;
+  return html`<p class="hint" role="status">${said} ${stopped !== undefined && t("Press again: what is missing is made.")} ${stopped && t("It stopped at {name}.", { name: stopped })}</p>`;
 }
 
 function Zones({ site }) {
   const state = useStore("spots");
-  const resource = useResource(async () => (await api.get(`/api/sites/${encodeURIComponent(site.slug)}/zones?limit=200`)).items, [site.slug]);
+  const resource = useResource(() => zonesOf(site.slug), [site.slug]);
   const [edited, setEdited] = useState(null);
   const [spots, setSpots] = useState(null);
   const count = (code) => [...state.spots.values()].filter((one) => one.site === site.slug && one.zone.toUpperCase() === code.toUpperCase()).length;
   const submit = async (body) => {
-    const path = `/api/sites/${encodeURIComponent(site.slug)}/zones`;
-    if (edited.created_at) await api.patch(`${path}/${encodeURIComponent(edited.code)}`, body);
-    else await api.post(path, body);
-    setEdited(null);
-    resource.reload();
-    reload("spots");
+    try {
+      if (edited.created_at) await api.patch(`/api/sites/${encodeURIComponent(site.slug)}/zones/${encodeURIComponent(edited.code)}`, body);
+      else await makeZone(site.slug, body);
+      setEdited(null);
+    } finally {
+      resource.reload();
+      reload("spots");
+    }
   };
   const columns = [
     { title: t("Code"), cell: (one) => one.code }, { title: t("Name"), cell: (one) => one.name }, { title: t("Capacity"), number: true, cell: (one) => one.capacity ?? "–" }, { title: t("Area, m²"), number: true, cell: (one) => one.area_m2 ?? "–" }, { title: t("Spots"), number: true, cell: (one) => count(one.code) },
@@ -94,10 +99,13 @@ export default function SitesPage({ site: slug }) {
   const [edited, setEdited] = useState(null);
   const site = state.sites.find((one) => one.slug === slug);
   const submit = async (body) => {
-    if (edited.created_at) await api.patch(`/api/sites/${encodeURIComponent(edited.slug)}`, body);
-    else await api.post("/api/sites", body);
-    setEdited(null);
-    reload("sites");
+    try {
+      if (edited.created_at) await api.patch(`/api/sites/${encodeURIComponent(edited.slug)}`, body);
+      else await makeSite(body);
+      setEdited(null);
+    } finally {
+      reload("sites");
+    }
   };
   const columns = [
     { title: t("Name"), cell: (one) => html`<a href=${address(one.slug, "sites")}>${one.name}</a>` }, { title: t("Short name"), cell: (one) => one.slug }, { title: t("Kind"), cell: (one) => words(one.kind) }, { title: t("Time zone"), cell: (one) => one.time_zone }, { title: t("Capacity"), number: true, cell: (one) => one.capacity },

@@ -12,9 +12,13 @@ import { sitesResource } from "../../parts/site-tabs.js";
 import { Table } from "../../parts/table.js";
 import { toast } from "../../parts/toasts.js";
 import { reload, serverNow, useStore } from "../../state/live.js";
+import { remove, settle } from "../../state/once.js";
 import { api } from "../../state/session.js";
 
 const DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
+/** Whether a page of slots has these on each of their days. */
+const isThere = ({ slot, weekdays, capacity }) => ({ items }) => weekdays.length > 0 && weekdays.every((day) => items.some((one) => one.weekday === day && one.slot === slot && one.capacity === capacity));
 
 function Weekly({ site }) {
   const path = `/api/sites/${encodeURIComponent(site.slug)}/slots`;
@@ -26,15 +30,18 @@ function Weekly({ site }) {
     { name: "capacity", label: t("Places"), type: "number", min: 1, required: true }, { name: "bookings_per_person", label: t("Bookings per person"), type: "number", min: 1 }, { name: "closes_after_minutes", label: t("Closes after the start, minutes"), type: "number", hint: t("Empty: until it ends.") },
   ];
   const submit = async (body) => {
-    if (edited.id) await api.patch(`${path}/${edited.id}`, body);
-    else await api.post(path, body);
-    setEdited(null);
-    resource.reload();
+    try {
+      if (edited.id) await api.patch(`${path}/${edited.id}`, body);
+      else await settle(() => api.post(path, body), `${path}?limit=500`, isThere(body));
+      setEdited(null);
+    } finally {
+      resource.reload();
+    }
   };
   return html`<${Panel} title=${t("Weekly slots")} id="weekly" resource=${resource} actions=${html`<button type="button" class="button" onClick=${() => setEdited({ weekdays: DAYS, capacity: 100 })}><${Icon} name="plus" /> ${t("New slot")}</button>`}>${(rows) => html`<${Week} rows=${rows} onPick=${setEdited} />`}
     ${edited && html`<${Sheet} title=${edited.id ? `${words(edited.weekday)}, ${slotTimes(edited.slot)}` : t("New slot")} onClose=${() => setEdited(null)} wide><${Form} fields=${fields} initial=${edited} isNew=${!edited.id} onSubmit=${submit} onCancel=${() => setEdited(null)}>
       ${edited.id && html`<div><button type="button" class="button button-danger" onClick=${() => { setRemoved(edited); setEdited(null); }}>${t("Delete this slot")}</button></div>`}</${Form}></${Sheet}>`}
-    ${removed && html`<${Confirm} title=${t("Delete this slot?")} action=${t("Delete")} onClose=${() => setRemoved(null)} onConfirm=${async () => { await api.delete(`${path}/${removed.id}`); resource.reload(); }}><p>${words(removed.weekday)}, ${slotTimes(removed.slot)}</p></${Confirm}>`}
+    ${removed && html`<${Confirm} title=${t("Delete this slot?")} action=${t("Delete")} onClose=${() => setRemoved(null)} onConfirm=${() => remove(`${path}/${removed.id}`).finally(resource.reload)}><p>${words(removed.weekday)}, ${slotTimes(removed.slot)}</p></${Confirm}>`}
   </${Panel}>`;
 }
 
@@ -78,9 +85,12 @@ function Special({ site }) {
     ...(isOpen ? [{ name: "slots", label: t("Slots of the day"), type: "textarea", rows: 6, required: true, wide: true, placeholder: "06:00-07:00 200\n07:00-08:00 200", hint: t("One a line: the time, then how many places.") }] : []),
     { name: "reason", label: t("Why"), hint: t("Visitors see it.") }, { name: "revoke", label: t("Revoke the bookings that do not fit any more"), type: "checkbox", wide: true }];
   const submit = async ({ date, reason, revoke, slots }) => {
-    await api.put(`${path}/${date}`, { ...(isOpen ? { slots: fromLines(slots) } : { closed: true }), ...(reason ? { reason } : {}), ...(revoke ? { revoke } : {}) });
-    setAdding(null);
-    resource.reload();
+    try {
+      await api.put(`${path}/${date}`, { ...(isOpen ? { slots: fromLines(slots) } : { closed: true }), ...(reason ? { reason } : {}), ...(revoke ? { revoke } : {}) });
+      setAdding(null);
+    } finally {
+      resource.reload();
+    }
   };
   const columns = [
     { title: t("Date"), cell: (one) => one.date }, { title: t("What"), cell: (one) => (one.closed ? t("Closed") : t("{n} slots", { n: one.slots.length })) }, { title: t("Why"), wrap: true, cell: (one) => one.reason ?? "" },
@@ -88,7 +98,7 @@ function Special({ site }) {
   ];
   return html`<${Panel} title=${t("Closed and special days")} id="special" resource=${resource} actions=${html`<button type="button" class="button" onClick=${() => setAdding({ slots: "" })}><${Icon} name="plus" /> ${t("Other slots on a day")}</button><button type="button" class="button" onClick=${() => setAdding({ closed: true })}><${Icon} name="plus" /> ${t("Close a day")}</button>`}>${(rows) => html`<${Table} caption=${t("Special days")} columns=${columns} rows=${rows} rowId=${(one) => one.date} empty=${t("No closed or special days.")} />`}
     ${adding && html`<${Sheet} title=${isOpen ? t("Other slots on a day") : t("Close a day")} onClose=${() => setAdding(null)}><${Form} isNew fields=${fields} initial=${adding} submit=${isOpen ? t("Save") : t("Close the day")} danger=${!isOpen} onCancel=${() => setAdding(null)} onSubmit=${submit} /></${Sheet}>`}
-    ${removed && html`<${Confirm} title=${t("Back to the usual slots?")} action=${t("Back to normal")} onClose=${() => setRemoved(null)} onConfirm=${async () => { await api.delete(`${path}/${removed.date}`); resource.reload(); }}><p>${removed.date}</p></${Confirm}>`}
+    ${removed && html`<${Confirm} title=${t("Back to the usual slots?")} action=${t("Back to normal")} onClose=${() => setRemoved(null)} onConfirm=${() => remove(`${path}/${removed.date}`).finally(resource.reload)}><p>${removed.date}</p></${Confirm}>`}
   </${Panel}>`;
 }
 
@@ -124,9 +134,12 @@ function Tariff({ site }) {
     // What stands by kinds of spots stays as it is.
     const { by_kind, kinds } = tariff ?? {};
     const next = { ...(by_kind ? { by_kind } : {}), ...(kinds ? { kinds } : {}), currency, ...Object.assign({}, ...amounts.map((name) => set(name, minorUnits(currency)))), ...set("free_minutes"), ...(Object.keys(refund).length ? { refund } : {}) };
-    await api.patch(`/api/sites/${encodeURIComponent(site.slug)}`, { tariff: next });
-    toast({ title: t("Saved"), text: t("The tariff holds for what is reserved from now on.") });
-    reload("sites");
+    try {
+      await api.patch(`/api/sites/${encodeURIComponent(site.slug)}`, { tariff: next });
+      toast({ title: t("Saved"), text: t("The tariff holds for what is reserved from now on.") });
+    } finally {
+      reload("sites");
+    }
   };
   return html`<${Card} title=${t("Tariff and refunds")} id="tariff"><div class="panel-body"><${Form} key=${site.updated_at} fields=${fields} initial=${initial} onSubmit=${submit} /></div></${Card}>`;
 }
@@ -134,7 +147,7 @@ function Tariff({ site }) {
 /** The page. */
 export default function SlotsPage({ site: slug }) {
   const state = useStore("sites");
-  const site = state.sites.find((one) => one.slug === slug);
+  const site = state.sitesLoaded ? state.sites.find((one) => one.slug === slug) : null;
   if (!site) return html`<div class="page"><h1 class="visually-hidden">${t("Slots and tariffs")}</h1><div class="panel"><${Fresh} resource=${sitesResource()}>${() => html`<${Empty} action=${html`<div class="chips">${state.sites.map((one) => html`<a class="chip" key=${one.slug} href=${address(one.slug, "slots")}>${one.name}</a>`)}</div>`}>${t("Whose slots and tariff?")}</${Empty}>`}</${Fresh}></div></div>`;
   return html`<div class="page"><h1>${t("Slots and tariff of {site}", { site: site.name })}</h1>${site.kind === "temple" && html`<${Weekly} site=${site} /><${Special} site=${site} />`}<${Tariff} site=${site} /></div>`;
 }

@@ -74,10 +74,10 @@ function Storage({ rows }) {
   const whole = sizes.reduce((sum, one) => sum + one.value, 0);
   const free = of("database_free_pages")[0]?.value ?? 0;
   const columns = [
-    { title: t("Table"), cell: (one) => words(one.labels.table) }, { title: t("Rows"), number: true, cell: (one) => number(counts.get(one.labels.table) ?? 0) }, { title: t("Size"), number: true, cell: (one) => size(one.value) },
+    { title: t("Table"), cell: (one) => words(one.labels.table) }, { title: t("Rows"), number: true, cell: (one) => (counts.has(one.labels.table) ? number(counts.get(one.labels.table)) : "–") }, { title: t("Size"), number: true, cell: (one) => size(one.value) },
     { title: t("Share"), cell: (one) => html`<span class="meter storage-share" aria-hidden="true"><span class="meter-part" style=${{ width: `${whole ? (100 * one.value) / whole : 0}%` }}></span></span>` },
   ];
-  return html`<p class="panel-body"><span><strong class="big">${size(whole)}</strong> ${t("in {n} tables", { n: sizes.length })}${free > 0 ? `, ${t("{size} can be given back", { size: size(free * PAGE_BYTES) })}` : ""}</span></p>
+  return html`<p class="panel-body"><span><strong class="big">${size(whole)}</strong> ${t("in {n} tables", { n: sizes.length })}${free > 0 ? `, ${t("{size} can be given back", { size: size(free * PAGE_BYTES) })}` : ""}</span> <span class="hint">${t("Each as it was last measured.")}</span></p>
     <${Table} caption=${t("Storage")} columns=${columns} rows=${sizes.slice(0, 12)} rowId=${(one) => one.labels.table} empty=${t("The tables have not been measured yet.")} />`;
 }
 

@@ -11,11 +11,12 @@ import { KeptFilters } from "../../parts/kept-filters.js";
 import { Fresh } from "../../parts/panel.js";
 import { ListPanel, Table, useList } from "../../parts/table.js";
 import { refused, toast } from "../../parts/toasts.js";
+import { serverNow } from "../../state/live.js";
+import { remove, settle } from "../../state/once.js";
 import { api, user } from "../../state/session.js";
 
 const API = "/v0/api/users/users";
-// The list finds whole addresses; what is typed so far is looked for among the rows that are there.
-const WHOLE_ADDRESS = /^[^\s@]+@[^\s@]+\.[a-z]{2,}$/i;
+const JUST_MS = 5 * 60_000;
 const roleName = (role) => role.replaceAll("_", " ");
 
 /** The roles that can be given, and the one that is there: of a device, say. */
@@ -38,7 +39,7 @@ function Sessions({ person, onClose }) {
   const resource = useResource(async () => (await api.get(`${API}/${person.id}/sessions/?limit=50`)).items, [person.id]);
   const end = async (path) => {
     try {
-      await api.delete(path);
+      await remove(path);
     } catch (error) {
       refused(error);
     }
@@ -52,16 +53,20 @@ function Sessions({ person, onClose }) {
     <div class="form-buttons"><button type="button" class="button button-danger" onClick=${() => end(`${API}/${person.id}/sessions/`)}>${t("End all")}</button><button type="button" class="button" onClick=${onClose}>${t("Close")}</button></div></${Sheet}>`;
 }
 
+/** Whether somebody is there as they were to be, since a moment ago: their password is then the one that was given too. */
+const isJustMade = (body) => ({ items: [person] }) => Boolean(person) && person.name === body.name && person.role === body.role && serverNow() - (time(person.created_at) ?? 0) < JUST_MS;
+
 /** The page. */
 export default function UsersPage() {
   const { query } = route.value;
-  const [role, active, email] = ["role", "active", "q"].map((name) => query.get(name) ?? "");
-  const filters = new URLSearchParams(Object.entries({ role, is_active: active, email: WHOLE_ADDRESS.test(email) ? email : "" }).filter(([, value]) => value));
-  const list = useList(`${API}/${filters.size ? `?${filters}` : ""}`);
+  const [role, active, typed] = ["role", "active", "q"].map((name) => query.get(name) ?? "");
+  const sought = typed.trim().toLowerCase();
+  const filters = new URLSearchParams(Object.entries({ role, is_active: active }).filter(([, value]) => value));
+  // The server finds whole addresses only: what is typed is looked for here, among all.
+  const list = useList(`${API}/${filters.size ? `?${filters}` : ""}`, { whole: sought !== "" });
   const [edited, setEdited] = useState(null);
   const [sessions, setSessions] = useState(null);
   const [removed, setRemoved] = useState(null);
-  const sought = email.toLowerCase();
   const shown = { ...list, rows: list.rows.filter((one) => !sought || one.email.toLowerCase().includes(sought) || one.name.toLowerCase().includes(sought)) };
   const columns = [
     { title: t("Name"), cell: (one) => one.name }, { title: t("E-mail"), cell: (one) => one.email }, { title: t("Phone"), cell: (one) => one.phone ?? "–" },
@@ -70,19 +75,22 @@ export default function UsersPage() {
     { title: "", cell: (one) => html`<button type="button" class="button" onClick=${() => setEdited(one)}>${t("Change")}</button> <button type="button" class="button" onClick=${() => setSessions(one)}>${t("Sessions")}</button> ${one.is_active && one.id !== user.value.id && html`<button type="button" class="button" onClick=${() => setRemoved(one)}>${t("Deactivate")}</button>`}` },
   ];
   const submit = async (body) => {
-    if (edited.id) await api.patch(`${API}/${edited.id}/`, body);
-    else await api.post(`${API}/`, body);
-    setEdited(null);
-    toast({ title: t("Saved"), text: body.name ?? edited.name ?? "" });
-    list.resource.reload();
+    try {
+      if (edited.id) await api.patch(`${API}/${edited.id}/`, body);
+      else await settle(() => api.post(`${API}/`, body), `${API}/?email=${encodeURIComponent(body.email)}`, isJustMade(body));
+      setEdited(null);
+      toast({ title: t("Saved"), text: body.name ?? edited.name ?? "" });
+    } finally {
+      list.resource.reload();
+    }
   };
-  const bar = html`<label class="search"><${Icon} name="search" /><input type="search" aria-label=${t("Find a person")} placeholder=${t("Name or e-mail")} value=${email} onInput=${(event) => setQuery({ q: event.target.value })} /></label>
+  const bar = html`<label class="search"><${Icon} name="search" /><input type="search" aria-label=${t("Find a person")} placeholder=${t("Name or e-mail")} value=${typed} onInput=${(event) => setQuery({ q: event.target.value })} /></label>
     <div class="field"><label for="user-role">${t("Role")}</label><select id="user-role" value=${role} onChange=${(event) => setQuery({ role: event.target.value })}><option value="">${t("All roles")}</option>${rolesUpTo("super_admin").map((one) => html`<option key=${one} value=${one}>${t(roleName(one))}</option>`)}</select></div>
     <div class="field"><label for="user-active">${t("State")}</label><select id="user-active" value=${active} onChange=${(event) => setQuery({ active: event.target.value })}><option value="">${t("All")}</option><option value="true">${t("Active")}</option><option value="false">${t("Deactivated")}</option></select></div><${KeptFilters} page="users" />`;
   return html`<div class="page"><h1 class="visually-hidden">${t("Users")}</h1><${ListPanel} title=${t("Users")} id="users" list=${shown} columns=${columns} rowId=${(one) => one.id} filters=${bar} csv="users" rowProps=${(one) => ({ "data-user": one.id })}
       actions=${html`<button type="button" class="button" onClick=${() => setEdited({ role: "operator" })}><${Icon} name="plus" /> ${t("New user")}</button>`} />
     ${edited && html`<${Sheet} title=${edited.id ? t("Change {name}", { name: edited.name }) : t("New user")} onClose=${() => setEdited(null)} wide><${Form} fields=${fieldsOf(edited)} initial=${edited} isNew=${!edited.id} onSubmit=${submit} onCancel=${() => setEdited(null)} /></${Sheet}>`}
     ${sessions && html`<${Sessions} person=${sessions} onClose=${() => setSessions(null)} />`}
-    ${removed && html`<${Confirm} title=${t("Deactivate {name}?", { name: removed.name })} action=${t("Deactivate")} onClose=${() => setRemoved(null)} onConfirm=${async () => { await api.delete(`${API}/${removed.id}/`); list.resource.reload(); }}><p>${t("Sessions end at once. What the person did is kept.")}</p></${Confirm}>`}
+    ${removed && html`<${Confirm} title=${t("Deactivate {name}?", { name: removed.name })} action=${t("Deactivate")} onClose=${() => setRemoved(null)} onConfirm=${() => api.delete(`${API}/${removed.id}/`).finally(list.resource.reload)}><p>${t("Sessions end at once. What the person did is kept.")}</p></${Confirm}>`}
   </div>`;
 }

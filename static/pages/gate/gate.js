@@ -28,10 +28,10 @@ function kept(slug) {
 
 function Verdict({ verdict, onOverrule }) {
   const { good, title, detail, what, refused, reason } = verdict ?? { title: t("Ready"), detail: t("Scan a ticket, or type a booking code."), what: "" };
-  return html`<div class="verdict" role="status" aria-live="assertive" data-good=${verdict ? String(good) : undefined} data-reason=${reason}>
-    <span class="verdict-sign"><${Icon} name=${verdict ? (good ? "check" : "close") : "gate"} /></span>
+  return html`<div class="verdict" role="status" aria-live="assertive" data-good=${good === undefined ? undefined : String(good)} data-reason=${reason}>
+    <span class="verdict-sign"><${Icon} name=${good === undefined ? "gate" : good ? "check" : "close"} /></span>
     <div class="verdict-words"><strong class="verdict-title">${title}</strong><span class="verdict-detail">${detail}</span><span class="verdict-what">${what}</span>
-      ${refused && html`<button type="button" class="button verdict-overrule" onClick=${onOverrule}>${t("Let in anyway…")}</button>`}</div></div>`;
+      ${refused && html`<button type="button" class="button verdict-overrule" onClick=${() => onOverrule(refused)}>${t("Let in anyway…")}</button>`}</div></div>`;
 }
 
 function Status({ shown }) {
@@ -47,7 +47,7 @@ function Left({ scans, onAdopt }) {
   const said = plural(scans.length, "{n} scan of somebody else waits on this device.", "{n} scans of somebody else wait on this device.");
   return html`<p class="gate-left" role="status">${said} <button type="button" class="button" onClick=${() => setAsking(true)}>${t("Look through…")}</button></p>
     ${asking && html`<${Confirm} title=${t("Scans of somebody else")} action=${t("Upload in my name")} onClose=${() => setAsking(false)} onConfirm=${onAdopt}>
-      <ul>${scans.map((one) => html`<li key=${one.nonce}>${[one.booking, t(one.kind === "exit" ? "Way out" : "Way in"), shortMoment(time(one.scanned_at)), one.override_reason].filter(Boolean).join(" · ")}</li>`)}</ul></${Confirm}>`}`;
+      <ul>${scans.map((one) => html`<li key=${one.nonce}>${[one.code, t(one.kind === "exit" ? "Way out" : "Way in"), shortMoment(time(one.scanned_at)), one.override_reason].filter(Boolean).join(" · ")}</li>`)}</ul></${Confirm}>`}`;
 }
 
 function Inside({ inside, since }) {
@@ -59,7 +59,8 @@ function Inside({ inside, since }) {
 function Gate({ temple }) {
   const [shown, setShown] = useState(null);
   const [code, setCode] = useState("");
-  const [asking, setAsking] = useState(false);
+  /** Whom a supervisor is being asked about: not whoever comes meanwhile. */
+  const [asking, setAsking] = useState(null);
   const [name, setName] = useState(localStorage.getItem(NAME_KEY) ?? "");
   const nameNow = useRef(name);
   nameNow.current = name;
@@ -75,7 +76,6 @@ function Gate({ temple }) {
     made.start();
     // What this page needs is kept, so that it opens again without a network.
     keepLoaded();
-    field.current?.focus();
     return made.stop;
   }, []);
   // Scans that are not uploaded are in this browser alone.
@@ -84,7 +84,15 @@ function Gate({ temple }) {
     const warn = (event) => event.preventDefault();
     addEventListener("beforeunload", warn);
     return () => removeEventListener("beforeunload", warn);
-  }, [Boolean(shown?.waiting) && shown.online]);
+  }, [Boolean(shown?.waiting)]);
+  // A hand scanner types like a keyboard: whatever has taken the focus away, its code belongs into the field.
+  useEffect(() => {
+    const aim = (event) => {
+      if (document.activeElement === document.body && !event.ctrlKey && !event.metaKey && !event.altKey) field.current?.focus();
+    };
+    addEventListener("keydown", aim);
+    return () => removeEventListener("keydown", aim);
+  }, []);
 
   const state = shown ?? { online: true, takenAt: null, bookings: 0, waiting: 0, foreign: [], verdict: null, log: [], inside: null, since: 0, exits: false };
   const submit = (event) => {
@@ -97,8 +105,13 @@ function Gate({ temple }) {
     gate.current.setExits(exits);
     field.current.focus();
   };
+  const answered = () => setAsking(null);
+  // Not before the dialog is gone: nothing beside it can have the focus.
+  useEffect(() => {
+    if (!asking) field.current?.focus();
+  }, [asking]);
   const all = temples(store.state);
-  return html`<div class="page gate" data-verdict=${state.verdict ? state.verdict.reason ?? "in" : undefined}>
+  return html`<div class="page gate" data-verdict=${state.verdict?.good === undefined ? undefined : state.verdict.reason ?? "in"}>
     <h1 class="visually-hidden">${t("Gate")}</h1>
     <section class="panel gate-head" aria-label=${t("Gate")}>
       <div class="field"><label for="gate-temple">${t("Temple")}</label><select id="gate-temple" value=${temple.slug} onChange=${(event) => go(address(event.target.value, "gate"))}>
@@ -109,7 +122,7 @@ function Gate({ temple }) {
         <a class="button button-quiet" href=${address(temple.slug, "overview")}>${t("To the console")}</a></div>
     </section>
     <section class="panel gate-work" aria-label=${t("Scan")}>
-      <${Verdict} verdict=${state.verdict} onOverrule=${() => setAsking(true)} />
+      <${Verdict} verdict=${state.verdict} onOverrule=${setAsking} />
       <div class="ways" role="group" aria-label=${t("Direction")}>${[["Way in", false], ["Way out", true]].map(([label, value]) => html`<button type="button" key=${label} class="button way" aria-pressed=${state.exits === value} data-exits=${String(value)} onClick=${() => way(value)}>${t(label)}</button>`)}</div>
       <form class="gate-form" onSubmit=${submit}><label for="gate-code">${t("Booking code")}</label><div class="gate-entry">
         <input id="gate-code" autocomplete="off" autocapitalize="characters" spellcheck=${false} maxlength="300" placeholder="K7P2-9QXM" required ref=${field} value=${code} onInput=${(event) => setCode(event.target.value)} />
@@ -119,15 +132,15 @@ function Gate({ temple }) {
     <section class="panel gate-side" aria-label=${t("Inside now")}><h2>${t("Inside now")}</h2><${Inside} inside=${state.inside} since=${state.since} />
       <h2>${t("Last scans")}</h2>${state.log.length === 0 && html`<${Empty}>${t("No scans yet.")}</${Empty}>`}
       <ol class="scan-log">${state.log.map((one) => html`<li key=${one.key} data-good=${String(one.good)}><${Icon} name=${one.good ? "check" : "close"} /><span>${one.words}</span><time>${clock(one.at)}</time></li>`)}</ol></section>
-    ${asking && html`<${Sheet} title=${t("Let in anyway")} onClose=${() => setAsking(false)}><p class="hint">${t("For supervisors. Who did it and why is kept.")}</p>
-      <${Form} isNew fields=${[{ name: "reason", label: t("Why"), required: true, maxlength: 200, wide: true }]} submit=${t("Let in")} onCancel=${() => setAsking(false)} onSubmit=${async ({ reason }) => { await gate.current.overrule(reason); setAsking(false); }} /></${Sheet}>`}
+    ${asking && html`<${Sheet} title=${t("Let in anyway")} onClose=${answered}><p><strong>${asking.code}</strong></p><p class="hint">${t("For supervisors. Who did it and why is kept.")}</p>
+      <${Form} isNew fields=${[{ name: "reason", label: t("Why"), required: true, maxlength: 200, wide: true }]} submit=${t("Let in")} onCancel=${answered} onSubmit=${async ({ reason }) => { await gate.current.overrule(asking, reason); answered(); }} /></${Sheet}>`}
   </div>`;
 }
 
 /** The page. */
 export default function GatePage({ site }) {
   const state = useStore("sites", "site");
-  const temple = templeOf(state) ?? (state.sitesLoaded ? null : kept(site));
+  const temple = state.sitesLoaded ? templeOf(state) : kept(site);
   if (!temple) return html`<div class="page gate"><div class="panel"><${Fresh} resource=${sitesResource()}>${() => html`<${Empty}>${t("There is no temple yet.")}</${Empty}>`}</${Fresh}></div></div>`;
   return html`<${Gate} key=${temple.slug} temple=${temple} />`;
 }

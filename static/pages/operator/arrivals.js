@@ -7,10 +7,12 @@ import { useResource } from "../../lib/resource.js";
 import { route, setQuery } from "../../lib/router.js";
 import { dateAt } from "../../lib/time.js";
 import { Icon, announce, html, useState } from "../../lib/ui.js";
+import { Confirm } from "../../parts/form.js";
 import { Empty, Panel } from "../../parts/panel.js";
 import { PrintButton, saveCsv } from "../../parts/table.js";
 import { refused } from "../../parts/toasts.js";
 import { freshnessOf, reload, serverNow, useStore } from "../../state/live.js";
+import { settle } from "../../state/once.js";
 import { api } from "../../state/session.js";
 
 const REFRESH_MS = 20_000;
@@ -30,13 +32,14 @@ const plain = (text) => text.toUpperCase().replaceAll(/[^A-Z0-9]/g, "");
 
 function Row({ reservation, timeZone, onChanged }) {
   const [busy, setBusy] = useState(false);
+  const [asking, setAsking] = useState(false);
   const moves = staffMoves(reservation);
   const path = `/api/reservations/${reservation.id}`;
-  const act = async (run, done) => {
+  const act = async (run, isDone, done) => {
     if (busy) return;
     setBusy(true);
     try {
-      await run();
+      await settle(run, path, isDone);
       announce(`${reservation.vehicle_plate}: ${done}`);
     } catch (error) {
       refused(error, t("Not done"));
@@ -44,10 +47,12 @@ function Row({ reservation, timeZone, onChanged }) {
     setBusy(false);
     onChanged();
   };
-  const button = (label, allowed, run, done) => allowed && html`<button type="button" class="button" aria-busy=${busy ? "true" : undefined} aria-label=${`${label}: ${reservation.vehicle_plate}`} onClick=${() => act(run, done)}>${label}</button>`;
+  const cancel = () => settle(() => api.delete(path), path, (now) => now.status === "cancelled").finally(onChanged);
+  const button = (label, allowed, onClick) => allowed && html`<button type="button" class="button" aria-busy=${busy ? "true" : undefined} aria-label=${`${label}: ${reservation.vehicle_plate}`} onClick=${onClick}>${label}</button>`;
   return html`<tr data-id=${reservation.id} data-status=${reservation.status}><td class="plate">${reservation.vehicle_plate}</td><td>${reservation.spot_id}</td><td>${period(reservation, timeZone)}</td>
     <td><span class="tag" data-status=${reservation.status}>${t(reservationState(reservation, serverNow()))}</span></td>
-    <td class="row-buttons">${button(t("Arrived"), moves.arrive, () => api.post(`${path}/arrive`), t("arrived"))} ${button(t("Left"), moves.depart, () => api.post(`${path}/depart`), t("left"))} ${button(t("Cancel"), moves.cancel, () => api.delete(path), t("cancelled"))}</td></tr>`;
+    <td class="row-buttons">${button(t("Arrived"), moves.arrive, () => act(() => api.post(`${path}/arrive`), (now) => now.status === "arrived", t("arrived")))} ${button(t("Left"), moves.depart, () => act(() => api.post(`${path}/depart`), (now) => now.status === "completed", t("left")))} ${button(t("Cancel"), moves.cancel, () => setAsking(true))}
+      ${asking && html`<${Confirm} title=${t("Cancel this reservation?")} action=${t("Yes, cancel it")} onClose=${() => setAsking(false)} onConfirm=${cancel}><p>${reservation.vehicle_plate} · ${reservation.spot_id} · ${period(reservation, timeZone)}</p></${Confirm}>`}</td></tr>`;
 }
 
 const COLUMNS = ["vehicle_plate", "spot_id", "start", "end", "status"].map((name) => ({ title: name, cell: (one) => one[name] }));

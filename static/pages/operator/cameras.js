@@ -1,6 +1,5 @@
 // Cameras: a wall of live pictures; of one its recordings on a timeline with gaps, its schedules, what is on its way to the cloud.
 
-import { words } from "../../lib/format.js";
 import { isAdmin } from "../../lib/model.js";
 import { t } from "../../lib/i18n.js";
 import { useFreshness, useResource } from "../../lib/resource.js";
@@ -9,10 +8,11 @@ import { dateAt } from "../../lib/time.js";
 import { Icon, html, useState } from "../../lib/ui.js";
 import { Schedules, Transfers } from "../../parts/camera-work.js";
 import { LivePicture, StillPicture } from "../../parts/live-picture.js";
-import { Empty, Panel } from "../../parts/panel.js";
+import { Card, Empty, Panel } from "../../parts/panel.js";
 import { Recordings, Timeline } from "../../parts/recordings.js";
-import { refused, toast } from "../../parts/toasts.js";
+import { missed, refused, toast } from "../../parts/toasts.js";
 import { serverNow, store, useStore } from "../../state/live.js";
+import { settle } from "../../state/once.js";
 import { api } from "../../state/session.js";
 
 const API = "/v0/api/cctv";
@@ -36,28 +36,40 @@ function CameraWall({ site }) {
 function Camera({ id }) {
   const state = useStore("sites");
   const [picked, setPicked] = useState(null);
+  const [turn, setTurn] = useState(0);
   const path = `${API}/cameras/${encodeURIComponent(id)}`;
   const resource = useResource(() => api.get(`${path}/`), [id], { every: EVERY_MS });
   const status = useResource(() => api.get(`${path}/recording_status/`), [id], { every: EVERY_MS });
-  useFreshness(status.status);
   const camera = resource.data;
+  const isNone = !camera && resource.error?.status === 404;
+  useFreshness(isNone ? "fresh" : status.status);
   const zone = state.sites.find((one) => one.slug === camera?.site)?.time_zone;
   const day = route.value.query.get("day") ?? dateAt(serverNow(), zone);
-  const act = async (verb, body) => {
+  const record = async (verb, body, isOn) => {
     try {
-      const answer = await api.post(`${path}/${verb}/`, body);
-      toast({ title: words(verb), text: answer.message ?? "" });
-      status.reload();
-      resource.reload();
+      await settle(() => api.post(`${path}/${verb}/`, body), `${path}/recording_status/`, (now) => now.is_recording === isOn);
+      toast({ title: isOn ? t("Recording has begun") : t("Recording has ended"), text: camera.name });
     } catch (error) {
       refused(error);
     }
+    status.reload();
+    setTurn((before) => before + 1);
   };
+  const test = async () => {
+    try {
+      const { success, message } = await api.post(`${path}/test_connection/`);
+      toast({ severity: success ? "info" : "warning", title: success ? t("The camera answers") : t("The camera does not answer"), text: success ? camera.name : message });
+    } catch (error) {
+      missed(error, t("The connection was not tested"));
+    }
+    resource.reload();
+  };
+  if (isNone) return html`<div class="page camera-page"><div class="page-head"><h1>${id}</h1><a class="button" href=${address(route.value.site, "cameras")}>${t("All cameras")}</a></div><${Card}><${Empty}>${t("There is no such camera.")}</${Empty}></${Card}></div>`;
   return html`<div class="page camera-page"><div class="page-head"><h1>${camera?.name ?? id}</h1><a class="button" href=${address(route.value.site, "cameras")}>${t("All cameras")}</a></div>
     <${Panel} title=${t("Live")} id="live" resource=${resource} actions=${camera && html`<${Online} camera=${camera} />
-      ${!status.data ? status.status === "failed" && html`<span class="tag" data-tone="warning">${t("It is not known whether it records")}</span><button type="button" class="button" onClick=${status.reload}>${t("Try again")}</button>` : status.data.is_recording ? html`<span class="tag" data-tone="critical"><${Icon} name="record" />${t("Recording")}</span><button type="button" class="button" onClick=${() => act("stop_recording")}>${t("Stop recording")}</button>` : html`<button type="button" class="button" onClick=${() => act("start_recording", {})}>${t("Record now")}</button>`}
-      <button type="button" class="button" onClick=${() => act("test_connection")}>${t("Test the connection")}</button>`}>${() => html`<${LivePicture} camera=${camera} /><p class="hint panel-body">${[camera.location, camera.description].filter(Boolean).join(" · ")}</p>`}</${Panel}>
-    ${resource.status === "failed" ? null : html`<${Timeline} key=${`t${day}`} camera=${id} day=${day} zone=${zone} onPick=${setPicked} /><${Recordings} key=${`r${day}`} camera=${id} day=${day} zone=${zone} picked=${picked} canProtect=${isAdmin(state.user)} />
+      ${!status.data ? status.status === "failed" && html`<span class="tag" data-tone="warning">${t("It is not known whether it records")}</span><button type="button" class="button" onClick=${status.reload}>${t("Try again")}</button>` : status.data.is_recording ? html`<span class="tag" data-tone="critical"><${Icon} name="record" />${t("Recording")}</span><button type="button" class="button" onClick=${() => record("stop_recording", undefined, false)}>${t("Stop recording")}</button>` : html`<button type="button" class="button" onClick=${() => record("start_recording", {}, true)}>${t("Record now")}</button>`}
+      <button type="button" class="button" onClick=${test}>${t("Test the connection")}</button>`}>${() => html`<${LivePicture} camera=${camera} /><p class="hint panel-body">${[camera.location, camera.description].filter(Boolean).join(" · ")}</p>`}</${Panel}>
+    ${resource.status === "failed" ? null : html`<${Timeline} key=${`t${day}`} camera=${id} day=${day} zone=${zone} onPick=${(at) => setPicked({ at })} /><${Recordings} key=${`r${day}`} camera=${id} day=${day} zone=${zone} picked=${picked} onTaken=${() => setPicked(null)} turn=${turn} canProtect=${isAdmin(state.user)} />
     ${isAdmin(state.user) && html`<${Schedules} camera=${id} canChange />`}`}
   </div>`;
 }

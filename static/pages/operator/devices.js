@@ -15,6 +15,7 @@ import { PrintButton, Table, saveCsv } from "../../parts/table.js";
 import { printing } from "../../parts/print.js";
 import { refused, toast } from "../../parts/toasts.js";
 import { freshnessOf, reload, serverNow, store, useNow, useStore } from "../../state/live.js";
+import { remove } from "../../state/once.js";
 import { api } from "../../state/session.js";
 
 const ORDER = HEALTHS.map((one) => one.key);
@@ -99,18 +100,23 @@ function History({ code, timeZone }) {
 }
 
 function Keys({ code }) {
-  const resource = useResource(async () => (await api.get(`/api/devices/${encodeURIComponent(code)}/credentials?limit=50`)).items, [code]);
+  const path = `/api/devices/${encodeURIComponent(code)}/credentials`;
+  const resource = useResource(async () => (await api.get(`${path}?limit=50`)).items, [code]);
   const [made, setMade] = useState(null);
   const [asking, setAsking] = useState(null);
+  const create = async (body) => {
+    setMade(await api.post(path, body));
+    setAsking(null);
+  };
   const columns = [
     { title: t("Label"), cell: (one) => one.label ?? "–" }, { title: t("Created"), cell: (one) => shortMoment(time(one.created_at)) },
     { title: t("State"), cell: (one) => html`<span class="tag" data-tone=${one.revoked_at ? undefined : "good"}>${one.revoked_at ? t("Revoked") : t("In use")}</span>` },
     { title: "", cell: (one) => !one.revoked_at && html`<button type="button" class="button" onClick=${() => setAsking({ revoke: one })}>${t("Revoke")}</button>` },
   ];
   return html`<${Panel} title=${t("Keys")} id="keys" resource=${resource} actions=${html`<button type="button" class="button" onClick=${() => setAsking({ add: true })}><${Icon} name="plus" /> ${t("New key")}</button>`}>${(rows) => html`<${Table} caption=${t("Keys")} columns=${columns} rows=${rows} rowId=${(one) => one.id} empty=${t("No key yet: the device cannot send with one.")} />`}
-    ${asking?.add && html`<${Sheet} title=${t("New key")} onClose=${() => setAsking(null)}><${Form} isNew fields=${[{ name: "label", label: t("What it is for") }]} submit=${t("Create it")} onCancel=${() => setAsking(null)} onSubmit=${async (body) => { setMade(await api.post(`/api/devices/${encodeURIComponent(code)}/credentials`, body)); setAsking(null); resource.reload(); }} /></${Sheet}>`}
+    ${asking?.add && html`<${Sheet} title=${t("New key")} onClose=${() => setAsking(null)}><${Form} isNew fields=${[{ name: "label", label: t("What it is for") }]} submit=${t("Create it")} onCancel=${() => setAsking(null)} onSubmit=${(body) => create(body).finally(resource.reload)} /></${Sheet}>`}
     ${made && html`<${Sheet} title=${t("The key of {code}", { code })} onClose=${() => setMade(null)}><p>${t("It is shown this once. Put it into the device now.")}</p><code class="once-key">${made.key}</code><div class="form-buttons"><button type="button" class="button button-main" onClick=${() => setMade(null)}>${t("Done")}</button></div></${Sheet}>`}
-    ${asking?.revoke && html`<${Confirm} title=${t("Revoke this key?")} action=${t("Revoke")} onClose=${() => setAsking(null)} onConfirm=${async () => { await api.delete(`/api/devices/${encodeURIComponent(code)}/credentials/${asking.revoke.id}`); resource.reload(); }}><p>${t("The device is refused from now on, until it has another.")}</p></${Confirm}>`}
+    ${asking?.revoke && html`<${Confirm} title=${t("Revoke this key?")} action=${t("Revoke")} onClose=${() => setAsking(null)} onConfirm=${() => remove(`${path}/${asking.revoke.id}`).finally(resource.reload)}><p>${t("The device is refused from now on, until it has another.")}</p></${Confirm}>`}
   </${Panel}>`;
 }
 
@@ -122,21 +128,23 @@ function Device({ code }) {
   const turn = async () => {
     try {
       resource.set(await api.patch(`/api/devices/${encodeURIComponent(code)}`, { is_active: !resource.data.is_active }));
-      reload("devices");
       toast({ title: t("Saved"), text: code });
     } catch (error) {
       refused(error);
+      resource.reload();
     }
+    reload("devices");
   };
   const device = resource.data;
   const seen = time(device?.last_seen_at);
-  return html`<div class="page device-page"><div class="page-head"><h1>${code}</h1><a class="button" href=${address(route.value.site, "devices")}>${t("All devices")}</a></div>
+  const head = html`<div class="page-head"><h1>${code}</h1><a class="button" href=${address(route.value.site, "devices")}>${t("All devices")}</a></div>`;
+  if (!device && resource.error?.status === 404) return html`<div class="page device-page">${head}<${Card}><${Empty}>${t("There is no such device.")}</${Empty}></${Card}></div>`;
+  return html`<div class="page device-page">${head}
     <${Panel} title=${t("State")} id="device" resource=${resource} actions=${admin && device && html`<button type="button" class="button" onClick=${turn}>${device.is_active ? t("Into maintenance") : t("Back in use")}</button>`}>${() => html`<dl class="facts panel-body">
       ${[["Health", html`<${Health} device=${{ shown: seen === null ? "unknown" : device.health }} />`], ["Last heartbeat", seen === null ? t("never") : html`<time title=${moment(seen)}>${ago(now - seen)}</time>`], ["In use", device.is_active ? t("Yes") : t("No: in maintenance")], ["Place", [siteName(device.site), device.zone, device.spot_id].filter(Boolean).join(" · ")],
         ["Battery", html`<${Battery} level=${device.battery} />`], ["Supply", html`<${Supply} device=${device} />`], ["Power factor", quantity(device.power_factor, "", 2)], ["Firmware", device.firmware ?? "–"], ["Panic button", device.is_panic_button ? t("Yes") : t("No")]].map(([name, value]) => html`<div key=${name}><dt>${t(name)}</dt><dd>${value}</dd></div>`)}</dl>`}</${Panel}>
     <${History} code=${code} timeZone=${state.sites.find((one) => one.slug === device?.site)?.time_zone} />
     ${admin && html`<${Keys} code=${code} />`}
-    ${!device && resource.status === "failed" && resource.error.status === 404 && html`<${Card}><${Empty}>${t("There is no such device.")}</${Empty}></${Card}>`}
   </div>`;
 }
 

@@ -1,8 +1,8 @@
 // What was: occupancy, footfall, how fast help came, what was taken in; over a range, as charts, as tables, as files.
 
 import { number, t } from "../../lib/i18n.js";
-import { words } from "../../lib/format.js";
-import { money } from "../../lib/reservations.js";
+import { KINDS, words } from "../../lib/format.js";
+import { amount } from "../../lib/reservations.js";
 import { useResource } from "../../lib/resource.js";
 import { route, setQuery } from "../../lib/router.js";
 import { dateAt, lasting, time } from "../../lib/time.js";
@@ -10,7 +10,7 @@ import { Icon, html, useMemo } from "../../lib/ui.js";
 import { Chart } from "../../parts/chart.js";
 import { Empty, Panel } from "../../parts/panel.js";
 import { PrintButton, Table, save } from "../../parts/table.js";
-import { refused } from "../../parts/toasts.js";
+import { missed } from "../../parts/toasts.js";
 import { serverNow, store, useStore } from "../../state/live.js";
 import { api } from "../../state/session.js";
 
@@ -33,7 +33,7 @@ function Export({ path, name }) {
     try {
       save(await api.blob(path, { accept: "text/csv" }), `${name}.csv`);
     } catch (error) {
-      refused(error, t("Not exported"));
+      missed(error, t("Not exported"));
     }
   };
   return html`<button type="button" class="button button-quiet" onClick=${fetchCsv}><${Icon} name="download" /> CSV</button>`;
@@ -103,9 +103,10 @@ function Figures({ rows, caption }) {
     const value = row[name];
     if (value === null || value === undefined) return "–";
     if (name === "site") return nameOf(value);
+    if (name === "kind" && KINDS[value]) return t(KINDS[value]);
     if (WORDS.includes(name)) return words(value);
     if (name.endsWith("_s") || name.endsWith("_seconds")) return lasting(1000 * value);
-    if (["paid", "refunded", "disputed", "net"].includes(name)) return money(value, row.currency);
+    if (["paid", "refunded", "disputed", "net"].includes(name)) return amount(value, row.currency);
     return typeof value === "number" ? number(value, 1) : String(value);
   };
   const columns = names.map((name) => ({ title: NAMES[name] ? t(NAMES[name]) : words(name), number: rows.some((row) => typeof row[name] === "number"), cell: (row) => shown(row, name) }));

@@ -29,6 +29,7 @@ function SpotCard({ spot, device, user }) {
       await api.patch(`/api/spots/${encodeURIComponent(spot.spot_id)}`, { status: spot.status === "out_of_service" ? "in_service" : "out_of_service" });
     } catch (error) {
       refused(error);
+      reload("spots");
     }
   };
   return html`<div class="spot-card" role="group" aria-label=${t("The picked spot")}>

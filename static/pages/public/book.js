@@ -34,7 +34,7 @@ function Parking() {
   const mine = user.value ? useReservations() : null;
   const canPay = usePaymentSetup();
   const reserved = async (reservation) => {
-    await mine.reload();
+    await mine?.reload();
     lead("reservations-title");
     if (reservation.status !== "pending_payment" || !canPay) return;
     try {

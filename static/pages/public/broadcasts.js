@@ -1,17 +1,17 @@
 // Broadcasts: what everybody is told now, and for operators the form that tells them, with what was told before.
 
 import { chosenTemple } from "../../lib/emergencies.js";
-import { newNonce } from "../../lib/gate.js";
 import { words } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
 import { ago, left, moment, time } from "../../lib/time.js";
-import { Icon, announce, html, useEffect, useRef, useState } from "../../lib/ui.js";
+import { Icon, announce, html, useEffect, useState } from "../../lib/ui.js";
 import { concerns, inForce } from "../../parts/banner.js";
-import { reasons } from "../../parts/form.js";
+import { Refusal } from "../../parts/form.js";
 import { Card, Empty, Failed, Fresh } from "../../parts/panel.js";
 import { refused } from "../../parts/toasts.js";
 import { freshnessOf, reload, serverNow, store, take, useNow, useStore } from "../../state/live.js";
+import { settle, useOnce } from "../../state/once.js";
 import { api } from "../../state/session.js";
 
 const SEVERITIES = [["info", "Information"], ["warning", "Warning"], ["critical", "Critical"]];
@@ -27,13 +27,16 @@ function Cast({ alert, now, state }) {
   const until = time(alert.expires_at);
   const over = !inForce(alert, now);
   const site = state.sites.find((one) => one.slug === alert.site)?.name ?? alert.site;
+  const path = `/api/alerts/${encodeURIComponent(alert.id)}`;
   const act = async (verb, done) => {
+    const isSo = (one) => (verb === "resolve" ? one.status === "resolved" : one.status !== "active");
     try {
-      take("alert", { is_public: true, ...(await api.patch(`/api/alerts/${encodeURIComponent(alert.id)}/${verb}`)) });
+      take("alert", { is_public: true, ...(await settle(() => api.patch(`${path}/${verb}`), path, isSo)) });
       announce(done);
       document.getElementById("casts-title")?.focus();
     } catch (error) {
       refused(error);
+      reload("broadcasts");
     }
   };
   return html`<li class="alert cast" id=${`cast-${alert.id}`} tabindex="-1" data-severity=${alert.severity} data-status=${over ? "resolved" : "active"}>
@@ -54,6 +57,9 @@ function Past({ now, state, site, known }) {
     <ul class="casts">${shown.map((alert) => html`<${Cast} key=${alert.id} alert=${alert} now=${now} state=${state} />`)}</ul>`}</${Fresh}></details>`;
 }
 
+/** An announcement with its end, so many minutes from now; 0 has none. */
+const lastingFor = ({ minutes, ...wish }) => ({ ...wish, ...(minutes ? { expires_at: new Date(serverNow() + minutes * 60_000).toISOString() } : {}) });
+
 /** The form. What is being written is kept while the page is open, whatever happens to the session. */
 function Announce() {
   const state = useStore("sites", "site");
@@ -64,33 +70,27 @@ function Announce() {
   const [severity, setSeverity] = useState("info");
   const [message, setMessage] = useState("");
   const [lasts, setLasts] = useState("120");
-  const [status, setStatus] = useState({ busy: false, problem: null });
-  const asked = useRef({ signature: null, body: null, key: null });
+  const [status, setStatus] = useState({ busy: false, error: null });
+  const sendOnce = useOnce();
   const site = to ?? (sites.some((one) => one.slug === state.site) ? state.site : temples[0]?.slug ?? "");
   const found = useResource(async () => (site ? (await api.get(`/api/sites/${encodeURIComponent(site)}/zones?limit=100`)).items : []), [site]);
   useEffect(() => setZones([]), [site]);
   const submit = async (event) => {
     event.preventDefault();
     if (status.busy) return;
-    setStatus({ busy: true, problem: null });
+    setStatus({ busy: true, error: null });
     const minutes = Number(lasts);
-    const wish = { severity, message, is_public: true, ...(site ? { site } : {}), ...(zones.length ? { zones } : {}) };
-    const signature = JSON.stringify([wish, minutes]);
-    // Sent again after a lost answer, it is still one announcement.
-    if (asked.current.signature !== signature) {
-      asked.current = { signature, key: newNonce(), body: { ...wish, ...(minutes ? { expires_at: new Date(serverNow() + minutes * 60_000).toISOString() } : {}) } };
-    }
+    const wish = { severity, message, is_public: true, minutes, ...(site ? { site } : {}), ...(zones.length ? { zones } : {}) };
     try {
-      const alert = await api.post("/api/alerts/", asked.current.body, { key: asked.current.key });
-      asked.current = { signature: null, body: null, key: null };
+      const alert = await sendOnce("/api/alerts/", wish, lastingFor);
       setMessage("");
       setZones([]);
-      setStatus({ busy: false, problem: null });
+      setSeverity("info");
+      setStatus({ busy: false, error: null });
       announce(t("Announced."));
       take("alert", alert);
     } catch (error) {
-      if (error.status === 422) asked.current = { signature: null, body: null, key: null };
-      setStatus({ busy: false, problem: reasons(error) });
+      setStatus({ busy: false, error });
     }
   };
   return html`<${Card} class="cast-panel" id="cast" title=${t("Announce")}><form class="sos-form cast-form" onSubmit=${submit}>
@@ -104,7 +104,7 @@ function Announce() {
       <input type="radio" name="cast-severity" value=${value} checked=${severity === value} onChange=${() => setSeverity(value)} /><span>${t(label)}</span></label>`)}</fieldset>
     <div class="field field-wide"><label for="cast-message">${t("Message")}</label><textarea id="cast-message" rows="3" maxlength="500" required value=${message} onInput=${(event) => setMessage(event.target.value)}></textarea></div>
     <p class="cast-hint field-wide">${severity === "critical" ? t("It lies across every page until it is acknowledged or over, and goes to the staff's phones.") : t("Everybody sees it at once.")}</p>
-    ${status.problem && html`<p class="form-error" role="alert">${status.problem}</p>`}
+    <${Refusal} error=${status.error} instead=${t("It is not known whether it was announced. Press again: it is announced once.")} />
     <button type="submit" id="cast-send" class="button button-main" aria-busy=${status.busy ? "true" : undefined}><${Icon} name="megaphone" />${t("Announce")}</button>
   </form></${Card}>`;
 }

@@ -40,7 +40,7 @@ export function useCrowd(temple) {
         accuracy: forecast?.accuracy ?? null,
       };
     });
-  }, [path], { every: store.state.user ? FORECAST_EVERY_MS : PUBLIC_EVERY_MS });
+  }, [path], { every: store.state.user ? FORECAST_EVERY_MS : PUBLIC_EVERY_MS, fed: true });
   useEffect(() => hub.on(["crowd"], (event) => {
     const zone = event?.temple_id === temple.slug && resource.data?.find((one) => one.zone === event.zone);
     const at = time(event?.timestamp) ?? 0;

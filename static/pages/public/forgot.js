@@ -1,7 +1,7 @@
 // A forgotten password: a code by mail, and a new one.
 
 import { t } from "../../lib/i18n.js";
-import { html, useState } from "../../lib/ui.js";
+import { html, useRef, useState } from "../../lib/ui.js";
 import { AccountPage } from "../../parts/account-page.js";
 import { Form } from "../../parts/form.js";
 import { api, signIn } from "../../state/session.js";
@@ -9,6 +9,18 @@ import { api, signIn } from "../../state/session.js";
 /** The page. */
 export default function ForgotPage() {
   const [email, setEmail] = useState(null);
+  // A code is good once: after a lost answer the new password tells whether it counts.
+  const isLost = useRef(false);
+  const reset = async (body) => {
+    try {
+      await api.post("/v0/api/mail/reset-password", { email, ...body });
+    } catch (error) {
+      isLost.current ||= error.isUnknown;
+      if (!isLost.current) throw error;
+      return signIn(email, body.new_password).catch(() => { throw error; });
+    }
+    return signIn(email, body.new_password);
+  };
   if (!email) {
     return html`<${AccountPage} title=${t("Forgotten password")}><p class="hint">${t("We send a code of six digits, if there is an account.")}</p>
       <${Form} isNew fields=${[{ name: "email", label: t("E-mail"), type: "email", autocomplete: "username", required: true, wide: true }]} submit=${t("Send a code")} onSubmit=${async (body) => {
@@ -21,9 +33,6 @@ export default function ForgotPage() {
     { name: "new_password", label: t("New password"), type: "password", autocomplete: "new-password", required: true, minlength: 12, hint: t("At least 12 characters."), wide: true },
   ];
   return html`<${AccountPage} title=${t("New password")}><p class="hint">${t("The code was sent to {email}. It is good for ten minutes.", { email })}</p>
-    <${Form} isNew fields=${fields} submit=${t("Change the password")} onSubmit=${async (body) => {
-      await api.post("/v0/api/mail/reset-password", { email, ...body });
-      await signIn(email, body.new_password);
-    }} account=${email} />
+    <${Form} isNew fields=${fields} submit=${t("Change the password")} onSubmit=${reset} account=${email} />
     <p><button type="button" class="link" onClick=${() => setEmail(null)}>${t("Send another code")}</button></p></${AccountPage}>`;
 }

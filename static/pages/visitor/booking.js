@@ -1,8 +1,8 @@
 // One darshan booking: the pilgrim's own with its ticket; for operators whose it is, what became of it and what can be done about it.
 
 import { words } from "../../lib/format.js";
-import { newNonce } from "../../lib/gate.js";
 import { plural, t } from "../../lib/i18n.js";
+import { newNonce } from "../../lib/nonce.js";
 import { useResource } from "../../lib/resource.js";
 import { address } from "../../lib/router.js";
 import { day, moment, slotTimes, time, zoneMark } from "../../lib/time.js";
@@ -13,6 +13,7 @@ import { Contact } from "../../parts/sos-card.js";
 import { STATUS, Ticket } from "../../parts/ticket.js";
 import { refused, toast } from "../../parts/toasts.js";
 import { serverNow, useStore } from "../../state/live.js";
+import { settle, useOnce } from "../../state/once.js";
 import { api, user } from "../../state/session.js";
 
 const EVERY_MS = 15_000;
@@ -21,10 +22,14 @@ const STEPS = [["created_at", "Created"], ["promoted_at", "Got its places"], ["c
 // What a supervisor may set aside.
 const FORGIVEN = ["too_early", "too_late", "wrong_day", "revoked"];
 
+/** A scan with the name by which the server knows it when it is sent again. */
+const named = (scan) => ({ ...scan, nonce: newNonce() });
+
 /** What an operator does about it: lets them in and out, gives a new ticket, revokes it. */
 function Work({ booking, onChanged }) {
   const [busy, setBusy] = useState(false);
   const [asking, setAsking] = useState(null);
+  const sendOnce = useOnce();
   const path = `/api/bookings/${booking.id}`;
   const at = { temple_id: booking.temple_id };
   const act = async (run, done) => {
@@ -45,14 +50,15 @@ function Work({ booking, onChanged }) {
   const reason = [{ name: "reason", label: t("Why"), required: true, maxlength: 200, wide: true }];
   const asked = { override: [t("Let in anyway"), t("Let in"), t("For supervisors. Who did it and why is kept.")], revoke: [t("Revoke this booking?"), t("Revoke"), t("The pilgrim is told why. The ticket is refused from now on.")] }[asking];
   const send = async (body) => {
-    await api.post(`${path}/${asking}`, asking === "override" ? { ...at, ...body, nonce: newNonce() } : body);
+    if (asking === "override") await sendOnce(`${path}/override`, { ...at, ...body }, named);
+    else await settle(() => api.post(`${path}/revoke`, body), path, (one) => one.status === "revoked");
     setAsking(null);
     onChanged();
   };
   return html`<div class="form-buttons" role="group" aria-label=${t("Actions")}>
-    ${button(t("Let in"), booking.status === "confirmed", () => act(() => api.post(`${path}/checkin`, { ...at, nonce: newNonce() }), t("Checked in")), "button-main")}
+    ${button(t("Let in"), booking.status === "confirmed", () => act(() => sendOnce(`${path}/checkin`, at, named), t("Checked in")), "button-main")}
     ${button(t("Let in anyway…"), booking.status === "confirmed" || booking.status === "no_show", () => setAsking("override"))}
-    ${button(t("Let out"), booking.status === "checked_in", () => act(() => api.post(`${path}/exit`, { nonce: newNonce() }), t("Goodbye")), "button-main")}
+    ${button(t("Let out"), booking.status === "checked_in", () => act(() => sendOnce(`${path}/exit`, {}, named), t("Goodbye")), "button-main")}
     ${button(t("New ticket"), booking.status === "confirmed", () => act(() => api.post(`${path}/reissue`), t("There is a new ticket; those before are refused.")))}
     ${button(t("Revoke"), ["confirmed", "waitlisted"].includes(booking.status), () => setAsking("revoke"))}</div>
     ${asked && html`<${Sheet} title=${asked[0]} onClose=${() => setAsking(null)}><p class="hint">${asked[2]}</p><${Form} isNew danger=${asking === "revoke"} fields=${reason} submit=${asked[1]} onCancel=${() => setAsking(null)} onSubmit=${send} /></${Sheet}>`}`;

@@ -11,7 +11,8 @@ import { Settings } from "../../parts/settings.js";
 import { Table } from "../../parts/table.js";
 import { refused, toast } from "../../parts/toasts.js";
 import { store } from "../../state/live.js";
-import { api, signOut, user } from "../../state/session.js";
+import { settle } from "../../state/once.js";
+import { api, know, signOut, user } from "../../state/session.js";
 
 const ADDRESS = "/api/users/me";
 
@@ -21,18 +22,29 @@ function Profile() {
     { name: "name", label: t("Name"), autocomplete: "name", required: true },
     { name: "phone", label: t("Phone"), type: "tel", autocomplete: "tel", hint: t("For a message when a slot is moved or a spot is freed.") },
   ];
+  const changed = (me) => {
+    resource.set(me);
+    know(me);
+  };
   const save = async (body) => {
-    resource.set(await api.patch(ADDRESS, body));
+    const isSo = (me) => Object.entries(body).every(([name, value]) => me[name] === value);
+    changed(await settle(() => api.patch(ADDRESS, body), ADDRESS, isSo));
     toast({ title: t("Saved"), text: t("Your profile is changed.") });
   };
-  return html`<${Panel} title=${t("Profile")} id="profile" resource=${resource}>${(me) => html`<div class="panel-body"><p class="hint">${me.email} · ${me.role.replaceAll("_", " ")}</p>
-    <${Email} me=${me} onChanged=${resource.set} />
+  return html`<${Panel} title=${t("Profile")} id="profile" resource=${resource}>${(me) => html`<div class="panel-body"><p class="hint">${me.email} · ${t(me.role.replaceAll("_", " "))}</p>
+    <${Email} me=${me} onChanged=${changed} />
     <${Form} key=${me.updated_at} fields=${fields} initial=${{ name: me.name, phone: me.phone ?? "" }} onSubmit=${save} /></div>`}</${Panel}>`;
 }
 
 function Email({ me, onChanged }) {
   const [asking, setAsking] = useState(false);
-  const pending = me.pending_email ?? (me.email_confirmed_at ? null : me.email);
+  const pending = me.pending_email?.email ?? (me.email_confirmed_at ? null : me.email);
+  const confirm = async (body) => {
+    const isSo = (one) => one.email === pending && one.email_confirmed_at;
+    await settle(() => api.post(`${ADDRESS}/email/confirm`, body), ADDRESS, isSo);
+    onChanged(await api.get(ADDRESS));
+    announce(t("Confirmed."));
+  };
   const send = async () => {
     try {
       await api.post(`${ADDRESS}/email/code`);
@@ -44,17 +56,17 @@ function Email({ me, onChanged }) {
   if (!pending) return null;
   return html`<div class="row"><span class="tag" data-tone="warning">${t("{email} is not confirmed", { email: pending })}</span><button type="button" class="button" onClick=${send}>${t("Send a code")}</button></div>
     ${asking && html`<${Form} isNew fields=${[{ name: "code", label: t("Code from the mail"), inputmode: "numeric", autocomplete: "one-time-code", required: true }]} submit=${t("Confirm")}
-      onSubmit=${async (body) => { onChanged({ ...me, ...(await api.post(`${ADDRESS}/email/confirm`, body)), pending_email: null, email_confirmed_at: new Date().toISOString() }); announce(t("Confirmed.")); }} />`}`;
+      onSubmit=${confirm} />`}`;
 }
 
 function NewPassword() {
   const [turn, setTurn] = useState(0);
   const fields = [
     { name: "current_password", label: t("Current password"), type: "password", autocomplete: "current-password", required: true },
-    { name: "password", label: t("New password"), type: "password", autocomplete: "new-password", required: true, minlength: 12, hint: t("At least 12 characters. Other devices are signed out.") },
+    { name: "password", label: t("New password"), type: "password", autocomplete: "new-password", required: true, minlength: 12, hint: t("At least 12 characters. Other devices are signed out; this one stays signed in.") },
   ];
   return html`<${Card} title=${t("Password")} id="password-panel"><div class="panel-body"><${Form} key=${turn} isNew fields=${fields} submit=${t("Change the password")} onSubmit=${async (body) => {
-    await api.patch(ADDRESS, body);
+    await api.changePassword(ADDRESS, body);
     setTurn(turn + 1);
     toast({ title: t("Saved"), text: t("Your password is changed.") });
   }} account=${user.value.email} /></div></${Card}>`;
@@ -65,15 +77,15 @@ function Sessions() {
   const end = async (one) => {
     try {
       await api.delete(`${ADDRESS}/sessions/${one.id}`);
-      resource.reload();
     } catch (error) {
       refused(error);
     }
+    resource.reload();
   };
   const columns = [
     { title: t("Signed in"), cell: (one) => (time(one.started_at) ? shortMoment(time(one.started_at)) : "–") },
     { title: t("Last used"), cell: (one) => (time(one.refreshed_at) ? shortMoment(time(one.refreshed_at)) : "–") },
-    { title: t("From"), cell: (one) => one.address ?? "–" },
+    { title: t("Address"), cell: (one) => one.address ?? "–" },
     { title: "", cell: (one) => (one.is_current ? html`<span class="tag" data-tone="good">${t("This one")}</span>` : html`<button type="button" class="button" onClick=${() => end(one)}>${t("Sign out")}</button>`) },
   ];
   return html`<${Panel} title=${t("Where you are signed in")} id="sessions" resource=${resource}>${(rows) => html`<${Table} caption=${t("Sessions")} columns=${columns} rows=${rows} rowId=${(one) => one.id} />`}</${Panel}>`;
@@ -88,7 +100,7 @@ function useKept() {
       return;
     }
     const body = { language: language.value, hour_cycle: { 12: "h12", 24: "h23" }[hours.value] ?? null };
-    api.patch(ADDRESS, body).catch(() => {});
+    api.patch(ADDRESS, body).catch((error) => refused(error, t("Not kept with your account")));
   }, [language.value, hours.value]);
 }
 

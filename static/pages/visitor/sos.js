@@ -6,11 +6,12 @@ import { t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
 import { ago, clock, lasting, moment, time } from "../../lib/time.js";
 import { Icon, announce, html, useEffect, useRef, useState } from "../../lib/ui.js";
-import { reasons } from "../../parts/form.js";
+import { Refusal } from "../../parts/form.js";
 import { Card, Empty, Panel } from "../../parts/panel.js";
 import { SosForm } from "../../parts/sos-form.js";
 import { lead } from "../../parts/toasts.js";
 import { store, useNow } from "../../state/live.js";
+import { settle } from "../../state/once.js";
 import { api } from "../../state/session.js";
 
 const FOLLOWED = 10;
@@ -31,7 +32,9 @@ function help(report, now) {
 function Report({ report, onChanged }) {
   const now = useNow();
   const [sure, setSure] = useState(false);
-  const [problem, setProblem] = useState(null);
+  const [error, setError] = useState(null);
+  // What was tried in vain is of how it stood then.
+  useEffect(() => setError(null), [report.status]);
   const reached = STEPS.findIndex(([key]) => key === report.status);
   // Asked twice: a thumb that slips calls nobody back.
   const cancel = async () => {
@@ -39,10 +42,12 @@ function Report({ report, onChanged }) {
       setSure(true);
       return;
     }
+    const path = `/api/emergency/${encodeURIComponent(report.id)}`;
+    setError(null);
     try {
-      await api.patch(`/api/emergency/${encodeURIComponent(report.id)}/cancel`, {});
-    } catch (error) {
-      setProblem(reasons(error));
+      await settle(() => api.patch(`${path}/cancel`, {}), path, (one) => one.status === "cancelled");
+    } catch (refusal) {
+      setError(refusal);
     }
     onChanged();
   };
@@ -56,7 +61,8 @@ function Report({ report, onChanged }) {
       const done = index <= reached || (reached < 0 && Boolean(report[`${key}_at`]));
       return html`<li class="step" key=${key} data-done=${done ? "" : undefined} aria-current=${index === reached ? "step" : undefined}><span class="step-mark"><${Icon} name="check" /></span><span>${t(SHORT[index])}</span><span class="step-at">${when ? clock(when) : ""}</span></li>`;
     })}</ol>
-    <p class="report-help">${problem ?? help(report, now)}</p>
+    <p class="report-help">${help(report, now)}</p>
+    <${Refusal} error=${error} />
     ${["reported", "acknowledged"].includes(report.status) && html`<button type="button" class="button report-cancel" onClick=${cancel}>${sure ? t("Yes, cancel my report") : t("I no longer need help…")}</button>`}
   </li>`;
 }

@@ -47,13 +47,31 @@ async fn the_picture_moves() {
     })
     .await;
     browser.wait_text("h1", |text| text == "Front gate").await;
+
+    // A stream that ends leaves its last picture, and no word: another is asked for.
+    let watched = admin.get("/v0/api/cctv/streams/active/").await.expect(200);
+    for stream in watched["items"].as_array().unwrap() {
+        admin.delete(&format!("/v0/api/cctv/streams/{}", stream["id"].as_str().unwrap())).await.expect(204);
+    }
+    eventually("the picture stands still", Duration::from_secs(20), async || {
+        let picture = browser.execute(LOOK).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        (browser.execute(LOOK).await == picture).then_some(())
+    })
+    .await;
+    let last = browser.execute(LOOK).await;
+    eventually("it moves again", Duration::from_secs(40), async || {
+        let picture = browser.execute(LOOK).await;
+        (picture.is_string() && picture != last).then_some(())
+    })
+    .await;
     browser.assert_no_console_errors().await;
     browser.assert_no_horizontal_scroll("camera").await;
 
     // Of a camera that is not theirs they see nothing.
     let other = register(&admin, json!({ "mjpeg_url": motion.live(), "username": USERNAME, "password": PASSWORD })).await;
     browser.open(&format!("{}/console/s/all/cameras/{other}", app.base_url())).await;
-    browser.wait_text("#live .failed", |text| text.contains("there is no such camera")).await;
+    browser.wait_text("main .empty", |text| text.contains("There is no such camera.")).await;
     browser.wait_hidden("#live .live-picture img").await;
     browser.close().await;
 }

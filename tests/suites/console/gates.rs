@@ -121,3 +121,109 @@ async fn scans_of_somebody_else_are_uploaded_only_when_asked_for() {
     browser.assert_no_console_errors().await;
     browser.close().await;
 }
+
+/// Holds back what the gate asks of addresses that end so, while `window.holds`; `window.let_go()` sends it on. `window.lose` sends it, and loses
+/// the answer.
+async fn hold_requests(browser: &Browser, ending: &str) {
+    let script = format!(
+        "const real = window.fetch;
+         window.fetch = async (address, options) => {{
+             if (!String(address).endsWith('{ending}')) return real(address, options);
+             if (window.holds) await new Promise((done) => {{ window.let_go = done; }});
+             const answer = await real(address, options);
+             if (window.lose) throw new TypeError('the answer is lost');
+             return answer;
+         }}"
+    );
+    browser.execute(&script).await;
+}
+
+async fn set(browser: &Browser, what: &str) {
+    browser.execute(&format!("Object.assign(window, {what})")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn no_verdict_is_shown_while_the_next_scan_is_judged() {
+    let Some(fixture) = Fixture::create(50).await else { return };
+    let (first, next) = (fixture.book(2).await, fixture.book(1).await);
+    fixture.temple.advance_to_slot(&fixture.app, &first, 60);
+    let browser = Browser::start(820, 1180).await;
+    fixture.gate(&browser).await;
+    hold_requests(&browser, "/checkin").await;
+    type_code(&browser, code(&first)).await;
+    verdict(&browser, "Come in").await;
+    browser.wait_visible(".verdict[data-good='true']").await;
+    set(&browser, "{ holds: true }").await;
+    type_code(&browser, code(&next)).await;
+    verdict(&browser, "Checking…").await;
+    browser.wait_text(".verdict-what", |text| text == code(&next)).await;
+    browser.wait_hidden(".verdict[data-good]").await;
+    set(&browser, "{ holds: false }").await;
+    browser.execute("window.let_go()").await;
+    verdict(&browser, "Come in").await;
+    browser.assert_no_console_errors().await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn a_supervisor_s_word_is_for_whom_it_was_asked_and_given_once() {
+    let Some(fixture) = Fixture::create(50).await else { return };
+    let listed = fixture.book(1).await;
+    fixture.temple.advance_to_slot(&fixture.app, &listed, -3600);
+    let browser = Browser::start(820, 1180).await;
+    fixture.gate(&browser).await;
+    hold_requests(&browser, "/override").await;
+    // The gate's list does not have these: only the server can say whether they may come in.
+    let (asked, other) = (fixture.book(2).await, fixture.book(1).await);
+    type_code(&browser, code(&asked)).await;
+    verdict(&browser, "Slot has not begun yet").await;
+    browser.wait_text(".verdict-detail", |text| text.starts_with("Slot ")).await;
+    browser.click(".verdict-overrule").await;
+    browser.wait_text("dialog[open] strong", |text| text == code(&asked)).await;
+    // Somebody else is scanned while the supervisor writes.
+    let scan = "const field = document.querySelector('#gate-code');
+        field.value = '%';
+        field.dispatchEvent(new Event('input', { bubbles: true }));
+        setTimeout(() => field.form.requestSubmit(), 100)";
+    browser.execute(&scan.replace('%', code(&other))).await;
+    browser.wait_text(".verdict-what", |text| text == code(&other)).await;
+    browser.fill("dialog input[name='reason']", "Their bus goes at seven").await;
+    // The server lets them in, and its answer does not arrive.
+    set(&browser, "{ lose: true }").await;
+    browser.click("dialog button[type='submit']").await;
+    browser.wait_visible("dialog .form-error").await;
+    assert_eq!(fixture.status(&asked).await, "checked_in");
+    set(&browser, "{ lose: false }").await;
+    browser.click("dialog button[type='submit']").await;
+    verdict(&browser, "Come in").await;
+    browser.wait_hidden("dialog[open]").await;
+    assert_eq!(fixture.status(&other).await, "confirmed");
+    // A hand scanner types on, wherever the dialog was.
+    assert_eq!(browser.execute("return document.activeElement.id").await, "gate-code");
+    browser.execute("document.activeElement.blur()").await;
+    browser.press(code(&other)).await;
+    assert_eq!(browser.execute("return document.querySelector('#gate-code').value").await, code(&other));
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
+async fn a_gate_without_a_network_asks_before_it_is_closed() {
+    let Some(fixture) = Fixture::create(50).await else { return };
+    let booking = fixture.book(2).await;
+    fixture.temple.advance_to_slot(&fixture.app, &booking, 60);
+    let browser = Browser::start(820, 1180).await;
+    fixture.gate(&browser).await;
+    browser.wait_text(".gate-connection", |text| text.contains("list of 1 booking")).await;
+    let asks = "const event = new Event('beforeunload', { cancelable: true }); dispatchEvent(event); return event.defaultPrevented";
+    network(&browser, false).await;
+    type_code(&browser, code(&booking)).await;
+    browser.wait_text(".gate-connection", |text| text.ends_with("1 to upload")).await;
+    assert_eq!(browser.execute(asks).await, true);
+    network(&browser, true).await;
+    browser.wait_text(".gate-connection", |text| text.starts_with("Online") && !text.contains("upload")).await;
+    assert_eq!(browser.execute(asks).await, false);
+    browser.close().await;
+}

@@ -25,7 +25,11 @@ fn text(document: &Value, field: &str) -> String {
 
 impl World {
     pub async fn create() -> Self {
-        let app = App::start().await;
+        Self::of(App::start().await).await
+    }
+
+    /// The same in this application.
+    pub async fn of(app: App) -> Self {
         let place = app.place(12).await;
         let admin = app.admin().await;
         let (visitor, operator) = (app.new_user("visitor", json!({})).await, app.new_user("admin", json!({})).await);

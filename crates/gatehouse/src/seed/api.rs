@@ -84,6 +84,16 @@ impl Reply {
 impl Api {
     /// Signs in.
     pub async fn sign_in(base_url: &str, email: &str, password: &str, deployment: &Deployment) -> anyhow::Result<Self> {
+        Self::sign_in_unless_refused(base_url, email, password, deployment).await?.context("401: the password is another one")
+    }
+
+    /// The same; none if the password is another one, or the account is not there.
+    pub async fn sign_in_unless_refused(
+        base_url: &str,
+        email: &str,
+        password: &str,
+        deployment: &Deployment,
+    ) -> anyhow::Result<Option<Self>> {
         let api = Self {
             http: http_client(base_url, deployment)?,
             base: trim(base_url).to_owned(),
@@ -92,8 +102,7 @@ impl Api {
             token: RwLock::new(String::new()),
             deployment: deployment.clone(),
         };
-        api.refresh_token().await?;
-        Ok(api)
+        Ok(api.refresh_token().await?.then_some(api))
     }
 
     /// The deployment's time in milliseconds since 1970.
@@ -101,12 +110,17 @@ impl Api {
         self.deployment.now_ms()
     }
 
-    async fn refresh_token(&self) -> anyhow::Result<()> {
+    /// Whether the password is still theirs.
+    async fn refresh_token(&self) -> anyhow::Result<bool> {
         let credentials = json!({"email": self.email, "password": self.password});
-        let answer = self.send_with_retries(Method::POST, "/api/auth/login", Some(&credentials)).await?.expect(&[200])?;
+        let reply = self.send_with_retries(Method::POST, "/api/auth/login", Some(&credentials)).await?;
+        if reply.status == StatusCode::UNAUTHORIZED {
+            return Ok(false);
+        }
+        let answer = reply.expect(&[200])?;
         let access = answer["access"].as_str().context("the login's answer has no `access`")?;
         access.clone_into(&mut *self.token.write().await);
-        Ok(())
+        Ok(true)
     }
 
     /// GET.
@@ -137,11 +151,14 @@ impl Api {
         if reply.status != StatusCode::UNAUTHORIZED {
             return Ok(reply);
         }
-        self.refresh_token().await?;
+        if !self.refresh_token().await? {
+            return Ok(reply);
+        }
         self.send_with_retries(method, path, body).await
     }
 
-    /// Sends a request with the current token, and again after a 429 or 503.
+    /// Sends a request with the current token, and again after a 429, a 503, or a 504: at a first start a request may have waited for its
+    /// component to be compiled.
     async fn send_with_retries(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Reply> {
         let mut attempts = 0;
         loop {
@@ -159,11 +176,46 @@ impl Api {
             let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
             let bytes = response.bytes().await.with_context(|| name.clone())?;
             attempts += 1;
-            let busy = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+            let busy = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
             if !busy || attempts == ATTEMPTS {
                 return Ok(Reply { request: name, status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) });
             }
             tokio::time::sleep(Duration::from_secs(retry_after.unwrap_or(1)).min(MAX_RETRY_AFTER)).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What becomes of signing in at a server that answers with these statuses, the last one for ever.
+    async fn signed_in(statuses: &'static [u16]) -> anyhow::Result<Option<Api>> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let base = format!("http://{}", listener.local_addr()?);
+        let serving = tokio::spawn(async move {
+            for status in statuses.iter().chain(std::iter::repeat(&statuses[statuses.len() - 1])) {
+                let Ok((mut client, _)) = listener.accept().await else { return };
+                let mut request = [0; 4096];
+                client.read(&mut request).await.ok();
+                let body = r#"{"access": "a token"}"#;
+                let head = format!("HTTP/1.1 {status} So\r\nretry-after: 0\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+                client.write_all(format!("{head}{body}").as_bytes()).await.ok();
+            }
+        });
+        let outcome = Api::sign_in_unless_refused(&base, "admin@gatehouse.example", "a password", &Deployment::default()).await;
+        serving.abort();
+        outcome
+    }
+
+    #[tokio::test]
+    async fn a_server_that_does_not_answer_in_time_is_none_that_refuses() {
+        assert!(signed_in(&[504, 503, 200]).await.unwrap().is_some());
+        assert!(signed_in(&[401]).await.unwrap().is_none());
+        assert!(signed_in(&[504]).await.is_err());
+        assert!(signed_in(&[500]).await.is_err());
     }
 }
