@@ -12,7 +12,7 @@ import { api, user } from "../state/session.js";
 import { Confirm } from "./form.js";
 import { Empty, Panel } from "./panel.js";
 import { refundWords } from "./reserve.js";
-import { refused } from "./toasts.js";
+import { missed } from "./toasts.js";
 
 const EVERY_MS = 15_000;
 
@@ -32,7 +32,7 @@ function Reservation({ reservation, canPay, onChanged }) {
     try {
       await payFor(reservation);
     } catch (error) {
-      refused(error, t("Not paid"));
+      missed(error, t("Not paid"));
       setBusy(false);
       onChanged();
     }

@@ -8,7 +8,7 @@ import { Card } from "../../parts/panel.js";
 import { Reserve } from "../../parts/reserve.js";
 import { OfTemple, TempleTabs } from "../../parts/site-tabs.js";
 import { Slots } from "../../parts/slots.js";
-import { lead, refused } from "../../parts/toasts.js";
+import { lead, missed } from "../../parts/toasts.js";
 import { useBookings } from "../../state/bookings.js";
 import { store } from "../../state/live.js";
 import { payFor, usePaymentSetup } from "../../state/payments.js";
@@ -40,7 +40,7 @@ function Parking() {
     try {
       await payFor(reservation);
     } catch (error) {
-      refused(error, t("Not paid yet"));
+      missed(error, t("Not paid yet"));
     }
   };
   return html`<div class="page reserve reserve-page">

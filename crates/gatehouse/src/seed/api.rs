@@ -200,7 +200,7 @@ mod tests {
             for status in statuses.iter().chain(std::iter::repeat(&statuses[statuses.len() - 1])) {
                 let Ok((mut client, _)) = listener.accept().await else { return };
                 let mut request = [0; 4096];
-                client.read(&mut request).await.ok();
+                let Ok(1..) = client.read(&mut request).await else { continue };
                 let body = r#"{"access": "a token"}"#;
                 let head = format!("HTTP/1.1 {status} So\r\nretry-after: 0\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
                 client.write_all(format!("{head}{body}").as_bytes()).await.ok();
