@@ -13,6 +13,7 @@ import { Shell, Sos } from "./parts/shell.js";
 import { AskPassword, AskToLeave, SignIn } from "./parts/signin.js";
 import { Toasts } from "./parts/toasts.js";
 import { ACCOUNT_ROUTES, RENAMED, ROUTES, firstPage, mayOpen } from "./routes.js";
+import { placeOfChoice } from "./state/chosen.js";
 import { serverNow, store, useStore } from "./state/live.js";
 import { asksToLeave, expired, resume, user } from "./state/session.js";
 import { keepOffline } from "./state/offline.js";
@@ -140,6 +141,7 @@ function App() {
 
 /** The public page that somebody looked at before they went to sign in. */
 let before = null;
+let wasSignedIn = false;
 
 function noteBefore({ kind, page }) {
   if (kind === "site" && user.value === null && ROUTES.find((one) => one.key === page)?.role === "public") before = { page, address: location.pathname + location.search };
@@ -147,9 +149,14 @@ function noteBefore({ kind, page }) {
 
 /** Whoever has just signed in on the page for it goes back to where they were, staff from the start page of visitors to their own. */
 function afterSignIn() {
-  if (!user.value) return noteBefore(route.value);
+  const hasLeft = wasSignedIn && !user.value;
+  wasSignedIn = Boolean(user.value);
+  // What one looked at is not where the next one is sent.
+  if (hasLeft) before = null;
+  else if (!user.value) noteBefore(route.value);
+  if (!user.value) return;
   const first = firstPage(user.value.role);
-  const back = before && (before.page !== "home" || first === "home") ? before.address : address(null, first);
+  const back = before && (before.page !== "home" || first === "home") ? before.address : placeOfChoice() || address(null, first);
   before = null;
   if (route.value.kind === "account") go(back, { replace: true });
 }

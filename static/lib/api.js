@@ -253,22 +253,41 @@ export function createApi({ onExpired, onElsewhere, onUntold, onForgotten }) {
      * lost answer the new password tells whether it was changed.
      */
     async changePassword(path, body) {
+      const mine = session;
       const used = await token();
+      // Whoever signs out meanwhile waits for this, and ends the new session; it is not gone on with here.
+      const still = () => {
+        if (mine !== session) throw new ApiError(401, null);
+      };
       await alone(async () => {
-        const change = send("PATCH", path, body, used);
-        const lost = await change.then(() => null, (error) => {
-          if (error.isUnknown) return error;
-          throw error;
-        });
+        still();
+        let lost = null;
+        let { email } = user;
         try {
-          keep(await send("POST", "/api/auth/login", { email: user.email, password: body.password, cookie: true }, null, { withCookie: true }));
+          email = (await send("PATCH", path, body, used))?.email ?? email;
+        } catch (error) {
+          if (!error.isUnknown) throw error;
+          lost = error;
+        }
+        let answer;
+        try {
+          answer = await send("POST", "/api/auth/login", { email, password: body.password, cookie: true }, null, { withCookie: true });
         } catch (error) {
           // The new password is not theirs: nothing was changed.
           if (lost && error.status === 401) throw new ApiError(409, { reason: "unchanged" });
           if (lost) throw lost;
           // It is changed: the page asks for it when it next needs a session.
+          return;
         }
+        still();
+        keep(answer);
       });
+    },
+
+    /** Takes over what the user has changed of their own account. */
+    know(change) {
+      user = { ...user, ...change };
+      localStorage.setItem(HINT, JSON.stringify(user));
     },
 
     /** Goes on with the session of the cookie, where there is one; the user, or null. */

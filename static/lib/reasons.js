@@ -16,7 +16,7 @@ export const REASONS = {
   over: "The slot is over.",
   full: "Too few places are left for your party: join the waitlist.",
   places_left: "There are places for your party: book them.",
-  per_person: "You have a booking in this slot already.",
+  per_person: "You have as many bookings in this slot as one person may have.",
   waitlist_full: "The waitlist is full.",
   too_often: "That was too often. Try again in a minute.",
   too_many_live: "You have as many ahead as one person may have: cancel one first.",

@@ -65,7 +65,7 @@ export function amount(minor, currency) {
 }
 
 /** What something costs: the same, and in words where that is nothing. */
-export const money = (minor, currency) => (minor === 0 ? t("Free") : amount(minor, currency));
+export const money = (minor, currency) => (minor === 0 ? t("Free of charge") : amount(minor, currency));
 
 /** `4 Feb, 10:30 – 12:30`, on the clock of its site; both dates when they differ. */
 export function period(reservation, timeZone = undefined) {

@@ -157,7 +157,7 @@ export default {
   "{n} scan of somebody else waits on this device.": "{n} scan of somebody else waits on this device.", "{n} scans of somebody else wait on this device.": "{n} scans of somebody else wait on this device.", "Look through…": "Look through…", "Scans of somebody else": "Scans of somebody else", "Upload in my name": "Upload in my name",
   "Booking is not open yet.": "Booking is not open yet.", "Booking is closed.": "Booking is closed.", "The temple is closed then, or the slot is not offered any more.": "The temple is closed then, or the slot is not offered any more.",
   "The slot has begun already.": "The slot has begun already.", "The slot is over.": "The slot is over.", "Too few places are left for your party: join the waitlist.": "Too few places are left for your party: join the waitlist.",
-  "There are places for your party: book them.": "There are places for your party: book them.", "You have a booking in this slot already.": "You have a booking in this slot already.", "The waitlist is full.": "The waitlist is full.",
+  "There are places for your party: book them.": "There are places for your party: book them.", "You have as many bookings in this slot as one person may have.": "You have as many bookings in this slot as one person may have.", "The waitlist is full.": "The waitlist is full.",
   "That was too often. Try again in a minute.": "That was too often. Try again in a minute.", "You have as many ahead as one person may have: cancel one first.": "You have as many ahead as one person may have: cancel one first.",
   "Confirm your e-mail address first.": "Confirm your e-mail address first.", "The booking has no ticket.": "The booking has no ticket.", "The booking is on the waitlist.": "The booking is on the waitlist.",
   "It is cancelled already.": "It is cancelled already.", "The temple has taken the booking back.": "The temple has taken the booking back.", "It has expired.": "It has expired.",
@@ -213,4 +213,5 @@ export default {
   "Integrity": "Integrity", "Migrations": "Migrations", "Key value": "Key value", "Scheduled run": "Scheduled run", "Age": "Age", "Current": "Current", "Latest": "Latest", "Ok": "Ok", "Demo": "Demo",
   "Last finished at": "Last finished at",
   "They are kept on this device until somebody opens its gate with a network.": "They are kept on this device until somebody opens its gate with a network.",
+  "Free of charge": "Free of charge",
 };

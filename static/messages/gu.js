@@ -152,7 +152,7 @@ export default {
   "{n} scan of somebody else waits on this device.": "આ ઉપકરણ પર બીજા કોઈનું {n} સ્કૅન રાહમાં છે.", "{n} scans of somebody else wait on this device.": "આ ઉપકરણ પર બીજા કોઈનાં {n} સ્કૅન રાહમાં છે.", "Look through…": "જોઈ લો…", "Scans of somebody else": "બીજા કોઈનાં સ્કૅન", "Upload in my name": "મારા નામે અપલોડ કરો",
   "Booking is not open yet.": "બુકિંગ હજી શરૂ થયું નથી.", "Booking is closed.": "બુકિંગ બંધ થઈ ગયું છે.", "The temple is closed then, or the slot is not offered any more.": "તે સમયે મંદિર બંધ છે, અથવા આ સમય હવે ઉપલબ્ધ નથી.",
   "The slot has begun already.": "આ સમય શરૂ થઈ ગયો છે.", "The slot is over.": "આ સમય પૂરો થઈ ગયો છે.", "Too few places are left for your party: join the waitlist.": "તમારા જૂથ માટે પૂરતી જગ્યા બાકી નથી: પ્રતીક્ષા યાદીમાં જોડાઓ.",
-  "There are places for your party: book them.": "તમારા જૂથ માટે જગ્યા છે: બુક કરો.", "You have a booking in this slot already.": "આ સમય માટે તમારું બુકિંગ પહેલેથી છે.", "The waitlist is full.": "પ્રતીક્ષા યાદી ભરાઈ ગઈ છે.",
+  "There are places for your party: book them.": "તમારા જૂથ માટે જગ્યા છે: બુક કરો.", "You have as many bookings in this slot as one person may have.": "આ સમય માટે એક વ્યક્તિ કરી શકે તેટલાં બુકિંગ તમારી પાસે પહેલેથી છે.", "The waitlist is full.": "પ્રતીક્ષા યાદી ભરાઈ ગઈ છે.",
   "That was too often. Try again in a minute.": "ઘણી વાર પ્રયાસ થયો. એક મિનિટ પછી ફરી પ્રયાસ કરો.", "You have as many ahead as one person may have: cancel one first.": "એક વ્યક્તિ રાખી શકે તેટલાં તમારી પાસે પહેલેથી છે: પહેલાં એક રદ કરો.",
   "Confirm your e-mail address first.": "પહેલાં તમારા ઈ-મેલ સરનામાની પુષ્ટિ કરો.", "The booking has no ticket.": "આ બુકિંગની ટિકિટ નથી.", "The booking is on the waitlist.": "આ બુકિંગ પ્રતીક્ષા યાદીમાં છે.",
   "It is cancelled already.": "તે પહેલેથી રદ થઈ ગયું છે.", "The temple has taken the booking back.": "મંદિરે આ બુકિંગ પાછું લઈ લીધું છે.", "It has expired.": "તેની મુદત પૂરી થઈ ગઈ છે.",
@@ -186,7 +186,7 @@ export default {
   "No dead letters, and nothing waits to be sent.": "કોઈ નિષ્ફળ સંદેશ નથી, અને કંઈ મોકલવાનું બાકી નથી.", "No dead letters.": "કોઈ નિષ્ફળ સંદેશ નથી.",
   "No dead letters. Some messages are still to be sent.": "કોઈ નિષ્ફળ સંદેશ નથી. કેટલાક સંદેશ હજી મોકલવાના બાકી છે.", "{n} message": "{n} સંદેશ",
   "Bookings and people could not be searched. Trying again…": "બુકિંગ અને લોકો શોધી શકાયા નહીં. ફરી પ્રયાસ થાય છે…",
-  "Looking for bookings and people…": "બુકિંગ અને લોકો શોધાય છે…", "Continue with an existing zone": "હાલના વિભાગ સાથે આગળ વધો",
+  "Looking for bookings and people…": "બુકિંગ અને લોકો શોધાય છે…", "Continue with an existing zone": "હાલના વિસ્તાર સાથે આગળ વધો",
   "Create what is missing": "જે બાકી છે તે બનાવો",
   "Those that had a key before keep it. Where it is lost, make another on the page of the device.": "જેમની પાસે પહેલેથી ચાવી હતી, તે જ રહેશે. ખોવાઈ ગઈ હોય તો ઉપકરણના પાના પર બીજી બનાવો.",
   "{n} of {of} devices have a key.": "{of} માંથી {n} ઉપકરણો પાસે ચાવી છે.", "It stopped at {name}.": "{name} પર અટક્યું.",
@@ -205,4 +205,5 @@ export default {
   "Integrity": "અખંડિતતા", "Migrations": "સ્કીમાનાં પગલાં", "Key value": "કી-વેલ્યુ ભંડાર", "Scheduled run": "નિયત કામ", "Age": "કેટલું જૂનું", "Current": "હાલનું", "Latest": "નવીનતમ", "Ok": "બરાબર", "Demo": "ડેમો",
   "Last finished at": "છેલ્લે પૂરું",
   "They are kept on this device until somebody opens its gate with a network.": "કોઈ નેટવર્ક સાથે તેનો દ્વાર ન ખોલે ત્યાં સુધી તે આ ઉપકરણ પર જ રહેશે.",
+  "Free of charge": "મફત",
 };

@@ -156,7 +156,7 @@ export default {
   "{n} scan of somebody else waits on this device.": "इस उपकरण पर किसी और का {n} स्कैन प्रतीक्षा में है।", "{n} scans of somebody else wait on this device.": "इस उपकरण पर किसी और के {n} स्कैन प्रतीक्षा में हैं।", "Look through…": "देख लें…", "Scans of somebody else": "किसी और के स्कैन", "Upload in my name": "मेरे नाम से अपलोड करें",
   "Booking is not open yet.": "बुकिंग अभी शुरू नहीं हुई है।", "Booking is closed.": "बुकिंग बंद हो चुकी है।", "The temple is closed then, or the slot is not offered any more.": "उस समय मंदिर बंद है, या यह समय अब उपलब्ध नहीं है।",
   "The slot has begun already.": "यह समय शुरू हो चुका है।", "The slot is over.": "यह समय बीत चुका है।", "Too few places are left for your party: join the waitlist.": "आपके समूह के लिए इतनी जगह बाकी नहीं हैं: प्रतीक्षा सूची में जुड़ें।",
-  "There are places for your party: book them.": "आपके समूह के लिए जगह है: बुक करें।", "You have a booking in this slot already.": "इस समय के लिए आपकी बुकिंग पहले से है।", "The waitlist is full.": "प्रतीक्षा सूची भर गई है।",
+  "There are places for your party: book them.": "आपके समूह के लिए जगह है: बुक करें।", "You have as many bookings in this slot as one person may have.": "इस समय के लिए एक व्यक्ति जितनी बुकिंग कर सकता है, उतनी आपके पास पहले से हैं।", "The waitlist is full.": "प्रतीक्षा सूची भर गई है।",
   "That was too often. Try again in a minute.": "बहुत बार कोशिश हुई। एक मिनट बाद फिर कोशिश करें।",
   "You have as many ahead as one person may have: cancel one first.": "एक व्यक्ति जितनी रख सकता है, उतनी आपके पास पहले से हैं: पहले एक रद्द करें।", "Confirm your e-mail address first.": "पहले अपने ई-मेल पते की पुष्टि करें।",
   "The booking has no ticket.": "इस बुकिंग का टिकट नहीं है।", "The booking is on the waitlist.": "यह बुकिंग प्रतीक्षा सूची में है।", "It is cancelled already.": "यह पहले ही रद्द हो चुका है।",
@@ -193,7 +193,7 @@ export default {
   "No dead letters.": "कोई असफल संदेश नहीं।",
   "No dead letters. Some messages are still to be sent.": "कोई असफल संदेश नहीं। कुछ संदेश अभी भेजे जाने बाकी हैं।", "{n} message": "{n} संदेश",
   "Bookings and people could not be searched. Trying again…": "बुकिंग और लोग खोजे नहीं जा सके। फिर कोशिश हो रही है…",
-  "Looking for bookings and people…": "बुकिंग और लोग खोजे जा रहे हैं…", "Continue with an existing zone": "मौजूदा क्षेत्र के साथ आगे बढ़ें",
+  "Looking for bookings and people…": "बुकिंग और लोग खोजे जा रहे हैं…", "Continue with an existing zone": "मौजूद क्षेत्र के साथ आगे बढ़ें",
   "Create what is missing": "जो बाकी है वह बनाएँ",
   "Those that had a key before keep it. Where it is lost, make another on the page of the device.": "जिनके पास पहले से कुंजी थी, वही रहेगी। खो गई हो तो उपकरण के पृष्ठ पर दूसरी बनाएँ।",
   "{n} of {of} devices have a key.": "{of} में से {n} उपकरणों के पास कुंजी है।", "It stopped at {name}.": "{name} पर रुक गया।",
@@ -212,4 +212,5 @@ export default {
   "Integrity": "अक्षुण्णता", "Migrations": "स्कीमा चरण", "Key value": "कुंजी-मान भंडार", "Scheduled run": "नियत कार्य", "Age": "कितना पुराना", "Current": "वर्तमान", "Latest": "नवीनतम", "Ok": "ठीक", "Demo": "डेमो",
   "Last finished at": "पिछली बार पूरा",
   "They are kept on this device until somebody opens its gate with a network.": "जब तक कोई नेटवर्क के साथ इसका द्वार नहीं खोलता, ये इसी उपकरण पर रहेंगे।",
+  "Free of charge": "निःशुल्क",
 };

@@ -53,7 +53,7 @@ function BookingForm({ temple, slot, onBook }) {
   return html`<form class="booking-form" onSubmit=${submit}>
     <h3 class="form-title">${slotTimes(slot.slot)}</h3>
     <div class="field"><label for="party">${t("People")}</label><input id="party" type="number" min="1" max="10" required inputmode="numeric" ref=${field} value=${party} onInput=${(event) => { setParty(event.target.value); setState({ busy: false, error: null }); }} /></div>
-    <div class="field"><label for="visitors">${t("Their names (if you like)")}</label><textarea id="visitors" rows="3" placeholder=${t("One name a line")} value=${visitors} onInput=${(event) => setVisitors(event.target.value)}></textarea></div>
+    <div class="field"><label for="visitors">${t("Their names (if you like)")}</label><textarea id="visitors" rows="3" placeholder=${t("One name a line")} value=${visitors} onInput=${(event) => { setVisitors(event.target.value); setState({ busy: false, error: null }); }}></textarea></div>
     ${hint && html`<p class="form-hint">${hint}</p>`}
     <${Refusal} error=${state.error} instead=${t("It is not known whether it was booked. Press again: it is booked once.")} />
     ${user.value ? html`<button type="submit" class="button button-main" id="book" disabled=${state.busy}>${waits ? t("Join the waitlist") : t("Book")}</button>`

@@ -1,14 +1,11 @@
 // What a first set-up makes, one after another. What is there already counts as made and is looked up first: each step can be taken again after
 // a failure, a reload or a lost answer, and makes what is missing only.
 
+import { isAsAsked, plain } from "../lib/same.js";
 import { remove, settle } from "./once.js";
-import { api } from "./session.js";
+import { api, user } from "./session.js";
 
-const plain = (value) => String(value ?? "").trim().toLowerCase();
 const isIn = (one, site, zone) => plain(one.site) === plain(site) && plain(one.zone) === plain(zone);
-
-/** Whether a document has all that was asked for. */
-const isAsAsked = (document, body) => Object.entries(body).every(([name, value]) => plain(document[name]) === plain(value));
 
 /** A site, or the same one that is there already. */
 export const makeSite = (body) => settle(() => api.post("/api/sites", body), `/api/sites/${encodeURIComponent(body.slug)}`, (site) => isAsAsked(site, body));
@@ -53,8 +50,8 @@ export async function makeSpots({ site, zone, kind, codes, onCount }) {
 
 /**
  * A device with a key on each of these spots. A key is shown once: `onKey(key)` gets each as it is made, and `onCount(n)` hears how many devices
- * have one. `lost` has the devices whose key was asked for without an answer: such a key nobody has read, so that it is revoked for another. A
- * device that has a key from before keeps it.
+ * have one. `lost` has the devices whose key was asked for without an answer: such a key nobody has read, so that it is revoked for another; it
+ * is known by its `label`, which no other set-up gives. A device that has a key of somebody else keeps it.
  */
 export async function makeKeys({ site, zone, spots, label, lost, onKey, onCount }) {
   const devices = await api.all(`/api/devices?${new URLSearchParams({ site, limit: "500" })}`);
@@ -63,8 +60,9 @@ export async function makeKeys({ site, zone, spots, label, lost, onKey, onCount 
   for (const spot_id of spots) {
     const code = onSpot.get(plain(spot_id)) ?? spot_id;
     const path = `/api/devices/${encodeURIComponent(code)}`;
+    const isHere = (device) => isIn(device, site, zone) && plain(device.spot_id) === plain(spot_id);
     try {
-      if (!onSpot.has(plain(spot_id))) await settle(() => api.post("/api/devices/", { device_code: code, site, zone, spot_id }), path, (device) => isIn(device, site, zone));
+      if (!onSpot.has(plain(spot_id))) await settle(() => api.post("/api/devices/", { device_code: code, site, zone, spot_id }), path, isHere);
       await makeKey(code, `${path}/credentials`, label, lost, onKey);
     } catch (error) {
       throw about(code, error);
@@ -76,8 +74,10 @@ export async function makeKeys({ site, zone, spots, label, lost, onKey, onCount 
 
 async function makeKey(code, path, label, lost, onKey) {
   const live = (await api.all(`${path}?limit=100`)).filter((one) => !one.revoked_at);
-  if (live.length > 0 && !lost.has(code)) return;
-  for (const one of live.filter((key) => key.label === label)) await remove(`${path}/${encodeURIComponent(one.id)}`);
+  const unread = live.filter((key) => lost.has(code) && key.label === label && key.created_by === user.value.id);
+  for (const one of unread) await remove(`${path}/${encodeURIComponent(one.id)}`);
+  lost.delete(code);
+  if (live.length > unread.length) return;
   lost.add(code);
   try {
     onKey(await api.post(path, { label }));

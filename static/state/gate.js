@@ -39,7 +39,11 @@ export function createGate({ temple, onChange, name }) {
   let left = false;
   let listAt = 0;
   let refreshing = null;
-  let turn = Promise.resolve();
+  // What is scanned before the ledger is open waits for it.
+  let open = () => {};
+  let turn = new Promise((done) => {
+    open = done;
+  });
   let timer = 0;
   let off = () => {};
 
@@ -216,6 +220,7 @@ export function createGate({ temple, onChange, name }) {
   return {
     async start() {
       ledger = await openLedger(temple.slug);
+      open();
       if (left) return;
       tell();
       off = hub.on(["open"], wake);

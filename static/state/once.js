@@ -5,7 +5,9 @@ import { useRef } from "../lib/ui.js";
 import { api } from "./session.js";
 
 const LOOK_MS = 5000;
-const NOTHING = { signature: "", body: null, key: "" };
+const NOTHING = { signature: "", body: null, key: "", isLost: false };
+// What the server itself says of a wish. Anything else may be a proxy's word, which knows nothing of a try before.
+const OF_THE_WISH = [409, 422];
 
 /**
  * `post(path, wish, complete)` makes something under a key that stays the same for the same wish, until the server has said for certain what
@@ -15,13 +17,15 @@ export function useOnce() {
   const asked = useRef(NOTHING);
   return async (path, wish, complete = (same) => same) => {
     const signature = path + JSON.stringify(wish);
-    if (asked.current.signature !== signature) asked.current = { signature, body: complete(wish), key: newNonce() };
+    if (asked.current.signature !== signature) asked.current = { signature, body: complete(wish), key: newNonce(), isLost: false };
+    const mine = asked.current;
     try {
-      const made = await api.post(path, asked.current.body, { key: asked.current.key });
+      const made = await api.post(path, mine.body, { key: mine.key });
       asked.current = NOTHING;
       return made;
     } catch (error) {
-      if (!error.isUnknown) asked.current = NOTHING;
+      mine.isLost ||= Boolean(error.isUnknown);
+      if (!mine.isLost || OF_THE_WISH.includes(error.status)) asked.current = NOTHING;
       throw error;
     }
   };
@@ -42,25 +46,29 @@ export async function settle(run, path, isSo) {
 }
 
 /**
- * The same for what has no name of its own, of which a second would be made: once an answer was lost, the server is asked whether it is there
- * before it is asked for again.
+ * The same for what has no name of its own, of which a second would be made, or which somebody else may have made: the server is asked only once
+ * an answer was lost, and before it is asked for again.
  */
 export function useSettled() {
   const isLost = useRef(false);
   return async (run, path, isSo) => {
-    if (isLost.current) {
-      const document = await api.get(path);
-      if (isSo(document)) {
-        isLost.current = false;
-        return document;
-      }
-    }
+    const found = async (options) => {
+      const document = await api.get(path, options);
+      if (!isSo(document)) return null;
+      isLost.current = false;
+      return document;
+    };
+    const before = isLost.current ? await found() : null;
+    if (before) return before;
     try {
-      const made = await settle(run, path, isSo);
+      const made = await run();
       isLost.current = false;
       return made;
     } catch (error) {
-      isLost.current = Boolean(error.isUnknown);
+      if (!error.isUnknown) throw error;
+      isLost.current = true;
+      const after = await found({ within: LOOK_MS }).catch(() => null);
+      if (after) return after;
       throw error;
     }
   };

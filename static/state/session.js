@@ -116,6 +116,7 @@ export async function signInAgain(password) {
 
 /** Takes over what somebody has changed of their own account, where it is shown all the time. */
 export function know({ name, email }) {
+  api.know({ name, email });
   user.value = { ...user.value, name, email };
 }
 

@@ -10,7 +10,7 @@ mod world;
 use std::time::{Duration, Instant};
 
 use gatehouse_tests::browser::Browser;
-use gatehouse_tests::{Client, unique};
+use gatehouse_tests::{Client, eventually, unique};
 use losing::{is_in_reach, lose, lose_nothing};
 use serde_json::json;
 use world::World;
@@ -48,6 +48,10 @@ async fn a_spot_is_reserved_once() {
     browser.execute("scrollTo(0, document.body.scrollHeight); document.querySelector('.chosen .button-main').click()").await;
     says(&browser, ".chosen .form-error[role='alert']", "It is not known whether it was reserved.").await;
     assert!(is_in_reach(&browser, ".chosen .form-error").await, "it is said where it was pressed");
+    // What a proxy refuses says nothing of the try before.
+    lose(&browser, "POST", "/api/reservations", "429").await;
+    browser.click(".chosen .button-main").await;
+    says(&browser, ".chosen .form-error[role='alert']", "429").await;
     lose_nothing(&browser).await;
     // The spot is theirs by now, and free no more: the button is there all the same.
     browser.execute("window.dropFeed()").await;
@@ -161,21 +165,26 @@ async fn who_has_registered_is_signed_in() {
 async fn who_has_chosen_a_new_password_is_signed_in() {
     let world = World::create().await;
     let browser = losing::start(world.app.base_url(), None, DESK).await;
-    browser.open(&format!("{}/console/account/forgot", world.app.base_url())).await;
-    browser.fill("input[name='email']", &world.visitor.0).await;
-    browser.click("main form button[type='submit']").await;
-    browser.wait_visible("input[name='otp']").await;
-    let sql = "select payload ->> 'message' from outbox where topic = 'account.reset_code' and mail_to = ?";
-    let message: String = world.app.db().query_row(sql, [&world.visitor.0], |row| row.get(0)).expect("a mail");
-    browser.fill("input[name='otp']", message.split(' ').next().expect("a code")).await;
-    browser.fill("input[name='new_password']", "a quiet gate at dawn 7").await;
-    // The code is used, and nobody hears of it.
-    lose(&browser, "POST", "", "lost").await;
-    browser.click("main form button[type='submit']").await;
-    says(&browser, ".form-error", "It is not known whether it was done.").await;
-    lose_nothing(&browser).await;
-    browser.click("main form button[type='submit']").await;
-    browser.wait_visible("#sign-out").await;
+    // The code is used, and nobody hears of it, or cannot sign in yet.
+    for (part, how) in [("", "lost"), ("/api/auth/login", "away")] {
+        let (email, _) = world.app.new_user("visitor", json!({})).await;
+        browser.open(&format!("{}/console/account/forgot", world.app.base_url())).await;
+        browser.fill("input[name='email']", &email).await;
+        browser.click("main form button[type='submit']").await;
+        browser.wait_visible("input[name='otp']").await;
+        let sql = "select payload ->> 'message' from outbox where topic = 'account.reset_code' and mail_to = ?";
+        let message: String = world.app.db().query_row(sql, [&email], |row| row.get(0)).expect("a mail");
+        browser.fill("input[name='otp']", message.split(' ').next().expect("a code")).await;
+        browser.fill("input[name='new_password']", "a quiet gate at dawn 7").await;
+        lose(&browser, "POST", part, how).await;
+        browser.click("main form button[type='submit']").await;
+        says(&browser, ".form-error", "It is not known whether it was done.").await;
+        lose_nothing(&browser).await;
+        browser.click("main form button[type='submit']").await;
+        browser.wait_visible("#sign-out").await;
+        browser.click("#sign-out").await;
+        browser.wait_hidden("#sign-out").await;
+    }
     browser.close().await;
 }
 
@@ -209,6 +218,38 @@ async fn a_changed_password_leaves_its_owner_signed_in() {
     browser.wait_visible(".connection[data-state='live']").await;
     browser.wait_hidden("dialog.ask-password").await;
     browser.assert_no_console_errors().await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signs_out_while_the_password_changes_stays_signed_out() {
+    let world = World::create().await;
+    let browser = losing::start(world.app.base_url(), Some(&world.visitor), DESK).await;
+    open(&world, &browser, &world.temple, "me").await;
+    lose(&browser, "POST", "/api/auth/login", "hangs").await;
+    let next = "a quiet gate at dusk 8";
+    browser.fill("#password-panel input[name='current_password']", &world.visitor.1).await;
+    browser.fill("#password-panel input[name='password']", next).await;
+    browser.click("#password-panel button[type='submit']").await;
+    let client = reqwest::Client::new();
+    let login = json!({ "email": world.visitor.0, "password": next });
+    eventually("the password is changed", Duration::from_secs(20), || async {
+        let answer = client.post(format!("{}/api/auth/login", world.app.base_url())).json(&login).send().await.expect("an answer");
+        answer.status().is_success().then_some(())
+    })
+    .await;
+    browser.click("#sign-out").await;
+    browser.wait_hidden("#sign-out").await;
+    lose_nothing(&browser).await;
+    // The session that came of it is ended, and nobody is remembered.
+    eventually("the server is told", Duration::from_secs(20), || async {
+        (browser.execute("return localStorage.getItem('gatehouse.leaving')").await.is_null()).then_some(())
+    })
+    .await;
+    assert_eq!(browser.execute("return localStorage.getItem('gatehouse.signed_in')").await, json!(null));
+    open(&world, &browser, &world.temple, "home").await;
+    browser.wait_visible(".connection[data-state='public']").await;
+    browser.wait_hidden("#sign-out").await;
     browser.close().await;
 }
 

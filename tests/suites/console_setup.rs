@@ -174,3 +174,43 @@ async fn spots_that_are_elsewhere_are_not_said_to_be_here() {
     assert_eq!(spots["items"], json!([]));
     browser.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_a_colleague_is_not_taken_from_its_device() {
+    let app = App::start().await;
+    let (place, admin) = (app.place(1).await, app.admin().await);
+    let (spot, browser) = (&place.spots[0], enter(&app, &place.site, "?step=3&zone=B1").await);
+    browser.wait_text("#setup", |text| text.contains("each of the 1 spots")).await;
+    cut_from(&browser, 1, "POST", "/credentials", "lost").await;
+    browser.click("#setup-make").await;
+    says(&browser, &format!("It stopped at {spot}.")).await;
+    cut_no_more(&browser).await;
+    let path = format!("/api/devices/{spot}/credentials");
+    let lost = admin.get(&path).await.expect(200)["items"][0].clone();
+    // By its label alone it would be one of those that nobody has read.
+    let made = admin.post(&path, json!({ "label": lost["label"] })).await.expect(201);
+    browser.click("#setup-make").await;
+    says(&browser, "1 of 1 devices have a key.").await;
+    says(&browser, "Those that had a key before keep it.").await;
+    assert_eq!(keys(&browser).await, Vec::<[String; 2]>::new());
+    assert_eq!(live_keys(&admin, spot).await, 1);
+    app.with_token(made["key"].as_str().expect("a key")).post("/api/telemetry/", app.reading(spot, 0)).await.expect(201);
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_stands_elsewhere_is_not_said_to_be_here() {
+    let app = App::start().await;
+    let (place, admin) = (app.place(2).await, app.admin().await);
+    // It has the name of the spot, and is in its zone, but on no spot.
+    let spot = &place.spots[0];
+    admin.post("/api/devices/", json!({ "device_code": spot, "site": place.site, "zone": place.zone })).await.expect(201);
+    let browser = enter(&app, &place.site, "?step=3&zone=B1").await;
+    browser.wait_text("#setup", |text| text.contains("each of the 2 spots")).await;
+    browser.click("#setup-make").await;
+    browser.wait_visible("#setup .form-error[role='alert']").await;
+    says(&browser, "0 of 2 devices have a key.").await;
+    says(&browser, &format!("It stopped at {spot}.")).await;
+    assert_eq!(live_keys(&admin, spot).await, 0);
+    browser.close().await;
+}

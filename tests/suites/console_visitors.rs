@@ -85,6 +85,87 @@ async fn who_signs_in_comes_back_to_what_they_had_chosen() {
     browser.close().await;
 }
 
+/// Chooses places in a slot on this date, and names who comes.
+async fn choose_places(browser: &Browser, date: &str, visitors: &str) {
+    choose(browser, "#darshan-date", date).await;
+    browser.click("[data-slot='06:00-07:00']").await;
+    browser.fill("#visitors", visitors).await;
+}
+
+async fn sign_out(browser: &Browser) {
+    browser.click("#sign-out").await;
+    browser.wait_hidden("#sign-out").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_chose_who_went_away_is_not_there_for_the_next() {
+    let world = World::create().await;
+    let browser = losing::start(world.app.base_url(), None, DESK).await;
+    open(&world, &browser, &world.temple, "book/darshan").await;
+    let date = tomorrow(&world);
+    choose_places(&browser, &date, "Asha").await;
+    // On the way to sign in it stays, also for who comes back without.
+    browser.click(".booking-form .button-main").await;
+    browser.wait_visible("#email").await;
+    browser.execute("history.back()").await;
+    browser.wait_visible("#visitors").await;
+    assert_eq!(value(&browser, "#visitors").await, "Asha");
+    // Over any other page it does not.
+    let go = async |page: &str| browser.click(&format!("nav.pages a[href$='/{page}']")).await;
+    go("home").await;
+    browser.wait_visible(".home").await;
+    go("book").await;
+    browser.wait_visible("#darshan-date").await;
+    assert_ne!(value(&browser, "#darshan-date").await, date);
+    choose(&browser, "#darshan-date", &date).await;
+    browser.click("[data-slot='06:00-07:00']").await;
+    browser.wait_visible("#visitors").await;
+    assert_eq!(value(&browser, "#visitors").await, "");
+
+    let (site, spot) = (&world.place.site, &world.place.spots[8]);
+    open(&world, &browser, site, "book/parking").await;
+    browser.wait_text(".found", |text| text.contains("free then")).await;
+    browser.click(&format!(".reserve [data-spot='{spot}']")).await;
+    browser.fill("#reserve-plate", "GJ05XY0001").await;
+    go("home").await;
+    browser.wait_visible(".home").await;
+    go("book").await;
+    browser.click(&format!("main a[href='/console/s/{site}/book/parking']")).await;
+    browser.wait_text(".found", |text| text.contains("free then")).await;
+    browser.wait_hidden(".chosen").await;
+    browser.click(&format!(".reserve [data-spot='{spot}']")).await;
+    browser.wait_visible("#reserve-plate").await;
+    assert_eq!(value(&browser, "#reserve-plate").await, "");
+    browser.assert_no_console_errors().await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_one_was_is_not_where_the_next_is_sent() {
+    let world = World::create().await;
+    let browser = losing::start(world.app.base_url(), Some(&world.visitor), DESK).await;
+    open(&world, &browser, &world.temple, "book/darshan").await;
+    browser.wait_visible("#darshan-date").await;
+    sign_out(&browser).await;
+    browser.click(".who a[href='/console/account/sign-in']").await;
+    let next = world.app.new_user("visitor", json!({})).await;
+    browser.sign_in(&next.0, &next.1).await;
+    browser.wait_visible(".home").await;
+    browser.wait_visible("#sign-out").await;
+
+    // Who chooses something there comes back to it.
+    browser.click("nav.pages a[href$='/book']").await;
+    browser.wait_visible("#darshan-date").await;
+    sign_out(&browser).await;
+    let date = tomorrow(&world);
+    choose_places(&browser, &date, "Ravi").await;
+    browser.click(".booking-form .button-main").await;
+    browser.sign_in(&world.visitor.0, &world.visitor.1).await;
+    browser.wait_text("#book", |text| text == "Book").await;
+    assert_eq!([value(&browser, "#darshan-date").await, value(&browser, "#visitors").await], [date.as_str(), "Ravi"]);
+    browser.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kept_ticket_is_shown_soon_and_on_the_clock_of_its_temple() {
     let world = World::create().await;

@@ -4,6 +4,8 @@
 #[path = "console/losing.rs"]
 #[allow(dead_code, reason = "shared with the suite of lost answers")]
 mod losing;
+#[path = "console/refused.rs"]
+mod refused;
 #[path = "console/world.rs"]
 #[allow(dead_code, reason = "shared with the suite that walks all pages")]
 mod world;
@@ -262,7 +264,7 @@ async fn an_amount_of_nothing_is_not_free() {
     let browser = enter(&world, &world.temple, "history").await;
     let script = "return import('/console/lib/reservations.js').then(({ amount, money }) => [amount(0, 'inr'), money(0, 'inr'), amount(4000, 'INR'), money(4000, 'INR')])";
     let said: Value = browser.execute(script).await;
-    assert_eq!(said, json!(["₹0.00", "Free", "₹40.00", "₹40.00"]));
+    assert_eq!(said, json!(["₹0.00", "Free of charge", "₹40.00", "₹40.00"]));
     browser.close().await;
 }
 

@@ -1,14 +1,17 @@
 //! The HTTP clients of this program.
 
+use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder};
 use url::{Host, Url};
 
-/// A client of what is at this URL, to be built. A proxy that the environment names is asked, as `HTTP_PROXY` and `NO_PROXY` say, unless it is on
-/// this machine. Certificates are checked by the authorities that the system trusts; without TLS it need not have any, as a container's image may not.
+/// A client of what is at this URL, to be built. It is not led elsewhere: tokens are
+/// meant for this one alone. A proxy that the environment names is asked, as `HTTP_PROXY` and `NO_PROXY`
+/// say, unless it is on this machine. Certificates are checked by the authorities that the system trusts; for an `http` URL it need not have any, as a
+/// container's image may not, and a proxy that is itself spoken to by TLS is not trusted then.
 ///
 /// Building it fails if there are none and the URL is `https`.
 pub fn http_client(url: &Url) -> ClientBuilder {
-    let mut builder = Client::builder();
+    let mut builder = Client::builder().redirect(Policy::none());
     if is_on_this_machine(url) {
         builder = builder.no_proxy();
     }

@@ -6,7 +6,6 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use http::StatusCode;
 use http::header::{ACCEPT, AUTHORIZATION, RETRY_AFTER};
 use reqwest::Client;
-use reqwest::redirect::Policy;
 use sse_stream::SseByteStream;
 use url::Url;
 
@@ -79,8 +78,7 @@ impl Upstream {
         if !matches!(events.scheme(), "http" | "https") {
             return Err(format!("{base} is no base URL: it begins with http:// or https://"));
         }
-        // An application that leads elsewhere is none that clients' tokens are meant for.
-        let http = http_client(&events).connect_timeout(CONNECT_TIMEOUT).read_timeout(SILENCE).redirect(Policy::none());
+        let http = http_client(&events).connect_timeout(CONNECT_TIMEOUT).read_timeout(SILENCE);
         Ok(Self { http: http.build().map_err(|error| describe(&error))?, events })
     }
 

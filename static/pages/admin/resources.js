@@ -4,6 +4,7 @@ import { words } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 import { temples } from "../../lib/model.js";
 import { useResource } from "../../lib/resource.js";
+import { isAsAsked, plain } from "../../lib/same.js";
 import { fromField, shortMoment, time } from "../../lib/time.js";
 import { Icon, html, useState } from "../../lib/ui.js";
 import { Confirm, Form, Sheet } from "../../parts/form.js";
@@ -11,22 +12,26 @@ import { Fresh } from "../../parts/panel.js";
 import { Contact } from "../../parts/sos-card.js";
 import { ListPanel, Table, useList } from "../../parts/table.js";
 import { refused } from "../../parts/toasts.js";
-import { serverNow, useStore } from "../../state/live.js";
+import { useStore } from "../../state/live.js";
 import { remove, useSettled } from "../../state/once.js";
 import { api } from "../../state/session.js";
 
 const API = "/api/resources";
-const JUST_MS = 5 * 60_000;
+// What a form says of a resource by leaving it out.
+const LEFT_OUT = { contact: null, capacity: null, notes: null };
 const TONES = { available: "good", assigned: "info", maintenance: "warning", out_of_service: undefined };
 
-/** Whether a page has what was asked for, by this field, since a moment ago: its answer was lost, then. */
-const isJustMade = (body, field) => ({ items }) => items.some((one) => one[field] === body[field] && serverNow() - (time(one.created_at) ?? 0) < JUST_MS);
+/** Whether a page has a resource as it was asked for. There is one of a name in a temple. */
+const hasResource = (body) => ({ items }) => items.some((one) => isAsAsked(one, { ...LEFT_OUT, ...body }));
+
+/** Whether a page has this very time of maintenance. There is one at a time. */
+const hasMaintenance = (body) => ({ items }) => items.some((one) => time(one.start) === time(body.start) && time(one.end) === time(body.end) && plain(one.reason) === plain(body.reason));
 
 function Maintenance({ resource: of, onClose }) {
   const path = `${API}/${of.id}/maintenance`;
   const resource = useResource(async () => (await api.get(`${path}?limit=50`)).items, [of.id]);
   const planOnce = useSettled();
-  const plan = (body) => planOnce(() => api.post(path, body), `${path}?limit=500`, isJustMade(body, "reason")).finally(resource.reload);
+  const plan = (body) => planOnce(() => api.post(path, body), `${path}?limit=500`, hasMaintenance(body)).finally(resource.reload);
   const at = (value) => new Date(fromField(value)).toISOString();
   const drop = async (one) => {
     try {
@@ -66,7 +71,7 @@ export default function ResourcesPage({ site: slug }) {
   const submit = async (body) => {
     try {
       if (edited.id) await api.patch(`${API}/${edited.id}`, body);
-      else await makeOnce(() => api.post(`${API}/`, body), `${API}/?${new URLSearchParams({ temple_id: body.temple_id ?? "", limit: "500" })}`, isJustMade(body, "name"));
+      else await makeOnce(() => api.post(`${API}/`, body), `${API}/?${new URLSearchParams({ temple_id: body.temple_id ?? "", limit: "500" })}`, hasResource(body));
       setEdited(null);
     } finally {
       list.resource.reload();

@@ -1,6 +1,7 @@
 // The first set-up, step by step: a site, its zones, their spots, the devices on them and the keys that these send with.
 
 import { t } from "../../lib/i18n.js";
+import { newNonce } from "../../lib/nonce.js";
 import { useResource } from "../../lib/resource.js";
 import { address, go, route } from "../../lib/router.js";
 import { Icon, html, useRef, useState } from "../../lib/ui.js";
@@ -43,6 +44,9 @@ function Devices({ site, zone, onDone }) {
   const [state, setState] = useState({ busy: false, count: null, error: null });
   const isBusy = useRef(false);
   const lost = useRef(new Set());
+  // Of all keys there are, those that are made here are known by it.
+  const mark = useRef("");
+  mark.current ||= newNonce().slice(0, 8);
   const codes = spots.data ?? [];
   const isDone = state.count !== null && state.count === codes.length;
   const make = async () => {
@@ -51,7 +55,7 @@ function Devices({ site, zone, onDone }) {
     setState({ busy: true, count: 0, error: null });
     const onKey = (key) => setKeys((all) => [...all, key]);
     const onCount = (count) => setState((before) => ({ ...before, count }));
-    const error = await makeKeys({ site, zone, spots: codes, label: t("First setup"), lost: lost.current, onKey, onCount }).then(() => null, (why) => why);
+    const error = await makeKeys({ site, zone, spots: codes, label: `${t("First setup")} ${mark.current}`, lost: lost.current, onKey, onCount }).then(() => null, (why) => why);
     isBusy.current = false;
     setState((before) => ({ ...before, busy: false, error }));
     reload("devices");

@@ -4,6 +4,7 @@ import { words } from "../../lib/format.js";
 import { number, t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
 import { address } from "../../lib/router.js";
+import { isAsAsked } from "../../lib/same.js";
 import { dateAt, slotTimes } from "../../lib/time.js";
 import { Icon, html, useState } from "../../lib/ui.js";
 import { Confirm, Form, Sheet } from "../../parts/form.js";
@@ -12,19 +13,23 @@ import { sitesResource } from "../../parts/site-tabs.js";
 import { Table } from "../../parts/table.js";
 import { toast } from "../../parts/toasts.js";
 import { reload, serverNow, useStore } from "../../state/live.js";
-import { remove, settle } from "../../state/once.js";
+import { remove, useSettled } from "../../state/once.js";
 import { api } from "../../state/session.js";
 
 const DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
-/** Whether a page of slots has these on each of their days. */
-const isThere = ({ slot, weekdays, capacity }) => ({ items }) => weekdays.length > 0 && weekdays.every((day) => items.some((one) => one.weekday === day && one.slot === slot && one.capacity === capacity));
+// What the server takes where a form leaves it out.
+const LEFT_OUT = { bookings_per_person: 1, closes_after_minutes: null };
+
+/** Whether a page of slots has these on each of their days, as they were asked for. */
+const hasSlots = ({ weekdays = [], ...terms }) => ({ items }) => weekdays.length > 0 && weekdays.every((weekday) => items.some((one) => isAsAsked(one, { ...LEFT_OUT, ...terms, weekday })));
 
 function Weekly({ site }) {
   const path = `/api/sites/${encodeURIComponent(site.slug)}/slots`;
   const resource = useResource(() => api.all(`${path}?limit=500`, 1000), [site.slug]);
   const [edited, setEdited] = useState(null);
   const [removed, setRemoved] = useState(null);
+  const makeOnce = useSettled();
   const fields = [
     ...(edited?.id ? [] : [{ name: "slot", label: t("Time"), hint: "06:00-07:00", required: true, pattern: "\\d\\d:\\d\\d-\\d\\d:\\d\\d" }, { name: "weekdays", label: t("Days"), type: "many", options: DAYS.map((day) => [day, words(day)]) }]),
     { name: "capacity", label: t("Places"), type: "number", min: 1, required: true }, { name: "bookings_per_person", label: t("Bookings per person"), type: "number", min: 1 }, { name: "closes_after_minutes", label: t("Closes after the start, minutes"), type: "number", hint: t("Empty: until it ends.") },
@@ -32,7 +37,7 @@ function Weekly({ site }) {
   const submit = async (body) => {
     try {
       if (edited.id) await api.patch(`${path}/${edited.id}`, body);
-      else await settle(() => api.post(path, body), `${path}?limit=500`, isThere(body));
+      else await makeOnce(() => api.post(path, body), `${path}?limit=500`, hasSlots(body));
       setEdited(null);
     } finally {
       resource.reload();

@@ -4,19 +4,21 @@ import { t } from "../../lib/i18n.js";
 import { rolesUpTo } from "../../lib/model.js";
 import { useResource } from "../../lib/resource.js";
 import { route, setQuery } from "../../lib/router.js";
+import { isAsAsked } from "../../lib/same.js";
 import { shortMoment, time } from "../../lib/time.js";
-import { Icon, html, useState } from "../../lib/ui.js";
+import { Icon, html, useRef, useState } from "../../lib/ui.js";
 import { Confirm, Form, Sheet } from "../../parts/form.js";
 import { KeptFilters } from "../../parts/kept-filters.js";
 import { Fresh } from "../../parts/panel.js";
 import { ListPanel, Table, useList } from "../../parts/table.js";
 import { refused, toast } from "../../parts/toasts.js";
 import { serverNow } from "../../state/live.js";
-import { remove, settle } from "../../state/once.js";
+import { remove, useSettled } from "../../state/once.js";
 import { api, user } from "../../state/session.js";
 
 const API = "/v0/api/users/users";
-const JUST_MS = 5 * 60_000;
+// So far the server's clock may be from what is known of it here.
+const CLOCK_MS = 5000;
 const roleName = (role) => role.replaceAll("_", " ");
 
 /** The roles that can be given, and the one that is there: of a device, say. */
@@ -53,8 +55,27 @@ function Sessions({ person, onClose }) {
     <div class="form-buttons"><button type="button" class="button button-danger" onClick=${() => end(`${API}/${person.id}/sessions/`)}>${t("End all")}</button><button type="button" class="button" onClick=${onClose}>${t("Close")}</button></div></${Sheet}>`;
 }
 
-/** Whether somebody is there as they were to be, since a moment ago: their password is then the one that was given too. */
-const isJustMade = (body) => ({ items: [person] }) => Boolean(person) && person.name === body.name && person.role === body.role && serverNow() - (time(person.created_at) ?? 0) < JUST_MS;
+/**
+ * `make(body)` makes a person once, also where answers get lost. Who is there already is who was asked for only if they have come since then, and
+ * with the password that was asked for then: nobody can look whether it is theirs.
+ */
+function useMakePerson() {
+  const makeOnce = useSettled();
+  const first = useRef(null);
+  return async ({ password, ...person }) => {
+    if (first.current?.email !== person.email) first.current = { email: person.email, password, at: serverNow(), isLost: false };
+    const asked = first.current;
+    const isMade = ({ items: [one] }) => Boolean(one) && password === asked.password && isAsAsked(one, { name: person.name, role: person.role }) && time(one.created_at) > asked.at - CLOCK_MS;
+    try {
+      await makeOnce(() => api.post(`${API}/`, { ...person, password }), `${API}/?email=${encodeURIComponent(person.email)}`, isMade);
+      first.current = null;
+    } catch (error) {
+      asked.isLost ||= Boolean(error.isUnknown);
+      if (!asked.isLost) first.current = null;
+      throw error;
+    }
+  };
+}
 
 /** The page. */
 export default function UsersPage() {
@@ -67,6 +88,7 @@ export default function UsersPage() {
   const [edited, setEdited] = useState(null);
   const [sessions, setSessions] = useState(null);
   const [removed, setRemoved] = useState(null);
+  const make = useMakePerson();
   const shown = { ...list, rows: list.rows.filter((one) => !sought || one.email.toLowerCase().includes(sought) || one.name.toLowerCase().includes(sought)) };
   const columns = [
     { title: t("Name"), cell: (one) => one.name }, { title: t("E-mail"), cell: (one) => one.email }, { title: t("Phone"), cell: (one) => one.phone ?? "–" },
@@ -77,7 +99,7 @@ export default function UsersPage() {
   const submit = async (body) => {
     try {
       if (edited.id) await api.patch(`${API}/${edited.id}/`, body);
-      else await settle(() => api.post(`${API}/`, body), `${API}/?email=${encodeURIComponent(body.email)}`, isJustMade(body));
+      else await make(body);
       setEdited(null);
       toast({ title: t("Saved"), text: body.name ?? edited.name ?? "" });
     } finally {

@@ -13,6 +13,8 @@ import { createGate } from "../../state/gate.js";
 import { keepLoaded } from "../../state/offline.js";
 import { store, useStore } from "../../state/live.js";
 
+// What a code begins with: other keys move through the page.
+const LETTER = /^[\x21-\x7e]$/;
 const NAME_KEY = "gatehouse.gate.name";
 const TEMPLE_KEY = "gatehouse.gate.temple";
 
@@ -88,7 +90,8 @@ function Gate({ temple }) {
   // A hand scanner types like a keyboard: whatever has taken the focus away, its code belongs into the field.
   useEffect(() => {
     const aim = (event) => {
-      if (document.activeElement === document.body && !event.ctrlKey && !event.metaKey && !event.altKey) field.current?.focus();
+      const isTyped = LETTER.test(event.key) && !event.ctrlKey && !event.metaKey && !event.altKey;
+      if (isTyped && document.activeElement === document.body) field.current?.focus();
     };
     addEventListener("keydown", aim);
     return () => removeEventListener("keydown", aim);

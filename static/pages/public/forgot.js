@@ -9,17 +9,22 @@ import { api, signIn } from "../../state/session.js";
 /** The page. */
 export default function ForgotPage() {
   const [email, setEmail] = useState(null);
-  // A code is good once: after a lost answer the new password tells whether it counts.
-  const isLost = useRef(false);
+  // A code is good once: where it may be used already, the new password tells whether it is.
+  const isUsed = useRef(false);
   const reset = async (body) => {
     try {
       await api.post("/v0/api/mail/reset-password", { email, ...body });
     } catch (error) {
-      isLost.current ||= error.isUnknown;
-      if (!isLost.current) throw error;
-      return signIn(email, body.new_password).catch(() => { throw error; });
+      isUsed.current ||= error.isUnknown;
+      if (!isUsed.current) throw error;
+      return signIn(email, body.new_password).catch((why) => { throw why.status === 401 ? error : why; });
     }
+    isUsed.current = true;
     return signIn(email, body.new_password);
+  };
+  const again = () => {
+    isUsed.current = false;
+    setEmail(null);
   };
   if (!email) {
     return html`<${AccountPage} title=${t("Forgotten password")}><p class="hint">${t("We send a code of six digits, if there is an account.")}</p>
@@ -34,5 +39,5 @@ export default function ForgotPage() {
   ];
   return html`<${AccountPage} title=${t("New password")}><p class="hint">${t("The code was sent to {email}. It is good for ten minutes.", { email })}</p>
     <${Form} isNew fields=${fields} submit=${t("Change the password")} onSubmit=${reset} account=${email} />
-    <p><button type="button" class="link" onClick=${() => setEmail(null)}>${t("Send another code")}</button></p></${AccountPage}>`;
+    <p><button type="button" class="link" onClick=${again}>${t("Send another code")}</button></p></${AccountPage}>`;
 }

@@ -183,11 +183,11 @@ async fn a_supervisor_s_word_is_for_whom_it_was_asked_and_given_once() {
     browser.click(".verdict-overrule").await;
     browser.wait_text("dialog[open] strong", |text| text == code(&asked)).await;
     // Somebody else is scanned while the supervisor writes.
-    let scan = "const field = document.querySelector('#gate-code');
+    let types = "const field = document.querySelector('#gate-code');
         field.value = '%';
-        field.dispatchEvent(new Event('input', { bubbles: true }));
-        setTimeout(() => field.form.requestSubmit(), 100)";
-    browser.execute(&scan.replace('%', code(&other))).await;
+        field.dispatchEvent(new Event('input', { bubbles: true }))";
+    browser.execute(&types.replace('%', code(&other))).await;
+    browser.execute("document.querySelector('#gate-code').form.requestSubmit()").await;
     browser.wait_text(".verdict-what", |text| text == code(&other)).await;
     browser.fill("dialog input[name='reason']", "Their bus goes at seven").await;
     // The server lets them in, and its answer does not arrive.

@@ -1,6 +1,6 @@
 // Stands between a page and the server, before any of its scripts runs. `sessionStorage.losing` says what becomes of requests of a method (or
 // `*`) to addresses with a part: `lost`, done, but the answer never arrives; `504`, done, but a gateway says it has no answer; `away`, never
-// sent; `hangs`, no answer as long as it is so.
+// sent; `429`, never sent, as a proxy refuses it; `hangs`, no answer as long as it is so.
 {
   const send = window.fetch;
   const streams = new Set();
@@ -16,6 +16,7 @@
     if (!/^\/(api|v0)\b/.test(pathname)) return send(address, options);
     const how = losing(options, pathname);
     if (how === "away") throw cut();
+    if (how === "429") return new Response("<h1>429 Too Many Requests</h1>", { status: 429 });
     while (losing(options, pathname) === "hangs") {
       await new Promise((done) => setTimeout(done, 50));
       options.signal?.throwIfAborted();

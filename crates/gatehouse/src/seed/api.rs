@@ -28,6 +28,8 @@ impl Deployment {
 
 /// How many small requests are sent at once.
 pub(crate) const AT_ONCE: usize = 16;
+/// Where to sign in.
+const LOGIN: &str = "/api/auth/login";
 /// How often a request is sent if the response is 429 or 503.
 const ATTEMPTS: u32 = 5;
 /// The longest wait before sending again, whatever `Retry-After` says.
@@ -113,7 +115,7 @@ impl Api {
     /// Whether the password is still theirs.
     async fn refresh_token(&self) -> anyhow::Result<bool> {
         let credentials = json!({"email": self.email, "password": self.password});
-        let reply = self.send_with_retries(Method::POST, "/api/auth/login", Some(&credentials)).await?;
+        let reply = self.send_with_retries(Method::POST, LOGIN, Some(&credentials)).await?;
         if reply.status == StatusCode::UNAUTHORIZED {
             return Ok(false);
         }
@@ -157,8 +159,8 @@ impl Api {
         self.send_with_retries(method, path, body).await
     }
 
-    /// Sends a request with the current token, and again after a 429, a 503, or a 504: at a first start a request may have waited for its
-    /// component to be compiled.
+    /// Sends a request with the current token, and again after a 429 or 503; after a 504, too, what can be done twice: at a first start it may have
+    /// waited for its component to be compiled.
     async fn send_with_retries(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Reply> {
         let mut attempts = 0;
         loop {
@@ -176,7 +178,11 @@ impl Api {
             let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
             let bytes = response.bytes().await.with_context(|| name.clone())?;
             attempts += 1;
-            let busy = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
+            let busy = match status {
+                StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => true,
+                StatusCode::GATEWAY_TIMEOUT => method == Method::GET || path == LOGIN,
+                _ => false,
+            };
             if !busy || attempts == ATTEMPTS {
                 return Ok(Reply { request: name, status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) });
             }

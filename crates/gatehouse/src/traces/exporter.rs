@@ -59,7 +59,7 @@ impl Exporter {
             bail!("the OTLP endpoint is not an HTTP URL");
         }
         crate::tls::install();
-        let http = gatehouse_gateway::http_client(&url).timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).build()?;
+        let http = gatehouse_gateway::http_client(&url).timeout(TIMEOUT).build()?;
         let collector = Collector { http, url, headers: parse_headers(headers)?, service_name: service_name.to_owned() };
         let (sender, messages) = mpsc::channel(MAX_WAITING);
         let dropped = Arc::<AtomicUsize>::default();
