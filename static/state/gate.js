@@ -40,6 +40,7 @@ export function createGate({ temple, onChange, name }) {
   let listAt = 0;
   let refreshing = null;
   // What is scanned before the ledger is open waits for it.
+  /** @type {(value?: any) => void} */
   let open = () => {};
   let turn = new Promise((done) => {
     open = done;
