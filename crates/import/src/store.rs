@@ -64,7 +64,7 @@ impl Store {
         let is_ready = "select exists (select 1 from sqlite_master where type = 'table' and name = 'imported')";
         if !connection.query_row(is_ready, [], |row| row.get::<_, bool>(0))? {
             bail!(
-                "{} has not the tables of this release: start `gatehouse up` and ask its `/ready` once, which makes them",
+                "{} does not have the tables of this release: start `gatehouse up` and ask its `/ready` once, which makes them",
                 path.display()
             );
         }

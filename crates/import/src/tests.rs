@@ -282,7 +282,7 @@ fn a_database_has_to_be_there_and_of_this_release() {
     let state = State::new();
     let users = state.file("auth_user.csv", USERS);
     Connection::open(state.path("default.db")).unwrap().execute_batch("drop table imported").unwrap();
-    assert!(state.run(&["--from", "s2", &users]).unwrap_err().to_string().contains("older release"));
+    assert!(state.run(&["--from", "s2", &users]).unwrap_err().to_string().contains("the tables of this release"));
     std::fs::remove_file(state.path("default.db")).unwrap();
     assert!(state.run(&["--from", "s2", &users]).unwrap_err().to_string().contains("gatehouse up"));
 }
