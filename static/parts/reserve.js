@@ -59,9 +59,9 @@ export function Reserve({ onReserved }) {
     return new Map((await api.all(`/api/spots/available?${query}`)).map((spot) => [spot.spot_id, spot]));
   }, [asked.start, asked.end, asked.kind, places.site]);
   const available = resource.data ?? new Map();
-  // Reserved by an answer that was lost, a spot is not free any more: it can still be asked for again, as what it was.
+  // Reserved by an answer that was lost, a spot is not free any more: unless it is refused for that, it can be asked for again, as what it was.
   const last = useRef(null);
-  const spot = available.get(picked) ?? (state.error?.isUnknown ? last.current : null);
+  const spot = available.get(picked) ?? (state.error && state.error.status !== 409 ? last.current : null);
   last.current = spot;
   const tariff = spot && places.sites.find((one) => one.slug === spot.site)?.tariff;
 
