@@ -154,7 +154,7 @@ async fn where_one_was_is_not_where_the_next_is_sent() {
     browser.wait_visible("#sign-out").await;
 
     // Who chooses something there comes back to it.
-    browser.click("nav.pages a[href$='/book']").await;
+    open(&world, &browser, &world.temple, "book/darshan").await;
     browser.wait_visible("#darshan-date").await;
     sign_out(&browser).await;
     let date = tomorrow(&world);
