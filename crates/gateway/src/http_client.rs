@@ -4,10 +4,9 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder};
 use url::{Host, Url};
 
-/// A client of what is at this URL, to be built. It is not led elsewhere: tokens are
-/// meant for this one alone. A proxy that the environment names is asked, as `HTTP_PROXY` and `NO_PROXY`
-/// say, unless it is on this machine. Certificates are checked by the authorities that the system trusts; for an `http` URL it need not have any, as a
-/// container's image may not, and a proxy that is itself spoken to by TLS is not trusted then.
+/// A client of what is at this URL, to be built. It follows no redirect: tokens are meant for this server alone. A proxy that the environment
+/// names is asked, as `HTTP_PROXY` and `NO_PROXY` say, unless the server is on this machine. Certificates are checked by the authorities that the
+/// system trusts; for an `http` URL the system need not have any, as a container's image may not, and an HTTPS proxy is not trusted then.
 ///
 /// Building it fails if there are none and the URL is `https`.
 pub fn http_client(url: &Url) -> ClientBuilder {
