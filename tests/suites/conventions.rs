@@ -1,13 +1,16 @@
 //! Conventions on every route (docs/reference/rules.md).
 
-use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
-use gatehouse_tests::{App, unique};
+use gatehouse_tests::App;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+
+mod conventions {
+    mod bodies;
+}
 
 const COMPONENTS: [&str; 7] =
     ["/api/auth/login", "/api/sites", "/api/telemetry/", "/api/alerts/", "/api/events?channels=none", "/internal/tick", "/health"];
@@ -169,14 +172,6 @@ async fn lists_are_paged_by_an_opaque_cursor() {
     assert_eq!(seen, place.spots);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn head_is_answered_as_get_without_a_body() {
-    let app = App::start().await;
-    let answer = app.anonymous().send(Method::HEAD, "/health", None).await;
-    assert_eq!(answer.status, 200);
-    assert!(answer.body.is_empty());
-}
-
 /// Sends bytes as they are over a connection of its own; what comes back until the other side closes it.
 async fn raw(app: &App, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(app.base_url().trim_start_matches("http://")).await.unwrap();
@@ -245,53 +240,6 @@ async fn a_body_that_was_too_large_is_refused_with_the_request_s_id_and_for_its_
         assert_eq!(answer.header("x-request-id"), "gate-8", "{path}");
         assert_eq!(answer.header("access-control-allow-origin"), "https://ops.example.com", "{path}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_gzip_body_is_read_and_another_coding_is_refused() {
-    let app = App::start().await;
-    let admin = app.admin().await;
-    let (slug, gzip) = (unique("site"), admin.header("content-encoding", "gzip"));
-    let site =
-        json!({"slug": slug, "name": "A", "kind": "campus", "latitude": 1, "longitude": 1, "time_zone": "Asia/Kolkata", "capacity": 1});
-    let packed = packed(site.to_string().as_bytes());
-    gzip.send_bytes(Method::POST, "/api/sites", "application/json", packed.clone()).await.expect(201);
-    admin.get(&format!("/api/sites/{slug}")).await.expect(200);
-    gzip.send_bytes(Method::POST, "/api/sites", "application/json", "{}").await.expect_problem(400);
-    admin.header("content-encoding", "br").send_bytes(Method::POST, "/api/sites", "application/json", packed).await.expect_problem(415);
-    let bomb = self::packed(&vec![b' '; 10 * 1024 * 1024 + 1]);
-    gzip.send_bytes(Method::POST, "/api/sites", "application/json", bomb).await.expect_problem(413);
-}
-
-fn packed(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_large_answer_is_compressed_and_an_unchanged_one_is_not_sent_again() {
-    let app = App::start().await;
-    let place = app.place(30).await;
-    let path = format!("/api/spots?site={}", place.site);
-    let plain = app.anonymous().get(&path).await;
-    plain.expect(200);
-    let gzip = app.anonymous().header("accept-encoding", "gzip").get(&path).await;
-    assert_eq!(gzip.header("content-encoding"), "gzip");
-    assert!(gzip.header("vary").contains("accept-encoding") && gzip.header("vary").contains("origin"), "{}", gzip.header("vary"));
-    assert!(gzip.body.len() * 4 < plain.body.len(), "{} of {}", gzip.body.len(), plain.body.len());
-    let mut unpacked = Vec::new();
-    flate2::read::GzDecoder::new(&gzip.body[..]).read_to_end(&mut unpacked).unwrap();
-    assert_eq!(unpacked, plain.body);
-
-    let tag = plain.header("etag");
-    assert!(tag.starts_with("W/\""), "{tag}");
-    let unchanged = app.anonymous().header("if-none-match", tag).get(&path).await;
-    assert_eq!((unchanged.status, unchanged.body.len()), (304, 0));
-    assert_eq!(unchanged.header("etag"), tag);
-    let spot = format!("/api/spots/{}", place.spots[0]);
-    app.admin().await.patch(&spot, json!({"kind": "ev"})).await.expect(200);
-    app.anonymous().header("if-none-match", tag).get(&path).await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,54 +11,35 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body::{Frame, SizeHint};
+use http_body_util::{BodyExt as _, Full};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use wasmtime::component::{FutureConsumer, FutureReader, Resource, Source, StreamConsumer, StreamReader, StreamResult};
 use wasmtime::{AsContextMut as _, StoreContextMut};
 use wasmtime_wasi_http::p3::bindings::http::types::{ErrorCode, Trailers};
-use wasmtime_wasi_http::{Error, WasiHttpView as _};
+use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView as _};
 
 use crate::instance_state::InstanceState;
 use crate::response_buffer::MAX_FRAME;
 
 /// What follows a body.
-type End = Result<Option<Resource<Trailers>>, ErrorCode>;
+pub type End = Result<Option<Resource<Trailers>>, ErrorCode>;
 
-/// A body as a guest gives it: what it will write, and how that ends. To be [sent](Self::send), or closed.
-pub struct GuestBody {
-    /// What it will write; none of an empty body.
-    pub contents: Option<StreamReader<u8>>,
-    /// Its trailers, or why there is no more.
-    pub end: FutureReader<End>,
-    /// Told when all of it has been taken.
-    pub sent: oneshot::Sender<()>,
+/// The body of a response as a guest gives it.
+pub enum GuestBody {
+    /// All of it, from [among the headers](crate::inline_body).
+    Whole(Bytes),
+    /// What it writes.
+    Written(Written),
 }
 
 impl GuestBody {
-    /// Takes what the guest writes, and gives it as the body of a response with these headers.
-    ///
-    /// # Errors
-    /// If the guest's stream is none of the store's.
-    pub fn send(self, mut store: StoreContextMut<'_, InstanceState>, headers: &HeaderMap) -> wasmtime::Result<Sending> {
-        let shared = Arc::new(Mutex::new(Shared { is_written: self.contents.is_none(), ..Shared::default() }));
-        self.end.pipe(store.as_context_mut(), EndConsumer(shared.clone()))?;
-        if let Some(contents) = self.contents {
-            contents.pipe(store, ContentsConsumer(shared.clone()))?;
+    /// As a body like any other.
+    pub fn boxed(self) -> WasiBody {
+        match self {
+            Self::Whole(bytes) => Full::new(bytes).map_err(|never| match never {}).boxed_unsync(),
+            Self::Written(body) => body.boxed_unsync(),
         }
-        let left = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        Ok(Sending { shared, left, taken: 0, sent: Some(self.sent) })
-    }
-
-    /// Tells the guest that nobody takes it.
-    ///
-    /// # Errors
-    /// If the guest's stream is none of the store's.
-    pub fn close(self, mut store: StoreContextMut<'_, InstanceState>) -> wasmtime::Result<()> {
-        let mut end = self.end;
-        if let Some(mut contents) = self.contents {
-            contents.close(store.as_context_mut())?;
-        }
-        end.close(store)
     }
 }
 
@@ -159,8 +140,8 @@ impl Drop for EndConsumer {
     }
 }
 
-/// The body of a response, as its connection takes it.
-pub struct Sending {
+/// A body that a guest writes, as its connection takes it.
+pub struct Written {
     shared: Arc<Mutex<Shared>>,
     /// What its `content-length` leaves to come.
     left: Option<u64>,
@@ -168,7 +149,32 @@ pub struct Sending {
     sent: Option<oneshot::Sender<()>>,
 }
 
-impl http_body::Body for Sending {
+impl Written {
+    /// Takes what a guest writes as the body of a response with these headers: `contents`, none if it is empty, and how it ends. `sent` is told when
+    /// all of it has been taken. A guest that writes from now on has its first piece taken at once, and does not wait.
+    ///
+    /// # Errors
+    /// If the guest's stream is none of the store's.
+    pub fn new(
+        mut store: StoreContextMut<'_, InstanceState>,
+        headers: &HeaderMap,
+        contents: Option<StreamReader<u8>>,
+        end: FutureReader<End>,
+        sent: oneshot::Sender<()>,
+    ) -> wasmtime::Result<Self> {
+        let shared = Arc::new(Mutex::new(Shared { is_written: contents.is_none(), ..Shared::default() }));
+        end.pipe(store.as_context_mut(), EndConsumer(shared.clone()))?;
+        let length = || headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        // An answer to HEAD has the length of another.
+        let left = contents.as_ref().and_then(|_| length());
+        if let Some(contents) = contents {
+            contents.pipe(store, ContentsConsumer(shared.clone()))?;
+        }
+        Ok(Self { shared, left, taken: 0, sent: Some(sent) })
+    }
+}
+
+impl http_body::Body for Written {
     type Data = Bytes;
     type Error = Error;
 
@@ -218,7 +224,7 @@ impl http_body::Body for Sending {
     }
 }
 
-impl Drop for Sending {
+impl Drop for Written {
     fn drop(&mut self) {
         let mut shared = self.shared.lock();
         shared.is_abandoned = true;

@@ -7,11 +7,12 @@ use tokio::sync::oneshot;
 use wasmtime::AsContextMut as _;
 use wasmtime::component::{Access, FutureReader, HasData, Resource, StreamReader};
 use wasmtime_wasi_http::p3::bindings::http::types::{
-    ErrorCode, Headers, HostRequestWithStore, HostResponseWithStore, Request, RequestOptions, Response, Trailers,
+    ErrorCode, Headers, HostRequestWithStore, HostResponseWithStore, Request, RequestOptions, Response,
 };
 use wasmtime_wasi_http::{Error, WasiHttp, WasiHttpCtxView, WasiHttpView as _};
 
-use crate::guest_body::GuestBody;
+use crate::guest_body::{End, GuestBody, Written};
+use crate::inline_body;
 use crate::instance_state::InstanceState;
 
 /// Implements `wasi:http/types`.
@@ -23,7 +24,6 @@ impl HasData for HttpTypes {
 
 type Store<'a> = Access<'a, InstanceState, HttpTypes>;
 type Sent = FutureReader<Result<(), ErrorCode>>;
-type End = FutureReader<Result<Option<Resource<Trailers>>, ErrorCode>>;
 
 fn inner<'a>(store: &'a mut Store<'_>) -> Access<'a, InstanceState, WasiHttp> {
     Access::new(store.as_context_mut(), |state| state.http())
@@ -34,13 +34,17 @@ impl HostRequestWithStore<InstanceState> for HttpTypes {
         mut store: Store<'_>,
         headers: Resource<Headers>,
         contents: Option<StreamReader<u8>>,
-        trailers: End,
+        trailers: FutureReader<End>,
         options: Option<Resource<RequestOptions>>,
     ) -> wasmtime::Result<(Resource<Request>, Sent)> {
         <WasiHttp as HostRequestWithStore<InstanceState>>::new(inner(&mut store), headers, contents, trailers, options)
     }
 
-    fn consume_body(mut store: Store<'_>, request: Resource<Request>, result: Sent) -> wasmtime::Result<(StreamReader<u8>, End)> {
+    fn consume_body(
+        mut store: Store<'_>,
+        request: Resource<Request>,
+        result: Sent,
+    ) -> wasmtime::Result<(StreamReader<u8>, FutureReader<End>)> {
         <WasiHttp as HostRequestWithStore<InstanceState>>::consume_body(inner(&mut store), request, result)
     }
 
@@ -54,41 +58,53 @@ impl HostResponseWithStore<InstanceState> for HttpTypes {
         mut store: Store<'_>,
         headers: Resource<Headers>,
         contents: Option<StreamReader<u8>>,
-        trailers: End,
+        mut trailers: FutureReader<End>,
     ) -> wasmtime::Result<(Resource<Response>, Sent)> {
         let WasiHttpCtxView { table, hooks, .. } = store.get();
         let mut headers = table.delete(headers)?;
+        let whole = inline_body::take(&mut headers, hooks);
         headers.set_immutable();
+        let (sent, is_sent) = oneshot::channel();
+        let body = match whole {
+            Some(bytes) => {
+                // Before the guest writes that there are none: it has nothing left to wait for.
+                trailers.close(store.as_context_mut())?;
+                sent.send(()).ok();
+                GuestBody::Whole(bytes)
+            }
+            None => GuestBody::Written(Written::new(store.as_context_mut(), &headers, contents, trailers, sent)?),
+        };
+        let is_sent = async move { wasmtime::error::Ok(is_sent.await.map_err(|_| ErrorCode::ConnectionTerminated)) };
+        let is_sent = FutureReader::new(&mut store, is_sent)?;
+        let WasiHttpCtxView { table, hooks, .. } = store.get();
         // Without the guest's body, which is kept beside it.
         let empty = Empty::<Bytes>::new().map_err(|never| -> Error { match never {} });
         let (mut response, _) = Response::from_http(hooks, http::Response::new(empty));
         response.headers = headers;
         let response = table.push(response)?;
-        let (sent, is_sent) = oneshot::channel();
-        let is_sent = async move { wasmtime::error::Ok(is_sent.await.map_err(|_| ErrorCode::ConnectionTerminated)) };
-        let is_sent = FutureReader::new(&mut store, is_sent)?;
-        store.data_mut().keep_body(response.rep(), GuestBody { contents, end: trailers, sent });
+        store.data_mut().keep_body(response.rep(), body);
         Ok((response, is_sent))
     }
 
-    fn consume_body(mut store: Store<'_>, response: Resource<Response>, mut result: Sent) -> wasmtime::Result<(StreamReader<u8>, End)> {
-        let Some(body) = store.data_mut().take_body(response.rep()) else {
-            return <WasiHttp as HostResponseWithStore<InstanceState>>::consume_body(inner(&mut store), response, result);
+    fn consume_body(
+        mut store: Store<'_>,
+        response: Resource<Response>,
+        result: Sent,
+    ) -> wasmtime::Result<(StreamReader<u8>, FutureReader<End>)> {
+        let response = match store.data_mut().take_body(response.rep()) {
+            None => response,
+            Some(body) => {
+                let WasiHttpCtxView { table, hooks, .. } = store.get();
+                table.delete(response)?;
+                let (response, _) = Response::from_http(hooks, http::Response::new(body.boxed()));
+                table.push(response)?
+            }
         };
-        store.get().table.delete(response)?;
-        result.close(&mut store)?;
-        let contents = match body.contents {
-            Some(contents) => contents,
-            None => StreamReader::new(&mut store, std::iter::empty())?,
-        };
-        body.sent.send(()).ok();
-        Ok((contents, body.end))
+        <WasiHttp as HostResponseWithStore<InstanceState>>::consume_body(inner(&mut store), response, result)
     }
 
     fn drop(mut store: Store<'_>, response: Resource<Response>) -> wasmtime::Result<()> {
-        if let Some(body) = store.data_mut().take_body(response.rep()) {
-            body.close(store.as_context_mut())?;
-        }
+        drop(store.data_mut().take_body(response.rep()));
         <WasiHttp as HostResponseWithStore<InstanceState>>::drop(inner(&mut store), response)
     }
 }

@@ -10,6 +10,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::clock::Clock;
 use crate::guest_body::GuestBody;
+use crate::inline_body;
 use crate::key_value::{KeyValueAccess, KeyValueView};
 use crate::memory::{InstanceMemory, Memory, Turn};
 use crate::mqtt::{MqttAccess, MqttView};
@@ -56,7 +57,9 @@ impl InstanceState {
     /// Creates the store of a new instance, which yields to the scheduler at every tick of the engine's epoch.
     pub fn new_store(engine: &Engine, component: Arc<ComponentContext>, memory: &Arc<Memory>, turn: Turn) -> Store<Self> {
         let mut wasi = WasiCtxBuilder::new();
-        wasi.stdout(component.stdio.clone())
+        let (name, value) = inline_body::AGREEMENT;
+        wasi.env(name, value)
+            .stdout(component.stdio.clone())
             .stderr(component.stdio.clone())
             .wall_clock(component.clock.clone())
             .allow_tcp(false)

@@ -24,6 +24,7 @@ mod file;
 pub mod gateway;
 mod guest_body;
 mod http_types;
+mod inline_body;
 mod instance_state;
 mod key_value;
 mod linker;

@@ -20,6 +20,8 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 #[cfg(any(target_family = "wasm", test))]
 mod background;
+#[cfg(any(target_family = "wasm", test))]
+mod inline_body;
 /// The WASI side.
 #[cfg(target_family = "wasm")]
 pub mod wasi;

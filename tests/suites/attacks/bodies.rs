@@ -77,7 +77,7 @@ async fn beside<T>(app: &App, attack: impl Future<Output = T>) -> T {
 #[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn large_bodies_of_strangers_are_refused_and_take_no_memory() {
     let directory = tempfile::tempdir().unwrap();
-    let server = Process::start(directory.path(), &[]);
+    let server = Process::start_compiled(directory.path(), &[]).await;
     let stranger = server.app.anonymous();
     stranger.get("/api/sites").await.expect(200);
     let bodies: Vec<Bytes> = [2, 4, 6, 10].map(|mib| nested(mib * MIB - 1000)).into();
@@ -102,7 +102,7 @@ async fn large_bodies_of_strangers_are_refused_and_take_no_memory() {
 #[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn bodies_of_those_who_are_signed_in_wait_for_memory() {
     let directory = tempfile::tempdir().unwrap();
-    let server = Process::start(directory.path(), &[]);
+    let server = Process::start_compiled(directory.path(), &[]).await;
     let operator = server.app.operator().await;
     let somnath = "/api/crowd/temple/somnath/update";
     let attack = async |path: &str, body: Bytes| {

@@ -44,7 +44,7 @@ async fn rest(stream: &mut TcpStream) -> Vec<u8> {
 async fn answers_that_nobody_reads_take_little_memory_and_keep_nobody_waiting() {
     rlimit::increase_nofile_limit(8_192).unwrap();
     let directory = tempfile::tempdir().unwrap();
-    let server = Process::start(directory.path(), &[]);
+    let server = Process::start_compiled(directory.path(), &[]).await;
     let address = address(server.app.base_url());
     // Both components are compiled before: that is not what is measured.
     for path in ["/api/openapi.json", "/api/sites"] {

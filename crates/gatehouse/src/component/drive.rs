@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use http_body_util::BodyExt as _;
 use tokio::sync::mpsc;
+use wasmtime::Result;
 use wasmtime::component::Accessor;
-use wasmtime::{AsContextMut as _, Result};
 use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::p3::Request;
 use wasmtime_wasi_http::p3::bindings::Service;
@@ -19,6 +19,7 @@ use super::error::{HandlerError, one_line};
 use super::pool::{Call, Instance, Pool, StreamingInstance};
 use crate::answers::Answers;
 use crate::body::{Body, CountGuard};
+use crate::guest_body::GuestBody;
 use crate::instance_state::InstanceState;
 use crate::memory::Turn;
 use crate::response_buffer::{Buffered, buffer};
@@ -153,21 +154,26 @@ async fn serve(
             return Ok(false);
         }
     };
-    let response = accessor.with(|mut access| {
+    let (mut parts, body) = accessor.with(|mut access| {
         let body = access.data_mut().take_body(response.rep());
         let response = access.data_mut().http().table.delete(response)?;
         let Some(body) = body else {
             // It came from elsewhere.
-            return response.into_http_with_getter(&mut access, io, InstanceState::http);
+            return Ok(response.into_http_with_getter(&mut access, io, InstanceState::http)?.map(Err).into_parts());
         };
-        let headers = response.headers.into();
-        let body = body.send(access.as_context_mut(), &headers)?.boxed_unsync();
-        let mut sent = http::Response::new(body);
-        *sent.status_mut() = response.status;
-        *sent.headers_mut() = headers;
-        Ok(sent)
+        let (mut parts, ()) = http::Response::new(()).into_parts();
+        parts.status = response.status;
+        parts.headers = response.headers.into();
+        wasmtime::error::Ok((parts, Ok(body)))
     })?;
-    let (mut parts, body) = response.into_parts();
+    let body = match body {
+        Ok(GuestBody::Whole(bytes)) => {
+            call.response.send(Ok(http::Response::from_parts(parts, Body::Full(bytes)))).ok();
+            return Ok(false);
+        }
+        Ok(GuestBody::Written(body)) => body.boxed_unsync(),
+        Err(body) => body,
+    };
     let (buffered, room) = buffer(body, poller, answers).await;
     if let Some(room) = room {
         // For who sends it.

@@ -13,10 +13,10 @@ use super::activity::{Activity, Connection};
 use super::shared::Shared;
 use super::streams::{OpenStream, Opener, TooMany};
 use crate::body::{Body, Response};
-use crate::gateway;
 use crate::problem::{REQUEST_ID, problem, request_id};
 use crate::request_body::{BodyError, MAX_BODY, discard};
 use crate::traces::{self, Caller};
+use crate::{gateway, inline_body};
 
 /// How long it may take to send the body after the headers.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -106,7 +106,7 @@ pub fn refuse_head(parts: &Parts) -> Option<(StatusCode, &'static str)> {
 }
 
 async fn respond(shared: &Shared, request: hyper::Request<Incoming>, client: SocketAddr, connection: &Connection) -> Response {
-    let (parts, mut body) = request.into_parts();
+    let (mut parts, mut body) = request.into_parts();
     let refuse = |status, detail: &str| problem(status, detail, request_id(parts.headers.get(REQUEST_ID)));
     if let Some((status, detail)) = refuse_head(&parts) {
         return refuse(status, detail);
@@ -138,6 +138,7 @@ async fn respond(shared: &Shared, request: hyper::Request<Incoming>, client: Soc
         }
     };
     connection.set(Activity::Serving);
+    inline_body::give(&mut parts.headers, Some(&bytes));
     let body = Full::new(bytes).map_err(|never| match never {}).boxed_unsync();
     shared.router.serve(http::Request::from_parts(parts, body), matched, client).await
 }

@@ -4,22 +4,23 @@ use std::cell::RefCell;
 
 use axum::body::HttpBody as _;
 use bytes::Bytes;
+use futures::FutureExt as _;
 use http_body_util::BodyExt as _;
 use spin_sdk::wasip3::http::types::{self, ErrorCode, Fields};
 use spin_sdk::wasip3::wit_bindgen::{StreamReader, StreamResult};
 use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
 
-use super::{background, *};
+use super::{background, inline_body, *};
 use crate::body_limit::MAX_BODY;
 use crate::{body_limit, coding};
 
 /// Serves one request. Never an `Err`: that would be an empty 500.
 pub async fn handle(request: types::Request, router: &Router) -> Result<types::Response, ErrorCode> {
     let response = match head(&request) {
-        Ok(Incoming { head, length, route }) => {
+        Ok(Incoming { head, length, route, given }) => {
             let body = match length {
                 BodyLength::Known(0) => Ok(Body::empty()),
-                length => whole_body(request, head.headers(), length, &route).await.map(Body::from),
+                length => whole_body(request, head.headers(), length, given, &route).await.map(Body::from),
             };
             respond(router, head, body).await
         }
@@ -40,6 +41,8 @@ struct Incoming {
     length: BodyLength,
     /// The route of the manifest that took it.
     route: Bytes,
+    /// The body, if the host has given it among the headers.
+    given: Option<Vec<u8>>,
 }
 
 fn head(incoming: &types::Request) -> Result<Incoming, Problem> {
@@ -51,6 +54,7 @@ fn head(incoming: &types::Request) -> Result<Incoming, Problem> {
     let mut length = None;
     let mut chunked = false;
     let mut route = Bytes::new();
+    let mut given = None;
     let headers = incoming.get_headers().copy_all();
     request.headers_mut().reserve(headers.len());
     for (name, value) in headers {
@@ -60,6 +64,10 @@ fn head(incoming: &types::Request) -> Result<Incoming, Problem> {
                 // The last one is Spin's own, whatever the client has sent.
                 route = value.into();
             }
+            continue;
+        }
+        if name == inline_body::HEADER {
+            given = inline_body::is_agreed().then_some(value);
             continue;
         }
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unreadable("headers"))?;
@@ -73,14 +81,28 @@ fn head(incoming: &types::Request) -> Result<Incoming, Problem> {
     let bodiless = length == Some(0) || (length.is_none() && !chunked && (method.is_safe() || method == http::Method::DELETE));
     *request.method_mut() = method;
     let length = if bodiless { Some(0) } else { length };
-    Ok(Incoming { head: request, length: length.map_or(BodyLength::Unknown, BodyLength::Known), route })
+    Ok(Incoming { head: request, length: length.map_or(BodyLength::Unknown, BodyLength::Known), route, given })
 }
 
 /// The body without its content coding, within the limit of the route both as it was sent and as it is read.
-async fn whole_body(incoming: types::Request, headers: &HeaderMap, length: BodyLength, route: &[u8]) -> Result<Vec<u8>, Problem> {
+async fn whole_body(
+    incoming: types::Request,
+    headers: &HeaderMap,
+    length: BodyLength,
+    given: Option<Vec<u8>>,
+    route: &[u8],
+) -> Result<Vec<u8>, Problem> {
     let max = body_limit::of_route(std::str::from_utf8(route).unwrap_or_default()).await?;
-    let body = read_body(incoming, length, max).await?;
+    let body = match given {
+        Some(body) if body.len() > max => return Err(too_large(max)),
+        Some(body) => body,
+        None => read_body(incoming, length, max).await?,
+    };
     coding::decode(headers, body, max)
+}
+
+fn too_large(max: usize) -> Problem {
+    Problem::too_large(format!("a body has at most {max} bytes here"))
 }
 
 /// In one read when the length is known: each read is a crossing of the component's boundary.
@@ -89,12 +111,11 @@ async fn read_body(incoming: types::Request, length: BodyLength, max: usize) -> 
         BodyLength::Known(length) => Some(length),
         BodyLength::Unknown => None,
     };
-    let too_large = || Problem::too_large(format!("a body has at most {max} bytes here"));
     let (done, done_reader) = wit_future::new(|| Ok(()));
     let (mut stream, _trailers) = types::Request::consume_body(incoming, done_reader);
     if length.is_some_and(|length| length > max) {
         discard(stream).await;
-        return Err(too_large());
+        return Err(too_large(max));
     }
     let mut body = Vec::new();
     while length.is_none_or(|length| body.len() < length) {
@@ -108,7 +129,7 @@ async fn read_body(incoming: types::Request, length: BodyLength, max: usize) -> 
         if body.len() > max {
             drop(body);
             discard(stream).await;
-            return Err(too_large());
+            return Err(too_large(max));
         }
         match result {
             StreamResult::Complete(_) => {}
@@ -138,16 +159,25 @@ async fn discard(mut stream: StreamReader<u8>) {
 }
 
 fn write(response: Response) -> types::Response {
-    let (parts, body) = response.into_parts();
+    let (parts, mut body) = response.into_parts();
     let exact = body.size_hint().exact();
     let length = exact.filter(|_| {
         !parts.headers.contains_key(CONTENT_LENGTH) && parts.status != StatusCode::NO_CONTENT && parts.status != StatusCode::NOT_MODIFIED
     });
-    let headers = fields(&parts.headers, length);
+    let mut whole = None;
+    if exact.is_some_and(inline_body::may_hold) {
+        // It is there, as its length is known.
+        let bytes = axum::body::to_bytes(body, usize::MAX).now_or_never().and_then(Result::ok).unwrap_or_default();
+        body = Body::from(bytes.clone());
+        whole = Some(bytes).filter(|it| inline_body::can_hold(it));
+    }
+    let headers = fields(&parts.headers, length, whole.as_deref());
     let (trailers_writer, trailers) = wit_future::new(|| Ok(None));
-    let response = if exact == Some(0) {
+    let response = if whole.is_some() || exact == Some(0) {
+        let response = types::Response::new(headers, None, trailers).0;
+        // Afterwards: a host that has the body already lets go of the trailers, and this waits for nothing.
         drop(trailers_writer);
-        types::Response::new(headers, None, trailers).0
+        response
     } else {
         let (mut writer, contents) = wit_stream::new();
         let response = types::Response::new(headers, Some(contents), trailers).0;
@@ -189,7 +219,7 @@ fn write(response: Response) -> types::Response {
 }
 
 /// The headers of an answer as the host takes them.
-fn fields(headers: &HeaderMap, content_length: Option<u64>) -> Fields {
+fn fields(headers: &HeaderMap, content_length: Option<u64>, body: Option<&[u8]>) -> Fields {
     thread_local! {
         /// Those of the answer before: each has its room already.
         static LIST: RefCell<Vec<(String, Vec<u8>)>> = const { RefCell::new(Vec::new()) };
@@ -211,6 +241,9 @@ fn fields(headers: &HeaderMap, content_length: Option<u64>) -> Fields {
         headers.iter().for_each(|(name, value)| add(name.as_str(), value.as_bytes()));
         if let Some(length) = content_length {
             add(CONTENT_LENGTH.as_str(), length.to_string().as_bytes());
+        }
+        if let Some(body) = body {
+            add(inline_body::HEADER, body);
         }
         // Names and values are valid already, so this cannot refuse them.
         Fields::from_list(list.get(..count).unwrap_or_default()).unwrap_or_else(|_| Fields::new())
