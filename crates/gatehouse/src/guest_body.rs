@@ -31,6 +31,8 @@ pub enum GuestBody {
     Whole(Bytes),
     /// What it writes.
     Written(Written),
+    /// That of a response which it has from elsewhere.
+    PassedOn(WasiBody),
 }
 
 impl GuestBody {
@@ -39,6 +41,7 @@ impl GuestBody {
         match self {
             Self::Whole(bytes) => Full::new(bytes).map_err(|never| match never {}).boxed_unsync(),
             Self::Written(body) => body.boxed_unsync(),
+            Self::PassedOn(body) => body,
         }
     }
 }
@@ -154,7 +157,7 @@ impl Written {
     /// all of it has been taken. A guest that writes from now on has its first piece taken at once, and does not wait.
     ///
     /// # Errors
-    /// If the guest's stream is none of the store's.
+    /// If the guest has closed one of the two.
     pub fn new(
         mut store: StoreContextMut<'_, InstanceState>,
         headers: &HeaderMap,
@@ -165,7 +168,7 @@ impl Written {
         let shared = Arc::new(Mutex::new(Shared { is_written: contents.is_none(), ..Shared::default() }));
         end.pipe(store.as_context_mut(), EndConsumer(shared.clone()))?;
         let length = || headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        // An answer to HEAD has the length of another.
+        // Without contents it may be an answer to HEAD, which has the length of another.
         let left = contents.as_ref().and_then(|_| length());
         if let Some(contents) = contents {
             contents.pipe(store, ContentsConsumer(shared.clone()))?;

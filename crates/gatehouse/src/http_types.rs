@@ -57,7 +57,7 @@ impl HostResponseWithStore<InstanceState> for HttpTypes {
     fn new(
         mut store: Store<'_>,
         headers: Resource<Headers>,
-        contents: Option<StreamReader<u8>>,
+        mut contents: Option<StreamReader<u8>>,
         mut trailers: FutureReader<End>,
     ) -> wasmtime::Result<(Resource<Response>, Sent)> {
         let WasiHttpCtxView { table, hooks, .. } = store.get();
@@ -69,6 +69,9 @@ impl HostResponseWithStore<InstanceState> for HttpTypes {
             Some(bytes) => {
                 // Before the guest writes that there are none: it has nothing left to wait for.
                 trailers.close(store.as_context_mut())?;
+                if let Some(contents) = &mut contents {
+                    contents.close(store.as_context_mut())?;
+                }
                 sent.send(()).ok();
                 GuestBody::Whole(bytes)
             }

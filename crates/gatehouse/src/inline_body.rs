@@ -9,10 +9,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use wasmtime_wasi_http::{FieldMap, WasiHttpHooks};
 
-/// The environment variable by which a guest is told, and its value.
+/// The environment variable by which a guest is told, with a value that says nothing.
 pub const AGREEMENT: (&str, &str) = ("GATEHOUSE_INLINE_BODIES", "1");
 
-/// The header. It never leaves the process, and none that a client sends gets in.
+/// The header. None leaves the process, and none that a client sends gets in.
 const HEADER: HeaderName = HeaderName::from_static("gatehouse-body");
 
 /// The largest body of a request that is given in this way, in bytes. A header is looked at byte by byte.
@@ -30,6 +30,8 @@ pub fn give(headers: &mut HeaderMap, body: Option<&Bytes>) {
 
 /// Takes the body of a response from its headers, if the guest has put it there.
 pub fn take(headers: &mut FieldMap, hooks: &mut dyn WasiHttpHooks) -> Option<Bytes> {
+    // The headers of another message cannot be changed by the guest, and may have one.
+    headers.set_mutable(usize::MAX);
     let values = headers.remove_all(hooks, HEADER.as_str().to_owned()).ok()?;
     values.first().map(|it| Bytes::copy_from_slice(it.as_bytes()))
 }
@@ -47,6 +49,18 @@ mod tests {
         let value = values.next().map(|it| it.as_bytes().to_vec());
         assert!(values.next().is_none(), "what a client has sent gets in");
         value
+    }
+
+    #[test]
+    fn a_body_is_taken_from_the_headers_also_from_those_of_another_message() {
+        let hooks = wasmtime_wasi_http::default_hooks();
+        let mut sent = HeaderMap::new();
+        sent.append("vary", HeaderValue::from_static("origin"));
+        sent.append(HEADER, HeaderValue::from_static("{}"));
+        let mut headers = FieldMap::new_immutable(hooks, sent);
+        assert_eq!(take(&mut headers, hooks).as_deref(), Some(&b"{}"[..]));
+        assert_eq!(take(&mut headers, hooks), None);
+        assert_eq!(HeaderMap::from(headers).len(), 1);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use wasmtime_wasi_http::{
 
 pub use self::allowed_hosts::AllowedHosts;
 use self::allowed_hosts::SELF_AUTHORITY;
+use crate::inline_body;
 use crate::response_buffer::MAX_FRAME;
 use crate::traces::{self, SpanContext, Traces};
 
@@ -122,6 +123,7 @@ impl WasiHttpHooks for OutboundHttp {
         options: Option<RequestOptions>,
         _response_processed: IoDriver,
     ) -> Sending {
+        inline_body::give(request.headers_mut(), None);
         let Some(traces) = &self.traces else { return self.route(request, options) };
         let span = traces.outbound(self.span.as_ref(), &mut request);
         let sending = Box::into_pin(self.route(request, options));

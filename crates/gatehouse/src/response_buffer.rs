@@ -67,16 +67,25 @@ pub async fn buffer(mut body: WasiBody, poller: &Arc<SelfWaking>, answers: &Arc<
         room.shrink_to(length);
         Arc::new(room)
     });
-    let keep = |bytes: Bytes| match &room {
-        Some(room) => keeping(room, bytes),
-        None => bytes,
-    };
     let buffered = if is_whole {
-        Buffered::Full(keep(join(frames, length)))
+        Buffered::Full(within(room.as_ref(), join(frames, length)))
     } else {
-        Buffered::Partial(frames.into_iter().map(|frame| frame.map_data(keep)).collect(), body)
+        Buffered::Partial(frames.into_iter().map(|frame| frame.map_data(|bytes| within(room.as_ref(), bytes))).collect(), body)
     };
     (buffered, room)
+}
+
+/// A body that is there whole, with the room that it has among `answers`, unless it is small.
+pub async fn keep(bytes: Bytes, answers: &Arc<Answers>) -> (Buffered, Option<Arc<Room>>) {
+    let room = if bytes.len() > SMALL { Some(Arc::new(answers.room(bytes.len()).await)) } else { None };
+    (Buffered::Full(within(room.as_ref(), bytes)), room)
+}
+
+fn within(room: Option<&Arc<Room>>, bytes: Bytes) -> Bytes {
+    match room {
+        Some(room) => keeping(room, bytes),
+        None => bytes,
+    }
 }
 
 fn join(mut frames: VecDeque<Frame<Bytes>>, length: usize) -> Bytes {

@@ -14,7 +14,6 @@ use wasmtime_wasi_http::WasiBody;
 use crate::body::Response;
 use crate::body_limit;
 use crate::component::{Component, HandlerError, Inner};
-use crate::inline_body;
 use crate::outbound::SelfRequestHandler;
 use crate::problem::{REQUEST_ID, problem, request_id};
 use crate::traces::{self, Caller, MatchedRoute, Traces};
@@ -119,7 +118,6 @@ impl SelfRequestHandler for Router {
         let client = self.authority;
         async move {
             request.extensions_mut().insert(Inner);
-            inline_body::give(request.headers_mut(), None);
             let span = self.traces.as_ref().map(|it| it.request(&mut request, Caller::Trusted));
             let path = request.uri().path().to_owned();
             let response = self.serve(request, self.find(&path), client).await;

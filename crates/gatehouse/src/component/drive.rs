@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
-use http_body_util::BodyExt as _;
+use http::header::CONTENT_LENGTH;
+use http::{Method, StatusCode};
 use tokio::sync::mpsc;
 use wasmtime::Result;
 use wasmtime::component::Accessor;
@@ -20,9 +21,10 @@ use super::pool::{Call, Instance, Pool, StreamingInstance};
 use crate::answers::Answers;
 use crate::body::{Body, CountGuard};
 use crate::guest_body::GuestBody;
+use crate::inline_body;
 use crate::instance_state::InstanceState;
 use crate::memory::Turn;
-use crate::response_buffer::{Buffered, buffer};
+use crate::response_buffer::{Buffered, buffer, keep};
 use crate::self_waking::SelfWaking;
 
 /// Runs an instance until it has responded to `first`, and to the requests that came while it streamed, and has no task left. Then
@@ -141,6 +143,7 @@ async fn serve(
     answers: &Arc<Answers>,
     call: Call,
 ) -> Result<bool> {
+    let is_head = call.request.method() == Method::HEAD;
     let (request, io) = accessor.with(|mut access| {
         let http = access.data_mut().http();
         let (request, io) = Request::from_http(http.hooks, call.request);
@@ -158,26 +161,28 @@ async fn serve(
         let body = access.data_mut().take_body(response.rep());
         let response = access.data_mut().http().table.delete(response)?;
         let Some(body) = body else {
-            // It came from elsewhere.
-            return Ok(response.into_http_with_getter(&mut access, io, InstanceState::http)?.map(Err).into_parts());
+            let (mut parts, body) = response.into_http_with_getter(&mut access, io, InstanceState::http)?.into_parts();
+            inline_body::give(&mut parts.headers, None);
+            return Ok((parts, GuestBody::PassedOn(body)));
         };
         let (mut parts, ()) = http::Response::new(()).into_parts();
         parts.status = response.status;
         parts.headers = response.headers.into();
-        wasmtime::error::Ok((parts, Ok(body)))
+        wasmtime::error::Ok((parts, body))
     })?;
-    let body = match body {
-        Ok(GuestBody::Whole(bytes)) => {
-            call.response.send(Ok(http::Response::from_parts(parts, Body::Full(bytes)))).ok();
-            return Ok(false);
-        }
-        Ok(GuestBody::Written(body)) => body.boxed_unsync(),
-        Err(body) => body,
+    let (buffered, room) = match body {
+        GuestBody::Whole(bytes) => keep(bytes, answers).await,
+        body => buffer(body.boxed(), poller, answers).await,
     };
-    let (buffered, room) = buffer(body, poller, answers).await;
     if let Some(room) = room {
         // For who sends it.
         parts.extensions.insert(room);
+    }
+    if let Buffered::Full(bytes) = &buffered
+        && !(bytes.is_empty() && (is_head || parts.status == StatusCode::NOT_MODIFIED))
+    {
+        // hyper would believe it, whatever follows. Without, it says how long the body is.
+        parts.headers.remove(CONTENT_LENGTH);
     }
     let (body, streams) = match buffered {
         Buffered::Full(bytes) => (Body::Full(bytes), false),

@@ -6,7 +6,7 @@
 
 use std::sync::OnceLock;
 
-/// The header. The host lets none in or out.
+/// The header. The host lets no client's in, and none out.
 pub const HEADER: &str = "gatehouse-body";
 
 /// By which the host says so.
@@ -26,7 +26,7 @@ pub fn may_hold(length: u64) -> bool {
     length <= MAX && is_agreed()
 }
 
-/// Whether a header can hold these bytes (RFC 9110 §5.5): no controls.
+/// Whether a header can hold these bytes (RFC 9110 §5.5): no controls. Blanks at the ends are kept, as nothing here is parsed.
 pub fn can_hold(bytes: &[u8]) -> bool {
     // Without a way out in between, so that many are compared at once.
     !bytes.iter().fold(false, |found, byte| found | (*byte < 0x20) | (*byte == 0x7f))

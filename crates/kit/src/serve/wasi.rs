@@ -4,7 +4,6 @@ use std::cell::RefCell;
 
 use axum::body::HttpBody as _;
 use bytes::Bytes;
-use futures::FutureExt as _;
 use http_body_util::BodyExt as _;
 use spin_sdk::wasip3::http::types::{self, ErrorCode, Fields};
 use spin_sdk::wasip3::wit_bindgen::{StreamReader, StreamResult};
@@ -14,7 +13,7 @@ use super::{background, inline_body, *};
 use crate::body_limit::MAX_BODY;
 use crate::{body_limit, coding};
 
-/// Serves one request. Never an `Err`: that would be an empty 500.
+/// Serves one request. An `Err` is an empty 500, and never meant.
 pub async fn handle(request: types::Request, router: &Router) -> Result<types::Response, ErrorCode> {
     let response = match head(&request) {
         Ok(Incoming { head, length, route, given }) => {
@@ -26,7 +25,7 @@ pub async fn handle(request: types::Request, router: &Router) -> Result<types::R
         }
         Err(problem) => finish(problem.into_response(), &request_id(None, 0), Origin::default()),
     };
-    Ok(write(response))
+    write(response).await
 }
 
 /// How many bytes the body has.
@@ -158,20 +157,25 @@ async fn discard(mut stream: StreamReader<u8>) {
     }
 }
 
-fn write(response: Response) -> types::Response {
+/// The answer as the host takes it. An `Err` where there can be none: a body in memory that cannot be read, headers that the host refuses.
+async fn write(response: Response) -> Result<types::Response, ErrorCode> {
     let (parts, mut body) = response.into_parts();
     let exact = body.size_hint().exact();
-    let length = exact.filter(|_| {
-        !parts.headers.contains_key(CONTENT_LENGTH) && parts.status != StatusCode::NO_CONTENT && parts.status != StatusCode::NOT_MODIFIED
-    });
     let mut whole = None;
     if exact.is_some_and(inline_body::may_hold) {
-        // It is there, as its length is known.
-        let bytes = axum::body::to_bytes(body, usize::MAX).now_or_never().and_then(Result::ok).unwrap_or_default();
+        // In memory already, as its length is known.
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.map_err(|_| ErrorCode::InternalError(None))?;
         body = Body::from(bytes.clone());
         whole = Some(bytes).filter(|it| inline_body::can_hold(it));
     }
-    let headers = fields(&parts.headers, length, whole.as_deref());
+    let length = exact.filter(|_| {
+        // The host knows how long a body is that it has whole.
+        whole.is_none()
+            && !parts.headers.contains_key(CONTENT_LENGTH)
+            && parts.status != StatusCode::NO_CONTENT
+            && parts.status != StatusCode::NOT_MODIFIED
+    });
+    let headers = fields(&parts.headers, length, whole.as_deref())?;
     let (trailers_writer, trailers) = wit_future::new(|| Ok(None));
     let response = if whole.is_some() || exact == Some(0) {
         let response = types::Response::new(headers, None, trailers).0;
@@ -215,11 +219,11 @@ fn write(response: Response) -> types::Response {
     if parts.status != StatusCode::OK {
         let _ = response.set_status_code(parts.status.as_u16());
     }
-    response
+    Ok(response)
 }
 
 /// The headers of an answer as the host takes them.
-fn fields(headers: &HeaderMap, content_length: Option<u64>, body: Option<&[u8]>) -> Fields {
+fn fields(headers: &HeaderMap, content_length: Option<u64>, body: Option<&[u8]>) -> Result<Fields, ErrorCode> {
     thread_local! {
         /// Those of the answer before: each has its room already.
         static LIST: RefCell<Vec<(String, Vec<u8>)>> = const { RefCell::new(Vec::new()) };
@@ -238,14 +242,16 @@ fn fields(headers: &HeaderMap, content_length: Option<u64>, body: Option<&[u8]>)
             }
             count += 1;
         };
-        headers.iter().for_each(|(name, value)| add(name.as_str(), value.as_bytes()));
+        // A handler's own would be taken for the body.
+        let of_the_handler = headers.iter().filter(|(name, _)| *name != inline_body::HEADER);
+        of_the_handler.for_each(|(name, value)| add(name.as_str(), value.as_bytes()));
         if let Some(length) = content_length {
             add(CONTENT_LENGTH.as_str(), length.to_string().as_bytes());
         }
         if let Some(body) = body {
             add(inline_body::HEADER, body);
         }
-        // Names and values are valid already, so this cannot refuse them.
-        Fields::from_list(list.get(..count).unwrap_or_default()).unwrap_or_else(|_| Fields::new())
+        // Without the headers that protect it an answer is none.
+        Fields::from_list(list.get(..count).unwrap_or_default()).map_err(|_| ErrorCode::InternalError(None))
     })
 }
