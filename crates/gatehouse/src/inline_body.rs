@@ -1,7 +1,6 @@
 //! Small bodies that cross a component's boundary as a header.
 //!
-//! A body by itself crosses as a stream, with a future for what follows it: a dozen calls, and the guest is entered once more when the other
-//! side has taken it. So this host says in each guest's environment that it gives it a small body also as a header, and takes one so; the
+//! A body by itself crosses as a stream, with a future for what follows it: a dozen calls. So this host says in each guest's environment that it gives it a small body also as a header, and takes one so; the
 //! guest's side is `kit::serve::inline_body`. What is large, or what a header cannot hold (line breaks, what is compressed), crosses as a stream,
 //! as every body does on Spin.
 

@@ -1,7 +1,6 @@
 //! Small bodies that cross the component's boundary as a header, where the host has agreed to that.
 //!
-//! A body by itself crosses as a stream with a future behind it: a dozen calls, and the guest is entered once more when the other side has taken
-//! it. The embedded host says in the environment that it gives small bodies also as a header, and takes them so. Spin says nothing, and its
+//! A body by itself crosses as a stream with a future behind it: a dozen calls. The embedded host says in the environment that it gives small bodies also as a header, and takes them so. Spin says nothing, and its
 //! bodies are streams.
 
 use std::sync::OnceLock;
