@@ -120,16 +120,6 @@ function App() {
   useEffect(() => {
     if (who !== undefined) settle(who?.role);
   }, [who, route.value]);
-  useEffect(() => {
-    const follow = () => {
-      if (store.state.site !== (site ?? null)) store.set({ site: site ?? null });
-      // Without a network nobody says which clock it is; the gate knows its own.
-      if (store.state.sitesLoaded) zone.value = store.state.sites.find((one) => one.slug === site)?.time_zone;
-    };
-    follow();
-    return store.subscribe(["sites"], follow);
-  }, [site]);
-
   if (who === undefined) return html`<main class="login"><${Skeleton} /></main><${Sos} />`;
   const account = kind === "account" ? ACCOUNT_ROUTES.find((one) => one.key === page) : null;
   const wanted = ROUTES.find((one) => one.key === (RENAMED[page]?.[0] ?? page));
@@ -161,8 +151,18 @@ function afterSignIn() {
   if (route.value.kind === "account") go(back, { replace: true });
 }
 
+/** Has what is drawn be of the site that the address names, and on its clock, from the first time on that it is drawn. */
+function followSite() {
+  const site = route.value.site ?? null;
+  if (store.state.site !== site) store.set({ site });
+  // Without a network nobody says which clock it is; the gate knows its own.
+  if (store.state.sitesLoaded) zone.value = store.state.sites.find((one) => one.slug === site)?.time_zone;
+}
+
 applyTheme();
 startRouter();
+route.subscribe(followSite);
+store.subscribe(["sites"], followSite);
 startSearch();
 await startLanguage();
 render(html`<${App} />`, document.getElementById("app"));

@@ -4,7 +4,7 @@
 import { words } from "../lib/format.js";
 import { plural, t } from "../lib/i18n.js";
 import { ago, moment, time } from "../lib/time.js";
-import { Icon, announce, html, signal, useLayoutEffect, useRef, useState } from "../lib/ui.js";
+import { Icon, announce, html, signal, useEffect, useLayoutEffect, useRef, useState } from "../lib/ui.js";
 import { reload, store, take, useNow, useStore } from "../state/live.js";
 import { settle } from "../state/once.js";
 import { api, beforeLeaving, user } from "../state/session.js";
@@ -139,13 +139,19 @@ function Alert({ alert: stored, state, now, style }) {
 }
 
 /** The ids in the order in which they are shown: as they are, or as they were when somebody came to point at one. */
-function useFrozen(alerts) {
+function useFrozen(alerts, list) {
   const [held, setHeld] = useState(null);
   const within = useRef({ pointer: false, focus: false });
   const settle = () => {
     if (!within.current.pointer && !within.current.focus) setHeld(null);
   };
   const hold = () => setHeld((before) => before ?? alerts.map((alert) => alert.id));
+  useEffect(() => {
+    // The button that had the focus may be gone, which no event tells.
+    if (!within.current.focus || list.current?.contains(document.activeElement)) return;
+    within.current.focus = false;
+    settle();
+  });
   const byId = new Map(alerts.map((alert) => [alert.id, alert]));
   const kept = new Set(held ?? []);
   const fresh = held ? alerts.filter((alert) => !kept.has(alert.id)) : [];
@@ -170,9 +176,10 @@ function useFrozen(alerts) {
 export function AlertList({ alerts, limit, empty }) {
   const state = useStore("sites");
   const now = useNow();
+  const list = useRef(null);
   const frame = useRef(null);
   const [scroll, setScroll] = useState({ top: 0, height: 800 });
-  const { shown: all, fresh, release, isHeld, handlers } = useFrozen(alerts);
+  const { shown: all, fresh, release, isHeld, handlers } = useFrozen(alerts, list);
   const shown = limit ? all.slice(0, limit) : all;
   const isLong = shown.length > ALL_DRAWN && !printing.value;
   useLayoutEffect(() => {
@@ -185,7 +192,7 @@ export function AlertList({ alerts, limit, empty }) {
     release();
     frame.current?.scrollTo?.(0, 0);
   };
-  return html`<div class="alert-list" ...${handlers} data-held=${isHeld ? "" : undefined}>
+  return html`<div class="alert-list" ref=${list} ...${handlers} data-held=${isHeld ? "" : undefined}>
     ${fresh > 0 && html`<button type="button" class="new-pill" onClick=${newest}>${plural(fresh, "{n} new", "{n} new")}</button>`}
     ${shown.length === 0 && html`<${Empty}>${empty ?? t("Nothing needs attention.")}</${Empty}>`}
     <div class=${isLong ? "alerts-scroll" : undefined} ref=${frame} onScroll=${isLong ? follow : undefined} tabindex=${isLong ? "0" : undefined} role=${isLong ? "region" : undefined} aria-label=${isLong ? t("Alerts") : undefined}>

@@ -5,6 +5,7 @@ mod checks;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use fantoccini::error::CmdError;
 use fantoccini::{ClientBuilder, Locator};
 use serde_json::{Value, json};
 
@@ -23,6 +24,10 @@ const FLAGS: [&str; 10] = [
     "--disable-sync",
     "--hide-scrollbars",
 ];
+
+/// Frames that come late, as on a machine that is short of processors: what waits for one comes after what does not.
+const LATE_FRAMES: &str = "window.requestAnimationFrame = (draw) => setTimeout(() => draw(performance.now()), 150);
+    window.cancelAnimationFrame = clearTimeout;";
 
 /// One browser is enough for the machine: tests take turns.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -92,9 +97,18 @@ impl Browser {
             .expect("Chromium starts");
         let session = client.session_id().await.expect("a session").expect("a session's id");
         let browser = Self { client, session, http, driver, _turn: turn };
-        browser.resize(width, height).await;
-        browser.set_clock().await;
+        browser.set_up_tab(width, height).await;
         browser
+    }
+
+    async fn set_up_tab(&self, width: u32, height: u32) {
+        self.resize(width, height).await;
+        self.set_clock().await;
+        if let Ok(rate) = std::env::var("GATEHOUSE_TEST_BROWSER_SLOWDOWN") {
+            let rate: f64 = rate.parse().expect("a number");
+            self.devtools("Emulation.setCPUThrottlingRate", json!({ "rate": rate })).await;
+            self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": LATE_FRAMES })).await;
+        }
     }
 
     /// Ends the browser, in order.
@@ -125,8 +139,7 @@ impl Browser {
     pub async fn new_tab(&self, width: u32, height: u32) {
         let tab = self.client.new_window(true).await.expect("a tab opens");
         self.client.switch_to_window(tab.handle).await.expect("the tab is there");
-        self.resize(width, height).await;
-        self.set_clock().await;
+        self.set_up_tab(width, height).await;
     }
 
     /// The tab's pages see the time of an application that starts now, rather than the machine's.
@@ -217,7 +230,7 @@ impl Browser {
             seen.replace(text.clone());
             wanted(&text).then_some(text)
         };
-        match tokio::time::timeout(Duration::from_secs(20), async {
+        match tokio::time::timeout(crate::PATIENCE, async {
             loop {
                 if let Some(text) = read().await {
                     return text;
@@ -238,21 +251,36 @@ impl Browser {
         }
     }
 
+    /// Does this with what matches the CSS selector, once it is shown; anew if the page has replaced it meanwhile, as it may at any moment.
+    async fn act(&self, selector: &str, act: impl AsyncFn(&fantoccini::elements::Element) -> Result<(), CmdError>) {
+        let deadline = tokio::time::Instant::now() + crate::PATIENCE;
+        loop {
+            let element = self.wait_visible(selector).await;
+            match act(&element).await {
+                Err(error) if error.is_stale_element_reference() && tokio::time::Instant::now() < deadline => {}
+                outcome => return outcome.unwrap_or_else(|error| panic!("{selector} cannot be used: {error}")),
+            }
+        }
+    }
+
     /// Clicks what matches this CSS selector, once it is shown.
     pub async fn click(&self, selector: &str) {
-        let element = self.wait_visible(selector).await;
-        // To the middle: at the edge, what is fixed there may lie over it.
-        let reference = serde_json::to_value(&element).expect("an element has a reference");
-        let scroll = "arguments[0].scrollIntoView({ block: 'center' })";
-        self.client.execute(scroll, vec![reference]).await.expect("the script runs");
-        element.click().await.expect("it can be clicked");
+        self.act(selector, async |element| {
+            // To the middle: at the edge, what is fixed there may lie over it.
+            let reference = serde_json::to_value(element).expect("an element has a reference");
+            self.client.execute("arguments[0].scrollIntoView({ block: 'center' })", vec![reference]).await?;
+            element.click().await
+        })
+        .await;
     }
 
     /// Types into the field that matches this CSS selector, over what was there.
     pub async fn fill(&self, selector: &str, text: &str) {
-        let field = self.wait_visible(selector).await;
-        field.clear().await.expect("it can be cleared");
-        field.send_keys(text).await.expect("it can be typed into");
+        self.act(selector, async |field| {
+            field.clear().await?;
+            field.send_keys(text).await
+        })
+        .await;
     }
 
     /// Presses keys where the focus is.

@@ -81,7 +81,7 @@ fn http_client() -> reqwest::Client {
 pub const AT_ONCE: Duration = Duration::from_secs(8);
 
 /// The least that [`eventually`] waits: a shorter wait would judge the machine's load.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits until `probe` gives something, at most `within` or [`PATIENCE`], whichever is longer; panics with `what` otherwise.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, within: Duration, mut probe: impl FnMut() -> F) -> T {

@@ -85,6 +85,8 @@ async fn what_was_done_can_be_undone_as_long_as_it_says_so() {
     browser.execute("document.querySelectorAll('.toast [aria-label=\"Dismiss\"]').forEach((one) => one.click())").await;
     browser.click(&button("Resolve")).await;
     wait_status(&world, &format!("/api/alerts/{id}"), "resolved").await;
+    // The list stays as it is under a pointer.
+    browser.point_at(".brand").await;
     browser.wait_hidden(&format!("#alerts #alert-{id}")).await;
     shows_nothing(&browser, ".toast[data-severity='warning']").await;
     browser.close().await;
