@@ -151,7 +151,7 @@ function afterSignIn() {
   if (route.value.kind === "account") go(back, { replace: true });
 }
 
-/** Has what is drawn be of the site that the address names, and on its clock, from the first time on that it is drawn. */
+/** Keeps the site and the time zone those of the address. No effect of a component does, as it would run after a page was drawn. */
 function followSite() {
   const site = route.value.site ?? null;
   if (store.state.site !== site) store.set({ site });

@@ -40,7 +40,7 @@ export function backoff(failures) {
   return Math.min(SLOWEST_MS, 500 * 2 ** failures) * (0.6 + Math.random() / 2.5);
 }
 
-const NOTHING = { status: "loading", data: null, at: null, error: null, busy: false };
+const LOADING = { status: "loading", data: null, at: null, error: null, busy: false };
 
 let events = null;
 /** When the feed was lost, and until when it was known to be complete: `{ lostAt, at }`; null while it is there, or is nobody's. */
@@ -58,7 +58,7 @@ export function setEvents(hub, lost) {
  * so is what the feed keeps up to date (`fed`, or by `on`) while the feed is away, unless it was asked for since.
  */
 export function useResource(load, deps = [], { every = 0, on = [], fed = on.length > 0 } = {}) {
-  const [{ of, ...state }, setState] = useState({ ...NOTHING, of: deps });
+  const [{ asked, ...state }, setState] = useState({ ...LOADING, asked: deps });
   const run = useRef(() => {});
   const latest = useRef(load);
   latest.current = load;
@@ -89,7 +89,7 @@ export function useResource(load, deps = [], { every = 0, on = [], fed = on.leng
         const data = await latest.current();
         if (left || mine !== turn) return;
         failures = 0;
-        setState({ status: "fresh", data, at: Date.now(), error: null, busy: false, of: deps });
+        setState({ status: "fresh", data, at: Date.now(), error: null, busy: false, asked: deps });
         if (every) later(every);
       } catch (error) {
         if (left || mine !== turn) return;
@@ -110,7 +110,7 @@ export function useResource(load, deps = [], { every = 0, on = [], fed = on.leng
     }
     // Somebody who asks again does not wait behind a line that leads nowhere.
     run.current = () => ask(true);
-    setState((before) => (before.of === deps ? before : { ...NOTHING, of: deps }));
+    setState((before) => (before.asked === deps ? before : { ...LOADING, asked: deps }));
     // Many events in a moment are one reason to ask.
     const end = events?.on([...on, "open"], () => later(LATER_MS));
     ask();
@@ -122,13 +122,13 @@ export function useResource(load, deps = [], { every = 0, on = [], fed = on.leng
   }, deps);
 
   // Effects run after the page is drawn: until then the answer is to the question before, and is not shown for this one.
-  if (of.some((one, index) => !Object.is(one, deps[index]))) return { ...NOTHING, reload: () => run.current(), set: () => {} };
+  if (asked.some((one, index) => !Object.is(one, deps[index]))) return { ...LOADING, reload: () => run.current(), set: () => {} };
   const lost = fed && state.status === "fresh" && gap.value?.lostAt > state.at ? gap.value : null;
   return {
     ...state,
     ...(lost && { status: "stale", at: Math.max(state.at, lost.at ?? 0) }),
     reload: () => run.current(),
     /** What an answer has just told. */
-    set: (data) => setState((before) => ({ ...before, data: typeof data === "function" ? data(before.data) : data })),
+    set: (data) => setState((before) => (before.asked === asked ? { ...before, data: typeof data === "function" ? data(before.data) : data } : before)),
   };
 }

@@ -159,8 +159,6 @@ function useFrozen(alerts, list) {
   return {
     shown, fresh: fresh.length, isHeld: held !== null,
     release() {
-      // The pill that was pressed is gone with its focus.
-      within.current.focus = false;
       setHeld(null);
     },
     handlers: {

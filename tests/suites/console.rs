@@ -196,6 +196,7 @@ async fn devices_show_their_health_as_it_ages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "counts what is there: needs an application of its own")]
 async fn an_alert_arrives_and_is_acknowledged_and_resolved() {
     let fixture = Fixture::create(App::start().await).await;
     let browser = Browser::start(1280, 800).await;

@@ -67,6 +67,7 @@ impl Fixture {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "counts what is there: needs an application of its own")]
 async fn a_visitor_calls_and_an_operator_answers_and_both_see_it_go() {
     let fixture = Fixture::create().await;
     let browser = Browser::start(1280, 900).await;
@@ -143,6 +144,7 @@ async fn a_visitor_calls_and_an_operator_answers_and_both_see_it_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "counts what is there: needs an application of its own")]
 async fn a_visitor_takes_a_report_back_and_an_operator_closes_a_false_alarm() {
     let fixture = Fixture::create().await;
     let browser = Browser::start(1280, 900).await;
@@ -181,6 +183,7 @@ async fn a_visitor_takes_a_report_back_and_an_operator_closes_a_false_alarm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "counts what is there: needs an application of its own")]
 async fn on_every_page_operators_see_that_somebody_waits() {
     let fixture = Fixture::create().await;
     let browser = Browser::start(1280, 900).await;
@@ -231,6 +234,7 @@ async fn on_every_page_operators_see_that_somebody_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "counts what is there: needs an application of its own")]
 async fn a_report_is_sent_once_and_says_what_is_not_known() {
     let fixture = Fixture::create().await;
     let browser = Browser::start(900, 900).await;

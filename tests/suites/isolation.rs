@@ -87,6 +87,44 @@ async fn a_trap_leaves_one_short_line_in_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_component_without_the_kit_reads_requests_and_responds_through_resources() {
+    let faulty = Faulty::start(&[]).await;
+    let body = r#"{"a":1}"#;
+    let asked =
+        faulty.http.post(format!("{}/plain/", faulty.app.base_url())).header("gatehouse-body", "mine").header("gatehouse-message", "mine");
+    let answer = asked.body(body).send().await.unwrap();
+    assert!(answer.headers().get("gatehouse-body").is_none(), "it has passed its own on");
+    let answer: Value = answer.json().await.unwrap();
+    assert_eq!(answer["body"], body);
+    let names: Vec<_> = answer["names"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert!(["host", "content-length", "spin-client-addr", "gatehouse-body"].iter().all(|name| names.contains(name)), "{names:?}");
+    // Who asks for it has the host's, whatever a client has sent under its name.
+    let messages = answer["message"].as_array().unwrap();
+    let [Value::String(message)] = &messages[..] else { panic!("{messages:?}") };
+    let (head, given) = message.split_once("\r\n\r\n").unwrap();
+    assert_eq!((given, head.contains("content-length: 7"), head.contains("gatehouse-body")), (body, true, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_is_no_response_unless_it_is_one_in_one_piece() {
+    let faulty = Faulty::start(&[]).await;
+    let asked = async |error: &str| {
+        let address = reqwest::Url::parse_with_params(&format!("{}/plain/?", faulty.app.base_url()), [("error", error)]).unwrap();
+        let answer = faulty.http.get(address).send().await.unwrap();
+        (answer.status().as_u16(), answer.headers().get("x-a").is_some(), answer.text().await.unwrap())
+    };
+    let whole = "gatehouse-message 202\r\nx-a: b\r\ncontent-length: 9\r\n\r\nwhole";
+    assert_eq!(asked(whole).await.0, 500, "an instance that has not asked for a message in one piece knows of none");
+    faulty.json("/plain/").await;
+    assert_eq!(asked(whole).await, (202, true, "whole".to_owned()));
+    for error in ["", "a secret", "gatehouse-message 200", "gatehouse-message 200\r\nx-a: b\r\ntransfer-encoding: chunked\r\n\r\na secret"]
+    {
+        let (status, has_header, text) = asked(error).await;
+        assert_eq!((status, has_header, text.contains("secret")), (500, false, false), "{error}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_loop_is_ended_and_others_go_on_meanwhile() {
     let faulty = Faulty::start(&[]).await;
     let spinning = faulty.status("/wild/spin");

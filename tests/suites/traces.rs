@@ -234,6 +234,7 @@ async fn strangers_decide_neither_what_is_kept_nor_what_others_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(remote, ignore = "needs the embedded host")]
 async fn a_collector_with_its_own_token_that_cannot_answer_now_is_asked_again() {
     let Some((app, collector)) = start(&[], |origin| Options {
         otlp_headers: Some("authorization=Bearer%20a-token".to_owned()),

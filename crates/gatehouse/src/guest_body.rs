@@ -11,40 +11,18 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body::{Frame, SizeHint};
-use http_body_util::{BodyExt as _, Full};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use wasmtime::component::{FutureConsumer, FutureReader, Resource, Source, StreamConsumer, StreamReader, StreamResult};
 use wasmtime::{AsContextMut as _, StoreContextMut};
 use wasmtime_wasi_http::p3::bindings::http::types::{ErrorCode, Trailers};
-use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView as _};
+use wasmtime_wasi_http::{Error, WasiHttpView as _};
 
 use crate::instance_state::InstanceState;
 use crate::response_buffer::MAX_FRAME;
 
 /// What follows a body.
 pub type End = Result<Option<Resource<Trailers>>, ErrorCode>;
-
-/// The body of a response as a guest gives it.
-pub enum GuestBody {
-    /// All of it, from [among the headers](crate::inline_body).
-    Whole(Bytes),
-    /// What it writes.
-    Written(Written),
-    /// That of a response which it has from elsewhere.
-    PassedOn(WasiBody),
-}
-
-impl GuestBody {
-    /// As a body like any other.
-    pub fn boxed(self) -> WasiBody {
-        match self {
-            Self::Whole(bytes) => Full::new(bytes).map_err(|never| match never {}).boxed_unsync(),
-            Self::Written(body) => body.boxed_unsync(),
-            Self::PassedOn(body) => body,
-        }
-    }
-}
 
 #[derive(Default)]
 struct Shared {

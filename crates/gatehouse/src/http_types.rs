@@ -11,8 +11,7 @@ use wasmtime_wasi_http::p3::bindings::http::types::{
 };
 use wasmtime_wasi_http::{Error, WasiHttp, WasiHttpCtxView, WasiHttpView as _};
 
-use crate::guest_body::{End, GuestBody, Written};
-use crate::inline_body;
+use crate::guest_body::{End, Written};
 use crate::instance_state::InstanceState;
 
 /// Implements `wasi:http/types`.
@@ -57,26 +56,13 @@ impl HostResponseWithStore<InstanceState> for HttpTypes {
     fn new(
         mut store: Store<'_>,
         headers: Resource<Headers>,
-        mut contents: Option<StreamReader<u8>>,
-        mut trailers: FutureReader<End>,
+        contents: Option<StreamReader<u8>>,
+        trailers: FutureReader<End>,
     ) -> wasmtime::Result<(Resource<Response>, Sent)> {
-        let WasiHttpCtxView { table, hooks, .. } = store.get();
-        let mut headers = table.delete(headers)?;
-        let whole = inline_body::take(&mut headers, hooks);
+        let mut headers = store.get().table.delete(headers)?;
         headers.set_immutable();
         let (sent, is_sent) = oneshot::channel();
-        let body = match whole {
-            Some(bytes) => {
-                // Before the guest writes that there are none: it has nothing left to wait for.
-                trailers.close(store.as_context_mut())?;
-                if let Some(contents) = &mut contents {
-                    contents.close(store.as_context_mut())?;
-                }
-                sent.send(()).ok();
-                GuestBody::Whole(bytes)
-            }
-            None => GuestBody::Written(Written::new(store.as_context_mut(), &headers, contents, trailers, sent)?),
-        };
+        let body = Written::new(store.as_context_mut(), &headers, contents, trailers, sent)?;
         let is_sent = async move { wasmtime::error::Ok(is_sent.await.map_err(|_| ErrorCode::ConnectionTerminated)) };
         let is_sent = FutureReader::new(&mut store, is_sent)?;
         let WasiHttpCtxView { table, hooks, .. } = store.get();
@@ -99,7 +85,7 @@ impl HostResponseWithStore<InstanceState> for HttpTypes {
             Some(body) => {
                 let WasiHttpCtxView { table, hooks, .. } = store.get();
                 table.delete(response)?;
-                let (response, _) = Response::from_http(hooks, http::Response::new(body.boxed()));
+                let (response, _) = Response::from_http(hooks, http::Response::new(body));
                 table.push(response)?
             }
         };

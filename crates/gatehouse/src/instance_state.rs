@@ -9,8 +9,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::clock::Clock;
-use crate::guest_body::GuestBody;
-use crate::inline_body;
+use crate::guest_body::Written;
 use crate::key_value::{KeyValueAccess, KeyValueView};
 use crate::memory::{InstanceMemory, Memory, Turn};
 use crate::mqtt::{MqttAccess, MqttView};
@@ -19,6 +18,7 @@ use crate::sqlite::{SqliteAccess, SqliteView};
 use crate::stdio::Stdio;
 use crate::traces::SpanContext;
 use crate::variables::host::VariablesView;
+use crate::whole_message;
 
 /// A component's configuration and what the manifest grants it. All its instances share it.
 pub struct ComponentContext {
@@ -50,14 +50,16 @@ pub struct InstanceState {
     outbound: OutboundHttp,
     memory: InstanceMemory,
     /// The bodies of the responses that the guest has made and not returned yet, by the response.
-    bodies: Vec<(u32, GuestBody)>,
+    bodies: Vec<(u32, Written)>,
+    /// Whether the guest knows of [`crate::whole_message`].
+    pub asks_for_whole_messages: bool,
 }
 
 impl InstanceState {
     /// Creates the store of a new instance, which yields to the scheduler at every tick of the engine's epoch.
     pub fn new_store(engine: &Engine, component: Arc<ComponentContext>, memory: &Arc<Memory>, turn: Turn) -> Store<Self> {
         let mut wasi = WasiCtxBuilder::new();
-        let (name, value) = inline_body::AGREEMENT;
+        let (name, value) = whole_message::AGREEMENT;
         wasi.env(name, value)
             .stdout(component.stdio.clone())
             .stderr(component.stdio.clone())
@@ -72,6 +74,7 @@ impl InstanceState {
             outbound: component.outbound.clone(),
             memory: InstanceMemory::new(memory, turn),
             bodies: Vec::new(),
+            asks_for_whole_messages: false,
             component,
         };
         let mut store = Store::new(engine, state);
@@ -92,12 +95,12 @@ impl InstanceState {
     }
 
     /// Keeps the body of a response.
-    pub fn keep_body(&mut self, response: u32, body: GuestBody) {
+    pub fn keep_body(&mut self, response: u32, body: Written) {
         self.bodies.push((response, body));
     }
 
     /// The body that was kept for a response.
-    pub fn take_body(&mut self, response: u32) -> Option<GuestBody> {
+    pub fn take_body(&mut self, response: u32) -> Option<Written> {
         let at = self.bodies.iter().position(|(of, _)| *of == response)?;
         Some(self.bodies.swap_remove(at).1)
     }

@@ -24,7 +24,6 @@ mod file;
 pub mod gateway;
 mod guest_body;
 mod http_types;
-mod inline_body;
 mod instance_state;
 mod key_value;
 mod linker;
@@ -51,6 +50,7 @@ mod traces;
 pub mod up;
 mod variables;
 mod welcome;
+mod whole_message;
 
 pub use app::App;
 pub use builder::Builder;

@@ -13,6 +13,7 @@ use crate::mqtt::MqttHost;
 use crate::outbound::HttpClient;
 use crate::sqlite::SqliteHost;
 use crate::variables::host::VariablesHost;
+use crate::whole_message;
 
 /// Links every interface into every component: what the manifest does not grant is refused when it is called.
 pub fn linker(engine: &Engine) -> Result<Linker<InstanceState>> {
@@ -27,6 +28,7 @@ pub fn linker(engine: &Engine) -> Result<Linker<InstanceState>> {
     variables::variables::add_to_linker::<_, VariablesHost>(&mut linker, InstanceState::variables)?;
     cron_types::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     spin_mqtt_types::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    whole_message::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 

@@ -18,9 +18,9 @@ use wasmtime_wasi_http::{
 
 pub use self::allowed_hosts::AllowedHosts;
 use self::allowed_hosts::SELF_AUTHORITY;
-use crate::inline_body;
 use crate::response_buffer::MAX_FRAME;
 use crate::traces::{self, SpanContext, Traces};
+use crate::whole_message;
 
 /// Serves the requests that components send to the application itself: to `http://self`, or to a URL without an authority.
 pub trait SelfRequestHandler: Send + Sync {
@@ -48,6 +48,14 @@ impl SelfRequests {
     }
 }
 
+/// Whether guests may not have a header of this name. Spin forbids them the hop-by-hop headers; unlike Wasmtime's default list it lets them set
+/// `host`.
+pub fn is_forbidden_header(name: &http::HeaderName) -> bool {
+    // The default is a const: named below, it would be built at each call.
+    static FORBIDDEN: [http::HeaderName; 9] = wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS;
+    *name != http::header::HOST && FORBIDDEN.contains(name)
+}
+
 /// The outbound HTTP policy of a component.
 #[derive(Clone)]
 pub struct OutboundHttp {
@@ -62,10 +70,7 @@ pub struct OutboundHttp {
 impl OutboundHttp {
     /// The policy of a component that may send requests to `allowed_hosts`.
     pub fn new(allowed_hosts: Arc<AllowedHosts>, self_requests: SelfRequests, traces: Option<Arc<Traces>>) -> Self {
-        // Spin forbids guests the hop-by-hop headers. Unlike Wasmtime's default list it lets them set `host`.
-        let forbidden_headers: ForbiddenHeaderFilter =
-            Arc::new(|name| *name != http::header::HOST && wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS.contains(name));
-        Self { allowed_hosts, self_requests, forbidden_headers, traces, span: None }
+        Self { allowed_hosts, self_requests, forbidden_headers: Arc::new(is_forbidden_header), traces, span: None }
     }
 
     /// What makes spans, where traces are wanted.
@@ -106,7 +111,7 @@ impl WasiHttpHooks for OutboundHttp {
     }
 
     fn is_forbidden_header(&mut self, name: &http::HeaderName) -> bool {
-        (self.forbidden_headers)(name)
+        is_forbidden_header(name)
     }
 
     fn p3_outgoing_body_chunk_size(&mut self) -> usize {
@@ -123,7 +128,7 @@ impl WasiHttpHooks for OutboundHttp {
         options: Option<RequestOptions>,
         _response_processed: IoDriver,
     ) -> Sending {
-        inline_body::give(request.headers_mut(), None);
+        whole_message::strip(request.headers_mut());
         let Some(traces) = &self.traces else { return self.route(request, options) };
         let span = traces.outbound(self.span.as_ref(), &mut request);
         let sending = Box::into_pin(self.route(request, options));

@@ -20,9 +20,6 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 #[cfg(any(target_family = "wasm", test))]
 mod background;
-#[cfg(any(target_family = "wasm", test))]
-#[cfg_attr(not(target_family = "wasm"), allow(dead_code, reason = "there is no host natively"))]
-mod inline_body;
 /// The WASI side.
 #[cfg(target_family = "wasm")]
 pub mod wasi;

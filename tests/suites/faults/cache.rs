@@ -38,7 +38,7 @@ async fn damaged_machine_code_is_compiled_anew_and_never_run() {
     let (state, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     serve(state.path(), cache.path()).await;
     let compiled = files(cache.path(), ".cwasm");
-    assert_eq!(compiled.len(), 3, "of `wild`, `tame` and `narrow`");
+    assert_eq!(compiled.len(), 4, "of `wild`, `tame`, `narrow` and `plain`");
     assert!(is_whole(cache.path()));
     let modified = |path: &Path| std::fs::metadata(path).unwrap().modified().unwrap();
     let first = modified(&compiled[0]);

@@ -8,24 +8,24 @@ use std::task::{Context, Poll};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use http::header::CONTENT_LENGTH;
 use http::{Method, StatusCode};
+use http_body_util::BodyExt as _;
 use tokio::sync::mpsc;
 use wasmtime::Result;
-use wasmtime::component::Accessor;
-use wasmtime_wasi_http::WasiHttpView as _;
-use wasmtime_wasi_http::p3::Request;
+use wasmtime::component::{Accessor, Resource};
 use wasmtime_wasi_http::p3::bindings::Service;
+use wasmtime_wasi_http::p3::{self, Request};
+use wasmtime_wasi_http::{WasiBody, WasiHttpView as _};
 
 use super::Inner;
 use super::error::{HandlerError, one_line};
 use super::pool::{Call, Instance, Pool, StreamingInstance};
 use crate::answers::Answers;
 use crate::body::{Body, CountGuard};
-use crate::guest_body::GuestBody;
-use crate::inline_body;
 use crate::instance_state::InstanceState;
 use crate::memory::Turn;
 use crate::response_buffer::{Buffered, buffer, keep};
 use crate::self_waking::SelfWaking;
+use crate::whole_message;
 
 /// Runs an instance until it has responded to `first`, and to the requests that came while it streamed, and has no task left. Then
 /// returns it to the pool.
@@ -150,30 +150,27 @@ async fn serve(
         let io: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(io);
         wasmtime::error::Ok((http.table.push(request)?, io))
     })?;
-    let response = match service.wasi_http_handler().call_handle(accessor, request).await? {
-        Ok(response) => response,
-        Err(code) => {
+    let (mut parts, (buffered, room)) = match service.wasi_http_handler().call_handle(accessor, request).await? {
+        Ok(response) => {
+            let (parts, body) = parts(accessor, response, io)?;
+            (parts, buffer(body, poller, answers).await)
+        }
+        Err(code) if !accessor.with(|mut access| access.data_mut().asks_for_whole_messages) => {
             call.response.send(Err(HandlerError::Guest(code))).ok();
             return Ok(false);
         }
+        Err(code) => match whole_message::take(code) {
+            Ok(response) => {
+                let (parts, body) = response.into_parts();
+                (parts, keep(body, answers).await)
+            }
+            Err(code) => {
+                call.response.send(Err(HandlerError::Guest(code))).ok();
+                return Ok(false);
+            }
+        },
     };
-    let (mut parts, body) = accessor.with(|mut access| {
-        let body = access.data_mut().take_body(response.rep());
-        let response = access.data_mut().http().table.delete(response)?;
-        let Some(body) = body else {
-            let (mut parts, body) = response.into_http_with_getter(&mut access, io, InstanceState::http)?.into_parts();
-            inline_body::give(&mut parts.headers, None);
-            return Ok((parts, GuestBody::PassedOn(body)));
-        };
-        let (mut parts, ()) = http::Response::new(()).into_parts();
-        parts.status = response.status;
-        parts.headers = response.headers.into();
-        wasmtime::error::Ok((parts, body))
-    })?;
-    let (buffered, room) = match body {
-        GuestBody::Whole(bytes) => keep(bytes, answers).await,
-        body => buffer(body.boxed(), poller, answers).await,
-    };
+    whole_message::strip(&mut parts.headers);
     if let Some(room) = room {
         // For who sends it.
         parts.extensions.insert(room);
@@ -190,4 +187,24 @@ async fn serve(
     };
     call.response.send(Ok(http::Response::from_parts(parts, body))).ok();
     Ok(streams)
+}
+
+/// The head and the body of a response that a guest has made. `io` is what becomes of its request.
+fn parts(
+    accessor: &Accessor<InstanceState>,
+    response: Resource<p3::Response>,
+    io: impl Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send + 'static,
+) -> Result<(http::response::Parts, WasiBody)> {
+    accessor.with(|mut access| {
+        let body = access.data_mut().take_body(response.rep());
+        let response = access.data_mut().http().table.delete(response)?;
+        let Some(body) = body else {
+            // Of a response that it has from elsewhere.
+            return Ok(response.into_http_with_getter(&mut access, io, InstanceState::http)?.into_parts());
+        };
+        let (mut parts, ()) = http::Response::new(()).into_parts();
+        parts.status = response.status;
+        parts.headers = response.headers.into();
+        wasmtime::error::Ok((parts, body.boxed_unsync()))
+    })
 }

@@ -16,7 +16,7 @@ use crate::body::{Body, Response};
 use crate::problem::{REQUEST_ID, problem, request_id};
 use crate::request_body::{BodyError, MAX_BODY, discard};
 use crate::traces::{self, Caller};
-use crate::{gateway, inline_body};
+use crate::{gateway, whole_message};
 
 /// How long it may take to send the body after the headers.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -138,7 +138,7 @@ async fn respond(shared: &Shared, request: hyper::Request<Incoming>, client: Soc
         }
     };
     connection.set(Activity::Serving);
-    inline_body::give(&mut parts.headers, Some(&bytes));
+    whole_message::give(&mut parts.headers, &bytes);
     let body = Full::new(bytes).map_err(|never| match never {}).boxed_unsync();
     shared.router.serve(http::Request::from_parts(parts, body), matched, client).await
 }

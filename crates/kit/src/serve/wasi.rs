@@ -1,19 +1,21 @@
 //! The WASI side of the edge.
 
 use std::cell::RefCell;
+use std::sync::OnceLock;
 
 use axum::body::HttpBody as _;
 use bytes::Bytes;
+use gatehouse_whole_message as whole_message;
 use http_body_util::BodyExt as _;
 use spin_sdk::wasip3::http::types::{self, ErrorCode, Fields};
 use spin_sdk::wasip3::wit_bindgen::{StreamReader, StreamResult};
 use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
 
-use super::{background, inline_body, *};
+use super::{background, *};
 use crate::body_limit::MAX_BODY;
 use crate::{body_limit, coding};
 
-/// Serves one request. An `Err` is an empty 500, and never meant.
+/// Serves one request. An `Err` is a whole response where the host takes those ([`write`]), else a failure, which the host answers with 500.
 pub async fn handle(request: types::Request, router: &Router) -> Result<types::Response, ErrorCode> {
     let response = match head(&request) {
         Ok(Incoming { head, length, route, given }) => {
@@ -40,8 +42,17 @@ struct Incoming {
     length: BodyLength,
     /// The route of the manifest that took it.
     route: Bytes,
-    /// The body, if the host has given it among the headers.
-    given: Option<Vec<u8>>,
+    /// The body, if the host has given it with the headers.
+    given: Option<Bytes>,
+}
+
+/// Room for so many is made at once.
+const USUAL_HEADERS: usize = 16;
+
+/// Whether the host takes and gives messages in one piece.
+fn is_whole_agreed() -> bool {
+    static AGREED: OnceLock<bool> = OnceLock::new();
+    *AGREED.get_or_init(|| std::env::var_os(whole_message::AGREEMENT).is_some())
 }
 
 fn head(incoming: &types::Request) -> Result<Incoming, Problem> {
@@ -53,33 +64,36 @@ fn head(incoming: &types::Request) -> Result<Incoming, Problem> {
     let mut length = None;
     let mut chunked = false;
     let mut route = Bytes::new();
-    let mut given = None;
-    let headers = incoming.get_headers().copy_all();
-    request.headers_mut().reserve(headers.len());
-    for (name, value) in headers {
+    request.headers_mut().reserve(USUAL_HEADERS);
+    let mut add_header = |name: &str, value: Bytes| {
         // Spin tells each request of its own making in a handful of headers; only the client's address and the route are of use.
         if name.starts_with("spin-") && name != "spin-client-addr" {
             if name == "spin-raw-component-route" {
                 // The last one is Spin's own, whatever the client has sent.
-                route = value.into();
+                route = value;
             }
-            continue;
+            return Some(());
         }
-        if name == inline_body::HEADER {
-            given = inline_body::is_agreed().then_some(value);
-            continue;
-        }
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unreadable("headers"))?;
-        let value = HeaderValue::from_maybe_shared(Bytes::from(value)).map_err(|_| unreadable("headers"))?;
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        let value = HeaderValue::from_maybe_shared(value).ok()?;
         if name == CONTENT_LENGTH {
             length = value.to_str().ok().and_then(|text| text.parse::<usize>().ok());
         }
         chunked |= name == http::header::TRANSFER_ENCODING;
         request.headers_mut().append(name, value);
-    }
+        Some(())
+    };
+    let headers = incoming.get_headers();
+    let message = if is_whole_agreed() { headers.get(whole_message::NAME).pop() } else { None };
+    let given = match message {
+        Some(message) => whole_message::request::read(&message.into(), &mut add_header),
+        None => headers.copy_all().into_iter().try_for_each(|(name, value)| add_header(&name, value.into())).map(|()| Bytes::new()),
+    };
+    let given = given.ok_or_else(|| unreadable("headers"))?;
     let bodiless = length == Some(0) || (length.is_none() && !chunked && (method.is_safe() || method == http::Method::DELETE));
     *request.method_mut() = method;
     let length = if bodiless { Some(0) } else { length };
+    let given = Some(given).filter(|body| !body.is_empty());
     Ok(Incoming { head: request, length: length.map_or(BodyLength::Unknown, BodyLength::Known), route, given })
 }
 
@@ -88,14 +102,14 @@ async fn whole_body(
     incoming: types::Request,
     headers: &HeaderMap,
     length: BodyLength,
-    given: Option<Vec<u8>>,
+    given: Option<Bytes>,
     route: &[u8],
-) -> Result<Vec<u8>, Problem> {
+) -> Result<Bytes, Problem> {
     let max = body_limit::of_route(std::str::from_utf8(route).unwrap_or_default()).await?;
     let body = match given {
         Some(body) if body.len() > max => return Err(too_large(max)),
         Some(body) => body,
-        None => read_body(incoming, length, max).await?,
+        None => read_body(incoming, length, max).await?.into(),
     };
     coding::decode(headers, body, max)
 }
@@ -157,29 +171,28 @@ async fn discard(mut stream: StreamReader<u8>) {
     }
 }
 
-/// The answer as the host takes it. An `Err` where there can be none: a body in memory that cannot be read, headers that the host refuses.
+/// Hands the response to the host: as the text of an `internal-error` if the host takes whole messages and it fits, else as resources.
+///
+/// # Errors
+/// That text; or `internal-error` without one, if the body cannot be read or the host refuses a header.
 async fn write(response: Response) -> Result<types::Response, ErrorCode> {
     let (parts, mut body) = response.into_parts();
     let exact = body.size_hint().exact();
-    let mut whole = None;
-    if exact.is_some_and(inline_body::may_hold) {
+    if exact.is_some_and(|length| length <= whole_message::MAX_BODY as u64) && is_whole_agreed() {
         // In memory already, as its length is known.
         let bytes = axum::body::to_bytes(body, usize::MAX).await.map_err(|_| ErrorCode::InternalError(None))?;
-        body = Body::from(bytes.clone());
-        whole = Some(bytes).filter(|it| inline_body::can_hold(it));
+        if let Some(message) = whole_message::response::write(parts.status, &parts.headers, &bytes) {
+            return Err(ErrorCode::InternalError(Some(message)));
+        }
+        body = Body::from(bytes);
     }
     let length = exact.filter(|_| {
-        // The host knows how long a body is that it has whole.
-        whole.is_none()
-            && !parts.headers.contains_key(CONTENT_LENGTH)
-            && parts.status != StatusCode::NO_CONTENT
-            && parts.status != StatusCode::NOT_MODIFIED
+        !parts.headers.contains_key(CONTENT_LENGTH) && parts.status != StatusCode::NO_CONTENT && parts.status != StatusCode::NOT_MODIFIED
     });
-    let headers = fields(&parts.headers, length, whole.as_deref())?;
+    let headers = fields(&parts.headers, length)?;
     let (trailers_writer, trailers) = wit_future::new(|| Ok(None));
-    let response = if whole.is_some() || exact == Some(0) {
+    let response = if exact == Some(0) {
         let response = types::Response::new(headers, None, trailers).0;
-        // Afterwards: a host that has the body already lets go of the trailers, and this waits for nothing.
         drop(trailers_writer);
         response
     } else {
@@ -223,7 +236,7 @@ async fn write(response: Response) -> Result<types::Response, ErrorCode> {
 }
 
 /// The headers of an answer as the host takes them.
-fn fields(headers: &HeaderMap, content_length: Option<u64>, body: Option<&[u8]>) -> Result<Fields, ErrorCode> {
+fn fields(headers: &HeaderMap, content_length: Option<u64>) -> Result<Fields, ErrorCode> {
     thread_local! {
         /// Those of the answer before: each has its room already.
         static LIST: RefCell<Vec<(String, Vec<u8>)>> = const { RefCell::new(Vec::new()) };
@@ -242,14 +255,9 @@ fn fields(headers: &HeaderMap, content_length: Option<u64>, body: Option<&[u8]>)
             }
             count += 1;
         };
-        // A handler's own would be taken for the body.
-        let of_the_handler = headers.iter().filter(|(name, _)| *name != inline_body::HEADER);
-        of_the_handler.for_each(|(name, value)| add(name.as_str(), value.as_bytes()));
+        headers.iter().for_each(|(name, value)| add(name.as_str(), value.as_bytes()));
         if let Some(length) = content_length {
             add(CONTENT_LENGTH.as_str(), length.to_string().as_bytes());
-        }
-        if let Some(body) = body {
-            add(inline_body::HEADER, body);
         }
         // Without the headers that protect it an answer is none.
         Fields::from_list(list.get(..count).unwrap_or_default()).map_err(|_| ErrorCode::InternalError(None))
