@@ -220,7 +220,7 @@ async fn a_late_reading_is_stored_and_never_turns_the_state_back() {
     assert!(alerts(&operator, "voltage_out_of_range", &code).await.is_empty(), "what is over raises nothing");
     let page = operator.get(&format!("{PATH}?device={code}")).await.expect(200);
     assert_eq!(page["items"][0]["voltage"], 20.0);
-    let state = "select voltage from device_state join devices on devices.id = device_id where device_code = ?";
+    let state = "select voltage from device_state join devices on devices.id = device_id where devices.code = ?";
     let voltage: f64 = app.db().query_row(state, [&code], |row| row.get(0)).unwrap();
     assert_eq!(voltage, 231.0);
     // Without `occupied` a newer reading leaves the spot as it was; a late one newer than that with it does turn it.
