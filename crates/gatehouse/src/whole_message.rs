@@ -47,17 +47,14 @@ pub fn add_to_linker(linker: &mut Linker<InstanceState>) -> Result<()> {
     linker.instance("wasi:http/types@0.3.0")?.func_wrap(
         "[method]fields.get",
         |mut store: StoreContextMut<'_, InstanceState>, (fields, name): (Resource<Headers>, String)| {
-            let mut http = store.data_mut().http();
+            let state = store.data_mut();
             if name != NAME {
-                return Ok((http.get(fields, name)?,));
+                return Ok((state.http().get(fields, name)?,));
             }
-            let headers: &FieldMap = http.table.get(&fields)?;
-            if headers.len() > MAX_HEADERS {
-                return Ok((Vec::new(),));
-            }
-            let message = request::write(headers, &BODY);
-            store.data_mut().asks_for_whole_messages = true;
-            Ok((vec![message],))
+            state.asks_for_whole_messages = true;
+            let headers: &FieldMap = state.http().table.get(&fields)?;
+            let message = (headers.len() <= MAX_HEADERS).then(|| request::write(headers, &BODY));
+            Ok((Vec::from_iter(message),))
         },
     )?;
     linker.allow_shadowing(false);
