@@ -109,7 +109,7 @@ async fn a_component_without_the_kit_reads_requests_and_responds_through_resourc
 async fn an_error_is_no_response_unless_it_is_one_in_one_piece() {
     let faulty = Faulty::start(&[]).await;
     let asked = async |error: &str| {
-        let address = reqwest::Url::parse_with_params(&format!("{}/plain/?", faulty.app.base_url()), [("error", error)]).unwrap();
+        let address = reqwest::Url::parse_with_params(&format!("{}/plain/", faulty.app.base_url()), [("error", error)]).unwrap();
         let answer = faulty.http.get(address).send().await.unwrap();
         (answer.status().as_u16(), answer.headers().get("x-a").is_some(), answer.text().await.unwrap())
     };

@@ -155,20 +155,19 @@ async fn serve(
             let (parts, body) = parts(accessor, response, io)?;
             (parts, buffer(body, poller, answers).await)
         }
-        Err(code) if !accessor.with(|mut access| access.data_mut().asks_for_whole_messages) => {
-            call.response.send(Err(HandlerError::Guest(code))).ok();
-            return Ok(false);
+        Err(code) => {
+            let asks = accessor.with(|mut access| access.data_mut().asks_for_whole_messages);
+            match if asks { whole_message::take(code) } else { Err(code) } {
+                Ok(response) => {
+                    let (parts, body) = response.into_parts();
+                    (parts, keep(body, answers).await)
+                }
+                Err(code) => {
+                    call.response.send(Err(HandlerError::Guest(code))).ok();
+                    return Ok(false);
+                }
+            }
         }
-        Err(code) => match whole_message::take(code) {
-            Ok(response) => {
-                let (parts, body) = response.into_parts();
-                (parts, keep(body, answers).await)
-            }
-            Err(code) => {
-                call.response.send(Err(HandlerError::Guest(code))).ok();
-                return Ok(false);
-            }
-        },
     };
     whole_message::strip(&mut parts.headers);
     if let Some(room) = room {
